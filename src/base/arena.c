@@ -1,0 +1,145 @@
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_BLOCK = 16 * 1024, LARGEST_STEP = 4 * 1024 * 1024 };
+
+struct gs_arena_block {
+    struct gs_arena_block *below;
+    size_t size; /* of data */
+    size_t used;
+    alignas(max_align_t) unsigned char data[];
+};
+
+static void *heap_get(void *ctx, size_t size)
+{
+    (void)ctx;
+    return malloc(size);
+}
+
+static void heap_put(void *ctx, void *block, size_t size)
+{
+    (void)ctx;
+    (void)size;
+    free(block);
+}
+
+const struct gs_alloc gs_alloc_heap = {.get = heap_get, .put = heap_put, .ctx = NULL};
+
+void gs_arena_init(struct gs_arena *arena, const struct gs_alloc *source, size_t max_bytes)
+{
+    *arena = (struct gs_arena){.source = source, .max_bytes = max_bytes};
+}
+
+static void drop_top(struct gs_arena *arena)
+{
+    struct gs_arena_block *block = arena->top;
+    size_t whole = sizeof(*block) + block->size;
+    arena->top = block->below;
+    arena->used_bytes -= whole;
+    arena->source->put(arena->source->ctx, block, whole);
+}
+
+void gs_arena_done(struct gs_arena *arena)
+{
+    while (arena->top != NULL) {
+        drop_top(arena);
+    }
+}
+
+static struct gs_arena_block *push_block(struct gs_arena *arena, size_t at_least)
+{
+    size_t size = arena->top == NULL ? FIRST_BLOCK : arena->top->size * 2;
+    if (size > LARGEST_STEP) {
+        size = LARGEST_STEP;
+    }
+    if (size < at_least) {
+        size = at_least;
+    }
+    if (size > SIZE_MAX - sizeof(struct gs_arena_block)) {
+        return NULL;
+    }
+    size_t whole = sizeof(struct gs_arena_block) + size;
+    if (whole > arena->max_bytes || arena->used_bytes > arena->max_bytes - whole) {
+        return NULL;
+    }
+    struct gs_arena_block *block = arena->source->get(arena->source->ctx, whole);
+    if (block == NULL) {
+        return NULL;
+    }
+    *block = (struct gs_arena_block){.below = arena->top, .size = size};
+    arena->top = block;
+    arena->used_bytes += whole;
+    return block;
+}
+
+void *gs_arena_get(struct gs_arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - alignof(max_align_t)) {
+        return NULL;
+    }
+    bytes = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    struct gs_arena_block *block = arena->top;
+    if (block == NULL || block->size - block->used < bytes) {
+        block = push_block(arena, bytes);
+        if (block == NULL) {
+            return NULL;
+        }
+    }
+    void *got = block->data + block->used;
+    block->used += bytes;
+    memset(got, 0, bytes);
+    return got;
+}
+
+char *gs_arena_text(struct gs_arena *arena, const char *text, size_t n)
+{
+    char *copy = n == SIZE_MAX ? NULL : gs_arena_get(arena, n + 1, 1);
+    if (copy != NULL && n > 0) {
+        memcpy(copy, text, n);
+    }
+    return copy;
+}
+
+struct gs_arena_mark gs_arena_mark(const struct gs_arena *arena)
+{
+    return (struct gs_arena_mark){
+        .top = arena->top,
+        .offset = arena->top == NULL ? 0 : arena->top->used,
+    };
+}
+
+void gs_arena_rewind(struct gs_arena *arena, struct gs_arena_mark mark)
+{
+    while (arena->top != mark.top) {
+        assert(arena->top != NULL);
+        drop_top(arena);
+    }
+    if (arena->top != NULL) {
+        arena->top->used = mark.offset;
+    }
+}
+
+bool gs_arena_room(struct gs_arena *arena, void *items_ptr, size_t *cap, size_t count, size_t size)
+{
+    if (count < *cap) {
+        return true;
+    }
+    size_t wider = *cap == 0 ? 8 : *cap * 2;
+    void *moved = gs_arena_get(arena, wider, size);
+    if (moved == NULL) {
+        return false;
+    }
+    void **items = items_ptr;
+    if (count > 0) {
+        memcpy(moved, *items, count * size);
+    }
+    *items = moved;
+    *cap = wider;
+    return true;
+}

@@ -1,0 +1,83 @@
+/* constraint: on which nodes a pod may run, by Kubernetes' own rules.
+ *
+ * Node selector and required node affinity against a node's labels, tolerations against its
+ * taints. Preferred affinity is a wish and not here. Pure; everything is borrowed from the caller,
+ * who keeps it alive. Source: Kubernetes API reference, PodSpec, NodeSelectorTerm, Toleration. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum gs_label_op {
+    GS_LABEL_IN,
+    GS_LABEL_NOT_IN,
+    GS_LABEL_EXISTS,
+    GS_LABEL_NOT_EXISTS,
+    GS_LABEL_GT, /* both sides are decimal integers; anything else matches nothing */
+    GS_LABEL_LT
+};
+
+struct gs_requirement {
+    const char *key;
+    enum gs_label_op op;
+    const char *const *values; /* IN, NOT_IN: one or more; GT, LT: one; else none */
+    size_t n_values;
+    bool on_field; /* matchFields: the only key is metadata.name */
+};
+
+/* All of its requirements. A term without any matches no node (Kubernetes' rule). */
+struct gs_term {
+    const struct gs_requirement *requirements;
+    size_t n_requirements;
+};
+
+struct gs_toleration {
+    const char *key;    /* "" with exists: every taint */
+    const char *value;  /* "" when exists */
+    const char *effect; /* "": every effect */
+    bool exists;        /* operator Exists; else Equal */
+};
+
+struct gs_constraint {
+    struct gs_term selector; /* spec.nodeSelector as IN requirements; no requirements: none */
+    const struct gs_term *terms; /* required affinity: one of them must match */
+    size_t n_terms;              /* 0: no affinity */
+    const struct gs_toleration *tolerations;
+    size_t n_tolerations;
+};
+
+struct gs_label {
+    const char *key;
+    const char *value;
+};
+
+struct gs_taint {
+    const char *key;
+    const char *value;
+    const char *effect; /* NoSchedule, NoExecute; PreferNoSchedule never stands in the way */
+};
+
+/* What is known of a node, or of the nodes that an instance type would give. */
+struct gs_node_facts {
+    const char *name; /* metadata.name; NULL: not known yet */
+    const struct gs_label *labels;
+    size_t n_labels;
+    const struct gs_taint *taints;
+    size_t n_taints;
+    bool labels_complete; /* false: a label that is not listed may still be there */
+};
+
+enum gs_verdict {
+    GS_VERDICT_NO,      /* the pod can never run there; *ret_because names the key or taint */
+    GS_VERDICT_YES,     /* it can */
+    GS_VERDICT_UNKNOWN  /* hangs on a label that is not known; *ret_because names its key */
+};
+
+/* `constraint` NULL: no selector, no toleration. `ret_because` may be NULL; it borrows from the
+ * constraint or the facts, and is set for NO and UNKNOWN. A term that is surely false is NO even
+ * when other labels are unknown. */
+enum gs_verdict gs_constraint_check(const struct gs_constraint *constraint,
+                                    const struct gs_node_facts *facts, const char **ret_because);
+
+/* Same meaning, same order: for finding pods of one kind. NULL equals NULL. */
+bool gs_constraint_eq(const struct gs_constraint *a, const struct gs_constraint *b);
