@@ -57,7 +57,7 @@ static struct gs_arena_block *push_block(struct gs_arena *arena, size_t at_least
     if (size > LARGEST_STEP) {
         size = LARGEST_STEP;
     }
-    if (size < at_least) {
+    if (size < at_least || arena->source->exact) {
         size = at_least;
     }
     if (size > SIZE_MAX - sizeof(struct gs_arena_block)) {

@@ -13,6 +13,7 @@ struct gs_alloc {
     void *(*get)(void *ctx, size_t size);
     void (*put)(void *ctx, void *block, size_t size);
     void *ctx;
+    bool exact; /* each request becomes a block of its own, so that a test can fail every one */
 };
 
 /* malloc and free. */
