@@ -37,8 +37,10 @@ int gs_fail_errno(struct gs_err *err, int e, const char *fmt, ...)
         va_end(ap);
         size_t used = strlen(err->msg);
         size_t room = sizeof(err->msg) - used;
-        mark_cut(err->msg, sizeof(err->msg),
-                 snprintf(err->msg + used, room, ": %s", strerrordesc_np(e)) + (int)used);
+        const char *said = strerrordesc_np(e);
+        int n = said != NULL ? snprintf(err->msg + used, room, ": %s", said)
+                             : snprintf(err->msg + used, room, ": errno %d", e);
+        mark_cut(err->msg, sizeof(err->msg), n + (int)used);
         err->code = GS_IO;
         err->sys_errno = e;
     }

@@ -1,0 +1,103 @@
+#include "unit/check.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+
+static void buf__is_an_empty_text_before_the_first_write(void **state)
+{
+    (void)state;
+    struct gs_buf buf;
+    gs_buf_init(&buf, 10);
+    assert_true(gs_buf_ok(&buf));
+    assert_string_equal(gs_buf_text(&buf), "");
+    gs_buf_put(&buf, NULL, 0);
+    assert_string_equal(gs_buf_text(&buf), "");
+    gs_buf_done(&buf);
+}
+
+static void buf__puts_pieces_one_behind_the_other(void **state)
+{
+    (void)state;
+    struct gs_buf buf;
+    gs_buf_init(&buf, 1 << 16);
+    gs_buf_puts(&buf, "layout ");
+    gs_buf_put(&buf, "1g.5gb---", 6);
+    gs_buf_printf(&buf, "@%u", 4u);
+    assert_string_equal(gs_buf_text(&buf), "layout 1g.5gb@4");
+    assert_int_equal(buf.len, 15);
+    gs_buf_done(&buf);
+}
+
+static void buf__grows_by_small_and_by_large_pieces(void **state)
+{
+    (void)state;
+    static char large[5000];
+    memset(large, 'x', sizeof(large));
+    struct gs_buf buf;
+    gs_buf_init(&buf, 1 << 20);
+    for (unsigned i = 0; i < 1000; i++) {
+        gs_buf_printf(&buf, "%03u", i);
+    }
+    gs_buf_put(&buf, large, sizeof(large));
+    assert_true(gs_buf_ok(&buf));
+    assert_int_equal(buf.len, 8000);
+    assert_memory_equal(buf.text + 3 * 567, "567", 3);
+    assert_int_equal(buf.text[8000], '\0');
+    gs_buf_done(&buf);
+}
+
+static void buf__takes_exactly_its_bound_and_no_byte_more(void **state)
+{
+    (void)state;
+    struct gs_buf buf;
+    gs_buf_init(&buf, 8);
+    gs_buf_puts(&buf, "12345678");
+    assert_true(gs_buf_ok(&buf));
+    gs_buf_puts(&buf, "9");
+    assert_false(gs_buf_ok(&buf));
+    assert_string_equal(gs_buf_text(&buf), "12345678");
+    gs_buf_done(&buf);
+}
+
+static void buf__writes_nothing_after_a_failure(void **state)
+{
+    (void)state;
+    struct gs_buf buf;
+    gs_buf_init(&buf, 8);
+    gs_buf_printf(&buf, "%s", "123456789");
+    assert_false(gs_buf_ok(&buf));
+    gs_buf_puts(&buf, "1");
+    gs_buf_printf(&buf, "%d", 2);
+    assert_string_equal(gs_buf_text(&buf), "");
+    gs_buf_done(&buf);
+}
+
+static void buf__can_be_used_again_after_a_reset(void **state)
+{
+    (void)state;
+    struct gs_buf buf;
+    gs_buf_init(&buf, 8);
+    gs_buf_puts(&buf, "1234");
+    gs_buf_puts(&buf, "56789");
+    gs_buf_reset(&buf);
+    assert_true(gs_buf_ok(&buf));
+    assert_string_equal(gs_buf_text(&buf), "");
+    gs_buf_puts(&buf, "new");
+    assert_string_equal(gs_buf_text(&buf), "new");
+    gs_buf_done(&buf);
+    assert_string_equal(gs_buf_text(&buf), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(buf__is_an_empty_text_before_the_first_write),
+        cmocka_unit_test(buf__puts_pieces_one_behind_the_other),
+        cmocka_unit_test(buf__grows_by_small_and_by_large_pieces),
+        cmocka_unit_test(buf__takes_exactly_its_bound_and_no_byte_more),
+        cmocka_unit_test(buf__writes_nothing_after_a_failure),
+        cmocka_unit_test(buf__can_be_used_again_after_a_reset),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
