@@ -1,0 +1,104 @@
+#include "core/ip.h"
+
+#include <string.h>
+
+#include "core/ip_search.h"
+
+void gs_ip_init(struct gs_ip *ip)
+{
+    *ip = (struct gs_ip){0};
+}
+
+int gs_ip_add_row(struct gs_ip *ip, struct gs_arena *arena, int64_t rhs)
+{
+    if (!gs_arena_room(arena, &ip->rhs, &ip->cap_rows, ip->n_rows, sizeof(*ip->rhs))) {
+        return -1;
+    }
+    ip->rhs[ip->n_rows] = rhs;
+    return (int)ip->n_rows++;
+}
+
+/* Four arrays grow together. */
+static bool room_for_column(struct gs_ip *ip, struct gs_arena *arena)
+{
+    size_t cap = ip->cap_cols;
+    if (ip->n_cols < cap) {
+        return true;
+    }
+    size_t each[4] = {cap, cap, cap, cap};
+    if (!gs_arena_room(arena, &ip->cost, &each[0], ip->n_cols, sizeof(*ip->cost)) ||
+        !gs_arena_room(arena, &ip->lo, &each[1], ip->n_cols, sizeof(*ip->lo)) ||
+        !gs_arena_room(arena, &ip->hi, &each[2], ip->n_cols, sizeof(*ip->hi)) ||
+        !gs_arena_room(arena, &ip->first, &each[3], ip->n_cols, sizeof(*ip->first))) {
+        return false;
+    }
+    ip->cap_cols = each[0];
+    return true;
+}
+
+int gs_ip_add_col(struct gs_ip *ip, struct gs_arena *arena, int64_t cost, int64_t hi)
+{
+    if (!room_for_column(ip, arena)) {
+        return -1;
+    }
+    unsigned col = ip->n_cols++;
+    ip->cost[col] = cost;
+    ip->lo[col] = 0;
+    ip->hi[col] = hi;
+    ip->first[col] = ip->n_entries;
+    return (int)col;
+}
+
+bool gs_ip_add_entry(struct gs_ip *ip, struct gs_arena *arena, unsigned row, int64_t value)
+{
+    if (!gs_arena_room(arena, &ip->entries, &ip->cap_entries, ip->n_entries,
+                       sizeof(*ip->entries))) {
+        return false;
+    }
+    ip->entries[ip->n_entries++] = (struct gs_ip_entry){.row = row, .value = value};
+    return true;
+}
+
+/* Adds value * x to *sum; false on overflow. */
+static bool add_product(int64_t *sum, int64_t value, int64_t x)
+{
+    int64_t product;
+    return !__builtin_mul_overflow(value, x, &product) &&
+           !__builtin_add_overflow(*sum, product, sum);
+}
+
+bool gs_ip_check(const struct gs_ip *ip, const int64_t *x, int64_t *sums, int64_t *ret_cost)
+{
+    int64_t cost = 0;
+    memset(sums, 0, ip->n_rows * sizeof(*sums));
+    for (unsigned j = 0; j < ip->n_cols; j++) {
+        if (x[j] < ip->lo[j] || x[j] > ip->hi[j] || !add_product(&cost, ip->cost[j], x[j])) {
+            return false;
+        }
+        size_t n;
+        const struct gs_ip_entry *entries = gs_ip_column(ip, j, &n);
+        for (size_t e = 0; e < n; e++) {
+            if (!add_product(&sums[entries[e].row], entries[e].value, x[j])) {
+                return false;
+            }
+        }
+    }
+    for (unsigned i = 0; i < ip->n_rows; i++) {
+        if (sums[i] < ip->rhs[i]) {
+            return false;
+        }
+    }
+    *ret_cost = cost;
+    return true;
+}
+
+int gs_ip_solve(const struct gs_ip *ip, const struct gs_ip_options *options,
+                struct gs_arena *arena, struct gs_ip_result *ret, struct gs_err *err)
+{
+    struct gs_ip_search *search = gs_ip_search_new(ip, options, arena);
+    if (search == NULL || !gs_ip_search_run(search, ret)) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for a program of %u rows and %u columns",
+                       ip->n_rows, ip->n_cols);
+    }
+    return 0;
+}

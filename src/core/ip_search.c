@@ -1,0 +1,575 @@
+#include "core/ip_search.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "core/lp.h"
+
+enum {
+    DEPTH_MAX = 80,   /* splits on one path */
+    LAZY_ROWS = 40,   /* upper bounds that became rows, on one path */
+    NODES_DEFAULT = 100000,
+    PIVOTS_MAX = 20000, /* of one solve */
+    RESIDUAL_FROM = 3,  /* root values above this are split into a whole and a residual part */
+    RESIDUAL_NODES = 2000,
+    SCALE_BITS = 40, /* at most, of the tree's scale */
+    COST_BITS = 46   /* at most, of the scaled costs: leaves room for sums in 128 bits */
+};
+
+static const double WHOLE = 1e-6; /* nearer to an integer than this is one */
+
+/* The program as the simplex sees it, at one depth of the search. */
+struct level {
+    struct gs_lp lp;
+    bool ready; /* memory was taken */
+};
+
+/* Where a variable's bounds stand as rows of the present level, or -1. */
+struct bound_rows {
+    int at_most;
+    int at_least;
+};
+
+struct gs_ip_search {
+    const struct gs_ip *ip;
+    struct gs_ip_options options;
+    struct gs_arena *arena;
+    bool out_of_memory;
+
+    double cost_scale;
+    double *row_scale;
+    double rhs_scale;  /* x of the simplex is x / rhs_scale */
+    int64_t scale;     /* of the tree */
+    unsigned max_rows; /* of each level */
+
+    struct level levels[DEPTH_MAX + 1];
+    struct bound_rows *bound_rows;
+    int64_t *lo;
+    int64_t *hi;
+    double *x;
+    double *y;
+    double *ray;
+    int64_t *candidate;
+    int64_t *multipliers; /* of the leaf at hand */
+    int64_t *sums;
+
+    bool found;
+    int64_t *best;
+    int64_t cutoff;
+    int64_t least_leaf; /* least bound of all leaves so far */
+    size_t nodes;
+    bool done; /* the goal is reached or no memory is left */
+
+    struct gs_ip_node *tree;
+    size_t n_tree;
+    size_t cap_tree;
+    int64_t *leaves; /* multipliers of all leaves */
+    size_t n_leaves;
+    size_t cap_leaves;
+};
+
+/* ------------------------------------------------------------------ scaling */
+
+static double magnitude(int64_t v)
+{
+    return v < 0 ? -(double)v : (double)v;
+}
+
+static void choose_scales(struct gs_ip_search *s)
+{
+    const struct gs_ip *ip = s->ip;
+    double most = 1;
+    for (unsigned j = 0; j < ip->n_cols; j++) {
+        most = magnitude(ip->cost[j]) > most ? magnitude(ip->cost[j]) : most;
+    }
+    s->cost_scale = 1 / most;
+    s->scale = 1;
+    for (int bit = 0; bit < SCALE_BITS && most * (double)s->scale * 2 < (double)(1ll << COST_BITS); bit++) {
+        s->scale *= 2;
+    }
+    for (size_t e = 0; e < ip->n_entries; e++) {
+        double value = magnitude(ip->entries[e].value);
+        double *row = &s->row_scale[ip->entries[e].row];
+        *row = value > *row ? value : *row;
+    }
+    double widest = 0;
+    for (unsigned i = 0; i < ip->n_rows; i++) {
+        s->row_scale[i] = s->row_scale[i] > 0 ? 1 / s->row_scale[i] : 1;
+        double rhs = magnitude(ip->rhs[i]) * s->row_scale[i];
+        widest = rhs > widest ? rhs : widest;
+    }
+    s->rhs_scale = widest > 1000 ? widest / 1000 : 1;
+}
+
+/* ------------------------------------------------------------------ set-up */
+
+static bool prepare_level(struct gs_ip_search *s, unsigned depth)
+{
+    struct level *level = &s->levels[depth];
+    if (!level->ready) {
+        level->ready = gs_lp_init(&level->lp, s->arena, s->max_rows, s->ip->n_cols);
+    }
+    return level->ready;
+}
+
+static bool load_root(struct gs_ip_search *s)
+{
+    const struct gs_ip *ip = s->ip;
+    if (!prepare_level(s, 0)) {
+        return false;
+    }
+    struct gs_lp *lp = &s->levels[0].lp;
+    struct gs_lp_entry *entries = GS_ARENA_NEW(s->arena, struct gs_lp_entry, ip->n_rows + 1);
+    if (entries == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < ip->n_rows; i++) {
+        gs_lp_add_row(lp, NULL, 0, (double)ip->rhs[i] * s->row_scale[i] / s->rhs_scale);
+    }
+    for (unsigned j = 0; j < ip->n_cols; j++) {
+        size_t n;
+        const struct gs_ip_entry *column = gs_ip_column(ip, j, &n);
+        for (size_t e = 0; e < n; e++) {
+            entries[e] = (struct gs_lp_entry){
+                .index = column[e].row,
+                .value = (double)column[e].value * s->row_scale[column[e].row],
+            };
+        }
+        gs_lp_add_col(lp, (double)ip->cost[j] * s->cost_scale, entries, (unsigned)n);
+    }
+    return true;
+}
+
+/* More than any solution costs. */
+static int64_t cost_ceiling(const struct gs_ip *ip)
+{
+    __int128 sum = 1;
+    for (unsigned j = 0; j < ip->n_cols; j++) {
+        sum += ip->cost[j] > 0 ? (__int128)ip->cost[j] * ip->hi[j] : 0;
+    }
+    return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
+}
+
+static bool take_arrays(struct gs_ip_search *s)
+{
+    unsigned rows = s->ip->n_rows;
+    unsigned cols = s->ip->n_cols;
+    s->row_scale = GS_ARENA_NEW(s->arena, double, rows);
+    s->bound_rows = GS_ARENA_NEW(s->arena, struct bound_rows, cols);
+    s->lo = GS_ARENA_NEW(s->arena, int64_t, cols);
+    s->hi = GS_ARENA_NEW(s->arena, int64_t, cols);
+    s->x = GS_ARENA_NEW(s->arena, double, cols);
+    s->y = GS_ARENA_NEW(s->arena, double, s->max_rows);
+    s->ray = GS_ARENA_NEW(s->arena, double, s->max_rows);
+    s->candidate = GS_ARENA_NEW(s->arena, int64_t, cols);
+    s->multipliers = GS_ARENA_NEW(s->arena, int64_t, rows);
+    s->sums = GS_ARENA_NEW(s->arena, int64_t, rows);
+    s->best = GS_ARENA_NEW(s->arena, int64_t, cols);
+    return s->row_scale != NULL && s->bound_rows != NULL && s->lo != NULL && s->hi != NULL &&
+           s->x != NULL && s->y != NULL && s->ray != NULL && s->candidate != NULL &&
+           s->multipliers != NULL && s->sums != NULL && s->best != NULL;
+}
+
+struct gs_ip_search *gs_ip_search_new(const struct gs_ip *ip, const struct gs_ip_options *options,
+                                      struct gs_arena *arena)
+{
+    struct gs_ip_search *s = GS_ARENA_NEW(arena, struct gs_ip_search, 1);
+    if (s == NULL) {
+        return NULL;
+    }
+    s->ip = ip;
+    s->options = *options;
+    s->options.max_nodes = options->max_nodes == 0 ? NODES_DEFAULT : options->max_nodes;
+    s->options.step = options->step == 0 ? 1 : options->step;
+    s->arena = arena;
+    s->max_rows = ip->n_rows + DEPTH_MAX + LAZY_ROWS;
+    if (!take_arrays(s)) {
+        return NULL;
+    }
+    choose_scales(s);
+    memcpy(s->lo, ip->lo, ip->n_cols * sizeof(*s->lo));
+    memcpy(s->hi, ip->hi, ip->n_cols * sizeof(*s->hi));
+    for (unsigned j = 0; j < ip->n_cols; j++) {
+        s->bound_rows[j] = (struct bound_rows){.at_most = -1, .at_least = -1};
+    }
+    int64_t ceiling = cost_ceiling(ip);
+    s->cutoff = options->cutoff < ceiling ? options->cutoff : ceiling;
+    s->least_leaf = INT64_MAX;
+    return load_root(s) ? s : NULL;
+}
+
+/* ------------------------------------------------------------------ bounds in integers */
+
+/* y b + sum of min(d lo, d hi), times the scale. */
+static __int128 scaled_bound(const struct gs_ip_search *s, const int64_t *y)
+{
+    const struct gs_ip *ip = s->ip;
+    __int128 bound = 0;
+    for (unsigned i = 0; i < ip->n_rows; i++) {
+        bound += (__int128)y[i] * ip->rhs[i];
+    }
+    for (unsigned j = 0; j < ip->n_cols; j++) {
+        size_t n;
+        const struct gs_ip_entry *entries = gs_ip_column(ip, j, &n);
+        __int128 d = (__int128)ip->cost[j] * s->scale;
+        for (size_t e = 0; e < n; e++) {
+            d -= (__int128)y[entries[e].row] * entries[e].value;
+        }
+        bound += d * (d >= 0 ? s->lo[j] : s->hi[j]);
+    }
+    return bound;
+}
+
+/* The least multiple of the step that is not below bound / scale. */
+static int64_t round_up(const struct gs_ip_search *s, __int128 bound)
+{
+    __int128 unit = (__int128)s->scale * s->options.step;
+    __int128 steps = bound / unit + (bound > 0 && bound % unit != 0 ? 1 : 0);
+    __int128 value = steps * s->options.step;
+    if (value > INT64_MAX) {
+        return INT64_MAX;
+    }
+    return value < INT64_MIN ? INT64_MIN : (int64_t)value;
+}
+
+/* Duals of the simplex as multipliers of the unscaled program. */
+static void round_multipliers(struct gs_ip_search *s, const double *y)
+{
+    for (unsigned i = 0; i < s->ip->n_rows; i++) {
+        double value = y[i] * s->row_scale[i] / s->cost_scale * (double)s->scale + 0.5;
+        bool sane = value > 0 && value < 4e18;
+        s->multipliers[i] = sane ? (int64_t)value : 0;
+    }
+}
+
+/* An infeasible level: the duals may grow along the ray until the bound passes the cutoff. */
+static __int128 bound_along_ray(struct gs_ip_search *s, const struct gs_lp *lp)
+{
+    __int128 target = (__int128)s->cutoff * s->scale;
+    __int128 bound = 0;
+    double times = 1;
+    gs_lp_ray(lp, s->ray);
+    for (unsigned attempt = 0; attempt < 16 && (attempt == 0 || bound < target); attempt++) {
+        gs_lp_duals(lp, s->y);
+        for (unsigned i = 0; i < s->ip->n_rows; i++) {
+            s->y[i] += times * s->ray[i];
+        }
+        round_multipliers(s, s->y);
+        bound = scaled_bound(s, s->multipliers);
+        times *= 8;
+    }
+    return bound;
+}
+
+/* A lower bound on everything within the present bounds; its proof is left in s->multipliers. */
+static int64_t prove_bound(struct gs_ip_search *s, const struct gs_lp *lp, enum gs_lp_status status)
+{
+    if (status == GS_LP_INFEASIBLE) {
+        return round_up(s, bound_along_ray(s, lp));
+    }
+    gs_lp_duals(lp, s->y);
+    round_multipliers(s, s->y);
+    return round_up(s, scaled_bound(s, s->multipliers));
+}
+
+/* ------------------------------------------------------------------ the proof */
+
+static void note_node(struct gs_ip_search *s, int32_t col, int64_t at)
+{
+    if (!s->options.want_tree) {
+        return;
+    }
+    if (!gs_arena_room(s->arena, &s->tree, &s->cap_tree, s->n_tree, sizeof(*s->tree))) {
+        s->out_of_memory = s->done = true;
+        return;
+    }
+    s->tree[s->n_tree++] = (struct gs_ip_node){.col = col, .at = at};
+}
+
+static void close_leaf(struct gs_ip_search *s, int64_t bound)
+{
+    s->least_leaf = bound < s->least_leaf ? bound : s->least_leaf;
+    if (!s->options.want_tree) {
+        return;
+    }
+    note_node(s, -1, (int64_t)s->n_leaves);
+    size_t size = s->ip->n_rows * sizeof(*s->leaves);
+    if (!gs_arena_room(s->arena, &s->leaves, &s->cap_leaves, s->n_leaves, size)) {
+        s->out_of_memory = s->done = true;
+        return;
+    }
+    memcpy(s->leaves + s->n_leaves * s->ip->n_rows, s->multipliers, size);
+    s->n_leaves++;
+}
+
+/* ------------------------------------------------------------------ the search */
+
+static void add_bound_row(struct gs_ip_search *s, struct gs_lp *lp, unsigned col, bool at_most)
+{
+    double sign = at_most ? -1 : 1;
+    double limit = (double)(at_most ? s->hi[col] : s->lo[col]) / s->rhs_scale;
+    struct gs_lp_entry entry = {.index = col, .value = sign};
+    int *row = at_most ? &s->bound_rows[col].at_most : &s->bound_rows[col].at_least;
+    *row = (int)gs_lp_add_row(lp, &entry, 1, sign * limit);
+}
+
+static bool rows_are_spent(const struct gs_ip_search *s, const struct gs_lp *lp)
+{
+    return lp->n_rows == s->max_rows;
+}
+
+/* A variable may be above its upper bound only while no row says so: bounds become rows when the
+ * simplex first breaks them. Returns whether one was added. */
+static bool add_broken_bound(struct gs_ip_search *s, struct gs_lp *lp)
+{
+    for (unsigned j = 0; j < s->ip->n_cols && !rows_are_spent(s, lp); j++) {
+        double x = s->x[j] * s->rhs_scale;
+        if (x > (double)s->hi[j] + WHOLE && s->bound_rows[j].at_most < 0) {
+            add_bound_row(s, lp, j, true);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An unbounded program has a variable that no row holds: its bound becomes one. */
+static bool add_missing_bound(struct gs_ip_search *s, struct gs_lp *lp)
+{
+    unsigned j = gs_lp_grows(lp, 0);
+    while (j < s->ip->n_cols && s->bound_rows[j].at_most >= 0) {
+        j = gs_lp_grows(lp, j + 1);
+    }
+    if (j == s->ip->n_cols || rows_are_spent(s, lp)) {
+        return false;
+    }
+    add_bound_row(s, lp, j, true);
+    return true;
+}
+
+static enum gs_lp_status solve_level(struct gs_ip_search *s, struct gs_lp *lp)
+{
+    for (;;) {
+        enum gs_lp_status status = gs_lp_solve(lp, PIVOTS_MAX);
+        bool again = false;
+        if (status == GS_LP_UNBOUNDED) {
+            again = add_missing_bound(s, lp);
+        } else if (status == GS_LP_OPTIMAL) {
+            gs_lp_solution(lp, s->x);
+            again = add_broken_bound(s, lp);
+        }
+        if (!again) {
+            return status;
+        }
+    }
+}
+
+/* Takes over x, whole numbers, when it is a solution below the cutoff. */
+static bool take_candidate(struct gs_ip_search *s, const int64_t *x)
+{
+    int64_t cost;
+    if (!gs_ip_check(s->ip, x, s->sums, &cost) || cost >= s->cutoff) {
+        return false;
+    }
+    s->found = true;
+    s->cutoff = cost;
+    memcpy(s->best, x, s->ip->n_cols * sizeof(*x));
+    s->done = s->done || cost <= s->options.goal;
+    return true;
+}
+
+static double part_above_floor(double x)
+{
+    double whole = (double)(int64_t)(x + WHOLE);
+    return x > whole ? x - whole : 0;
+}
+
+/* The variable nearest below an integer, and of equals the first: going up on it soon ends in a
+ * solution. -1: all are whole. */
+static int choose_split(const struct gs_ip_search *s)
+{
+    int best = -1;
+    double most = WHOLE;
+    for (unsigned j = 0; j < s->ip->n_cols; j++) {
+        double part = part_above_floor(s->x[j] * s->rhs_scale);
+        if (part > most && part < 1 - WHOLE && s->lo[j] < s->hi[j]) {
+            best = (int)j;
+            most = part + 1e-7;
+        }
+    }
+    return best;
+}
+
+static void explore(struct gs_ip_search *s, unsigned depth);
+
+/* One side of a split, on a copy of the program. */
+static void explore_side(struct gs_ip_search *s, unsigned depth, unsigned col, bool at_most,
+                         int64_t limit)
+{
+    if (!prepare_level(s, depth + 1)) {
+        s->out_of_memory = s->done = true;
+        return;
+    }
+    struct gs_lp *lp = &s->levels[depth + 1].lp;
+    gs_lp_copy(lp, &s->levels[depth].lp);
+    int64_t *bound = at_most ? &s->hi[col] : &s->lo[col];
+    int *row = at_most ? &s->bound_rows[col].at_most : &s->bound_rows[col].at_least;
+    int64_t bound_before = *bound;
+    int row_before = *row;
+    *bound = limit;
+    if (*row < 0) {
+        add_bound_row(s, lp, col, at_most);
+    } else {
+        double delta = (double)(limit - bound_before) / s->rhs_scale;
+        gs_lp_shift_rhs(lp, (unsigned)*row, at_most ? -delta : delta);
+    }
+    explore(s, depth + 1);
+    *bound = bound_before;
+    *row = row_before;
+}
+
+static void split(struct gs_ip_search *s, unsigned depth, unsigned col)
+{
+    int64_t floor = (int64_t)(s->x[col] * s->rhs_scale + WHOLE);
+    note_node(s, (int32_t)col, floor);
+    explore_side(s, depth, col, false, floor + 1);
+    explore_side(s, depth, col, true, floor);
+}
+
+/* Bounds that became rows here are not rows on another path. */
+static void forget_rows(struct gs_ip_search *s, unsigned from)
+{
+    for (unsigned j = 0; j < s->ip->n_cols; j++) {
+        if (s->bound_rows[j].at_most >= (int)from) {
+            s->bound_rows[j].at_most = -1;
+        }
+    }
+}
+
+/* Which variable to split in this node, -1: none is fractional. Takes over a solution. */
+static int look_at_solution(struct gs_ip_search *s)
+{
+    int col = choose_split(s);
+    if (col < 0) {
+        for (unsigned j = 0; j < s->ip->n_cols; j++) {
+            s->candidate[j] = (int64_t)(s->x[j] * s->rhs_scale + 0.5);
+        }
+        take_candidate(s, s->candidate);
+    }
+    return col;
+}
+
+static void explore(struct gs_ip_search *s, unsigned depth)
+{
+    struct gs_lp *lp = &s->levels[depth].lp;
+    unsigned rows_before = lp->n_rows;
+    s->nodes++;
+    /* Once the search is over, open sides are closed with the bound of the side they are part of. */
+    enum gs_lp_status status = s->done ? GS_LP_STUCK : solve_level(s, lp);
+    int64_t bound = prove_bound(s, lp, status);
+    int col = -1;
+    if (status == GS_LP_OPTIMAL && bound < s->cutoff) {
+        col = look_at_solution(s);
+    }
+    bool may_split = depth < DEPTH_MAX && s->nodes < s->options.max_nodes &&
+                     !rows_are_spent(s, lp) && !s->done;
+    if (col >= 0 && may_split) {
+        split(s, depth, (unsigned)col);
+    } else {
+        close_leaf(s, bound);
+    }
+    forget_rows(s, rows_before);
+}
+
+/* ------------------------------------------------------------------ large programs */
+
+/* What is left of the program when `whole` is taken: same columns, lower right sides. */
+static bool make_residual(struct gs_ip_search *s, const int64_t *whole, struct gs_ip *ret)
+{
+    *ret = *s->ip;
+    ret->rhs = GS_ARENA_NEW(s->arena, int64_t, s->ip->n_rows);
+    ret->hi = GS_ARENA_NEW(s->arena, int64_t, s->ip->n_cols);
+    if (ret->rhs == NULL || ret->hi == NULL) {
+        return false;
+    }
+    memcpy(ret->rhs, s->ip->rhs, s->ip->n_rows * sizeof(*ret->rhs));
+    for (unsigned j = 0; j < s->ip->n_cols; j++) {
+        ret->hi[j] = s->ip->hi[j] - whole[j];
+        size_t n;
+        const struct gs_ip_entry *entries = gs_ip_column(s->ip, j, &n);
+        for (size_t e = 0; e < n; e++) {
+            ret->rhs[entries[e].row] -= entries[e].value * whole[j];
+        }
+    }
+    return true;
+}
+
+/* Of a program with large numbers nearly all is decided by the relaxation: take its whole part,
+ * one less of each so that what is left keeps some freedom, and solve the rest exactly. */
+static bool try_residual(struct gs_ip_search *s, int64_t root_bound)
+{
+    int64_t *whole = GS_ARENA_NEW(s->arena, int64_t, s->ip->n_cols);
+    if (whole == NULL) {
+        return false;
+    }
+    bool large = false;
+    int64_t cost = 0;
+    for (unsigned j = 0; j < s->ip->n_cols; j++) {
+        double x = s->x[j] * s->rhs_scale;
+        large = large || x > RESIDUAL_FROM;
+        whole[j] = x >= 2 ? (int64_t)(x + WHOLE) - 1 : 0;
+        cost += whole[j] * s->ip->cost[j];
+    }
+    struct gs_ip residual;
+    if (!large) {
+        return true;
+    }
+    if (!make_residual(s, whole, &residual)) {
+        return false;
+    }
+    struct gs_ip_options options = {
+        .cutoff = s->cutoff - cost,
+        .goal = root_bound - cost,
+        .step = s->options.step,
+        .max_nodes = RESIDUAL_NODES,
+    };
+    struct gs_ip_result rest;
+    if (gs_ip_solve(&residual, &options, s->arena, &rest, NULL) < 0) {
+        return false;
+    }
+    if (rest.found) {
+        for (unsigned j = 0; j < s->ip->n_cols; j++) {
+            s->candidate[j] = whole[j] + rest.x[j];
+        }
+        take_candidate(s, s->candidate);
+    }
+    return true;
+}
+
+bool gs_ip_search_run(struct gs_ip_search *s, struct gs_ip_result *ret)
+{
+    struct gs_lp *root = &s->levels[0].lp;
+    enum gs_lp_status status = solve_level(s, root);
+    if (status == GS_LP_OPTIMAL && !try_residual(s, prove_bound(s, root, status))) {
+        return false;
+    }
+    s->done = false;
+    explore(s, 0);
+    if (s->out_of_memory) {
+        return false;
+    }
+    bool complete = s->least_leaf >= s->cutoff;
+    *ret = (struct gs_ip_result){
+        .found = s->found,
+        .infeasible = complete && !s->found,
+        .value = s->found ? s->cutoff : 0,
+        .x = s->found ? s->best : NULL,
+        .bound = complete ? s->cutoff : s->least_leaf,
+        .tree = {.nodes = s->tree,
+                 .n_nodes = s->n_tree,
+                 .multipliers = s->leaves,
+                 .n_leaves = s->n_leaves,
+                 .scale = s->scale},
+        .nodes = s->nodes,
+    };
+    return true;
+}
