@@ -1,0 +1,100 @@
+# Thin over meson: each target is a habit as a command (docs/HACKING.md).
+# Programs are left in build/bin, libraries in build/lib. `make demo` and `make check` also install
+# what is missing, where they may.
+
+BUILD ?= build
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# seconds of `make fuzz`
+S ?= 60
+SETUP = scripts/setup.sh
+NINJA = ninja -j$(JOBS) -C
+SANITIZED = -Db_lundef=false --buildtype=debugoptimized
+SOURCES = $$(git ls-files -co --exclude-standard 'src/*.[ch]' 'tests/*.[ch]')
+
+export ASAN_OPTIONS ?= detect_leaks=1:strict_string_checks=1:abort_on_error=0
+export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
+
+.DEFAULT_GOAL := all
+.PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench sizes \
+	clean help
+
+all: ## build the programs and libraries
+	@scripts/deps.sh build
+	@$(SETUP) $(BUILD)
+	@$(NINJA) $(BUILD) --quiet
+
+demo: all ## plan the shipped example cluster
+	@scripts/demo.sh $(BUILD)/bin/gpuslice
+
+check: ## every test; says what it skipped and why
+	@scripts/deps.sh build test
+	@$(SETUP) $(BUILD) -Dtests=enabled
+	@$(NINJA) $(BUILD) --quiet
+	@scripts/check.py $(BUILD)
+
+asan: ## the tests with AddressSanitizer and UBSan
+	@scripts/deps.sh test
+	@$(SETUP) build-asan -Db_sanitize=address,undefined $(SANITIZED) -Dtests=enabled
+	@$(NINJA) build-asan --quiet
+	@scripts/check.py build-asan
+
+tsan: ## the tests with ThreadSanitizer
+	@scripts/deps.sh test
+	@$(SETUP) build-tsan -Db_sanitize=thread $(SANITIZED) -Dtests=enabled
+	@$(NINJA) build-tsan --quiet
+	@scripts/check.py build-tsan
+
+fuzz: ## look for new inputs: make fuzz T=name [S=seconds]
+	@scripts/deps.sh ci
+	@test -f "tests/fuzz/fuzz_$(T).c" || { echo "make fuzz T=name, one of:" \
+		$$(ls tests/fuzz | sed -n 's/^fuzz_\(.*\)\.c$$/\1/p'); exit 2; }
+	@CC=clang $(SETUP) build-fuzz -Dfuzzing=true -Db_sanitize=address,undefined $(SANITIZED)
+	@$(NINJA) build-fuzz --quiet tests/fuzz/fuzz_$(T)
+	@mkdir -p build-fuzz/found/$(T)
+	build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(S) -timeout=10 -rss_limit_mb=2048 \
+		-artifact_prefix=build-fuzz/found/$(T)- build-fuzz/found/$(T) tests/fuzz/corpus/$(T)
+
+torture: ## fail each request for memory once
+	@scripts/deps.sh test
+	@$(SETUP) build-asan -Db_sanitize=address,undefined $(SANITIZED) -Dtests=enabled
+	@$(NINJA) build-asan --quiet
+	@scripts/check.py build-asan --suite torture
+
+cover: ## line and branch coverage of the tests
+	@scripts/deps.sh dev
+	@$(SETUP) build-cover -Db_coverage=true -Doptimization=0 -Dtests=enabled
+	@$(NINJA) build-cover --quiet
+	@find build-cover -name '*.gcda' -delete
+	@scripts/check.py build-cover
+	@gcovr --root . --filter src/ --exclude-unreachable-branches --sort-uncovered build-cover
+
+tidy: ## clang-tidy over the sources; no finding is let through
+	@scripts/deps.sh dev
+	@CC=clang $(SETUP) build-clang -Dtests=enabled
+	@$(NINJA) build-clang --quiet
+	@git ls-files -co --exclude-standard 'src/*.c' 'tests/*.c' \
+		| xargs -n 4 -P $(JOBS) clang-tidy --quiet -p build-clang 2>/dev/null
+
+format: ## clang-format in place
+	@scripts/deps.sh dev
+	@clang-format -i $(SOURCES)
+
+check-format: ## what clang-format would change
+	@scripts/deps.sh dev
+	@clang-format --dry-run -Werror $(SOURCES)
+
+golden: all ## write the golden files anew, to be reviewed as code
+	@scripts/golden.py --update $(BUILD)/bin/gpuslice tests/golden
+	@git --no-pager diff --stat -- tests/golden
+
+bench: all ## the benchmarks, with the peer beside them
+	@$(BUILD)/bin/gpuslice bench
+
+sizes: all ## longest functions and files, binary sizes, memory
+	@scripts/sizes.py $(BUILD)
+
+clean: ## remove every build folder
+	rm -rf build build-*
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16

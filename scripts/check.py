@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Runs the tests of a build folder and counts test cases.
+
+usage: check.py [--plus OTHER_BUILD_DIR] BUILD_DIR [meson test argument ...]
+
+Prints what failed (with its output), what was skipped and why, and last of all
+    N passed, N failed, N skipped
+A test is an executable; its cases are the lines of TAP that it prints (cmocka is told to). One that
+prints no TAP is one case, and exit status 77 is a skip. A test says why it skips in a line
+"SKIP: reason". With --plus the last line counts what ran last in the other folder too. Exits 1 when
+a case failed, or when nothing ran.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+
+CASE = re.compile(r"^(not )?ok \d+ *(?:- )?(.*)$")
+SKIP = re.compile(r"^(.*?) *# SKIP\b *(.*)$", re.IGNORECASE)
+SKIPPED = 77
+
+
+class Tally:
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, [], []
+
+
+def run_meson(build, arguments):
+    """One JSON object a test, as meson logs them."""
+    log = os.path.join(build, "meson-logs", "testlog.json")
+    if os.path.exists(log):
+        os.unlink(log)
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    command = ["meson", "test", "-C", build, "--no-rebuild", "--quiet", *arguments]
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+                          check=False)
+    if not os.path.exists(log):
+        sys.exit(f"{' '.join(command)} ran nothing:\n{done.stdout}")
+    with open(log, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def short_name(test):
+    """"gpuslice:unit / view" is unit/view."""
+    return test["name"].split(":", 1)[-1].replace(" / ", "/")
+
+
+def count(test, tally):
+    """Adds the cases of one executable. Returns true when its output is worth showing."""
+    name, status = short_name(test), test["returncode"]
+    output = (test.get("stdout") or "").splitlines()
+    failed_before, cases, reason = len(tally.failed), 0, ""
+    for line in output:
+        if line.startswith("SKIP:"):
+            reason = line[len("SKIP:"):].strip()
+        case = CASE.match(line)
+        if not case:
+            continue
+        cases += 1
+        bad, title = case.groups()
+        skip = SKIP.match(title)
+        if skip:
+            tally.skipped.append(f"{name}: {skipped_case(skip, reason)}")
+            reason = ""
+        elif bad:
+            tally.failed.append(f"{name}: {title}")
+        else:
+            tally.passed += 1
+    failed_here = len(tally.failed) > failed_before
+    if cases == 0 and status == SKIPPED:
+        tally.skipped.append(f"{name}: {reason or 'no reason given'}")
+    elif cases == 0 and test["result"] == "OK":
+        tally.passed += 1
+    elif test["result"] not in ("OK", "SKIP") and not failed_here:
+        tally.failed.append(f"{name}: {test['result']}, exit status {status}")
+        failed_here = True
+    elif not planned(output, cases):
+        tally.failed.append(f"{name}: ended before all of its cases had run")
+        failed_here = True
+    return failed_here
+
+
+def skipped_case(skip, reason):
+    """cmocka writes "# SKIP name" (the reason came before it), TAP "name # SKIP reason"."""
+    before, after = skip.groups()
+    title, why = (before, after) if before else (after, "")
+    return f"{title}: {why or reason or 'no reason given'}"
+
+
+def planned(output, cases):
+    """False when a TAP plan promised more cases than there were."""
+    plans = [line for line in output if re.match(r"^1\.\.\d+$", line)]
+    return cases == 0 or cases >= sum(int(plan[3:]) for plan in plans)
+
+
+def show(test):
+    print(f"---- {short_name(test)}: {' '.join(test['command'])}")
+    for stream in ("stdout", "stderr"):
+        text = (test.get(stream) or "").rstrip()
+        if text:
+            print(text[-20000:])
+    print()
+
+
+def remember(build, numbers):
+    with open(os.path.join(build, ".tally"), "w", encoding="ascii") as out:
+        out.write(" ".join(str(n) for n in numbers))
+
+
+def remembered(build):
+    with open(os.path.join(build, ".tally"), encoding="ascii") as source:
+        return [int(n) for n in source.read().split()]
+
+
+def report(build, tests, tally, plus):
+    for title, cases in (("failed", tally.failed), ("skipped", tally.skipped)):
+        for case in cases:
+            print(f"{title}: {case}")
+    slowest = max(tests, key=lambda t: t["duration"])
+    print(f"{build}: {len(tests)} test programs, the slowest {short_name(slowest)} "
+          f"({slowest['duration']:.1f} s)")
+    numbers = [tally.passed, len(tally.failed), len(tally.skipped)]
+    remember(build, numbers)
+    for other in plus:
+        numbers = [a + b for a, b in zip(numbers, remembered(other))]
+    print("{} passed, {} failed, {} skipped".format(*numbers), flush=True)
+
+
+def main():
+    arguments = sys.argv[1:]
+    plus = []
+    if len(arguments) > 2 and arguments[0] == "--plus":
+        plus, arguments = [arguments[1]], arguments[2:]
+    if not arguments or arguments[0].startswith("-"):
+        sys.exit(__doc__)
+    build = arguments[0]
+    tests = run_meson(build, arguments[1:])
+    if not tests:
+        sys.exit(f"{build}: no test ran")
+    tally = Tally()
+    for test in sorted(tests, key=short_name):
+        if count(test, tally):
+            show(test)
+    report(build, tests, tally, plus)
+    sys.exit(1 if tally.failed or tally.passed == 0 else 0)
+
+
+if __name__ == "__main__":
+    main()
