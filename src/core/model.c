@@ -41,9 +41,7 @@ int gs_model_profile_find(const struct gs_model *model, struct gs_view name, uns
     return 0;
 }
 
-/* The full-GPU profile has every engine there is. GS_NOT_KNOWN when any profile's use of the
- * engine is not known. */
-static uint32_t engine_total(const struct gs_model *model, unsigned engine)
+uint32_t gs_model_engine_total(const struct gs_model *model, unsigned engine)
 {
     uint32_t total = 0;
     for (unsigned i = 0; i < model->n_profiles; i++) {
@@ -59,7 +57,7 @@ static uint32_t engine_total(const struct gs_model *model, unsigned engine)
 static bool engines_suffice(const struct gs_model *model, const uint8_t *counts)
 {
     for (unsigned e = 0; e < GS_ENGINES; e++) {
-        uint32_t total = engine_total(model, e);
+        uint32_t total = gs_model_engine_total(model, e);
         if (total == GS_NOT_KNOWN) {
             continue;
         }

@@ -85,6 +85,10 @@ static inline uint16_t gs_profile_span(const struct gs_profile *profile, unsigne
     return (uint16_t)(((1u << profile->memory_units) - 1u) << start);
 }
 
+/* How many of a kind of engine (enum gs_engine) the whole GPU has: what its full-GPU profile has.
+ * GS_NOT_KNOWN when the use of any profile of the model is not known. */
+uint32_t gs_model_engine_total(const struct gs_model *model, unsigned engine);
+
 /* Whether so many instances of each profile stay within the GPU's compute slices, memory units,
  * engines and instance limits. A quick test: necessary on every model, not sufficient where
  * placements matter. `counts` has one entry a profile of the model.
