@@ -10,20 +10,22 @@
 #include "core/model.h"
 
 enum {
-    GS_WANTS_MAX = 8,         /* different resources of one alternative */
-    GS_ALTERNATIVES_MAX = 32, /* of one item */
-    GS_WANT_COUNT_MAX = 1024, /* of one resource in one item */
-    GS_KINDS_MAX = 20000      /* different items of one demand */
+    GS_WANTS_MAX = 8,          /* different resources of one alternative */
+    GS_ALTERNATIVES_MAX = 128, /* of one item: "any slice with 1 GiB or more" is about 60 */
+    GS_WANT_COUNT_MAX = 1024,  /* of one resource in one item */
+    GS_KINDS_MAX = 20000       /* different items of one demand */
 };
-#define GS_ITEMS_MAX 1000000000ull        /* items of one demand */
-#define GS_CPU_MILLI_MAX 100000000ull     /* of one item: 100,000 cores */
+#define GS_ITEMS_MAX 1000000000ull       /* items of one demand */
+#define GS_CPU_MILLI_MAX 100000000ull    /* of one item: 100,000 cores */
 #define GS_MEMORY_BYTES_MAX (1ull << 50) /* of one item: 1 PiB */
 
 /* One resource and how many of it, all on the node where the item runs. */
 struct gs_want {
     bool whole_gpu;               /* uncut GPUs; a slice of the full-GPU profile is no whole GPU */
     const struct gs_model *model; /* only on this model; NULL: on any that has the profile */
-    const char *gpu_name; /* whole GPUs without MIG, by the instance table's name ("L4"); or NULL */
+    /* Whole GPUs that are never cut, by the offer's gpu_name, model NULL: GPUs without MIG ("L4")
+     * and models without known placements ("RTX-PRO-4500-32GB"). Else NULL. */
+    const char *gpu_name;
     struct gs_profile_name profile; /* slices: the profile; unused for whole GPUs */
     uint32_t count;                 /* 1 to GS_WANT_COUNT_MAX */
 };
@@ -35,17 +37,17 @@ struct gs_alternative {
 };
 
 struct gs_item {
-    const char *name;         /* for people: of the first item of this kind; "" when it has none */
-    uint64_t count;           /* items of this kind, 1 or more */
-    uint64_t cpu_milli;       /* a thousandth of a core; 0: none asked for */
-    uint64_t memory_bytes;    /* host memory */
-    uint32_t gpu_memory_mib;  /* each slice or GPU must have this much; 0: any. A profile whose
-                                 memory is not known is not used for an item that asks */
+    const char *name;        /* for people: of the first item of this kind; "" when it has none */
+    uint64_t count;          /* items of this kind, 1 or more */
+    uint64_t cpu_milli;      /* a thousandth of a core; 0: none asked for */
+    uint64_t memory_bytes;   /* host memory */
+    uint32_t gpu_memory_mib; /* each slice or GPU must have this much; 0: any. A profile whose
+                                memory is not known is not used for an item that asks */
     const struct gs_alternative *alternatives; /* at least one */
     size_t n_alternatives;
     const struct gs_constraint *constraint; /* NULL: any node without taints */
     const char *bound_node; /* must stay on this node of the cluster (it runs there); NULL: free */
-    bool spare; /* capacity asked for beyond the items: named as such in the plan */
+    bool spare;             /* capacity asked for beyond the items: named as such in the plan */
 };
 
 struct gs_demand;
