@@ -1,0 +1,127 @@
+#include "wire/kubejson.h"
+
+#include <jansson.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 253 };
+
+const char *gs_kubejson_type(const struct json_t *value)
+{
+    if (value == NULL) {
+        return "nothing";
+    }
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "an array";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "a boolean";
+    case JSON_NULL:
+        return "null";
+    }
+    return "nothing";
+}
+
+static const json_t *find(const struct json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+static int wrong_type(struct gs_err *err, const char *key, const json_t *found, const char *wanted)
+{
+    return gs_fail(err, GS_INVALID, "\"%s\" is %s; expected %s", key, gs_kubejson_type(found),
+                   wanted);
+}
+
+int gs_kubejson_text(const struct json_t *object, const char *key, const char **ret,
+                     struct gs_err *err)
+{
+    const json_t *value = find(object, key);
+    if (value != NULL && !json_is_string(value)) {
+        return wrong_type(err, key, value, "a string");
+    }
+    const char *text = json_string_value(value);
+    if (text != NULL && !gs_kubejson_is_printable(text)) {
+        return gs_fail(err, GS_INVALID, "\"%s\" has a control character; expected plain text", key);
+    }
+    *ret = text;
+    return 0;
+}
+
+int gs_kubejson_object(const struct json_t *object, const char *key, const struct json_t **ret,
+                       struct gs_err *err)
+{
+    const json_t *value = find(object, key);
+    if (value != NULL && !json_is_object(value)) {
+        return wrong_type(err, key, value, "an object");
+    }
+    *ret = value;
+    return 0;
+}
+
+int gs_kubejson_array(const struct json_t *object, const char *key, const struct json_t **ret,
+                      struct gs_err *err)
+{
+    const json_t *value = find(object, key);
+    if (value != NULL && !json_is_array(value)) {
+        return wrong_type(err, key, value, "an array");
+    }
+    *ret = value;
+    return 0;
+}
+
+int gs_kubejson_bool(const struct json_t *object, const char *key, bool *ret, struct gs_err *err)
+{
+    const json_t *value = find(object, key);
+    if (value != NULL && !json_is_boolean(value)) {
+        return wrong_type(err, key, value, "true or false");
+    }
+    *ret = json_is_true(value);
+    return 0;
+}
+
+int gs_kubejson_copy(const struct json_t *object, const char *key, struct gs_arena *arena,
+                     const char **ret, struct gs_err *err)
+{
+    const char *text = NULL;
+    int r = gs_kubejson_text(object, key, &text, err);
+    if (r != 0) {
+        return r;
+    }
+    text = text == NULL ? "" : gs_arena_text(arena, text, strlen(text));
+    if (text == NULL) {
+        return gs_kubejson_no_memory(err);
+    }
+    *ret = text;
+    return 0;
+}
+
+bool gs_kubejson_is_name(const char *text)
+{
+    size_t n = strlen(text);
+    size_t plain = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.");
+    return n > 0 && n <= NAME_MAX_BYTES && plain == n;
+}
+
+bool gs_kubejson_is_printable(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        if (*c < 0x20 || *c == 0x7F) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int gs_kubejson_no_memory(struct gs_err *err)
+{
+    return gs_fail(err, GS_NO_MEMORY, "not enough memory for this Kubernetes object");
+}

@@ -1,0 +1,41 @@
+/* kubejson: typed look-ups in the JSON of Kubernetes objects, for the readers beside it.
+ *
+ * Absent and null are the same, as in Go: the look-up succeeds and gives NULL or 0. A value of
+ * another type is GS_INVALID and the text says what was found and expected, so no reader skips
+ * what it does not understand. Results are borrowed from the JSON value. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct json_t; /* jansson's; only the .c files of this room know it */
+
+/* `object` may be NULL, which holds nothing. Texts with control characters are refused: they
+ * come back in messages to a terminal. */
+int gs_kubejson_text(const struct json_t *object, const char *key, const char **ret,
+                     struct gs_err *err);
+int gs_kubejson_object(const struct json_t *object, const char *key, const struct json_t **ret,
+                       struct gs_err *err);
+int gs_kubejson_array(const struct json_t *object, const char *key, const struct json_t **ret,
+                      struct gs_err *err);
+int gs_kubejson_bool(const struct json_t *object, const char *key, bool *ret, struct gs_err *err);
+
+/* gs_kubejson_text with "" for a text that is not there, copied into the arena. GS_NO_MEMORY. */
+int gs_kubejson_copy(const struct json_t *object, const char *key, struct gs_arena *arena,
+                     const char **ret, struct gs_err *err);
+
+/* `text` is a DNS subdomain (RFC 1123), as names of Kubernetes objects are: 1 to 253 of a-z, 0-9,
+ * dash and dot. */
+bool gs_kubejson_is_name(const char *text);
+
+/* True when the text has no control character. */
+bool gs_kubejson_is_printable(const char *text);
+
+/* "a number", "an array": for messages. NULL is "nothing". */
+const char *gs_kubejson_type(const struct json_t *value);
+
+/* The arena has no more room. */
+int gs_kubejson_no_memory(struct gs_err *err);

@@ -1,0 +1,446 @@
+#include "wire/kubelist.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "wire/kubejson.h"
+
+enum { CHUNK = 64 * 1024 };
+
+/* Where the scanner is. The envelope is the top-level object without the elements of "items". */
+enum stage { BEFORE, ENVELOPE, ITEMS, ITEM, AFTER };
+
+/* What may come next between two elements. */
+enum next { ELEMENT_OR_END, ELEMENT, COMMA_OR_END };
+
+struct reader {
+    const struct gs_kubelist_options *options;
+    struct gs_kubelist_sink sink;
+    enum stage stage;
+    enum next next;
+    unsigned depth; /* open brackets */
+    bool in_string;
+    bool escaped;
+    bool after_blank;
+    bool at_items; /* in the envelope: the value of the key "items" comes or is read */
+    bool saw_items;
+    size_t string_start; /* in the envelope: where the last string of the top level began */
+    uint64_t bytes;
+    uint64_t line;       /* of the input, from 1 */
+    uint64_t first_line; /* of the envelope */
+    uint64_t items_line;
+    uint64_t items_end_line;
+    uint64_t item_line;
+    uint64_t unnamed_line; /* of the first object without a kind; 0: none so far */
+    uint64_t n_items;
+    struct gs_buf envelope;
+    struct gs_buf item;
+};
+
+static void drop_json(json_t **value)
+{
+    json_decref(*value);
+}
+#define AUTO_JSON GS_CLEANUP(drop_json) json_t *
+
+__attribute__((format(printf, 5, 6))) static int fail_at(const struct reader *r, uint64_t line,
+                                                         struct gs_err *err, enum gs_code code,
+                                                         const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return gs_fail(err, code, "%s:%" PRIu64 ": %s", r->options->label, line, text);
+}
+
+static int fail_byte(const struct reader *r, struct gs_err *err, char c, const char *expected)
+{
+    unsigned byte = (unsigned char)c;
+    if (byte > 0x20 && byte < 0x7F) {
+        return fail_at(r, r->line, err, GS_INVALID, "found '%c'; expected %s", c, expected);
+    }
+    return fail_at(r, r->line, err, GS_INVALID, "found byte 0x%02x; expected %s", byte, expected);
+}
+
+/* Jansson's own words about a text that began at `line`. */
+static int fail_json(const struct reader *r, uint64_t line, const json_error_t *why,
+                     struct gs_err *err)
+{
+    if (json_error_code(why) == json_error_out_of_memory) {
+        return gs_kubejson_no_memory(err);
+    }
+    line += why->line > 1 ? (uint64_t)why->line - 1 : 0;
+    if (r->stage != ITEM && r->saw_items && line > r->items_line) {
+        line += r->items_end_line - r->items_line;
+    }
+    const char *text = gs_kubejson_is_printable(why->text) ? why->text : "a stray byte";
+    return fail_at(r, line, err, GS_INVALID, "not valid JSON: %s", text);
+}
+
+static int keep(struct reader *r, const char *bytes, size_t n, struct gs_err *err)
+{
+    struct gs_buf *buf = r->stage == ITEM ? &r->item : &r->envelope;
+    gs_buf_put(buf, bytes, n);
+    if (gs_buf_ok(buf)) {
+        return 0;
+    }
+    if (n <= buf->max - buf->len) {
+        return gs_kubejson_no_memory(err);
+    }
+    return fail_at(r, r->stage == ITEM ? r->item_line : r->first_line, err, GS_LIMIT,
+                   "an object of more than %zu bytes; expected a %s", buf->max, r->options->kind);
+}
+
+/* ---- objects ---- */
+
+static bool is_list_kind(const struct reader *r, const char *kind)
+{
+    size_t n = strlen(r->options->kind);
+    return strcmp(kind, "List") == 0 ||
+           (strncmp(kind, r->options->kind, n) == 0 && strcmp(kind + n, "List") == 0);
+}
+
+static int take_object(struct reader *r, uint64_t line, const json_t *object, struct gs_err *err)
+{
+    int code = r->sink.take(r->sink.ctx, object, err);
+    r->n_items++;
+    return code == 0 ? 0 : gs_wrap(err, code, "%s:%" PRIu64, r->options->label, line);
+}
+
+static int end_item(struct reader *r, struct gs_err *err)
+{
+    json_error_t why;
+    AUTO_JSON object = json_loadb(r->item.text, r->item.len, JSON_REJECT_DUPLICATES, &why);
+    if (object == NULL) {
+        return fail_json(r, r->item_line, &why, err);
+    }
+    const char *kind = json_string_value(json_object_get(object, "kind"));
+    if (kind != NULL && strcmp(kind, r->options->kind) != 0) {
+        return fail_at(r, r->item_line, err, GS_INVALID,
+                       "items[%" PRIu64 "] is a %.60s; expected a List of %ss", r->n_items,
+                       gs_kubejson_is_printable(kind) ? kind : "thing with a broken kind",
+                       r->options->kind);
+    }
+    if (kind == NULL && r->unnamed_line == 0) {
+        r->unnamed_line = r->item_line;
+    }
+    int code = take_object(r, r->item_line, object, err);
+    r->stage = ITEMS;
+    r->next = COMMA_OR_END;
+    gs_buf_reset(&r->item);
+    return code;
+}
+
+static int fail_kind(const struct reader *r, const char *kind, struct gs_err *err)
+{
+    return fail_at(r, r->first_line, err, GS_INVALID, "expected a List of %ss, found %.60s",
+                   r->options->kind,
+                   kind == NULL                     ? "an object without a kind"
+                   : gs_kubejson_is_printable(kind) ? kind
+                                                    : "a broken kind");
+}
+
+static int require_complete(const struct reader *r, const json_t *envelope, struct gs_err *err)
+{
+    const char *more =
+        json_string_value(json_object_get(json_object_get(envelope, "metadata"), "continue"));
+    if (more == NULL || more[0] == '\0') {
+        return 0;
+    }
+    return fail_at(r, r->first_line, err, GS_INVALID,
+                   "the list is one page of several (metadata.continue is set); expected all of "
+                   "it, as kubectl get prints");
+}
+
+/* The kind may stand behind the items, as kubectl prints it, or before them, as the API server
+ * does: then a list of something else is refused before any of it is read. */
+static int begin_items(struct reader *r, struct gs_err *err)
+{
+    if (r->saw_items) {
+        return fail_at(r, r->line, err, GS_INVALID, "a second \"items\"; expected one");
+    }
+    size_t len = r->envelope.len;
+    int code = keep(r, "]}", 2, err);
+    if (code != 0) {
+        return code;
+    }
+    json_error_t why;
+    AUTO_JSON so_far = json_loadb(r->envelope.text, r->envelope.len, JSON_REJECT_DUPLICATES, &why);
+    r->envelope.len = len;
+    r->envelope.text[len] = '\0';
+    if (so_far == NULL) {
+        return fail_json(r, r->first_line, &why, err);
+    }
+    const char *kind = json_string_value(json_object_get(so_far, "kind"));
+    if (kind != NULL && !is_list_kind(r, kind)) {
+        return fail_kind(r, kind, err);
+    }
+    r->saw_items = true;
+    r->items_line = r->line;
+    r->stage = ITEMS;
+    r->next = ELEMENT_OR_END;
+    return require_complete(r, so_far, err);
+}
+
+static int check_list(const struct reader *r, const char *kind, const json_t *envelope,
+                      struct gs_err *err)
+{
+    if (kind == NULL || !is_list_kind(r, kind)) {
+        return fail_kind(r, kind, err);
+    }
+    if (!r->saw_items && !json_is_null(json_object_get(envelope, "items"))) {
+        return fail_at(r, r->first_line, err, GS_INVALID,
+                       "the %s has no array \"items\"; expected one", kind);
+    }
+    /* Only a list of one known kind may leave the kind of its elements out. */
+    if (r->unnamed_line != 0 && strcmp(kind, "List") == 0) {
+        return fail_at(r, r->unnamed_line, err, GS_INVALID, "an object without kind; expected a %s",
+                       r->options->kind);
+    }
+    return require_complete(r, envelope, err);
+}
+
+static int end_envelope(struct reader *r, struct gs_err *err)
+{
+    json_error_t why;
+    AUTO_JSON envelope =
+        json_loadb(r->envelope.text, r->envelope.len, JSON_REJECT_DUPLICATES, &why);
+    if (envelope == NULL) {
+        return fail_json(r, r->first_line, &why, err);
+    }
+    r->stage = AFTER;
+    const char *kind = json_string_value(json_object_get(envelope, "kind"));
+    if (!r->saw_items && kind != NULL && strcmp(kind, r->options->kind) == 0) {
+        return take_object(r, r->first_line, envelope, err);
+    }
+    return check_list(r, kind, envelope, err);
+}
+
+/* ---- bytes ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static int open_bracket(struct reader *r, char c, struct gs_err *err)
+{
+    if (++r->depth > GS_KUBELIST_DEPTH_MAX) {
+        return fail_at(r, r->line, err, GS_LIMIT, "values nested deeper than %d",
+                       GS_KUBELIST_DEPTH_MAX);
+    }
+    int code = keep(r, &c, 1, err);
+    if (code == 0 && r->stage == ENVELOPE && r->depth == 2 && c == '[' && r->at_items) {
+        return begin_items(r, err);
+    }
+    return code;
+}
+
+static int close_bracket(struct reader *r, char c, struct gs_err *err)
+{
+    int code = keep(r, &c, 1, err);
+    r->depth--;
+    if (code == 0 && r->stage == ITEM && r->depth == 2) {
+        return end_item(r, err);
+    }
+    if (code == 0 && r->stage == ENVELOPE && r->depth == 0) {
+        return end_envelope(r, err);
+    }
+    return code;
+}
+
+static void note_key(struct reader *r, char c)
+{
+    if (r->stage != ENVELOPE || r->depth != 1) {
+        return;
+    }
+    if (c == '"') {
+        r->string_start = r->envelope.len;
+    } else if (c == ':') {
+        r->at_items = strncmp(gs_buf_text(&r->envelope) + r->string_start, "\"items\"", 7) == 0;
+    } else if (c == ',') {
+        r->at_items = false;
+    }
+}
+
+/* A byte outside of strings, within the envelope or an element. */
+static int inside(struct reader *r, char c, struct gs_err *err)
+{
+    switch (c) {
+    case '{':
+    case '[':
+        return open_bracket(r, c, err);
+    case '}':
+    case ']':
+        return close_bracket(r, c, err);
+    case ' ':
+    case '\t':
+    case '\r':
+        /* Indentation, half of what kubectl prints, is dropped. The first blank stays, so that
+         * two words do not become one, and so do newlines, for jansson's line numbers. */
+        return r->after_blank ? 0 : keep(r, &c, 1, err);
+    default:
+        note_key(r, c);
+        r->in_string = c == '"';
+        return keep(r, &c, 1, err);
+    }
+}
+
+static int between_items(struct reader *r, char c, struct gs_err *err)
+{
+    if (is_blank(c)) {
+        return 0;
+    }
+    if (c == '{' && r->next != COMMA_OR_END) {
+        r->stage = ITEM;
+        r->item_line = r->line;
+        return open_bracket(r, c, err);
+    }
+    if (c == ',' && r->next == COMMA_OR_END) {
+        r->next = ELEMENT;
+        return 0;
+    }
+    if (c == ']' && r->next != ELEMENT) {
+        r->stage = ENVELOPE;
+        r->items_end_line = r->line;
+        return close_bracket(r, c, err);
+    }
+    return fail_byte(r, err, c,
+                     r->next == COMMA_OR_END ? "',' or ']' behind an element of \"items\""
+                                             : "an object as element of \"items\"");
+}
+
+static int outside(struct reader *r, char c, struct gs_err *err)
+{
+    if (is_blank(c)) {
+        return 0;
+    }
+    if (r->stage == AFTER) {
+        return fail_byte(r, err, c, "the end: one JSON document, not two");
+    }
+    if (c != '{') {
+        return fail_byte(r, err, c, "a JSON object, as kubectl get -o json prints");
+    }
+    r->stage = ENVELOPE;
+    r->first_line = r->line;
+    return open_bracket(r, c, err);
+}
+
+/* The rest of a string, its closing quote included. */
+static int inside_string(struct reader *r, const char *p, size_t n, size_t *ret_used,
+                         struct gs_err *err)
+{
+    size_t used = 0;
+    while (used < n && r->in_string) {
+        char c = p[used++];
+        if (c == '\n') {
+            return fail_at(r, r->line, err, GS_INVALID,
+                           "a string is not closed at the end of the line");
+        }
+        r->in_string = r->escaped || c != '"';
+        r->escaped = !r->escaped && c == '\\';
+    }
+    *ret_used = used;
+    return keep(r, p, used, err);
+}
+
+static int feed(struct reader *r, const char *p, size_t n, struct gs_err *err)
+{
+    size_t used = 1;
+    for (size_t i = 0; i < n; i += used) {
+        int code;
+        used = 1;
+        if (r->in_string) {
+            code = inside_string(r, p + i, n - i, &used, err);
+        } else if (r->stage == ENVELOPE || r->stage == ITEM) {
+            code = inside(r, p[i], err);
+        } else if (r->stage == ITEMS) {
+            code = between_items(r, p[i], err);
+        } else {
+            code = outside(r, p[i], err);
+        }
+        if (code != 0) {
+            return code;
+        }
+        r->line += p[i] == '\n';
+        r->after_blank = is_blank(p[i]);
+    }
+    return 0;
+}
+
+static int end_input(const struct reader *r, struct gs_err *err)
+{
+    switch (r->stage) {
+    case AFTER:
+        return 0;
+    case BEFORE:
+        return fail_at(r, r->line, err, GS_INVALID,
+                       "empty; expected a List of %ss, as kubectl get -o json prints",
+                       r->options->kind);
+    case ENVELOPE:
+    case ITEMS:
+        return fail_at(r, r->line, err, GS_INVALID,
+                       "the input ends inside the object of line %" PRIu64, r->first_line);
+    case ITEM:
+        return fail_at(r, r->line, err, GS_INVALID,
+                       "the input ends inside items[%" PRIu64 "], which begins in line %" PRIu64,
+                       r->n_items, r->item_line);
+    }
+    return 0;
+}
+
+static int require_size(const struct reader *r, uint64_t bytes, struct gs_err *err)
+{
+    uint64_t max = r->options->max_bytes == 0 ? GS_KUBELIST_BYTES_MAX : r->options->max_bytes;
+    if (bytes > max) {
+        return fail_at(r, r->line, err, GS_LIMIT,
+                       "more than %" PRIu64 " bytes; expected a list of at most that size", max);
+    }
+    return 0;
+}
+
+static int read_all(struct reader *r, struct gs_kubelist_source source, struct gs_err *err)
+{
+    char chunk[CHUNK];
+    int code = require_size(r, r->options->size, err);
+    if (code != 0) {
+        return code;
+    }
+    for (;;) {
+        size_t n = 0;
+        code = source.read(source.ctx, chunk, sizeof(chunk), &n, err);
+        if (code != 0) {
+            return gs_wrap(err, code, "%s", r->options->label);
+        }
+        if (n == 0) {
+            return end_input(r, err);
+        }
+        r->bytes += n;
+        code = require_size(r, r->bytes, err);
+        code = code == 0 ? feed(r, chunk, n, err) : code;
+        if (code != 0) {
+            return code;
+        }
+    }
+}
+
+int gs_kubelist_read(const struct gs_kubelist_options *options, struct gs_kubelist_source source,
+                     struct gs_kubelist_sink sink, uint64_t *ret_count, struct gs_err *err)
+{
+    struct reader r = {.options = options, .sink = sink, .line = 1};
+    gs_buf_init(&r.envelope, GS_KUBELIST_ITEM_BYTES_MAX);
+    gs_buf_init(&r.item, GS_KUBELIST_ITEM_BYTES_MAX);
+    int code = read_all(&r, source, err);
+    gs_buf_done(&r.envelope);
+    gs_buf_done(&r.item);
+    if (code == 0 && ret_count != NULL) {
+        *ret_count = r.n_items;
+    }
+    return code;
+}
