@@ -6,6 +6,7 @@ usage: gen_catalog.py INPUT.json OUTPUT.c
 Every fact is checked here, so that a wrong edit of the JSON stops the build with the model's name
 and what was expected.
 """
+import io
 import json
 import re
 import sys
@@ -23,6 +24,46 @@ def expect(condition, message):
         raise Wrong(message)
 
 
+def is_number(value):
+    return type(value) is int and 0 <= value < 2**32 - 1
+
+
+# What a field must be: a test and the words for it.
+TEXT = (lambda v: isinstance(v, str) and v.isprintable() and 0 < len(v) < 400, "a text")
+TEXTS = (lambda v: isinstance(v, list) and v and all(TEXT[0](t) for t in v), "a list of texts")
+COUNT = (lambda v: is_number(v) and 1 <= v <= 255, "a number from 1 to 255")
+NUMBER = (lambda v: v is None or is_number(v), "a whole number, or null when not known")
+FLAG = (lambda v: isinstance(v, bool), "true or false")
+OBJECTS = (lambda v: isinstance(v, list) and v and all(isinstance(o, dict) for o in v),
+           "a list of objects")
+STARTS = (lambda v: v is None or isinstance(v, list) and all(type(s) is int for s in v),
+          "a list of numbers, or null when not known")
+
+MODEL_FIELDS = {
+    "id": TEXT, "family": TEXT, "architecture": TEXT, "productNames": TEXTS, "variants": OBJECTS,
+    "profiles": OBJECTS, "computeSlices": COUNT, "memorySlices": NUMBER, "maxInstances": COUNT,
+    "modeChangeNeedsGpuReset": FLAG, "confidence": TEXT, "placementsConfidence": TEXT,
+    "totalMemoryMiB": NUMBER, "totalMemoryGiBCeil": NUMBER,
+}
+PROFILE_FIELDS = {
+    "name": TEXT, "nvmlProfile": NUMBER, "nvmlProfileId": NUMBER, "computeSlices": COUNT,
+    "memorySlices": NUMBER, "starts": STARTS, "maxInstances": COUNT, "memoryMiB": NUMBER,
+    "smCount": NUMBER, **dict.fromkeys(ENGINES, NUMBER),
+}
+
+
+def expect_fields(where, thing, fields):
+    for key, (is_right, words) in fields.items():
+        expect(key in thing, f"{where}: {key} is missing: expected {words}")
+        expect(is_right(thing[key]), f"{where}: {key} is {json.dumps(thing[key])[:60]}: "
+                                     f"expected {words}")
+
+
+def expect_different(where, what, names):
+    for i, name in enumerate(names):
+        expect(name not in names[:i], f"{where}: two {what} are named {name}")
+
+
 def text(value):
     return json.dumps(value, ensure_ascii=True)
 
@@ -32,11 +73,13 @@ def number(value):
 
 
 def check_profile(model, profile):
-    where = f"model {model['id']}, profile {profile['name']}"
+    where = f"model {model['id']}, profile {profile.get('name')}"
+    expect_fields(where, profile, PROFILE_FIELDS)
     match = NAME.match(profile["name"])
-    expect(match, f"{where}: not a profile name")
-    expect(1 <= profile["computeSlices"] <= model["computeSlices"], f"{where}: computeSlices")
-    expect(profile["maxInstances"] >= 1, f"{where}: maxInstances must be 1 or more")
+    expect(match, f"{where}: not a profile name: expected one like 1g.5gb or 1g.5gb+me")
+    expect(profile["computeSlices"] <= model["computeSlices"],
+           f"{where}: computeSlices is {profile['computeSlices']}: the GPU has "
+           f"{model['computeSlices']}")
     if profile["starts"] is not None:
         units = model["memorySlices"]
         size = profile["memorySlices"]
@@ -45,7 +88,11 @@ def check_profile(model, profile):
         for start in profile["starts"]:
             expect(0 <= start and start + size <= units,
                    f"{where}: start {start} with size {size} leaves the {units} units of the GPU")
-        expect(len(set(profile["starts"])) == len(profile["starts"]) > 0, f"{where}: starts")
+        expect(len(set(profile["starts"])) == len(profile["starts"]) > 0,
+               f"{where}: starts must name at least one unit and none twice")
+        expect(profile["maxInstances"] <= len(profile["starts"]),
+               f"{where}: maxInstances is {profile['maxInstances']}: there are "
+               f"{len(profile['starts'])} starts")
     return match
 
 
@@ -75,16 +122,21 @@ def model_known(model):
 
 
 def write_model(out, index, model):
-    expect(1 <= len(model["profiles"]) <= 16, f"model {model['id']}: 1 to 16 profiles")
+    where = f"model {model.get('id', f'number {index + 1}')}"
+    expect_fields(where, model, MODEL_FIELDS)
+    expect(len(model["profiles"]) <= 16, f"{where}: at most 16 profiles")
+    expect_different(where, "profiles", [p.get("name") for p in model["profiles"]])
     placements = sum(len(p["starts"] or []) for p in model["profiles"])
     expect(placements <= 64, f"model {model['id']}: at most 64 (profile, start) pairs")
     out.write(f"static const char *const names_{index}[] = {{"
               + ", ".join(text(n) for n in model["productNames"]) + "};\n")
     out.write(f"static const struct gs_variant variants_{index}[] = {{\n")
     for variant in model["variants"]:
-        pci = variant["pciDeviceId"]
-        expect(pci is None or re.match(r"^0x[0-9A-F]{4}10DE$", pci),
-               f"model {model['id']}: pciDeviceId {pci} is not 0x????10DE")
+        expect_fields(f"model {model['id']}, variants", variant, {"name": TEXT})
+        pci = variant.get("pciDeviceId")
+        expect(pci is None or isinstance(pci, str) and re.match(r"^0x[0-9A-F]{4}10DE$", pci),
+               f"model {model['id']}: pciDeviceId is {json.dumps(pci)}: expected 0x????10DE, "
+               "or null when not known")
         out.write(f"    {{{text(variant['name'])}, {pci or '0'}}},\n")
     out.write("};\n")
     out.write(f"static const struct gs_profile profiles_{index}[] = {{\n")
@@ -113,26 +165,33 @@ def model_row(index, model):
             f".memory_gib = {number(model['totalMemoryGiBCeil'] or None)}}},\n")
 
 
-def main():
-    with open(sys.argv[1], encoding="utf-8") as source:
+def load(path):
+    with open(path, encoding="utf-8") as source:
         data = json.load(source)
-    expect(data.get("schema") == "gpuslice-gpu-models/1", "schema must be gpuslice-gpu-models/1")
-    models = data["models"]
-    ids = [m["id"].lower() for m in models]
-    expect(len(set(ids)) == len(ids), "two models have the same id")
-    with open(sys.argv[2], "w", encoding="ascii") as out:
-        out.write("/* Made by scripts/gen_catalog.py from data/gpu-models.json. */\n"
-                  "#include \"core/catalog_data.h\"\n\n")
-        for index, model in enumerate(models):
-            write_model(out, index, model)
-        out.write("const struct gs_model gs_catalog_models[] = {\n")
-        for index, model in enumerate(models):
-            out.write(model_row(index, model))
-        out.write(f"}};\n\nconst size_t gs_catalog_n_models = {len(models)};\n")
+    expect(isinstance(data, dict) and data.get("schema") == "gpuslice-gpu-models/1",
+           "schema must be gpuslice-gpu-models/1")
+    expect_fields("the file", data, {"models": OBJECTS})
+    expect_different("the file", "models", [str(m.get("id")).lower() for m in data["models"]])
+    return data["models"]
+
+
+def main():
+    models = load(sys.argv[1])
+    out = io.StringIO()
+    out.write("/* Made by scripts/gen_catalog.py from data/gpu-models.json. */\n"
+              "#include \"core/catalog_data.h\"\n\n")
+    for index, model in enumerate(models):
+        write_model(out, index, model)
+    out.write("const struct gs_model gs_catalog_models[] = {\n")
+    for index, model in enumerate(models):
+        out.write(model_row(index, model))
+    out.write(f"}};\n\nconst size_t gs_catalog_n_models = {len(models)};\n")
+    with open(sys.argv[2], "w", encoding="ascii") as target:
+        target.write(out.getvalue())
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (Wrong, KeyError) as problem:
+    except (Wrong, json.JSONDecodeError, OSError) as problem:
         sys.exit(f"{sys.argv[1]}: {problem}")

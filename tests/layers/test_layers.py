@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Proves that the rooms of src/ keep to the rule of docs/ARCHITECTURE.md.
+
+usage: test_layers.py SRC_DIR BUILD_DIR CC...
+
+The rule is written here a second time on purpose: src/meson.build is what is under test.
+"""
+import functools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # pylint: disable=wrong-import-position
+
+# Who may include whom (its own room apart).
+MAY_SEE = {
+    "base": set(),
+    "core": {"base"},
+    "sim": {"base", "core"},
+    "wire": {"base", "core"},
+    "cloud": {"base", "core", "wire"},
+    "cli": {"base", "core", "wire", "cloud", "sim"},
+}
+
+# All that core may take from outside: no file, socket, clock, thread, environment, heap.
+PURE = set("""
+    abort bcmp bsearch memchr memcmp memcpy memmove memset qsort snprintf strcasecmp strchr strcmp
+    strcspn strlen strncasecmp strncmp strnlen strrchr strspn strstr toupper tolower vsnprintf
+    __assert_fail __memcpy_chk __memmove_chk __memset_chk __snprintf_chk __stack_chk_fail
+    __vsnprintf_chk __ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc
+    _GLOBAL_OFFSET_TABLE_
+""".split())
+ARITHMETIC = re.compile(r"^__(u?(div|mod|divmod)|mul)[ot]?[dt]i[34]$|^__popcount[dt]i2$")
+# What a sanitizer or gcov adds to each object.
+INSTRUMENTS = re.compile(r"^_*(asan|ubsan|tsan|sanitizer|gcov|llvm|lsan|sancov)|^__start_|^__stop_")
+
+# Of base, what reaches for the heap by itself.
+HEAP_OF_BASE = re.compile(r"^gs_(alloc_heap|buf_\w+)$")
+
+SRC, BUILD, CC = sys.argv[1], sys.argv[2], sys.argv[3:]
+ROOMS = sorted(os.listdir(os.path.join(BUILD, "src", "rooms")))
+
+
+def headers(room):
+    folder = os.path.join(SRC, room)
+    return sorted(f"{room}/{n}" for n in os.listdir(folder) if n.endswith(".h"))
+
+
+def compile_text(room, text, *options):
+    tree = os.path.join(BUILD, "src", "rooms", room)
+    command = [*CC, "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wundef", "-Werror",
+               f"-I{tree}", "-x", "c", *(options or ("-fsyntax-only",)), "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+
+
+def include(room, header):
+    return compile_text(room, f'#include "{header}"\n')
+
+
+def room_sees_only_what_it_may(room):
+    assert room in MAY_SEE, f"room {room}: say in {__file__} which rooms it may include"
+    for other in ROOMS:
+        for header in headers(other)[:1]:
+            done = include(room, header)
+            if other == room or other in MAY_SEE[room]:
+                assert done.returncode == 0, f"{room} may include {header}:\n{done.stderr}"
+            else:
+                assert "No such file" in done.stderr, f"{room} can include {header}"
+
+
+def headers_compile_alone(room):
+    for header in headers(room):
+        done = include(room, header)
+        assert done.returncode == 0, f"{header} does not compile alone:\n{done.stderr}"
+
+
+def headers_say_what_they_are_for(room):
+    for header in headers(room):
+        with open(os.path.join(SRC, header), encoding="utf-8") as source:
+            text = source.read()
+        name = os.path.basename(header)[:-2]
+        assert text.startswith(f"/* {name}: "), f"{header}: expected to start with '/* {name}: '"
+        assert "#pragma once" in text, f"{header}: expected #pragma once"
+
+
+def undefined(path):
+    """What the objects of an archive need and do not define themselves."""
+    done = subprocess.run(["nm", path], capture_output=True, text=True, check=True)
+    needed, own = set(), set()
+    for line in done.stdout.splitlines():
+        match = re.match(r"^[0-9a-f ]{16} ([A-Za-z]) (\S+)$", line)
+        if match:
+            kind, name = match.groups()
+            (needed if kind in "Uw" else own).add(name.split("@")[0])
+    return needed - own
+
+
+def impure(names):
+    """Which of these core may not call."""
+    return sorted(n for n in names
+                  if HEAP_OF_BASE.match(n)
+                  or not (n in PURE or n.startswith("gs_") or ARITHMETIC.match(n) or INSTRUMENTS.match(n)))
+
+
+def layers__core_calls_only_pure_functions():
+    found = impure(undefined(os.path.join(BUILD, "src", "core", "libgpuslice-core.a")))
+    assert not found, (f"core calls {', '.join(found)}; it may do no I/O, read no clock, start no "
+                       "thread and take memory from the arena that it is given only")
+
+
+def layers__a_call_that_is_not_pure_is_seen():
+    """The test above can fail: one object that breaks each part of the rule."""
+    bad = ["open", "socket", "clock_gettime", "malloc", "free", "getenv", "pthread_create",
+           "fprintf", "printf", "time", "rand", "gs_buf_puts", "gs_alloc_heap"]
+    folder = tempfile.mkdtemp()
+    try:
+        path = os.path.join(folder, "bad.o")
+        text = "".join(f"extern char gs_t_{n}[] __asm__(\"{n}\");\n" for n in bad)
+        text += "char *gs_all[] = {" + ", ".join(f"gs_t_{n}" for n in bad) + "};\n"
+        done = compile_text("core", text, "-c", "-o", path)
+        assert done.returncode == 0, done.stderr
+        assert impure(undefined(path)) == sorted(bad), impure(undefined(path))
+    finally:
+        shutil.rmtree(folder)
+
+
+def layers__no_include_climbs_out_of_its_room():
+    for room in ROOMS:
+        for name in sorted(os.listdir(os.path.join(SRC, room))):
+            if name.endswith((".c", ".h")):
+                with open(os.path.join(SRC, room, name), encoding="utf-8") as source:
+                    found = re.findall(r'^ *# *include +"(\.\.?/.*)"', source.read(), re.MULTILINE)
+                assert not found, f"{room}/{name} includes {found}: expected \"room/header.h\""
+
+
+def layers__no_room_is_without_a_rule():
+    rooms = {n for n in os.listdir(SRC) if os.path.isdir(os.path.join(SRC, n))}
+    assert rooms == set(ROOMS), f"src/meson.build gives include folders to {ROOMS} only"
+
+
+def main():
+    cases = []
+    for room in ROOMS:
+        for check in (room_sees_only_what_it_may, headers_compile_alone,
+                      headers_say_what_they_are_for):
+            cases.append((f"layers__{room}_{check.__name__}".replace("_room_", "_"),
+                          functools.partial(check, room)))
+    cases += tap.cases_of(sys.modules[__name__], "layers__")
+    tap.run(cases)
+
+
+if __name__ == "__main__":
+    main()

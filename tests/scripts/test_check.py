@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""The counting of test cases in scripts/check.py: a failure must never be lost.
+
+usage: test_check.py SOURCE_DIR
+"""
+import functools
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(sys.argv[1], "scripts")]
+import check  # pylint: disable=wrong-import-position
+import tap  # pylint: disable=wrong-import-position
+
+PASSED, FAILED, SKIPPED = ("OK", 0), ("FAIL", 1), ("SKIP", 77)
+CRASHED, LATE = ("FAIL", -11), ("TIMEOUT", -15)
+
+# What a program printed and how it ended; passed, failed, skipped cases.
+RUNS = [
+    ("each_case_of_tap", "1..2\nok 1 - a\nok 2 - b\n", PASSED, (2, 0, 0)),
+    ("a_failed_case", "1..2\nok 1 - a\nnot ok 2 - b\n# 1 != 2\n# not ok - tests\n", FAILED, (1, 1, 0)),
+    ("a_failed_case_though_the_status_is_0", "1..1\nnot ok 1 - a\n", PASSED, (0, 1, 0)),
+    ("a_skip_as_cmocka_writes_it", "1..1\nSKIP: no data\nnot ok 1 # SKIP a\n", PASSED, (0, 0, 1)),
+    ("a_skip_as_tap_has_it", "1..1\nok 1 - a # SKIP no data\n", PASSED, (0, 0, 1)),
+    ("a_program_that_skips_wholly", "SKIP: no data\n", SKIPPED, (0, 0, 1)),
+    ("a_program_without_tap", "fine\n", PASSED, (1, 0, 0)),
+    ("a_program_without_tap_that_fails", "bad\n", FAILED, (0, 1, 0)),
+    ("a_crash_behind_good_cases", "1..2\nok 1 - a\n", CRASHED, (1, 1, 0)),
+    ("a_crash_after_the_last_case", "1..1\nok 1 - a\n", CRASHED, (1, 1, 0)),
+    ("cases_that_never_ran", "1..3\nok 1 - a\n", PASSED, (1, 1, 0)),
+    ("a_program_that_takes_too_long", "1..1\n", LATE, (0, 1, 0)),
+    ("a_plan_and_no_case", "1..2\n", PASSED, (0, 1, 0)),
+]
+
+
+def counts(output, ending, expected):
+    tally = check.Tally()
+    result, status = ending
+    check.count({"name": "gpuslice:unit / x", "stdout": output, "result": result,
+                 "returncode": status}, tally)
+    got = (tally.passed, len(tally.failed), len(tally.skipped))
+    assert got == expected, f"expected {expected}, got {got}: {vars(tally)}"
+
+
+def check__gives_the_reason_of_a_skip():
+    tally = check.Tally()
+    check.count({"name": "gpuslice:unit / x", "result": "OK", "returncode": 0,
+                 "stdout": "SKIP: no traces\nnot ok 1 # SKIP replays\nok 2 - b # SKIP no GPU\n"}, tally)
+    assert tally.skipped == ["unit/x: replays: no traces", "unit/x: b: no GPU"], tally.skipped
+
+
+def main():
+    cases = [(f"check__counts_{name}", functools.partial(counts, output, ending, expected))
+             for name, output, ending, expected in RUNS]
+    tap.run(cases + tap.cases_of(sys.modules[__name__], "check__"))
+
+
+if __name__ == "__main__":
+    main()
