@@ -1,0 +1,328 @@
+#include <string.h>
+
+#include "cli/options.h"
+#include "core/catalog.h"
+
+/* All commands, and what is being written. */
+struct script {
+    const struct gs_command *const *commands;
+    size_t n_commands;
+    struct gs_buf *out;
+};
+
+/* Text inside single quotes: a quote ends them, stands escaped, and begins them again. fish knows
+ * the same spelling. */
+static void put_quoted(struct gs_buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '\'') {
+            gs_buf_puts(out, "'\\''");
+        } else {
+            gs_buf_put(out, text, 1);
+        }
+    }
+}
+
+static void put_models(struct gs_buf *out)
+{
+    size_t n;
+    const struct gs_model *models = gs_catalog(&n);
+    for (size_t i = 0; i < n; i++) {
+        gs_buf_printf(out, "%s%s", i == 0 ? "" : " ", models[i].id);
+    }
+}
+
+static void put_command_names(const struct script *script)
+{
+    for (size_t i = 0; i < script->n_commands; i++) {
+        gs_buf_printf(script->out, "%s%s", i == 0 ? "" : " ", script->commands[i]->name);
+    }
+}
+
+static void put_choices(struct gs_buf *out, const struct gs_option *option)
+{
+    for (size_t i = 0; option->choices[i] != NULL; i++) {
+        gs_buf_printf(out, "%s%s", i == 0 ? "" : " ", option->choices[i]);
+    }
+}
+
+/* False: the argument is a file, a folder or anything. */
+static bool has_words(const struct gs_option *option)
+{
+    return option->kind == GS_OPTION_CHOICE || option->complete == GS_COMPLETE_MODEL ||
+           option->complete == GS_COMPLETE_COMMAND;
+}
+
+/* The words that can stand as the argument; nothing when there are none. */
+static void put_words(const struct script *script, const struct gs_option *option)
+{
+    if (option->kind == GS_OPTION_CHOICE) {
+        put_choices(script->out, option);
+    } else if (option->complete == GS_COMPLETE_MODEL) {
+        put_models(script->out);
+    } else if (option->complete == GS_COMPLETE_COMMAND) {
+        put_command_names(script);
+    }
+}
+
+/* bash. No helper of the package bash-completion is used, for it may not be there. */
+
+static const char bash_head[] =
+    "# bash completion for gpuslice; made by `gpuslice completion bash`\n"
+    "_gpuslice() {\n"
+    "    local cur prev command options\n"
+    "    cur=${COMP_WORDS[COMP_CWORD]}\n"
+    "    prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+    "    # bash takes --option=value for three words\n"
+    "    if [[ $cur == '=' ]]; then\n"
+    "        cur=\n"
+    "    elif [[ $prev == '=' ]]; then\n"
+    "        prev=${COMP_WORDS[COMP_CWORD-2]}\n"
+    "    fi\n"
+    "    command=\n"
+    "    (( COMP_CWORD > 1 )) && command=${COMP_WORDS[1]}\n"
+    "    COMPREPLY=()\n";
+
+static void put_bash_words(const struct script *script, const struct gs_option *option)
+{
+    struct gs_buf *out = script->out;
+    if (has_words(option)) {
+        gs_buf_puts(out, "COMPREPLY=($(compgen -W '");
+        put_words(script, option);
+        gs_buf_puts(out, "' -- \"$cur\"))");
+    } else if (option->complete == GS_COMPLETE_FILE) {
+        gs_buf_puts(out, "local IFS=$'\\n'; compopt -o filenames 2>/dev/null\n"
+                         "            COMPREPLY=($(compgen -f -- \"$cur\"))");
+    } else if (option->complete == GS_COMPLETE_DIR) {
+        gs_buf_puts(out, "local IFS=$'\\n'; compopt -o filenames 2>/dev/null\n"
+                         "            COMPREPLY=($(compgen -d -- \"$cur\"))");
+    } else {
+        gs_buf_puts(out, ":");
+    }
+}
+
+static void put_bash_command(const struct script *script, const struct gs_command *command)
+{
+    struct gs_buf *out = script->out;
+    gs_buf_printf(out, "    %s)\n        case $prev in\n", command->name);
+    for (size_t i = 0; i < command->n_options; i++) {
+        const struct gs_option *option = &command->options[i];
+        if (option->kind == GS_OPTION_FLAG) {
+            continue;
+        }
+        gs_buf_printf(out, "        --%s", option->name);
+        if (option->letter != 0) {
+            gs_buf_printf(out, "|-%c", option->letter);
+        }
+        gs_buf_puts(out, ")\n            ");
+        put_bash_words(script, option);
+        gs_buf_puts(out, "\n            return\n            ;;\n");
+    }
+    gs_buf_puts(out, "        esac\n        options='--help");
+    for (size_t i = 0; i < command->n_options; i++) {
+        gs_buf_printf(out, " --%s", command->options[i].name);
+    }
+    gs_buf_puts(out, "'\n        [[ $cur == -* ]] || ");
+    if (command->operand != NULL) {
+        put_bash_words(script, command->operand);
+    } else {
+        gs_buf_puts(out, ":");
+    }
+    gs_buf_puts(out, "\n        ;;\n");
+}
+
+static void put_bash(const struct script *script)
+{
+    struct gs_buf *out = script->out;
+    gs_buf_puts(out, bash_head);
+    gs_buf_puts(out, "    case $command in\n    '')\n        options='--help --version'\n"
+                     "        [[ $cur == -* ]] || COMPREPLY=($(compgen -W '");
+    put_command_names(script);
+    gs_buf_puts(out, "' -- \"$cur\"))\n        ;;\n");
+    for (size_t i = 0; i < script->n_commands; i++) {
+        put_bash_command(script, script->commands[i]);
+    }
+    gs_buf_puts(out, "    esac\n"
+                     "    if [[ $cur == -* ]]; then\n"
+                     "        COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
+                     "    fi\n"
+                     "}\n"
+                     "complete -F _gpuslice gpuslice\n");
+}
+
+/* zsh */
+
+/* Inside a specification of _arguments, brackets and colons are its own. */
+static void put_zsh_help(struct gs_buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (strchr("[]:\\", *text) != NULL) {
+            gs_buf_puts(out, "\\");
+        }
+        char one[2] = {*text, '\0'};
+        put_quoted(out, one);
+    }
+}
+
+/* ":MODEL:(A B C)" */
+static void put_zsh_argument(const struct script *script, const struct gs_option *option)
+{
+    gs_buf_printf(script->out, ":%s:", option->arg);
+    if (option->complete == GS_COMPLETE_FILE) {
+        gs_buf_puts(script->out, "_files");
+    } else if (option->complete == GS_COMPLETE_DIR) {
+        gs_buf_puts(script->out, "_files -/");
+    } else if (has_words(option)) {
+        gs_buf_puts(script->out, "(");
+        put_words(script, option);
+        gs_buf_puts(script->out, ")");
+    }
+}
+
+static void put_zsh_option(const struct script *script, const struct gs_option *option)
+{
+    struct gs_buf *out = script->out;
+    const char *many = option->kind == GS_OPTION_LIST ? "*" : "";
+    if (option->letter != 0 && many[0] == '\0') {
+        gs_buf_printf(out, " \\\n            '(-%c --%s)'{-%c,--%s%s}'[", option->letter,
+                      option->name, option->letter, option->name,
+                      option->kind == GS_OPTION_FLAG ? "" : "=");
+    } else {
+        gs_buf_printf(out, " \\\n            '%s--%s%s[", many, option->name,
+                      option->kind == GS_OPTION_FLAG ? "" : "=");
+    }
+    put_zsh_help(out, option->help);
+    gs_buf_puts(out, "]");
+    if (option->kind != GS_OPTION_FLAG) {
+        put_zsh_argument(script, option);
+    }
+    gs_buf_puts(out, "'");
+}
+
+static void put_zsh_command(const struct script *script, const struct gs_command *command)
+{
+    struct gs_buf *out = script->out;
+    gs_buf_printf(out, "    %s)\n        _arguments '(-h --help)'{-h,--help}'[show help and exit]'",
+                  command->name);
+    for (size_t i = 0; i < command->n_options; i++) {
+        put_zsh_option(script, &command->options[i]);
+    }
+    if (command->operand != NULL) {
+        gs_buf_puts(out, " \\\n            '");
+        gs_buf_puts(out, command->operand->kind == GS_OPTION_LIST ? "*" : "");
+        put_zsh_argument(script, command->operand);
+        gs_buf_puts(out, "'");
+    }
+    gs_buf_puts(out, "\n        ;;\n");
+}
+
+static void put_zsh(const struct script *script)
+{
+    struct gs_buf *out = script->out;
+    gs_buf_puts(out, "#compdef gpuslice\n"
+                     "# zsh completion for gpuslice; made by `gpuslice completion zsh`\n"
+                     "_gpuslice() {\n"
+                     "    local -a commands\n"
+                     "    commands=(\n");
+    for (size_t i = 0; i < script->n_commands; i++) {
+        gs_buf_printf(out, "        '%s:", script->commands[i]->name);
+        put_zsh_help(out, script->commands[i]->summary);
+        gs_buf_puts(out, "'\n");
+    }
+    gs_buf_puts(out,
+                "    )\n"
+                "    if (( CURRENT == 2 )); then\n"
+                "        _describe command commands\n"
+                "        _arguments '--help[show help and exit]' '--version[show the version]'\n"
+                "        return\n"
+                "    fi\n"
+                "    local command=${words[2]}\n"
+                "    shift words\n"
+                "    (( CURRENT-- ))\n"
+                "    case $command in\n");
+    for (size_t i = 0; i < script->n_commands; i++) {
+        put_zsh_command(script, script->commands[i]);
+    }
+    gs_buf_puts(out, "    esac\n"
+                     "}\n"
+                     "if [[ $funcstack[1] == _gpuslice ]]; then\n"
+                     "    _gpuslice \"$@\"\n"
+                     "else\n"
+                     "    compdef _gpuslice gpuslice\n"
+                     "fi\n");
+}
+
+/* fish */
+
+static void put_fish_argument(const struct script *script, const struct gs_option *option)
+{
+    struct gs_buf *out = script->out;
+    if (option->complete == GS_COMPLETE_FILE) {
+        gs_buf_puts(out, " -rF");
+    } else if (option->complete == GS_COMPLETE_DIR) {
+        gs_buf_puts(out, " -x -a '(__fish_complete_directories)'");
+    } else {
+        gs_buf_puts(out, " -x -a '");
+        put_words(script, option);
+        gs_buf_puts(out, "'");
+    }
+}
+
+static void put_fish_command(const struct script *script, const struct gs_command *command)
+{
+    struct gs_buf *out = script->out;
+    gs_buf_printf(out, "complete -c gpuslice -n __fish_use_subcommand -a %s -d '", command->name);
+    put_quoted(out, command->summary);
+    gs_buf_puts(out, "'\n");
+    for (size_t i = 0; i < command->n_options; i++) {
+        const struct gs_option *option = &command->options[i];
+        gs_buf_printf(out, "complete -c gpuslice -n '__fish_seen_subcommand_from %s' -l %s",
+                      command->name, option->name);
+        if (option->letter != 0) {
+            gs_buf_printf(out, " -s %c", option->letter);
+        }
+        gs_buf_puts(out, " -d '");
+        put_quoted(out, option->help);
+        gs_buf_puts(out, "'");
+        if (option->kind != GS_OPTION_FLAG) {
+            put_fish_argument(script, option);
+        }
+        gs_buf_puts(out, "\n");
+    }
+    if (command->operand != NULL) {
+        gs_buf_printf(out, "complete -c gpuslice -n '__fish_seen_subcommand_from %s'",
+                      command->name);
+        put_fish_argument(script, command->operand);
+        gs_buf_puts(out, "\n");
+    }
+}
+
+static void put_fish(const struct script *script)
+{
+    gs_buf_puts(script->out, "# fish completion for gpuslice; made by `gpuslice completion fish`\n"
+                             "complete -c gpuslice -f\n"
+                             "complete -c gpuslice -s h -l help -d 'show help and exit'\n"
+                             "complete -c gpuslice -n __fish_use_subcommand -l version"
+                             " -d 'show the version'\n");
+    for (size_t i = 0; i < script->n_commands; i++) {
+        put_fish_command(script, script->commands[i]);
+    }
+}
+
+void gs_completion_script(enum gs_shell shell, const struct gs_command *const *commands,
+                          size_t n_commands, struct gs_buf *out)
+{
+    struct script script = {.commands = commands, .n_commands = n_commands, .out = out};
+    switch (shell) {
+    case GS_SHELL_BASH:
+        put_bash(&script);
+        break;
+    case GS_SHELL_ZSH:
+        put_zsh(&script);
+        break;
+    case GS_SHELL_FISH:
+    case GS_SHELLS:
+        put_fish(&script);
+        break;
+    }
+}

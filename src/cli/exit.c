@@ -1,0 +1,60 @@
+#include "cli/exit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/table.h"
+
+/* One line, whatever the names in the message hold. */
+static void print_failure(const struct gs_err *err)
+{
+    GS_CLEANUP(gs_buf_done) struct gs_buf line;
+    gs_buf_init(&line, 4 * sizeof(err->msg));
+    gs_text_clean(&line, err->msg, strlen(err->msg));
+    fprintf(stderr, "gpuslice: %s\n", gs_buf_text(&line));
+}
+
+static int status_of(enum gs_code code)
+{
+    switch (code) {
+    case GS_OK:
+        return GS_EXIT_DONE;
+    case GS_INFEASIBLE:
+    case GS_BUSY:
+    case GS_UNKNOWN:
+        return GS_EXIT_IMPOSSIBLE;
+    case GS_NO_MEMORY:
+        return GS_EXIT_SYSTEM;
+    case GS_INVALID:
+    case GS_NOT_FOUND:
+    case GS_AMBIGUOUS:
+    case GS_LIMIT:
+    case GS_IO:
+    case GS_UNSUPPORTED:
+        return GS_EXIT_BAD_INPUT;
+    }
+    return GS_EXIT_BAD_INPUT;
+}
+
+int gs_exit_failed(const struct gs_err *err)
+{
+    print_failure(err);
+    return status_of(err->code);
+}
+
+int gs_exit_usage(const struct gs_err *err)
+{
+    print_failure(err);
+    return GS_EXIT_USAGE;
+}
+
+int gs_exit_output(int r, const struct gs_err *err)
+{
+    if (r == 0) {
+        return GS_EXIT_DONE;
+    }
+    print_failure(err);
+    return r == GS_IO ? GS_EXIT_SYSTEM : status_of(err->code);
+}

@@ -1,0 +1,23 @@
+/* exit: how a command ends: one line on stderr where it failed, and the exit status. */
+#pragma once
+
+#include "base/err.h"
+
+enum gs_exit {
+    GS_EXIT_DONE = 0,
+    GS_EXIT_IMPOSSIBLE = 1, /* no plan exists, or something cannot be placed */
+    GS_EXIT_USAGE = 2,      /* an option or argument that the command does not take */
+    GS_EXIT_BAD_INPUT = 3,  /* a name, number or file that is not what it must be */
+    GS_EXIT_SYSTEM = 4      /* no memory, or the output could not be written */
+};
+
+/* Prints "gpuslice: <text>" on one line of stderr and returns the exit status that `err->code`
+ * stands for: GS_INFEASIBLE, GS_BUSY and GS_UNKNOWN are 1, GS_NO_MEMORY 4, the others 3. */
+int gs_exit_failed(const struct gs_err *err);
+
+/* As gs_exit_failed, but the status is 2: the command line itself is wrong. */
+int gs_exit_usage(const struct gs_err *err);
+
+/* The end of a command: 0 when `r` is 0, else as gs_exit_failed; GS_IO here means that the output
+ * could not be written, and is 4. */
+int gs_exit_output(int r, const struct gs_err *err);
