@@ -10,7 +10,8 @@ static void mark_cut(char *text, size_t size, int wanted)
     }
 }
 
-static void write_text(struct gs_err *err, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void write_text(struct gs_err *err, const char *fmt,
+                                                             va_list ap)
 {
     mark_cut(err->msg, sizeof(err->msg), vsnprintf(err->msg, sizeof(err->msg), fmt, ap));
 }
