@@ -92,8 +92,8 @@ bool gs_ip_check(const struct gs_ip *ip, const int64_t *x, int64_t *sums, int64_
     return true;
 }
 
-int gs_ip_solve(const struct gs_ip *ip, const struct gs_ip_options *options,
-                struct gs_arena *arena, struct gs_ip_result *ret, struct gs_err *err)
+int gs_ip_solve(const struct gs_ip *ip, const struct gs_ip_options *options, struct gs_arena *arena,
+                struct gs_ip_result *ret, struct gs_err *err)
 {
     struct gs_ip_search *search = gs_ip_search_new(ip, options, arena);
     if (search == NULL || !gs_ip_search_run(search, ret)) {
@@ -101,4 +101,46 @@ int gs_ip_solve(const struct gs_ip *ip, const struct gs_ip_options *options,
                        ip->n_rows, ip->n_cols);
     }
     return 0;
+}
+
+enum { SHORT_SCALE_MAX = 840 }; /* has every divisor up to 8 */
+
+/* The bound that one leaf proves over the whole program, in units of 1 / scale. */
+static __int128 leaf_bound(const struct gs_ip *ip, const int64_t *y, int64_t scale)
+{
+    __int128 bound = 0;
+    for (unsigned i = 0; i < ip->n_rows; i++) {
+        bound += (__int128)y[i] * ip->rhs[i];
+    }
+    for (unsigned j = 0; j < ip->n_cols; j++) {
+        size_t n;
+        const struct gs_ip_entry *entries = gs_ip_column(ip, j, &n);
+        __int128 d = (__int128)ip->cost[j] * scale;
+        for (size_t e = 0; e < n; e++) {
+            d -= (__int128)y[entries[e].row] * entries[e].value;
+        }
+        bound += d * (d >= 0 ? ip->lo[j] : ip->hi[j]);
+    }
+    return bound;
+}
+
+void gs_ip_shorten(const struct gs_ip *ip, struct gs_arena *arena, int64_t step, int64_t bound,
+                   struct gs_ip_tree *tree)
+{
+    if (tree->n_leaves != 1 || tree->n_nodes != 1) {
+        return;
+    }
+    int64_t *y = GS_ARENA_NEW(arena, int64_t, ip->n_rows);
+    for (int64_t scale = 1; y != NULL && scale <= SHORT_SCALE_MAX; scale++) {
+        for (unsigned i = 0; i < ip->n_rows; i++) {
+            double exact = (double)tree->multipliers[i] / (double)tree->scale;
+            y[i] = (int64_t)(exact * (double)scale + 0.5);
+        }
+        /* Enough when it is above the multiple of the step below. */
+        if (leaf_bound(ip, y, scale) > (__int128)(bound - step) * scale) {
+            tree->multipliers = y;
+            tree->scale = scale;
+            return;
+        }
+    }
 }

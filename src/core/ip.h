@@ -73,11 +73,11 @@ struct gs_ip_tree {
 };
 
 struct gs_ip_options {
-    int64_t cutoff;    /* only solutions that cost less are wanted; INT64_MAX: any */
-    int64_t goal;      /* stop at a solution that costs no more; INT64_MIN: the best */
-    int64_t step;      /* every solution's cost is a multiple of it; 1 when nothing is known */
-    size_t max_nodes;  /* of the tree; the bound is weaker when it is reached. 0: 100,000 */
-    bool want_tree;    /* keep the proof */
+    int64_t cutoff;   /* only solutions that cost less are wanted; INT64_MAX: any */
+    int64_t goal;     /* stop at a solution that costs no more; INT64_MIN: the best */
+    int64_t step;     /* every solution's cost is a multiple of it; 1 when nothing is known */
+    size_t max_nodes; /* of the tree; the bound is weaker when it is reached. 0: 100,000 */
+    bool want_tree;   /* keep the proof */
 };
 
 struct gs_ip_result {
@@ -93,9 +93,15 @@ struct gs_ip_result {
 /* Every solution costs at least ret->bound; ret->value is the best found; equal means proven.
  * GS_NO_MEMORY is the only failure: a program without solution is a result. Costs may be negative;
  * then every rhs must be 0 or less (x = 0 is a solution). */
-int gs_ip_solve(const struct gs_ip *ip, const struct gs_ip_options *options,
-                struct gs_arena *arena, struct gs_ip_result *ret, struct gs_err *err);
+int gs_ip_solve(const struct gs_ip *ip, const struct gs_ip_options *options, struct gs_arena *arena,
+                struct gs_ip_result *ret, struct gs_err *err);
 
 /* Whether x is within bounds and meets every row. *ret_cost gets its cost. `sums` is scratch for
  * n_rows numbers. */
 bool gs_ip_check(const struct gs_ip *ip, const int64_t *x, int64_t *sums, int64_t *ret_cost);
+
+/* Replaces the multipliers of a proof with a single leaf by small whole numbers over a small scale
+ * where such numbers prove the same bound: prices that a person can check by hand. Leaves any
+ * other proof as it is; never fails. */
+void gs_ip_shorten(const struct gs_ip *ip, struct gs_arena *arena, int64_t step, int64_t bound,
+                   struct gs_ip_tree *tree);

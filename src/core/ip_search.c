@@ -6,8 +6,8 @@
 #include "core/lp.h"
 
 enum {
-    DEPTH_MAX = 80,   /* splits on one path */
-    LAZY_ROWS = 40,   /* upper bounds that became rows, on one path */
+    DEPTH_MAX = 80, /* splits on one path */
+    LAZY_ROWS = 40, /* upper bounds that became rows, on one path */
     NODES_DEFAULT = 100000,
     PIVOTS_MAX = 20000, /* of one solve */
     RESIDUAL_FROM = 3,  /* root values above this are split into a whole and a residual part */
@@ -84,7 +84,8 @@ static void choose_scales(struct gs_ip_search *s)
     }
     s->cost_scale = 1 / most;
     s->scale = 1;
-    for (int bit = 0; bit < SCALE_BITS && most * (double)s->scale * 2 < (double)(1ll << COST_BITS); bit++) {
+    for (int bit = 0; bit < SCALE_BITS && most * (double)s->scale * 2 < (double)(1ll << COST_BITS);
+         bit++) {
         s->scale *= 2;
     }
     for (size_t e = 0; e < ip->n_entries; e++) {
@@ -463,15 +464,16 @@ static void explore(struct gs_ip_search *s, unsigned depth)
     struct gs_lp *lp = &s->levels[depth].lp;
     unsigned rows_before = lp->n_rows;
     s->nodes++;
-    /* Once the search is over, open sides are closed with the bound of the side they are part of. */
+    /* Once the search is over, open sides are closed with the bound of the side they are part of.
+     */
     enum gs_lp_status status = s->done ? GS_LP_STUCK : solve_level(s, lp);
     int64_t bound = prove_bound(s, lp, status);
     int col = -1;
     if (status == GS_LP_OPTIMAL && bound < s->cutoff) {
         col = look_at_solution(s);
     }
-    bool may_split = depth < DEPTH_MAX && s->nodes < s->options.max_nodes &&
-                     !rows_are_spent(s, lp) && !s->done;
+    bool may_split =
+        depth < DEPTH_MAX && s->nodes < s->options.max_nodes && !rows_are_spent(s, lp) && !s->done;
     if (col >= 0 && may_split) {
         split(s, depth, (unsigned)col);
     } else {

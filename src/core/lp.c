@@ -29,7 +29,8 @@ static double *rhs_of(const struct gs_lp *lp, unsigned row)
     return row_of(lp, row) + lp->width - 1;
 }
 
-/* Only the columns in use are touched: slacks of the rows there are, then x, then the right side. */
+/* Only the columns in use are touched: slacks of the rows there are, then x, then the right side.
+ */
 static void copy_row(const struct gs_lp *lp, double *to, const double *from)
 {
     memcpy(to, from, lp->n_rows * sizeof(*to));

@@ -25,10 +25,10 @@ struct gs_lp {
     unsigned max_cols;
     unsigned n_rows;
     unsigned n_cols;
-    unsigned width;    /* doubles a row: max_rows slacks, max_cols columns, the right side */
-    double *cells;     /* [row * width + column]; slack i is column i, x_j is max_rows + j */
-    double *costs;     /* reduced costs, same columns; the last is minus the value */
-    unsigned *basis;   /* a row: its basic column */
+    unsigned width;     /* doubles a row: max_rows slacks, max_cols columns, the right side */
+    double *cells;      /* [row * width + column]; slack i is column i, x_j is max_rows + j */
+    double *costs;      /* reduced costs, same columns; the last is minus the value */
+    unsigned *basis;    /* a row: its basic column */
     unsigned stuck_row; /* INFEASIBLE: the row that proves it */
     unsigned stuck_at;  /* UNBOUNDED: the tableau column that may enter without end */
     unsigned pivots;    /* since gs_lp_init */

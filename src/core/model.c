@@ -16,8 +16,8 @@ static void list_profiles(const struct gs_model *model, char *text, size_t size)
 {
     size_t used = 0;
     for (unsigned i = 0; i < model->n_profiles && used + 1 < size; i++) {
-        int n = snprintf(text + used, size - used, "%s%s", i == 0 ? "" : ", ",
-                         model->profiles[i].name);
+        int n =
+            snprintf(text + used, size - used, "%s%s", i == 0 ? "" : ", ", model->profiles[i].name);
         used += n > 0 ? (size_t)n : 0;
     }
 }

@@ -63,9 +63,9 @@ struct gs_model {
     uint8_t compute_slices;
     uint8_t memory_units; /* 0 = not known */
     uint8_t max_instances;
-    bool placements_known; /* false: the model is never planned */
-    bool verified;         /* every fact was seen on that GPU; false: some are inherited */
-    bool mode_change_needs_reset; /* Ampere: turning MIG on or off resets the GPU */
+    bool placements_known;         /* false: the model is never planned */
+    bool verified;                 /* every fact was seen on that GPU; false: some are inherited */
+    bool mode_change_needs_reset;  /* Ampere: turning MIG on or off resets the GPU */
     const char *placements_source; /* where the starts come from, in words */
     uint32_t memory_mib;           /* of the whole GPU, or GS_NOT_KNOWN */
     uint32_t memory_gib;           /* rounded up, the number in the full profile's name */

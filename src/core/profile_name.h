@@ -21,10 +21,10 @@ enum {
 };
 
 struct gs_profile_name {
-    unsigned compute_slices;  /* C: of the compute instance; equal to gpu_slices when not given */
-    unsigned gpu_slices;      /* G */
-    unsigned memory_gb;       /* M, as printed; 0 is well-formed (Thor) */
-    char sign;                /* '+', '-' or 0 */
+    unsigned compute_slices; /* C: of the compute instance; equal to gpu_slices when not given */
+    unsigned gpu_slices;     /* G */
+    unsigned memory_gb;      /* M, as printed; 0 is well-formed (Thor) */
+    char sign;               /* '+', '-' or 0 */
     char attrs[GS_PROFILE_ATTRS_MAX + 1]; /* comma-separated, in the order given; "" without sign */
 };
 

@@ -242,8 +242,8 @@ int gs_statetable_multiset(const struct gs_statetable *table, const uint8_t *cou
 {
     struct gs_multiset wanted = {0};
     memcpy(wanted.counts, counts, table->model->n_profiles);
-    const struct gs_multiset *found = bsearch(&wanted, table->multisets, table->n_multisets,
-                                              sizeof(wanted), compare_multisets);
+    const struct gs_multiset *found =
+        bsearch(&wanted, table->multisets, table->n_multisets, sizeof(wanted), compare_multisets);
     return found == NULL ? -1 : (int)(found - table->multisets);
 }
 

@@ -39,11 +39,11 @@ struct gs_statetable {
     unsigned n_states;
     unsigned n_multisets;
     struct gs_placement placements[GS_PLACEMENTS_MAX];
-    const uint64_t *sets;       /* a state: bit i = placement i is there; ascending */
-    const uint16_t *occupied;   /* a state: its memory units */
-    const uint16_t *next;       /* [state * n_placements + i]: with placement i added, or NONE */
-    const uint16_t *prev;       /* [state * n_placements + i]: with placement i removed, or NONE */
-    const uint16_t *multiset;   /* a state: index of its multiset */
+    const uint64_t *sets;     /* a state: bit i = placement i is there; ascending */
+    const uint16_t *occupied; /* a state: its memory units */
+    const uint16_t *next;     /* [state * n_placements + i]: with placement i added, or NONE */
+    const uint16_t *prev;     /* [state * n_placements + i]: with placement i removed, or NONE */
+    const uint16_t *multiset; /* a state: index of its multiset */
     const struct gs_multiset *multisets; /* ordered by counts; 0 is the empty one */
 };
 

@@ -1,0 +1,245 @@
+#include "core/program.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Rows by what they stand for, while the columns are made. */
+struct builder {
+    struct gs_arena *arena;
+    const struct gs_program_spec *spec;
+    int64_t items_max;
+    struct gs_ip ip;
+    struct gs_program_row *rows;
+    size_t cap_rows;
+    struct gs_program_col *cols;
+    size_t cap_cols;
+    int *slice_row; /* [target * GS_PROFILES_MAX + profile], -1: nobody asks */
+    int *gpu_row;   /* a target */
+    int *pool_row;  /* [target * pools_max + pool], -1: no limit */
+    int *amount_row;
+    int *need_row;
+    int *most_row;
+    unsigned pools_max;
+    bool failed;
+};
+
+static int new_row(struct builder *b, struct gs_program_row what, int64_t rhs)
+{
+    if (!gs_arena_room(b->arena, &b->rows, &b->cap_rows, b->ip.n_rows, sizeof(*b->rows))) {
+        b->failed = true;
+        return -1;
+    }
+    b->rows[b->ip.n_rows] = what;
+    int row = gs_ip_add_row(&b->ip, b->arena, rhs);
+    b->failed = b->failed || row < 0;
+    return row;
+}
+
+static void new_col(struct builder *b, struct gs_program_col what, int64_t cost, int64_t hi)
+{
+    if (!gs_arena_room(b->arena, &b->cols, &b->cap_cols, b->ip.n_cols, sizeof(*b->cols))) {
+        b->failed = true;
+        return;
+    }
+    b->cols[b->ip.n_cols] = what;
+    b->failed = b->failed || gs_ip_add_col(&b->ip, b->arena, cost, hi) < 0;
+}
+
+static void entry(struct builder *b, int row, int64_t value)
+{
+    if (row >= 0 && value != 0) {
+        b->failed = b->failed || !gs_ip_add_entry(&b->ip, b->arena, (unsigned)row, value);
+    }
+}
+
+static int *index_array(struct builder *b, size_t n)
+{
+    int *array = GS_ARENA_NEW(b->arena, int, n);
+    if (array == NULL) {
+        b->failed = true;
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        array[i] = -1;
+    }
+    return array;
+}
+
+static void make_index(struct builder *b)
+{
+    const struct gs_program_spec *spec = b->spec;
+    for (unsigned t = 0; t < spec->n_targets; t++) {
+        unsigned n = spec->targets[t].n_pools;
+        b->pools_max = n > b->pools_max ? n : b->pools_max;
+    }
+    b->slice_row = index_array(b, (size_t)spec->n_targets * GS_PROFILES_MAX);
+    b->gpu_row = index_array(b, spec->n_targets);
+    b->pool_row = index_array(b, (size_t)spec->n_targets * b->pools_max);
+    b->amount_row = index_array(b, spec->n_resources);
+    b->need_row = index_array(b, spec->n_kinds);
+    b->most_row = index_array(b, spec->n_kinds);
+}
+
+/* Rows for what some use asks of a target. */
+static void demand_rows(struct builder *b)
+{
+    const struct gs_program_spec *spec = b->spec;
+    for (unsigned u = 0; u < spec->n_uses; u++) {
+        const struct gs_use *use = &spec->uses[u];
+        const struct gs_program_target *target = &spec->targets[use->target];
+        for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+            int *row = &b->slice_row[use->target * GS_PROFILES_MAX + p];
+            if (use->slices[p] > 0 && *row < 0) {
+                *row = new_row(b, (struct gs_program_row){GS_PROGRAM_SLICES, use->target, p},
+                               -(int64_t)target->free_slices[p]);
+            }
+        }
+        if (use->gpus > 0 && b->gpu_row[use->target] < 0) {
+            b->gpu_row[use->target] =
+                new_row(b, (struct gs_program_row){GS_PROGRAM_GPUS, use->target, 0},
+                        -(int64_t)target->free_gpus);
+        }
+    }
+}
+
+static void limit_rows(struct builder *b)
+{
+    const struct gs_program_spec *spec = b->spec;
+    for (unsigned t = 0; t < spec->n_targets; t++) {
+        for (unsigned p = 0; p < spec->targets[t].n_pools; p++) {
+            uint32_t count = spec->targets[t].pools[p].count;
+            if (count != GS_POOL_NO_LIMIT) {
+                b->pool_row[t * b->pools_max + p] =
+                    new_row(b, (struct gs_program_row){GS_PROGRAM_POOL, t, p}, -(int64_t)count);
+            }
+        }
+    }
+    for (unsigned r = 0; r < spec->n_resources; r++) {
+        b->amount_row[r] = new_row(b, (struct gs_program_row){GS_PROGRAM_AMOUNT, r, 0},
+                                   -spec->resources[r].capacity);
+    }
+    for (unsigned k = 0; k < spec->n_kinds; k++) {
+        if (spec->needs != NULL) {
+            b->need_row[k] =
+                new_row(b, (struct gs_program_row){GS_PROGRAM_NEED, k, 0}, spec->needs[k]);
+        }
+        if (spec->most != NULL) {
+            b->most_row[k] =
+                new_row(b, (struct gs_program_row){GS_PROGRAM_MOST, k, 0}, -spec->most[k]);
+        }
+    }
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t use_bound(const struct builder *b, unsigned u)
+{
+    const struct gs_program_spec *spec = b->spec;
+    uint32_t kind = spec->uses[u].kind;
+    int64_t bound = b->items_max;
+    if (spec->most != NULL) {
+        bound = least(bound, spec->most[kind]);
+    }
+    if (spec->needs != NULL) {
+        int64_t yield = spec->yields == NULL ? 1 : spec->yields[u];
+        bound = least(bound, (spec->needs[kind] + yield - 1) / yield);
+    }
+    for (unsigned r = 0; r < spec->n_resources; r++) {
+        int64_t amount = spec->resources[r].amounts[kind];
+        if (amount > 0) {
+            bound = least(bound, spec->resources[r].capacity / amount);
+        }
+    }
+    return bound;
+}
+
+static void use_columns(struct builder *b)
+{
+    const struct gs_program_spec *spec = b->spec;
+    for (unsigned u = 0; u < spec->n_uses; u++) {
+        const struct gs_use *use = &spec->uses[u];
+        int64_t value = spec->values == NULL ? 0 : spec->values[u];
+        new_col(b, (struct gs_program_col){.what = GS_PROGRAM_USE, .use = u}, -value,
+                use_bound(b, u));
+        for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+            entry(b, b->slice_row[use->target * GS_PROFILES_MAX + p], -(int64_t)use->slices[p]);
+        }
+        entry(b, b->gpu_row[use->target], -(int64_t)use->gpus);
+        for (unsigned r = 0; r < spec->n_resources; r++) {
+            entry(b, b->amount_row[r], -spec->resources[r].amounts[use->kind]);
+        }
+        entry(b, b->need_row[use->kind], spec->yields == NULL ? 1 : spec->yields[u]);
+        entry(b, b->most_row[use->kind], -1);
+    }
+}
+
+/* How many GPUs could ever be of use for one target: one for each slice or GPU that may be asked
+ * for there. */
+static int64_t gpus_bound(const struct builder *b, unsigned target)
+{
+    int64_t sum = 0;
+    for (unsigned u = 0; u < b->spec->n_uses; u++) {
+        const struct gs_use *use = &b->spec->uses[u];
+        if (use->target != target) {
+            continue;
+        }
+        int64_t parts = use->gpus;
+        for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+            parts += use->slices[p];
+        }
+        sum += parts * b->ip.hi[u];
+    }
+    return sum;
+}
+
+static void pool_columns(struct builder *b, unsigned t, unsigned p, int64_t bound)
+{
+    const struct gs_program_target *target = &b->spec->targets[t];
+    const struct gs_pool *pool = &target->pools[p];
+    int64_t cost = target->pool_costs == NULL ? 0 : target->pool_costs[p];
+    int64_t hi = pool->count == GS_POOL_NO_LIMIT ? bound : least(bound, pool->count);
+    for (unsigned c = 0; c < pool->n_columns; c++) {
+        new_col(
+            b, (struct gs_program_col){.what = GS_PROGRAM_CUT, .target = t, .pool = p, .column = c},
+            cost, hi);
+        for (unsigned i = 0; i < GS_PROFILES_MAX; i++) {
+            entry(b, b->slice_row[t * GS_PROFILES_MAX + i], pool->columns[c].counts[i]);
+        }
+        entry(b, b->pool_row[t * b->pools_max + p], -1);
+    }
+    if (pool->whole && b->gpu_row[t] >= 0) {
+        new_col(b, (struct gs_program_col){.what = GS_PROGRAM_WHOLE, .target = t, .pool = p}, cost,
+                hi);
+        entry(b, b->gpu_row[t], 1);
+        entry(b, b->pool_row[t * b->pools_max + p], -1);
+    }
+}
+
+int gs_program_new(struct gs_arena *arena, const struct gs_program_spec *spec, int64_t items_max,
+                   struct gs_program *ret, struct gs_err *err)
+{
+    struct builder b = {.arena = arena, .spec = spec, .items_max = items_max};
+    gs_ip_init(&b.ip);
+    make_index(&b);
+    if (!b.failed) {
+        demand_rows(&b);
+        limit_rows(&b);
+    }
+    if (!b.failed) {
+        use_columns(&b);
+    }
+    for (unsigned t = 0; t < spec->n_targets && !b.failed; t++) {
+        int64_t bound = gpus_bound(&b, t);
+        for (unsigned p = 0; p < spec->targets[t].n_pools && !b.failed; p++) {
+            pool_columns(&b, t, p, bound);
+        }
+    }
+    if (b.failed) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for a program of %u uses", spec->n_uses);
+    }
+    *ret = (struct gs_program){.ip = b.ip, .cols = b.cols, .rows = b.rows};
+    return 0;
+}
