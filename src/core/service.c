@@ -3,7 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A throughput of 0 is a measurement too: it serves nothing and is never chosen. */
+/* A throughput of 0 is how a run that failed is written down (too little memory, say), with a
+ * latency of 0: it serves nothing and is never chosen. */
 static int check_row(const struct gs_service *service, const struct gs_service_row *rows, size_t i,
                      struct gs_err *err)
 {
@@ -17,7 +18,8 @@ static int check_row(const struct gs_service *service, const struct gs_service_r
         {"processes", row->processes, 1, GS_SERVICE_PROCESSES_MAX},
         {"throughput in thousandths a second", row->throughput_milli, 0,
          GS_RATE_MILLI_MAX / GS_SERVICE_PROCESSES_MAX},
-        {"latency in microseconds", row->latency_us, 1, GS_SERVICE_LATENCY_US_MAX},
+        {"latency in microseconds", row->latency_us, row->throughput_milli > 0,
+         GS_SERVICE_LATENCY_US_MAX},
     };
     for (size_t n = 0; n < sizeof(numbers) / sizeof(numbers[0]); n++) {
         if (numbers[n].value < numbers[n].min || numbers[n].value > numbers[n].max) {

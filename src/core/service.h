@@ -27,8 +27,8 @@ struct gs_service_row {
     uint32_t compute_slices; /* 1, 2, 3, 4 or 7 on A100-class GPUs */
     uint32_t batch;
     uint32_t processes;
-    uint64_t throughput_milli; /* of one process */
-    uint64_t latency_us;       /* of one batch */
+    uint64_t throughput_milli; /* of one process; 0: the run failed, and the row is passed over */
+    uint64_t latency_us;       /* of one batch; 0 only without throughput */
 };
 
 /* One kind of slice that can serve the service. */
