@@ -73,7 +73,7 @@ tidy: ## clang-tidy over the sources; no finding is let through
 	@CC=clang $(SETUP) build-clang -Dtests=enabled
 	@$(NINJA) build-clang --quiet
 	@git ls-files -co --exclude-standard 'src/*.c' 'tests/*.c' \
-		| xargs -n 4 -P $(JOBS) clang-tidy --quiet -p build-clang 2>/dev/null
+		| xargs -n 1 -P $(JOBS) clang-tidy --quiet -p build-clang 2>/dev/null
 
 format: ## clang-format in place
 	@scripts/deps.sh dev

@@ -1,3 +1,4 @@
+#define GS_ERR_ITSELF
 #include "base/err.h"
 
 #include <stdio.h>
