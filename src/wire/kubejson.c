@@ -1,6 +1,7 @@
 #include "wire/kubejson.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { NAME_MAX_BYTES = 253 };
@@ -29,9 +30,9 @@ const char *gs_kubejson_type(const struct json_t *value)
     return "nothing";
 }
 
-static const json_t *find(const struct json_t *object, const char *key)
+static json_t *find(const struct json_t *object, const char *key)
 {
-    const json_t *value = json_object_get(object, key);
+    json_t *value = json_object_get(object, key);
     return json_is_null(value) ? NULL : value;
 }
 
@@ -44,7 +45,7 @@ static int wrong_type(struct gs_err *err, const char *key, const json_t *found, 
 int gs_kubejson_text(const struct json_t *object, const char *key, const char **ret,
                      struct gs_err *err)
 {
-    const json_t *value = find(object, key);
+    json_t *value = find(object, key);
     if (value != NULL && !json_is_string(value)) {
         return wrong_type(err, key, value, "a string");
     }
@@ -56,10 +57,10 @@ int gs_kubejson_text(const struct json_t *object, const char *key, const char **
     return 0;
 }
 
-int gs_kubejson_object(const struct json_t *object, const char *key, const struct json_t **ret,
+int gs_kubejson_object(const struct json_t *object, const char *key, struct json_t **ret,
                        struct gs_err *err)
 {
-    const json_t *value = find(object, key);
+    json_t *value = find(object, key);
     if (value != NULL && !json_is_object(value)) {
         return wrong_type(err, key, value, "an object");
     }
@@ -67,10 +68,10 @@ int gs_kubejson_object(const struct json_t *object, const char *key, const struc
     return 0;
 }
 
-int gs_kubejson_array(const struct json_t *object, const char *key, const struct json_t **ret,
+int gs_kubejson_array(const struct json_t *object, const char *key, struct json_t **ret,
                       struct gs_err *err)
 {
-    const json_t *value = find(object, key);
+    json_t *value = find(object, key);
     if (value != NULL && !json_is_array(value)) {
         return wrong_type(err, key, value, "an array");
     }
@@ -80,7 +81,7 @@ int gs_kubejson_array(const struct json_t *object, const char *key, const struct
 
 int gs_kubejson_bool(const struct json_t *object, const char *key, bool *ret, struct gs_err *err)
 {
-    const json_t *value = find(object, key);
+    json_t *value = find(object, key);
     if (value != NULL && !json_is_boolean(value)) {
         return wrong_type(err, key, value, "true or false");
     }
@@ -102,6 +103,34 @@ int gs_kubejson_copy(const struct json_t *object, const char *key, struct gs_are
     }
     *ret = text;
     return 0;
+}
+
+int gs_kubejson_amount(const struct json_t *value, enum gs_quantity_scale scale, uint64_t max,
+                       uint64_t *ret, struct gs_err *err)
+{
+    char number[40];
+    const char *text = json_string_value(value);
+    if (json_is_integer(value)) {
+        snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        text = number;
+    } else if (json_is_real(value)) {
+        snprintf(number, sizeof(number), "%.15g", json_real_value(value));
+        text = number;
+    } else if (text == NULL || !gs_kubejson_is_printable(text)) {
+        return gs_fail(err, GS_INVALID, "found %s; expected an amount", gs_kubejson_type(value));
+    }
+    return gs_quantity_parse(gs_view(text), scale, max, ret, err);
+}
+
+int gs_kubejson_count(const struct json_t *value, uint64_t max, uint64_t *ret, struct gs_err *err)
+{
+    uint64_t milli = 0;
+    int r = gs_kubejson_amount(value, GS_QUANTITY_MILLI, max * 1000, &milli, err);
+    if (r == 0 && milli % 1000 != 0) {
+        return gs_fail(err, GS_INVALID, "found a fraction; expected a whole number");
+    }
+    *ret = milli / 1000;
+    return r;
 }
 
 bool gs_kubejson_is_name(const char *text)

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "wire/quantity.h"
 
 struct json_t; /* jansson's; only the .c files of this room know it */
 
@@ -17,15 +18,23 @@ struct json_t; /* jansson's; only the .c files of this room know it */
  * come back in messages to a terminal. */
 int gs_kubejson_text(const struct json_t *object, const char *key, const char **ret,
                      struct gs_err *err);
-int gs_kubejson_object(const struct json_t *object, const char *key, const struct json_t **ret,
+int gs_kubejson_object(const struct json_t *object, const char *key, struct json_t **ret,
                        struct gs_err *err);
-int gs_kubejson_array(const struct json_t *object, const char *key, const struct json_t **ret,
+int gs_kubejson_array(const struct json_t *object, const char *key, struct json_t **ret,
                       struct gs_err *err);
 int gs_kubejson_bool(const struct json_t *object, const char *key, bool *ret, struct gs_err *err);
 
 /* gs_kubejson_text with "" for a text that is not there, copied into the arena. GS_NO_MEMORY. */
 int gs_kubejson_copy(const struct json_t *object, const char *key, struct gs_arena *arena,
                      const char **ret, struct gs_err *err);
+
+/* A value of a list of resources: a string as in wire/quantity.h, or a number, which the API
+ * server takes too. GS_INVALID, GS_LIMIT as gs_quantity_parse. */
+int gs_kubejson_amount(const struct json_t *value, enum gs_quantity_scale scale, uint64_t max,
+                       uint64_t *ret, struct gs_err *err);
+
+/* As gs_kubejson_amount, of a resource that has no parts: a fraction is GS_INVALID. */
+int gs_kubejson_count(const struct json_t *value, uint64_t max, uint64_t *ret, struct gs_err *err);
 
 /* `text` is a DNS subdomain (RFC 1123), as names of Kubernetes objects are: 1 to 253 of a-z, 0-9,
  * dash and dot. */

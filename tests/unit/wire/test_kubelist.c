@@ -11,7 +11,7 @@
 /* Collects the names of the objects: "a b c ". */
 static int take_name(void *ctx, const struct json_t *object, struct gs_err *err)
 {
-    const struct json_t *metadata = NULL;
+    struct json_t *metadata = NULL;
     const char *name = NULL;
     int r = gs_kubejson_object(object, "metadata", &metadata, err);
     r = r == 0 ? gs_kubejson_text(metadata, "name", &name, err) : r;
