@@ -240,56 +240,58 @@ static int make_listing(struct gs_arena *arena, const struct gs_model *model,
 
 /* Documents */
 
-static void describe_layout(struct gs_doc *doc, json_t *at, const struct listing *listing,
+static void describe_layout(struct gs_result *result, json_t *at, const struct listing *listing,
                             uint16_t state)
 {
     const struct gs_statetable *table = listing->table;
     const struct gs_model *model = table->model;
     const struct gs_multiset *multiset = &table->multisets[table->multiset[state]];
     const struct use *use = &listing->uses[state];
-    json_t *slices = gs_doc_object(doc, at, "slices");
+    json_t *slices = gs_result_object(result, at, "slices");
     for (unsigned p = 0; p < model->n_profiles; p++) {
         if (multiset->counts[p] > 0) {
-            gs_doc_number(doc, slices, model->profiles[p].name, multiset->counts[p]);
+            gs_result_number(result, slices, model->profiles[p].name, multiset->counts[p]);
         }
     }
     struct gs_layout layout;
     gs_layout_from_set(table, table->sets[state], 0, &layout);
-    json_t *placements = gs_doc_array(doc, at, "placements");
+    json_t *placements = gs_result_array(result, at, "placements");
     for (unsigned i = 0; i < layout.n_slices; i++) {
-        json_t *item = gs_doc_object(doc, placements, NULL);
+        json_t *item = gs_result_object(result, placements, NULL);
         const struct gs_placement *placement = &layout.slices[i].placement;
-        gs_doc_text(doc, item, "profile", model->profiles[placement->profile].name);
-        gs_doc_number(doc, item, "start", placement->start);
+        gs_result_text(result, item, "profile", model->profiles[placement->profile].name);
+        gs_result_number(result, item, "start", placement->start);
     }
-    gs_doc_bool(doc, at, "maximal", is_maximal(listing, state));
-    gs_doc_number(doc, at, "free_compute_slices", model->compute_slices - (unsigned)use->compute);
-    gs_doc_number(doc, at, "free_memory_units", model->memory_units - (unsigned)use->memory);
-    gs_doc_number(doc, at, "stranded_compute_slices", stranded_compute(listing, state));
-    gs_doc_number(doc, at, "stranded_memory_units", stranded_memory(listing, state));
+    gs_result_bool(result, at, "maximal", is_maximal(listing, state));
+    gs_result_number(result, at, "free_compute_slices",
+                     model->compute_slices - (unsigned)use->compute);
+    gs_result_number(result, at, "free_memory_units", model->memory_units - (unsigned)use->memory);
+    gs_result_number(result, at, "stranded_compute_slices", stranded_compute(listing, state));
+    gs_result_number(result, at, "stranded_memory_units", stranded_memory(listing, state));
 }
 
 static int write_doc(const struct listing *listing, enum gs_format format, struct gs_err *err)
 {
     const struct gs_model *model = listing->table->model;
-    GS_CLEANUP(gs_doc_done) struct gs_doc doc;
-    gs_doc_init(&doc);
-    gs_doc_text(&doc, doc.root, "model", model->id);
-    gs_doc_number(&doc, doc.root, "compute_slices", model->compute_slices);
-    gs_doc_number(&doc, doc.root, "memory_units", model->memory_units);
-    json_t *profiles = gs_doc_array(&doc, doc.root, "profiles");
+    GS_CLEANUP(gs_result_done) struct gs_result result;
+    gs_result_init(&result);
+    gs_result_text(&result, result.root, "model", model->id);
+    gs_result_number(&result, result.root, "compute_slices", model->compute_slices);
+    gs_result_number(&result, result.root, "memory_units", model->memory_units);
+    json_t *profiles = gs_result_array(&result, result.root, "profiles");
     for (unsigned p = 0; p < model->n_profiles; p++) {
         if ((listing->table->profiles >> p & 1u) != 0) {
-            gs_doc_text(&doc, profiles, NULL, model->profiles[p].name);
+            gs_result_text(&result, profiles, NULL, model->profiles[p].name);
         }
     }
-    gs_doc_bool(&doc, doc.root, "placed", listing->placed);
-    gs_doc_number(&doc, doc.root, "count", listing->n);
-    json_t *layouts = gs_doc_array(&doc, doc.root, "layouts");
+    gs_result_bool(&result, result.root, "placed", listing->placed);
+    gs_result_number(&result, result.root, "count", listing->n);
+    json_t *layouts = gs_result_array(&result, result.root, "layouts");
     for (size_t i = 0; i < listing->n; i++) {
-        describe_layout(&doc, gs_doc_object(&doc, layouts, NULL), listing, listing->states[i]);
+        describe_layout(&result, gs_result_object(&result, layouts, NULL), listing,
+                        listing->states[i]);
     }
-    return gs_output_doc(&doc, format, err);
+    return gs_output_result(&result, format, err);
 }
 
 /* Tables */

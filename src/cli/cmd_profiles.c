@@ -67,80 +67,80 @@ static void put_number(struct gs_table *table, uint32_t value)
 }
 
 /* What is known of the model as a whole. */
-static void describe_model(struct gs_doc *doc, json_t *at, const struct gs_model *model)
+static void describe_model(struct gs_result *result, json_t *at, const struct gs_model *model)
 {
-    gs_doc_text(doc, at, "id", model->id);
-    json_t *names = gs_doc_array(doc, at, "product_names");
+    gs_result_text(result, at, "id", model->id);
+    json_t *names = gs_result_array(result, at, "product_names");
     for (unsigned i = 0; i < model->n_product_names; i++) {
-        gs_doc_text(doc, names, NULL, model->product_names[i]);
+        gs_result_text(result, names, NULL, model->product_names[i]);
     }
-    gs_doc_text(doc, at, "architecture", model->architecture);
-    gs_doc_known(doc, at, "memory_mib", model->memory_mib);
-    gs_doc_number(doc, at, "compute_slices", model->compute_slices);
-    gs_doc_known(doc, at, "memory_units", known_or_not(model->memory_units));
-    gs_doc_number(doc, at, "max_instances", model->max_instances);
+    gs_result_text(result, at, "architecture", model->architecture);
+    gs_result_known(result, at, "memory_mib", model->memory_mib);
+    gs_result_number(result, at, "compute_slices", model->compute_slices);
+    gs_result_known(result, at, "memory_units", known_or_not(model->memory_units));
+    gs_result_number(result, at, "max_instances", model->max_instances);
     struct gs_err err;
     int r = gs_model_require_placements(model, &err);
-    gs_doc_bool(doc, at, "planned", r == 0);
-    gs_doc_text(doc, at, "not_planned_because", r == 0 ? NULL : err.msg);
-    gs_doc_bool(doc, at, "verified", model->verified);
+    gs_result_bool(result, at, "planned", r == 0);
+    gs_result_text(result, at, "not_planned_because", r == 0 ? NULL : err.msg);
+    gs_result_bool(result, at, "verified", model->verified);
 }
 
-static void describe_profile(struct gs_doc *doc, json_t *at, const struct gs_profile *profile)
+static void describe_profile(struct gs_result *result, json_t *at, const struct gs_profile *profile)
 {
     char resource[GS_PROFILE_NAME_MAX + 20] = "nvidia.com/";
     gs_profile_name_resource(&profile->parts, resource + strlen(resource));
-    gs_doc_text(doc, at, "name", profile->name);
-    gs_doc_text(doc, at, "resource", resource);
-    gs_doc_number(doc, at, "compute_slices", profile->compute_slices);
-    gs_doc_known(doc, at, "memory_units", known_or_not(profile->memory_units));
-    gs_doc_known(doc, at, "memory_mib", profile->memory_mib);
-    gs_doc_known(doc, at, "sm_count", profile->sm_count);
-    json_t *engines = gs_doc_object(doc, at, "engines");
+    gs_result_text(result, at, "name", profile->name);
+    gs_result_text(result, at, "resource", resource);
+    gs_result_number(result, at, "compute_slices", profile->compute_slices);
+    gs_result_known(result, at, "memory_units", known_or_not(profile->memory_units));
+    gs_result_known(result, at, "memory_mib", profile->memory_mib);
+    gs_result_known(result, at, "sm_count", profile->sm_count);
+    json_t *engines = gs_result_object(result, at, "engines");
     for (unsigned e = 0; e < GS_ENGINES; e++) {
-        gs_doc_known(doc, engines, engine_keys[e], profile->engines[e]);
+        gs_result_known(result, engines, engine_keys[e], profile->engines[e]);
     }
-    gs_doc_number(doc, at, "max_instances", profile->max_instances);
+    gs_result_number(result, at, "max_instances", profile->max_instances);
     if (profile->starts == 0) {
-        gs_doc_null(doc, at, "starts");
+        gs_result_null(result, at, "starts");
         return;
     }
-    json_t *starts = gs_doc_array(doc, at, "starts");
+    json_t *starts = gs_result_array(result, at, "starts");
     for (unsigned u = 0; u < GS_MEMORY_UNITS_MAX; u++) {
         if ((profile->starts >> u & 1u) != 0) {
-            gs_doc_number(doc, starts, NULL, u);
+            gs_result_number(result, starts, NULL, u);
         }
     }
 }
 
 static int write_models_doc(enum gs_format format, struct gs_err *err)
 {
-    GS_CLEANUP(gs_doc_done) struct gs_doc doc;
-    gs_doc_init(&doc);
-    json_t *list = gs_doc_array(&doc, doc.root, "models");
+    GS_CLEANUP(gs_result_done) struct gs_result result;
+    gs_result_init(&result);
+    json_t *list = gs_result_array(&result, result.root, "models");
     size_t n;
     const struct gs_model *models = gs_catalog(&n);
     for (size_t i = 0; i < n; i++) {
-        json_t *at = gs_doc_object(&doc, list, NULL);
-        describe_model(&doc, at, &models[i]);
-        json_t *profiles = gs_doc_array(&doc, at, "profiles");
+        json_t *at = gs_result_object(&result, list, NULL);
+        describe_model(&result, at, &models[i]);
+        json_t *profiles = gs_result_array(&result, at, "profiles");
         for (unsigned p = 0; p < models[i].n_profiles; p++) {
-            gs_doc_text(&doc, profiles, NULL, models[i].profiles[p].name);
+            gs_result_text(&result, profiles, NULL, models[i].profiles[p].name);
         }
     }
-    return gs_output_doc(&doc, format, err);
+    return gs_output_result(&result, format, err);
 }
 
 static int write_model_doc(const struct gs_model *model, enum gs_format format, struct gs_err *err)
 {
-    GS_CLEANUP(gs_doc_done) struct gs_doc doc;
-    gs_doc_init(&doc);
-    describe_model(&doc, doc.root, model);
-    json_t *profiles = gs_doc_array(&doc, doc.root, "profiles");
+    GS_CLEANUP(gs_result_done) struct gs_result result;
+    gs_result_init(&result);
+    describe_model(&result, result.root, model);
+    json_t *profiles = gs_result_array(&result, result.root, "profiles");
     for (unsigned p = 0; p < model->n_profiles; p++) {
-        describe_profile(&doc, gs_doc_object(&doc, profiles, NULL), &model->profiles[p]);
+        describe_profile(&result, gs_result_object(&result, profiles, NULL), &model->profiles[p]);
     }
-    return gs_output_doc(&doc, format, err);
+    return gs_output_result(&result, format, err);
 }
 
 static void put_product_names(struct gs_table *table, const struct gs_model *model)

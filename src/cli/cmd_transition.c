@@ -120,38 +120,38 @@ static const char *step_word(enum gs_step_kind kind)
     return "";
 }
 
-static void describe_layout(struct gs_doc *doc, json_t *at, const struct gs_model *model,
+static void describe_layout(struct gs_result *result, json_t *at, const struct gs_model *model,
                             const struct gs_layout *layout)
 {
     for (unsigned i = 0; i < layout->n_slices; i++) {
         const struct gs_layout_slice *slice = &layout->slices[i];
-        json_t *item = gs_doc_object(doc, at, NULL);
-        gs_doc_text(doc, item, "profile", model->profiles[slice->placement.profile].name);
-        gs_doc_number(doc, item, "start", slice->placement.start);
-        gs_doc_bool(doc, item, "in_use", slice->in_use);
+        json_t *item = gs_result_object(result, at, NULL);
+        gs_result_text(result, item, "profile", model->profiles[slice->placement.profile].name);
+        gs_result_number(result, item, "start", slice->placement.start);
+        gs_result_bool(result, item, "in_use", slice->in_use);
     }
 }
 
 static int write_doc(const struct change *change, enum gs_format format, struct gs_err *err)
 {
     const struct gs_model *model = change->table->model;
-    GS_CLEANUP(gs_doc_done) struct gs_doc doc;
-    gs_doc_init(&doc);
-    gs_doc_text(&doc, doc.root, "model", model->id);
-    describe_layout(&doc, gs_doc_array(&doc, doc.root, "from"), model, &change->from);
-    describe_layout(&doc, gs_doc_array(&doc, doc.root, "to"), model, &change->to);
-    gs_doc_number(&doc, doc.root, "destroys", change->transition.n_destroys);
-    gs_doc_number(&doc, doc.root, "creates",
-                  change->transition.n_steps - change->transition.n_destroys);
-    json_t *steps = gs_doc_array(&doc, doc.root, "steps");
+    GS_CLEANUP(gs_result_done) struct gs_result result;
+    gs_result_init(&result);
+    gs_result_text(&result, result.root, "model", model->id);
+    describe_layout(&result, gs_result_array(&result, result.root, "from"), model, &change->from);
+    describe_layout(&result, gs_result_array(&result, result.root, "to"), model, &change->to);
+    gs_result_number(&result, result.root, "destroys", change->transition.n_destroys);
+    gs_result_number(&result, result.root, "creates",
+                     change->transition.n_steps - change->transition.n_destroys);
+    json_t *steps = gs_result_array(&result, result.root, "steps");
     for (unsigned i = 0; i < change->transition.n_steps; i++) {
         const struct gs_step *step = &change->transition.steps[i];
-        json_t *item = gs_doc_object(&doc, steps, NULL);
-        gs_doc_text(&doc, item, "action", step_word(step->kind));
-        gs_doc_text(&doc, item, "profile", model->profiles[step->placement.profile].name);
-        gs_doc_number(&doc, item, "start", step->placement.start);
+        json_t *item = gs_result_object(&result, steps, NULL);
+        gs_result_text(&result, item, "action", step_word(step->kind));
+        gs_result_text(&result, item, "profile", model->profiles[step->placement.profile].name);
+        gs_result_number(&result, item, "start", step->placement.start);
     }
-    return gs_output_doc(&doc, format, err);
+    return gs_output_result(&result, format, err);
 }
 
 static void write_drawing(const struct change *change, struct gs_buf *text)

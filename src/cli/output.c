@@ -46,17 +46,17 @@ int gs_output_text(const struct gs_buf *text, struct gs_err *err)
     return 0;
 }
 
-int gs_output_doc(const struct gs_doc *doc, enum gs_format format, struct gs_err *err)
+int gs_output_result(const struct gs_result *result, enum gs_format format, struct gs_err *err)
 {
-    if (!gs_doc_ok(doc)) {
+    if (!gs_result_ok(result)) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for the output");
     }
     GS_CLEANUP(gs_buf_done) struct gs_buf text;
     gs_buf_init(&text, GS_OUTPUT_MAX);
     if (format == GS_FORMAT_YAML) {
-        gs_yaml_encode(doc->root, &text);
+        gs_yaml_encode(result->root, &text);
     } else {
-        gs_json_encode(doc->root, &text);
+        gs_json_encode(result->root, &text);
     }
     return gs_output_text(&text, err);
 }

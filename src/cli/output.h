@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "cli/doc.h"
+#include "cli/result.h"
 
 enum gs_format { GS_FORMAT_TABLE, GS_FORMAT_JSON, GS_FORMAT_YAML, GS_FORMATS };
 
@@ -23,7 +23,7 @@ void gs_yaml_encode(const json_t *tree, struct gs_buf *out);
 /* Writes to stdout; what a pipe or a disk refuses shows here or in gs_output_close at the latest.
  * GS_IO. GS_NO_MEMORY: the text or the tree had failed. */
 int gs_output_text(const struct gs_buf *text, struct gs_err *err);
-int gs_output_doc(const struct gs_doc *doc, enum gs_format format, struct gs_err *err);
+int gs_output_result(const struct gs_result *result, enum gs_format format, struct gs_err *err);
 
 /* Sends on what is still buffered. main() calls it last. */
 int gs_output_close(struct gs_err *err);
