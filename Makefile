@@ -84,7 +84,7 @@ check-format: ## what clang-format would change
 	@clang-format --dry-run -Werror $(SOURCES)
 
 golden: all ## write the golden files anew, to be reviewed as code
-	@scripts/golden.py --update $(BUILD)/bin/gpuslice tests/golden
+	@tests/golden/run.py --update --bin-dir $(BUILD)/bin
 	@git --no-pager diff --stat -- tests/golden
 
 bench: all ## the benchmarks, with the peer beside them
