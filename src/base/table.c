@@ -222,6 +222,7 @@ static void print_cell(struct line *line, const struct gs_column *column, size_t
 
 static void measure(const struct gs_table *table, size_t *widths)
 {
+    assert(table->n_columns >= 1);
     for (size_t c = 0; c < table->n_columns; c++) {
         widths[c] = gs_text_width(table->columns[c].title);
     }

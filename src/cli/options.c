@@ -216,6 +216,7 @@ static int read_operands(struct parse *parse, int argc, char **argv)
                        "%s takes one %s; \"%.100s\" and \"%.100s\" were given", command->name,
                        operand->arg, argv[optind], argv[optind + 1]);
     }
+    assert(operand != NULL || !command->operand_required);
     if (command->operand_required && optind == argc) {
         return gs_fail(parse->err, GS_INVALID, "%s wants a %s; see gpuslice %s --help",
                        command->name, operand->arg, command->name);

@@ -16,9 +16,9 @@ extern const char *const gs_format_names[GS_FORMATS + 1];
 
 /* The tree as text. JSON: two blanks a level, keys in their order, a newline at the end. YAML:
  * a document that YAML 1.1 and 1.2 readers take for the same tree; text that would be read as
- * another type is quoted. On failure `out` fails. */
+ * another type is quoted. On failure `out` fails. Neither changes the tree. */
 void gs_json_encode(const json_t *tree, struct gs_buf *out);
-void gs_yaml_encode(const json_t *tree, struct gs_buf *out);
+void gs_yaml_encode(json_t *tree, struct gs_buf *out);
 
 /* Writes to stdout; what a pipe or a disk refuses shows here or in gs_output_close at the latest.
  * GS_IO. GS_NO_MEMORY: the text or the tree had failed. */

@@ -68,23 +68,22 @@ static void emit_simple(struct walk *walk, const json_t *value)
     free(text);
 }
 
-static void emit_value(struct walk *walk, const json_t *value);
+static void emit_value(struct walk *walk, json_t *value);
 
-static void emit_object(struct walk *walk, const json_t *object)
+static void emit_object(struct walk *walk, json_t *object)
 {
     yaml_event_t event;
     emit(walk, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE),
          &event);
-    void *at = json_object_iter((json_t *)(uintptr_t)object); /* jansson's iterator wants it so */
-    for (; at != NULL && !walk->failed;
-         at = json_object_iter_next((json_t *)(uintptr_t)object, at)) {
+    void *at = json_object_iter(object);
+    for (; at != NULL && !walk->failed; at = json_object_iter_next(object, at)) {
         emit_text(walk, json_object_iter_key(at));
         emit_value(walk, json_object_iter_value(at));
     }
     emit(walk, yaml_mapping_end_event_initialize(&event), &event);
 }
 
-static void emit_array(struct walk *walk, const json_t *array)
+static void emit_array(struct walk *walk, json_t *array)
 {
     yaml_event_t event;
     emit(walk,
@@ -96,7 +95,7 @@ static void emit_array(struct walk *walk, const json_t *array)
     emit(walk, yaml_sequence_end_event_initialize(&event), &event);
 }
 
-static void emit_value(struct walk *walk, const json_t *value)
+static void emit_value(struct walk *walk, json_t *value)
 {
     if (walk->failed) {
         return;
@@ -118,7 +117,7 @@ static int append(void *out, unsigned char *bytes, size_t n)
     return gs_buf_ok(out) ? 1 : 0;
 }
 
-void gs_yaml_encode(const json_t *tree, struct gs_buf *out)
+void gs_yaml_encode(json_t *tree, struct gs_buf *out)
 {
     yaml_emitter_t emitter;
     if (yaml_emitter_initialize(&emitter) == 0) {

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "cli/cmd.h"
 
@@ -43,12 +44,23 @@ static const struct gs_command command = {
 
 enum { ARGS_MAX = 300 };
 
+/* getopt moves the words of argv about, and values point into them: they live until the next call.
+ */
+static struct gs_arena words_arena;
+
+static char *word(const char *text)
+{
+    return gs_arena_text(&words_arena, text, strlen(text));
+}
+
 static int parse(const char *const *args, struct values *ret, struct gs_err *err)
 {
-    char *argv[ARGS_MAX + 2] = {(char *)(uintptr_t) "try"};
+    gs_arena_done(&words_arena);
+    gs_arena_init(&words_arena, &gs_alloc_heap, 1 << 20);
+    char *argv[ARGS_MAX + 2] = {word("try")};
     int argc = 1;
     for (; args[argc - 1] != NULL && argc <= ARGS_MAX; argc++) {
-        argv[argc] = (char *)(uintptr_t)args[argc - 1]; /* getopt moves the pointers only */
+        argv[argc] = word(args[argc - 1]);
     }
     *ret = (struct values){.form = 1, .count = 5};
     return gs_options_parse(&command, argc, argv, ret, err);
@@ -143,13 +155,13 @@ static void options__say_what_is_wrong_and_what_comes_near(void **state)
 static void options__cut_a_name_of_any_length_in_their_message(void **state)
 {
     (void)state;
-    char word[5000];
-    memset(word, 'x', sizeof(word));
-    memcpy(word, "--", 2);
-    word[sizeof(word) - 1] = '\0';
+    char name[5000];
+    memset(name, 'x', sizeof(name));
+    memcpy(name, "--", 2);
+    name[sizeof(name) - 1] = '\0';
     struct values v;
     struct gs_err err;
-    assert_int_equal(PARSE(&v, &err, word), GS_INVALID);
+    assert_int_equal(PARSE(&v, &err, name), GS_INVALID);
     assert_true(strlen(err.msg) < 200);
 }
 
@@ -295,5 +307,7 @@ int main(void)
         cmocka_unit_test(commands__have_sound_tables),
         cmocka_unit_test(completion__offers_files_folders_and_lists),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    gs_arena_done(&words_arena);
+    return failed;
 }
