@@ -151,12 +151,12 @@ static int fill(struct gs_online_load *load, const struct gs_online_load_options
 int gs_online_load_new(struct gs_arena *arena, const struct gs_online_load_options *options,
                        struct gs_online_load **ret_load, struct gs_err *err)
 {
-    uint64_t total;
+    uint64_t total = 0;
     int r = check_options(options, &total, err);
     if (r < 0) {
         return r;
     }
-    struct gs_online_load *load;
+    struct gs_online_load *load = NULL;
     r = take_memory(arena, options, &load, err);
     if (r < 0) {
         return r;
