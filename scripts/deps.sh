@@ -11,6 +11,7 @@ missing=
 has_command() { command -v "$1" >/dev/null 2>&1; }
 has_pc() { pkg-config --exists "$1" 2>/dev/null; }
 has_header() { [ -e "/usr/include/$1" ] || echo "#include <$1>" | cc -E - >/dev/null 2>&1; }
+has_module() { [ -e "/usr/lib/python3/dist-packages/$1" ] || python3 -c "import $1" 2>/dev/null; }
 has_sanitizers() {
     has_command clang && ls "$(clang -print-resource-dir)"/lib/*/libclang_rt.fuzzer*.a >/dev/null 2>&1
 }
@@ -35,6 +36,7 @@ need_test() {
     need libcmocka-dev has_pc cmocka
     need libglpk-dev has_header glpk.h # an oracle: never linked into a program
     need binutils has_command nm
+    need python3-yaml has_module yaml # compares -o yaml with -o json
 }
 
 need_ci() {
