@@ -217,7 +217,7 @@ static void put_starts(struct gs_table *table, const struct gs_model *model,
     for (unsigned u = 0; u < model->memory_units && profile->starts != 0; u++) {
         bool starts = (profile->starts >> u & 1u) != 0;
         reached |= starts ? gs_profile_span(profile, u) : 0;
-        char mark = starts ? '#' : (reached >> u & 1u) != 0 ? '-' : '.';
+        char mark = starts ? '#' : ((unsigned)reached >> u & 1u) != 0 ? '-' : '.';
         n += (size_t)snprintf(marks + n, sizeof(marks) - n, "%*c",
                               u == 0   ? 1
                               : u < 10 ? 2

@@ -74,7 +74,7 @@ void gs_draw_bar(const struct gs_model *model, const struct gs_layout *layout, u
     while (unit < model->memory_units) {
         const struct gs_layout_slice *slice = slice_at(layout, unit);
         if (slice == NULL) {
-            draw_free_unit((stranded >> unit & 1u) != 0, width, out);
+            draw_free_unit(((unsigned)stranded >> unit & 1u) != 0, width, out);
             unit++;
         } else {
             const struct gs_profile *profile = &model->profiles[slice->placement.profile];

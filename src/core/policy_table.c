@@ -52,7 +52,7 @@ static void rank_states(struct builder *b, unsigned profile, struct candidate *s
     unsigned n_profiles = b->table->n_profiles;
     unsigned n = 0;
     for (unsigned s = 0; s < n_states; s++) {
-        if ((b->fits[s] >> profile & 1u) != 0) {
+        if (((unsigned)b->fits[s] >> profile & 1u) != 0) {
             scratch[n++] = (struct candidate){
                 .cost = b->cost[(size_t)s * n_profiles + profile],
                 .state = (uint16_t)s,
