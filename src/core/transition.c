@@ -213,10 +213,13 @@ static int fail_busy(const struct gs_statetable *table, const struct gs_layout_g
     struct gs_layout layout;
     gs_layout_from_set(table, blockers, 0, &layout);
     gs_layout_format(table->model, &layout, blocking);
+    bool one = layout.n_slices == 1;
     return gs_fail(err, GS_BUSY,
-                   "in use and in the way: %s; %s can be had once %s, or wanted as it is", blocking,
-                   wanted[0] == '\0' ? "an empty GPU" : wanted,
-                   layout.n_slices == 1 ? "it is free" : "they are free");
+                   "%s %s in use and %s in the way of %s; wait until %s free, or ask for a layout "
+                   "that keeps %s",
+                   blocking, one ? "is" : "are", one ? "stands" : "stand",
+                   wanted[0] == '\0' ? "an empty GPU" : wanted, one ? "it is" : "they are",
+                   one ? "it" : "them");
 }
 
 static int check_profiles(const struct gs_statetable *table, const uint8_t *counts,

@@ -396,6 +396,29 @@ static void choose__never_takes_a_profile_of_unknown_memory_for_a_need_of_memory
     assert_int_equal(gs_choose_profile(&model, &need, &p, NULL), GS_INFEASIBLE);
 }
 
+static void choose__takes_fewer_compute_slices_for_the_same_share(void **state)
+{
+    (void)state;
+    /* No model of the catalogue has two such profiles. */
+    const struct gs_profile profiles[] = {
+        {.name = "2g.4gb", .compute_slices = 2, .memory_units = 4, .starts = 1, .memory_mib = 1},
+        {.name = "3g.4gb", .compute_slices = 1, .memory_units = 4, .starts = 1, .memory_mib = 1},
+        {.name = "3g.1gb", .compute_slices = 1, .memory_units = 4, .starts = 0, .memory_mib = 1},
+    };
+    const struct gs_model model = {
+        .id = "made-up",
+        .profiles = profiles,
+        .n_profiles = 3,
+        .compute_slices = 7,
+        .memory_units = 8,
+        .placements_known = true,
+    };
+    struct gs_choose_need need = {.profiles = GS_CHOOSE_ANY};
+    unsigned p;
+    assert_int_equal(gs_choose_profile(&model, &need, &p, NULL), 0);
+    assert_int_equal(p, 1); /* the third may start nowhere that is known */
+}
+
 static void choose__says_what_the_most_is(void **state)
 {
     (void)state;
@@ -439,6 +462,7 @@ int main(void)
         cmocka_unit_test(choose__serves_the_largest_rate_without_overflow),
         cmocka_unit_test(choose__needs_no_slice_for_no_rate_and_leaves_the_arena),
         cmocka_unit_test(choose__never_takes_a_profile_of_unknown_memory_for_a_need_of_memory),
+        cmocka_unit_test(choose__takes_fewer_compute_slices_for_the_same_share),
         cmocka_unit_test(choose__says_what_the_most_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,24 @@ static void service__maps_a_size_to_the_plain_profile_with_the_least_memory(void
     }
 }
 
+static void service__maps_to_plain_profiles_in_whatever_order_they_come(void **state)
+{
+    (void)state;
+    const struct gs_model *model = model_named("A100-80GB");
+    struct gs_profile reversed[GS_PROFILES_MAX];
+    for (unsigned p = 0; p < model->n_profiles; p++) {
+        reversed[p] = model->profiles[model->n_profiles - 1 - p];
+    }
+    struct gs_model backwards = *model;
+    backwards.profiles = reversed;
+    for (uint32_t size = 1; size <= model->compute_slices; size++) {
+        int p = gs_service_profile(model, size);
+        int q = gs_service_profile(&backwards, size);
+        assert_true((p < 0) == (q < 0));
+        assert_true(p < 0 || strcmp(model->profiles[p].name, reversed[q].name) == 0);
+    }
+}
+
 /* Each case: a service of 100 ms, so that a measurement must take less than 45 ms. Options as
  * "profile:capacity:row", rows counted from 0. */
 static const struct {
@@ -62,6 +80,9 @@ static const struct {
     {"a larger slice that serves no more is left out",
      {{1, 1, 1, 10, 1}, {2, 1, 1, 10, 1}, {3, 1, 1, 11, 1}, {4, 1, 1, 9, 1}},
      "1g.10gb:10:0 3g.40gb:11:2"},
+    {"of equal memory the one with fewer compute slices stays",
+     {{3, 1, 1, 11, 1}, {4, 1, 1, 11, 1}},
+     "3g.40gb:11:0"},
     {"sizes that the model lacks are passed over",
      {{5, 1, 1, 100, 1}, {8, 1, 1, 100, 1}, {7, 1, 1, 10, 1}},
      "7g.80gb:10:2"},
@@ -161,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(service__maps_a_size_to_the_plain_profile_with_the_least_memory),
+        cmocka_unit_test(service__maps_to_plain_profiles_in_whatever_order_they_come),
         cmocka_unit_test(service__lists_the_best_measurement_of_each_size_that_is_worth_its_slice),
         cmocka_unit_test(service__says_why_a_service_cannot_be_served),
         cmocka_unit_test(service__is_bounded_in_rows_and_needs_known_placements),

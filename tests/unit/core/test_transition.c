@@ -501,6 +501,13 @@ static const struct {
     /* What needs no destroy comes first; what nothing needs is destroyed last. */
     {"A100-40GB", "1g.5gb@0,1g.5gb@1,1g.5gb@6!", "2g.10gb@2,2g.10gb@4,1g.5gb@6",
      "+2g.10gb@2 +2g.10gb@4 -1g.5gb@0 -1g.5gb@1"},
+    /* The larger first, then the lower. */
+    {"A100-40GB", "", "1g.5gb@2,1g.5gb@3,2g.10gb@0,3g.20gb@4",
+     "+3g.20gb@4 +2g.10gb@0 +1g.5gb@2 +1g.5gb@3"},
+    /* First what waits for the fewest destroys, and only those. */
+    {"A100-40GB", "1g.5gb@0,1g.5gb@1,1g.5gb@4", "2g.10gb@0,2g.10gb@4",
+     "-1g.5gb@4 +2g.10gb@4 -1g.5gb@0 -1g.5gb@1 +2g.10gb@0"},
+    {"A100-40GB", "1g.5gb@0,1g.5gb@4", "2g.10gb@4", "-1g.5gb@4 +2g.10gb@4 -1g.5gb@0"},
     /* The limit of one JPEG engine, with nothing on the wanted place. */
     {"A30-24GB", "1g.6gb+me@0", "1g.6gb+me@3", "-1g.6gb+me@0 +1g.6gb+me@3"},
     {"RTX-PRO-6000-96GB", "2g.48gb@0!,2g.48gb@6", "2g.48gb=1,1g.24gb=2",
@@ -531,15 +538,21 @@ static const struct {
     int code;
     const char *says[2];
 } refused[] = {
-    {"3g.20gb@4!", "2g.10gb=2", GS_BUSY, {"in the way: 3g.20gb@4;", "2g.10gb=2 can be had"}},
-    {"3g.20gb@4!,1g.5gb@0!", "", GS_BUSY, {"1g.5gb@0,3g.20gb@4;", "an empty GPU"}},
+    {"3g.20gb@4!", "2g.10gb=2", GS_BUSY, {"3g.20gb@4 is in use", "in the way of 2g.10gb=2; wait"}},
+    {"3g.20gb@4!,1g.5gb@0!",
+     "",
+     GS_BUSY,
+     {"1g.5gb@0,3g.20gb@4 are in use", "of an empty GPU; wait until they"}},
     {"1g.5gb@1!,2g.10gb@4!",
      "3g.20gb=1,2g.10gb=1,1g.5gb=1",
      GS_BUSY,
-     {"in the way: ", "it is free"}},
-    {"1g.5gb@0!,1g.5gb@1!", "1g.5gb=1", GS_BUSY, {"in the way: 1g.5gb@", "1g.5gb=1 can be had"}},
-    {"1g.5gb@0!", "1g.5gb@1", GS_BUSY, {"in the way: 1g.5gb@0;", "1g.5gb@1 can be had"}},
-    {"3g.20gb@0!", "4g.20gb@0", GS_BUSY, {"in the way: 3g.20gb@0;", NULL}},
+     {" is in use and stands in", "until it is free"}},
+    {"1g.5gb@0!,1g.5gb@1!",
+     "1g.5gb=1",
+     GS_BUSY,
+     {"1g.5gb@", " is in use and stands in the way of 1g.5gb=1;"}},
+    {"1g.5gb@0!", "1g.5gb@1", GS_BUSY, {"1g.5gb@0 is in use", "in the way of 1g.5gb@1;"}},
+    {"3g.20gb@0!", "4g.20gb@0", GS_BUSY, {"3g.20gb@0 is in use", NULL}},
     {"", "3g.20gb=2,1g.5gb=1", GS_INFEASIBLE, {"not even an empty one", "8 memory units, and 9"}},
     {"", "1g.5gb+me=2", GS_INFEASIBLE, {"1g.5gb+me=2 does not fit", "1 of 1g.5gb+me at most"}},
     /* Impossible at all is said before what is in the way. */
