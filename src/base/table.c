@@ -136,7 +136,8 @@ static bool make_room(struct gs_table *table)
 {
     if (table->n_cells == table->cap && !table->failed) {
         size_t cap = table->cap == 0 ? 64 : table->cap * 2;
-        struct cell *cells = reallocarray(table->cells, cap, sizeof(*cells));
+        struct cell *cells =
+            realloc(table->cells, cap * sizeof(*cells)) /* GS_TABLE_TEXT_MAX bounds it */;
         if (cells == NULL) {
             table->failed = true;
             return false;
@@ -167,17 +168,21 @@ void gs_table_put(struct gs_table *table, const char *text)
 
 void gs_table_putf(struct gs_table *table, const char *fmt, ...)
 {
-    char *text = NULL;
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
-    va_end(ap);
-    if (n < 0) {
-        if (table != NULL) {
-            table->failed = true;
-        }
+    if (table == NULL) {
         return;
     }
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    char *text = n < 0 ? NULL : malloc((size_t)n + 1);
+    if (text == NULL) {
+        table->failed = true;
+        return;
+    }
+    va_start(ap, fmt);
+    vsnprintf(text, (size_t)n + 1, fmt, ap);
+    va_end(ap);
     gs_table_put(table, text);
     free(text);
 }

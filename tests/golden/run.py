@@ -158,8 +158,11 @@ def run(case, bin_dir):
         env[name] = value
     stdin = "".join(line + "\n" for line in case.stdin).encode()
     stdout, master = open_stdout(case)
-    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=stdout, env=env, cwd=HERE,
-                               stderr=subprocess.PIPE)
+    try:
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=stdout, env=env, cwd=HERE,
+                                   stderr=subprocess.PIPE)
+    except OSError as error:
+        return "not started", "", f"{error}\n"
     if stdout is not subprocess.PIPE:
         os.close(stdout)
     seen = read_all(master) if master is not None else None
