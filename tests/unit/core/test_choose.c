@@ -344,12 +344,16 @@ static void choose__needs_no_slice_for_no_rate_and_leaves_the_arena(void **state
     uint64_t rates[GS_PROFILES_MAX] = {10};
     struct gs_choose_need need = {.profiles = GS_CHOOSE_ANY, .rates_milli = rates};
     struct gs_choose_mix mix = {.compute_slices = 77};
+    assert_non_null(gs_arena_get(&arena, 1, 100));
+    struct gs_arena_mark before = gs_arena_mark(&arena);
     assert_int_equal(gs_choose_slices(&arena, model, &need, &mix, NULL), 0);
     assert_true(mix.compute_slices == 0 && mix.counts[0] == 0);
     need.rate_milli = 95;
     assert_int_equal(gs_choose_slices(&arena, model, &need, &mix, NULL), 0);
     assert_true(mix.counts[0] == 10);
-    assert_true(arena.used_bytes == 0);
+    struct gs_arena_mark after = gs_arena_mark(&arena);
+    assert_true(after.top == before.top && after.offset == before.offset);
+    gs_arena_done(&arena);
     gs_arena_init(&arena, &gs_alloc_heap, 1024);
     mix.compute_slices = 77;
     assert_int_equal(gs_choose_slices(&arena, model, &need, &mix, NULL), GS_NO_MEMORY);
