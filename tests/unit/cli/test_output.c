@@ -32,14 +32,30 @@ static const char *const not_text[] = {
     "^(<<|=)$",
 };
 
+static regex_t resolver[GS_ARRAY_LEN(not_text)];
+
+static int compile_resolver(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(not_text); i++) {
+        assert_int_equal(regcomp(&resolver[i], not_text[i], REG_EXTENDED | REG_NOSUB), 0);
+    }
+    return 0;
+}
+
+static int free_resolver(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(not_text); i++) {
+        regfree(&resolver[i]);
+    }
+    return 0;
+}
+
 static bool reads_as_text(const char *plain)
 {
     for (size_t i = 0; i < GS_ARRAY_LEN(not_text); i++) {
-        regex_t regex;
-        assert_int_equal(regcomp(&regex, not_text[i], REG_EXTENDED | REG_NOSUB), 0);
-        int r = regexec(&regex, plain, 0, NULL, 0);
-        regfree(&regex);
-        if (r == 0) {
+        if (regexec(&resolver[i], plain, 0, NULL, 0) == 0) {
             return false;
         }
     }
@@ -436,5 +452,5 @@ int main(void)
         cmocka_unit_test(encoders__fail_a_buffer_that_is_too_small),
         cmocka_unit_test(exit__has_a_status_for_every_code),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, compile_resolver, free_resolver);
 }
