@@ -4,9 +4,9 @@
 
 #include "base/cleanup.h"
 #include "core/catalog.h"
-#include "wire/quantity.h"
+#include "wire/amount.h"
 
-enum { SCRATCH_MAX = 256 * 1024 * 1024, MIB = 1024 * 1024 };
+enum { SCRATCH_MAX = 256 * 1024 * 1024 };
 
 /* Every slice that can be planned and whose memory is known, once a name. */
 struct slice_memory {
@@ -309,44 +309,18 @@ static int read_resources(struct reading *reading, const struct gs_doc_node *nod
                        "item without)");
 }
 
-/* The Kubernetes amount under `key`; none: 0. */
-static int read_amount(const struct gs_doc_node *map, const char *key, enum gs_quantity_scale scale,
-                       uint64_t max, uint64_t *ret, struct gs_err *err)
-{
-    struct gs_view text;
-    const struct gs_doc_node *node = gs_doc_find(map, key);
-    *ret = 0;
-    if (node == NULL) {
-        return 0;
-    }
-    int r = gs_doc_text(node, GS_QUANTITY_TEXT_MAX, &text, err);
-    if (r < 0) {
-        return r;
-    }
-    r = gs_quantity_parse(text, scale, max, ret, err);
-    return r < 0 ? gs_doc_wrap(node, r, err) : 0;
-}
-
 static int read_amounts(const struct gs_doc_node *node, struct gs_item *item, struct gs_err *err)
 {
-    uint64_t gpu_bytes;
-    int r = read_amount(node, "cpu", GS_QUANTITY_MILLI, GS_CPU_MILLI_MAX, &item->cpu_milli, err);
+    bool given;
+    int r = gs_amount_read(node, "cpu", GS_QUANTITY_MILLI, GS_CPU_MILLI_MAX, &item->cpu_milli,
+                           &given, err);
     if (r == 0) {
-        r = read_amount(node, "host_memory", GS_QUANTITY_UNIT, GS_MEMORY_BYTES_MAX,
-                        &item->memory_bytes, err);
+        r = gs_amount_read(node, "host_memory", GS_QUANTITY_UNIT, GS_MEMORY_BYTES_MAX,
+                           &item->memory_bytes, &given, err);
     }
-    if (r == 0) {
-        r = read_amount(node, "gpu_memory", GS_QUANTITY_UNIT, GS_MEMORY_BYTES_MAX, &gpu_bytes, err);
-    }
-    if (r < 0) {
-        return r;
-    }
-    const struct gs_doc_node *gpu_memory = gs_doc_find(node, "gpu_memory");
-    if (gpu_memory != NULL && gpu_bytes == 0) {
-        return gs_doc_fail(gpu_memory, err, "gpu_memory: found 0; expected more, or no such key");
-    }
-    item->gpu_memory_mib = (uint32_t)((gpu_bytes + MIB - 1) / MIB);
-    return 0;
+    return r < 0 ? r
+                 : gs_amount_read_mib(node, "gpu_memory", GS_MEMORY_BYTES_MAX,
+                                      &item->gpu_memory_mib, &given, err);
 }
 
 /* The item's name, or where it stands. */

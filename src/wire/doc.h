@@ -86,6 +86,10 @@ const struct gs_doc_node *gs_doc_find(const struct gs_doc_node *map, const char 
 int gs_doc_need(const struct gs_doc_node *map, const char *key, const struct gs_doc_node **ret,
                 struct gs_err *err);
 
+/* The list that `root` is, or has under its only key `key`; 1 to `max` elements. */
+int gs_doc_list(const struct gs_doc_node *root, const char *key, uint32_t max,
+                const struct gs_doc_node **ret, struct gs_err *err);
+
 /* Nothing is there: an empty plain scalar, ~ or null. */
 bool gs_doc_is_null(const struct gs_doc_node *node);
 

@@ -119,6 +119,24 @@ int gs_doc_need(const struct gs_doc_node *map, const char *key, const struct gs_
     return 0;
 }
 
+int gs_doc_list(const struct gs_doc_node *root, const char *key, uint32_t max,
+                const struct gs_doc_node **ret, struct gs_err *err)
+{
+    int r = 0;
+    *ret = root;
+    if (root->kind == GS_DOC_MAP) {
+        r = gs_doc_expect_keys(root, &key, 1, err);
+        r = r < 0 ? r : gs_doc_need(root, key, ret, err);
+    }
+    if (r == 0) {
+        r = gs_doc_expect(*ret, GS_DOC_LIST, err);
+    }
+    if (r == 0 && ((*ret)->n == 0 || (*ret)->n > max)) {
+        r = gs_doc_fail(*ret, err, "%s: found %u; expected 1 to %u", key, (*ret)->n, max);
+    }
+    return r;
+}
+
 bool gs_doc_is_null(const struct gs_doc_node *node)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
