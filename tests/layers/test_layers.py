@@ -41,6 +41,8 @@ INSTRUMENTS = re.compile(r"^_*(asan|ubsan|tsan|sanitizer|gcov|llvm|lsan|sancov)|
 # Of base, what reaches for the heap by itself.
 HEAP_OF_BASE = re.compile(r"^gs_(alloc_heap|buf_\w+)$")
 
+NO_FILE = "No such file|file not found"  # gcc, clang
+
 SRC, BUILD, CC = sys.argv[1], sys.argv[2], sys.argv[3:]
 ROOMS = sorted(os.listdir(os.path.join(BUILD, "src", "rooms")))
 
