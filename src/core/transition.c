@@ -270,7 +270,7 @@ int gs_transition_plan(const struct gs_transition_index *index, const struct gs_
     if (r < 0) {
         return gs_wrap(err, r, "what the GPU has");
     }
-    uint16_t to;
+    uint16_t to = GS_STATE_NONE;
     uint64_t blockers = 0;
     r = find_target(index, start, in_use, goal, &to, &blockers, err);
     if (r < 0) {

@@ -112,7 +112,7 @@ static void choose__equals_a_search_of_every_profile_of_every_model(void **state
             rates[p] = next_random(&seed) % 8;
         }
         struct gs_choose_need need = {
-            .profiles = (uint32_t)next_random(&seed) | (uint32_t)next_random(&seed),
+            .profiles = ~((uint32_t)next_random(&seed) & (uint32_t)(next_random(&seed) >> 32)),
             .memory_mib = (uint32_t)(next_random(&seed) % 4 * next_random(&seed) % 60000),
             .rate_milli = next_random(&seed) % 9,
             .rates_milli = rates,
