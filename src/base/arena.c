@@ -35,13 +35,27 @@ void gs_arena_init(struct gs_arena *arena, const struct gs_alloc *source, size_t
     *arena = (struct gs_arena){.source = source, .max_bytes = max_bytes};
 }
 
+static void give_back(struct gs_arena *arena, struct gs_arena_block *block)
+{
+    size_t whole = sizeof(*block) + block->size;
+    arena->used_bytes -= whole;
+    arena->source->put(arena->source->ctx, block, whole);
+}
+
+/* A loop that rewinds each time round would otherwise ask the source for the same block again and
+ * again, and have its pages faulted in anew. */
 static void drop_top(struct gs_arena *arena)
 {
     struct gs_arena_block *block = arena->top;
-    size_t whole = sizeof(*block) + block->size;
     arena->top = block->below;
-    arena->used_bytes -= whole;
-    arena->source->put(arena->source->ctx, block, whole);
+    if (arena->spare == NULL) {
+        arena->spare = block;
+    } else if (arena->spare->size < block->size) {
+        give_back(arena, arena->spare);
+        arena->spare = block;
+    } else {
+        give_back(arena, block);
+    }
 }
 
 void gs_arena_done(struct gs_arena *arena)
@@ -49,10 +63,22 @@ void gs_arena_done(struct gs_arena *arena)
     while (arena->top != NULL) {
         drop_top(arena);
     }
+    if (arena->spare != NULL) {
+        give_back(arena, arena->spare);
+        arena->spare = NULL;
+    }
 }
 
 static struct gs_arena_block *push_block(struct gs_arena *arena, size_t at_least)
 {
+    struct gs_arena_block *spare = arena->spare;
+    if (spare != NULL && spare->size >= at_least) {
+        arena->spare = NULL;
+        spare->below = arena->top;
+        spare->used = 0;
+        arena->top = spare;
+        return spare;
+    }
     size_t size = arena->top == NULL ? FIRST_BLOCK : arena->top->size * 2;
     if (size > LARGEST_STEP) {
         size = LARGEST_STEP;
@@ -77,7 +103,7 @@ static struct gs_arena_block *push_block(struct gs_arena *arena, size_t at_least
     return block;
 }
 
-void *gs_arena_get(struct gs_arena *arena, size_t count, size_t size)
+void *gs_arena_get_raw(struct gs_arena *arena, size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - alignof(max_align_t)) {
@@ -93,7 +119,15 @@ void *gs_arena_get(struct gs_arena *arena, size_t count, size_t size)
     }
     void *got = block->data + block->used;
     block->used += bytes;
-    memset(got, 0, bytes);
+    return got;
+}
+
+void *gs_arena_get(struct gs_arena *arena, size_t count, size_t size)
+{
+    void *got = gs_arena_get_raw(arena, count, size);
+    if (got != NULL) {
+        memset(got, 0, count * size);
+    }
     return got;
 }
 

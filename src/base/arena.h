@@ -24,8 +24,9 @@ struct gs_arena_block;
 struct gs_arena {
     const struct gs_alloc *source;
     struct gs_arena_block *top;
-    size_t used_bytes; /* handed out by the source, headers included */
-    size_t max_bytes;  /* requests beyond this fail */
+    struct gs_arena_block *spare; /* the largest block given up by a rewind, for the next need */
+    size_t used_bytes;            /* handed out by the source, headers included */
+    size_t max_bytes;             /* requests beyond this fail */
 };
 
 /* A point to go back to. */
@@ -43,6 +44,10 @@ void gs_arena_done(struct gs_arena *arena);
 /* `count` objects of `size` bytes, zeroed, aligned for any type. NULL: no memory, the bound was
  * reached, or count * size overflows. A zero-byte request yields a valid pointer. */
 void *gs_arena_get(struct gs_arena *arena, size_t count, size_t size)
+    __attribute__((malloc, alloc_size(2, 3)));
+
+/* As gs_arena_get, but the bytes are whatever was there. */
+void *gs_arena_get_raw(struct gs_arena *arena, size_t count, size_t size)
     __attribute__((malloc, alloc_size(2, 3)));
 
 /* A copy of the `n` bytes at `text` with a terminating zero. NULL as gs_arena_get. */

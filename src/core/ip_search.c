@@ -532,7 +532,7 @@ static bool try_residual(struct gs_ip_search *s, int64_t root_bound)
         .cutoff = s->cutoff - cost,
         .goal = root_bound - cost,
         .step = s->options.step,
-        .max_nodes = RESIDUAL_NODES,
+        .max_nodes = s->options.max_nodes < RESIDUAL_NODES ? s->options.max_nodes : RESIDUAL_NODES,
     };
     struct gs_ip_result rest;
     if (gs_ip_solve(&residual, &options, s->arena, &rest, NULL) < 0) {

@@ -13,10 +13,18 @@ bool gs_lp_init(struct gs_lp *lp, struct gs_arena *arena, unsigned max_rows, uns
 {
     *lp = (struct gs_lp){.max_rows = max_rows, .max_cols = max_cols};
     lp->width = max_rows + max_cols + 1;
-    lp->cells = GS_ARENA_NEW(arena, double, (size_t)max_rows * lp->width);
+    /* Cells are written before they are read: a row when it is added, a column likewise. */
+    lp->cells = gs_arena_get_raw(arena, (size_t)max_rows * lp->width, sizeof(*lp->cells));
     lp->costs = GS_ARENA_NEW(arena, double, lp->width);
     lp->basis = GS_ARENA_NEW(arena, unsigned, max_rows);
     return lp->cells != NULL && lp->costs != NULL && lp->basis != NULL;
+}
+
+void gs_lp_clear(struct gs_lp *lp)
+{
+    lp->n_rows = 0;
+    lp->n_cols = 0;
+    memset(lp->costs, 0, lp->width * sizeof(*lp->costs));
 }
 
 static double *row_of(const struct gs_lp *lp, unsigned row)

@@ -43,6 +43,9 @@ struct gs_lp_entry {
 /* Room for so many rows and columns. False: no memory. */
 bool gs_lp_init(struct gs_lp *lp, struct gs_arena *arena, unsigned max_rows, unsigned max_cols);
 
+/* Takes all rows and columns out. */
+void gs_lp_clear(struct gs_lp *lp);
+
 /* Makes `to`, which has at least the room of `from`'s rows and exactly its widths, equal to it. */
 void gs_lp_copy(struct gs_lp *to, const struct gs_lp *from);
 

@@ -1,0 +1,142 @@
+#include "core/fleet.h"
+
+#include <string.h>
+
+#include "core/fleet_work.h"
+
+enum { ROUNDS_MAX = 600, PATIENCE_QUICK = 1, PATIENCE_FULL = 4 };
+static const size_t SCRATCH_MAX = (size_t)1 << 30;
+
+int gs_fleet_layouts(struct gs_arena *arena, const struct gs_fleet_spec *spec,
+                     const struct gs_fleet_load *load, const struct gs_pack_layout **ret_layouts,
+                     size_t *ret_n, struct gs_err *err)
+{
+    struct gs_fleet_node node;
+    const struct gs_fleet_shape *shape = &spec->shapes[load->shape];
+    int r = gs_fleet_node_new(arena, spec, shape, &node, err);
+    if (r < 0) {
+        return r;
+    }
+    struct gs_program_spec program = {
+        .targets = &shape->target, .n_targets = 1, .uses = shape->uses, .n_uses = shape->n_uses};
+    return gs_pack_layouts(arena, &program, &node.program, load->x, ret_layouts, ret_n, err);
+}
+
+static int set_up(struct gs_fleet_work *work)
+{
+    const struct gs_fleet_spec *spec = work->spec;
+    work->nodes = GS_ARENA_NEW(work->arena, struct gs_fleet_node, spec->n_shapes);
+    work->prices = GS_ARENA_NEW(work->arena, int64_t, spec->n_kinds);
+    work->limit_prices = GS_ARENA_NEW(work->arena, int64_t, spec->n_shapes);
+    work->worths = GS_ARENA_NEW(work->arena, int64_t, spec->n_shapes);
+    work->best_prices = GS_ARENA_NEW(work->arena, int64_t, spec->n_kinds);
+    if (work->nodes == NULL || work->prices == NULL || work->limit_prices == NULL ||
+        work->worths == NULL || work->best_prices == NULL ||
+        !gs_fleet_master_init(&work->master, work->arena, spec)) {
+        return gs_fleet_no_memory(work);
+    }
+    work->best_prices[0] = -1; /* none yet */
+    for (unsigned t = 0; t < spec->n_shapes; t++) {
+        int r = gs_fleet_node_new(work->arena, spec, &spec->shapes[t], &work->nodes[t], work->err);
+        if (r < 0) {
+            return r;
+        }
+        gs_fleet_node_limit(&work->nodes[t], spec->needs);
+    }
+    return 0;
+}
+
+/* Adds the fullest load of one kind alone on a shape, if the shape can serve it at all. */
+static int start_kind_on(struct gs_fleet_work *work, unsigned kind, unsigned shape, bool *ret_added)
+{
+    struct gs_arena_mark mark = gs_arena_mark(work->scratch);
+    memset(work->prices, 0, work->spec->n_kinds * sizeof(*work->prices));
+    work->prices[kind] = 1;
+    struct gs_fleet_priced priced;
+    int r = gs_fleet_node_price(&work->nodes[shape], work->scratch, work->prices, 0, 50, false,
+                                &priced, work->err);
+    if (r == 0 && priced.found) {
+        *ret_added = gs_fleet_master_add(&work->master, shape, priced.x,
+                                         work->nodes[shape].program.ip.n_cols);
+    }
+    gs_arena_rewind(work->scratch, mark);
+    return r;
+}
+
+/* A first column for each kind, so that the relaxation has a solution: on the first unlimited shape
+ * that serves it, else "left out". */
+static int start_kind(struct gs_fleet_work *work, unsigned kind)
+{
+    bool added = false;
+    for (unsigned t = 0; t < work->spec->n_shapes && !added; t++) {
+        if (work->spec->shapes[t].limit == GS_FLEET_NO_LIMIT) {
+            int r = start_kind_on(work, kind, t, &added);
+            if (r < 0) {
+                return r;
+            }
+        }
+    }
+    if (!added && !gs_fleet_master_add_left_out(&work->master, kind)) {
+        return gs_fleet_no_memory(work);
+    }
+    return 0;
+}
+
+static int solve(struct gs_fleet_work *work, const struct gs_fleet_options *options,
+                 struct gs_fleet *ret)
+{
+    int r = set_up(work);
+    for (unsigned k = 0; k < work->spec->n_kinds && r == 0; k++) {
+        r = start_kind(work, k);
+    }
+    if (r == 0) {
+        unsigned patience = options->effort == 0 ? PATIENCE_QUICK : PATIENCE_FULL;
+        r = gs_fleet_generate(work, ROUNDS_MAX, patience, true);
+    }
+    r = r < 0 ? r : gs_fleet_round(work);
+    if (r < 0) {
+        return r;
+    }
+    struct gs_fleet_proof proof = {0};
+    if (options->certificate) {
+        r = gs_fleet_prove(work, &proof);
+        if (r == 0 && options->effort > 0 && work->found && work->n_unserved == 0 &&
+            work->bound < work->value) {
+            r = gs_fleet_search(work, &proof);
+        }
+    }
+    *ret = (struct gs_fleet){
+        .found = work->found && work->n_unserved == 0,
+        .value = work->value,
+        .bound = work->bound,
+        .loads = work->loads,
+        .n_loads = work->n_loads,
+        .unserved = work->unserved,
+        .has_proof = options->certificate,
+        .proof = proof,
+        .rounds = work->rounds,
+        .nodes = work->searched,
+    };
+    return r;
+}
+
+int gs_fleet_solve(struct gs_arena *arena, const struct gs_fleet_spec *spec,
+                   const struct gs_fleet_options *options, struct gs_fleet *ret, struct gs_err *err)
+{
+    if (spec->n_kinds > GS_FLEET_KINDS_MAX || spec->n_shapes > GS_FLEET_SHAPES_MAX) {
+        return gs_fail(err, GS_LIMIT,
+                       "%u kinds of items on %u kinds of nodes are more than one plan takes (%d "
+                       "and %d)",
+                       spec->n_kinds, spec->n_shapes, GS_FLEET_KINDS_MAX, GS_FLEET_SHAPES_MAX);
+    }
+    if (spec->n_kinds == 0) {
+        *ret = (struct gs_fleet){.found = true};
+        return 0;
+    }
+    struct gs_arena scratch;
+    gs_arena_init(&scratch, arena->source, SCRATCH_MAX);
+    struct gs_fleet_work work = {.spec = spec, .arena = arena, .scratch = &scratch, .err = err};
+    int r = solve(&work, options, ret);
+    gs_arena_done(&scratch);
+    return r;
+}

@@ -1,0 +1,100 @@
+/* fleet: the cheapest set of nodes for a demand, with a bound that nobody can beat.
+ *
+ * A *shape* is a kind of node: its price, its GPUs, and what pods may use of its CPU, memory and
+ * pod slots. A *load* is what one node of a shape serves. Each item runs on one node. The fleet is
+ * found by column generation: a relaxation over loads gives each kind of item a *price*, and an
+ * exact integer program a shape (core/program) looks for a load worth more than its node costs;
+ * when there is none, the prices prove a lower bound on every fleet. Rounding and branch and bound
+ * then find the fleet. Work grows with kinds and shapes, not with items. Pure; memory from an
+ * arena. */
+#pragma once
+
+#include "core/pack.h"
+
+#define GS_FLEET_NO_LIMIT UINT32_MAX
+
+enum {
+    GS_FLEET_KINDS_MAX = 1000, /* kinds of item in one program */
+    GS_FLEET_SHAPES_MAX = 2000
+};
+
+struct gs_fleet_shape {
+    int64_t cost;                    /* of one node, in any unit; 0: it is there already */
+    uint32_t limit;                  /* nodes there may be, or GS_FLEET_NO_LIMIT */
+    struct gs_program_target target; /* GPUs of one node; no pool without limit; no pool costs */
+    int64_t cpu_milli;               /* what items may use */
+    int64_t memory;                  /* in the spec's unit */
+    int64_t pods;
+    const struct gs_use *uses; /* use.target is 0; ordered by kind, then alternative */
+    unsigned n_uses;
+};
+
+struct gs_fleet_spec {
+    unsigned n_kinds;
+    const int64_t *needs;     /* a kind: items */
+    const int64_t *cpu_milli; /* a kind: of one item */
+    const int64_t *memory;    /* a kind: of one item, same unit as the shapes' */
+    const struct gs_fleet_shape *shapes;
+    unsigned n_shapes;
+    int64_t step; /* every shape's cost is a multiple of it, 1 or more */
+};
+
+struct gs_fleet_options {
+    unsigned effort;  /* 0: quick, a plan and a bound; 1: look for the proven optimum */
+    bool certificate; /* keep the proof of the bound */
+};
+
+/* Nodes that are loaded alike. */
+struct gs_fleet_load {
+    uint32_t shape;
+    int64_t count;    /* nodes */
+    const int64_t *x; /* a use of the shape: items on each node; then what its GPUs are cut into,
+                         as the columns of its program (core/program) */
+};
+
+/* Why no load of a shape is worth more than a node costs: a proof (core/ip) about the shape's node
+ * program, whose values are the prices. Empty trees: nothing of the shape is worth anything. */
+struct gs_fleet_shape_proof {
+    int64_t limit_price; /* of one more node of a limited shape, in price units; else 0 */
+    struct gs_ip_tree tree;
+};
+
+/* Proof that no fleet costs less than the bound.
+ * With prices alone: bound * price_scale <= sum(needs price) - sum(limit * limit_price).
+ * Where that is not enough, a search over loads goes on from there (tree over `columns`): loads
+ * that are no column have, at the prices, a reduced cost of at least value - prices' bound, so
+ * that no cheaper fleet has one. */
+struct gs_fleet_proof {
+    int64_t price_scale;
+    const int64_t *prices; /* a kind: in 1 / price_scale of the cost unit */
+    const struct gs_fleet_shape_proof *shapes;
+    int64_t price_bound;    /* what the prices alone prove, rounded up to the step */
+    struct gs_ip_tree tree; /* rows: kinds, then limited shapes. No nodes: prices are enough */
+    const struct gs_fleet_load *columns; /* count unused */
+    size_t n_columns;
+};
+
+struct gs_fleet {
+    bool found; /* every item is served */
+    int64_t value;
+    int64_t bound; /* no fleet costs less; equal to value: proven */
+    const struct gs_fleet_load *loads;
+    size_t n_loads;
+    const int64_t *unserved; /* a kind: items without a place, when limits leave none */
+    bool has_proof;
+    struct gs_fleet_proof proof;
+    size_t rounds; /* of column generation */
+    size_t nodes;  /* of all branch and bounds */
+};
+
+/* What the GPUs of one node of a load are cut into, no more than its items use. GS_NO_MEMORY. */
+int gs_fleet_layouts(struct gs_arena *arena, const struct gs_fleet_spec *spec,
+                     const struct gs_fleet_load *load, const struct gs_pack_layout **ret_layouts,
+                     size_t *ret_n, struct gs_err *err);
+
+/* Kinds that no shape can serve are the caller's to leave out: each kind must have a use whose
+ * single item fits a node of some shape.
+ * GS_LIMIT: more kinds or shapes than allowed. GS_NO_MEMORY. */
+int gs_fleet_solve(struct gs_arena *arena, const struct gs_fleet_spec *spec,
+                   const struct gs_fleet_options *options, struct gs_fleet *ret,
+                   struct gs_err *err);

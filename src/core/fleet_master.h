@@ -1,0 +1,65 @@
+/* fleet_master: the relaxation over loads; used by the fleet files alone.
+ *
+ * Rows: a kind (its items are served), then each limited shape (no more nodes than there are).
+ * Columns: loads, and for each kind that only limited shapes serve one "left out" column at a
+ * cost above all else. */
+#pragma once
+
+#include "core/fleet.h"
+#include "core/lp.h"
+
+enum { GS_FLEET_COLUMNS_MAX = 4000 };
+
+/* What a column serves, sparse. */
+struct gs_fleet_column {
+    uint32_t shape;   /* GS_FLEET_LEFT_OUT: one item of the only part's kind has no place */
+    const int64_t *x; /* as gs_fleet_load; NULL when left out */
+    const struct gs_fleet_part {
+        uint32_t kind;
+        uint32_t count;
+    } * parts;
+    unsigned n_parts;
+};
+
+#define GS_FLEET_LEFT_OUT UINT32_MAX
+
+struct gs_fleet_master {
+    const struct gs_fleet_spec *spec;
+    struct gs_arena *arena;
+    struct gs_lp lp;
+    struct gs_fleet_column *columns;
+    unsigned n_columns;
+    unsigned *limit_row;  /* a shape: its row, or UINT_MAX */
+    const int64_t *needs; /* a kind: what the simplex asks for now */
+    double cost_scale;    /* costs of the simplex are costs times this */
+    double need_scale;    /* so are its right sides */
+    int64_t left_out_cost;
+};
+
+bool gs_fleet_master_init(struct gs_fleet_master *master, struct gs_arena *arena,
+                          const struct gs_fleet_spec *spec);
+
+/* Starts the simplex anew for these needs and limits (a shape), which must live on. Every column
+ * serves no more of a kind than is needed: without that, a tenth of a load of fifty would seem to
+ * serve the last five. */
+void gs_fleet_master_reset(struct gs_fleet_master *master, const int64_t *needs,
+                           const int64_t *limits);
+
+/* What a column serves of its part i, as the simplex sees it. */
+int64_t gs_fleet_master_serves(const struct gs_fleet_master *master, unsigned column, unsigned i);
+
+/* Adds the load x, n_x numbers, of a shape's program. False: no memory, or no room for more
+ * columns. */
+bool gs_fleet_master_add(struct gs_fleet_master *master, uint32_t shape, const int64_t *x,
+                         unsigned n_x);
+bool gs_fleet_master_add_left_out(struct gs_fleet_master *master, uint32_t kind);
+
+int64_t gs_fleet_column_cost(const struct gs_fleet_master *master, unsigned column);
+
+/* Solves the relaxation. False: the simplex got stuck. */
+bool gs_fleet_master_solve(struct gs_fleet_master *master);
+
+/* Prices of the kinds, and of the limits of shapes (0 for those without), times `scale`, rounded
+ * down and up. */
+void gs_fleet_master_prices(const struct gs_fleet_master *master, int64_t scale, int64_t *prices,
+                            int64_t *limit_prices);

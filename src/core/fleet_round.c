@@ -1,0 +1,219 @@
+#include <string.h>
+
+#include "core/fleet_work.h"
+
+enum {
+    TAIL_NODES = 400, /* from here on loads are made for what is left */
+    TAIL_ROUNDS = 8,  /* of making them, each time */
+    TAIL_PATIENCE = 0,
+    EXACT_NODES = 2,   /* from here on an exact program chooses among the loads there are */
+    EXACT_SEARCH = 200 /* nodes of its search */
+};
+
+/* What is left to serve while a fleet is put together. */
+struct rest {
+    struct gs_fleet_work *work;
+    int64_t *needs;  /* a kind */
+    int64_t *limits; /* a shape */
+    int64_t *takes;  /* a column */
+    double *x;
+};
+
+int gs_fleet_no_memory(struct gs_fleet_work *work)
+{
+    return gs_fail(work->err, GS_NO_MEMORY, "no memory for planning %u kinds on %u shapes",
+                   work->spec->n_kinds, work->spec->n_shapes);
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Takes a column n times. */
+static void take(struct rest *rest, unsigned c, int64_t n)
+{
+    const struct gs_fleet_column *column = &rest->work->master.columns[c];
+    rest->takes[c] += n;
+    for (unsigned i = 0; i < column->n_parts; i++) {
+        int64_t *need = &rest->needs[column->parts[i].kind];
+        *need -= smaller(*need, n * column->parts[i].count);
+    }
+    if (column->shape != GS_FLEET_LEFT_OUT) {
+        rest->limits[column->shape] -= n;
+    }
+}
+
+static bool is_served(const struct rest *rest)
+{
+    for (unsigned k = 0; k < rest->work->spec->n_kinds; k++) {
+        if (rest->needs[k] > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static double solution_of(const struct rest *rest)
+{
+    const struct gs_fleet_master *master = &rest->work->master;
+    double sum = 0;
+    gs_lp_solution(&master->lp, rest->x);
+    for (unsigned c = 0; c < master->n_columns; c++) {
+        rest->x[c] /= master->need_scale;
+        sum += rest->x[c];
+    }
+    return sum;
+}
+
+/* Takes the whole part of everything; when there is none, one of the largest fraction. */
+static void take_whole_parts(struct rest *rest)
+{
+    unsigned largest = 0;
+    bool any = false;
+    for (unsigned c = 0; c < rest->work->master.n_columns; c++) {
+        int64_t whole = (int64_t)(rest->x[c] + 1e-6);
+        if (whole > 0) {
+            take(rest, c, whole);
+            any = true;
+        }
+        largest = rest->x[c] > rest->x[largest] ? c : largest;
+    }
+    if (!any) {
+        take(rest, largest, 1);
+    }
+}
+
+static bool add_column(const struct rest *rest, struct gs_ip *ip, unsigned c)
+{
+    struct gs_fleet_work *work = rest->work;
+    const struct gs_fleet_column *column = &work->master.columns[c];
+    int64_t most = 0;
+    for (unsigned i = 0; i < column->n_parts; i++) {
+        int64_t need = rest->needs[column->parts[i].kind];
+        int64_t times = (need + column->parts[i].count - 1) / column->parts[i].count;
+        most = times > most ? times : most;
+    }
+    bool ok = gs_ip_add_col(ip, work->scratch, gs_fleet_column_cost(&work->master, c), most) >= 0;
+    for (unsigned i = 0; i < column->n_parts && ok; i++) {
+        int64_t serves = gs_fleet_master_serves(&work->master, c, i);
+        ok = serves == 0 || gs_ip_add_entry(ip, work->scratch, column->parts[i].kind, serves);
+    }
+    if (ok && column->shape != GS_FLEET_LEFT_OUT &&
+        work->spec->shapes[column->shape].limit != GS_FLEET_NO_LIMIT) {
+        ok = gs_ip_add_entry(ip, work->scratch, work->master.limit_row[column->shape], -1);
+    }
+    return ok;
+}
+
+/* The rest as an exact program over the columns there are. Takes its solution, if it finds one. */
+static int take_exactly(struct rest *rest, bool *ret_done)
+{
+    struct gs_fleet_work *work = rest->work;
+    struct gs_arena *arena = work->scratch;
+    struct gs_ip ip;
+    bool ok = true;
+    gs_ip_init(&ip);
+    for (unsigned k = 0; k < work->spec->n_kinds; k++) {
+        ok = ok && gs_ip_add_row(&ip, arena, rest->needs[k]) >= 0;
+    }
+    for (unsigned t = 0; t < work->spec->n_shapes; t++) {
+        if (work->spec->shapes[t].limit != GS_FLEET_NO_LIMIT) {
+            ok = ok && gs_ip_add_row(&ip, arena, -rest->limits[t]) >= 0;
+        }
+    }
+    for (unsigned c = 0; c < work->master.n_columns && ok; c++) {
+        ok = add_column(rest, &ip, c);
+    }
+    if (!ok) {
+        return gs_fleet_no_memory(work);
+    }
+    struct gs_ip_options options = {.cutoff = INT64_MAX,
+                                    .goal = INT64_MIN,
+                                    .step = work->spec->step,
+                                    .max_nodes = EXACT_SEARCH};
+    struct gs_ip_result result;
+    int r = gs_ip_solve(&ip, &options, arena, &result, work->err);
+    if (r < 0) {
+        return r;
+    }
+    *ret_done = result.found;
+    for (unsigned c = 0; result.found && c < work->master.n_columns; c++) {
+        rest->takes[c] += result.x[c];
+    }
+    return 0;
+}
+
+static int start(struct rest *rest, struct gs_fleet_work *work)
+{
+    const struct gs_fleet_spec *spec = work->spec;
+    *rest = (struct rest){
+        .work = work,
+        .needs = GS_ARENA_NEW(work->scratch, int64_t, spec->n_kinds),
+        .limits = GS_ARENA_NEW(work->scratch, int64_t, spec->n_shapes),
+        .takes = GS_ARENA_NEW(work->scratch, int64_t, GS_FLEET_COLUMNS_MAX),
+        .x = GS_ARENA_NEW(work->scratch, double, GS_FLEET_COLUMNS_MAX),
+    };
+    if (rest->needs == NULL || rest->limits == NULL || rest->takes == NULL || rest->x == NULL) {
+        return gs_fleet_no_memory(work);
+    }
+    memcpy(rest->needs, spec->needs, spec->n_kinds * sizeof(*rest->needs));
+    for (unsigned t = 0; t < spec->n_shapes; t++) {
+        rest->limits[t] = spec->shapes[t].limit;
+    }
+    return 0;
+}
+
+static void limit_nodes(struct gs_fleet_work *work, const int64_t *needs)
+{
+    for (unsigned t = 0; t < work->spec->n_shapes; t++) {
+        gs_fleet_node_limit(&work->nodes[t], needs);
+    }
+}
+
+/* Loads of their own for what is left: none serves more than that. */
+static int tailor(struct rest *rest)
+{
+    limit_nodes(rest->work, rest->needs);
+    return gs_fleet_generate(rest->work, TAIL_ROUNDS, TAIL_PATIENCE, false);
+}
+
+/* One step: takes something, all of the rest, or sees that nothing is left. */
+static int take_some(struct rest *rest, bool *ret_done)
+{
+    struct gs_fleet_master *master = &rest->work->master;
+    gs_fleet_master_reset(master, rest->needs, rest->limits);
+    if (!gs_fleet_master_solve(master)) {
+        return gs_fail(rest->work->err, GS_LIMIT, "the relaxation of a fleet did not settle");
+    }
+    int r = 0;
+    if (solution_of(rest) <= TAIL_NODES) {
+        r = tailor(rest);
+        if (r == 0 && !gs_fleet_master_solve(master)) {
+            r = gs_fail(rest->work->err, GS_LIMIT, "the relaxation of a fleet did not settle");
+        }
+    }
+    if (r == 0 && solution_of(rest) <= EXACT_NODES) {
+        r = take_exactly(rest, ret_done);
+    }
+    if (r == 0 && !*ret_done) {
+        take_whole_parts(rest);
+    }
+    return r;
+}
+
+/* Whole parts first, then one load at a time, made for what is left; the last few exactly. */
+int gs_fleet_round(struct gs_fleet_work *work)
+{
+    struct gs_arena_mark mark = gs_arena_mark(work->scratch);
+    struct rest rest;
+    bool done = false;
+    int r = start(&rest, work);
+    while (r == 0 && !done && !is_served(&rest)) {
+        r = take_some(&rest, &done);
+    }
+    r = r < 0 ? r : gs_fleet_keep(work, rest.takes);
+    limit_nodes(work, work->spec->needs);
+    gs_arena_rewind(work->scratch, mark);
+    return r;
+}

@@ -1,0 +1,55 @@
+/* fleet_work: what the steps of fleet planning share; used by the fleet files alone. */
+#pragma once
+
+#include "core/fleet_master.h"
+#include "core/fleet_node.h"
+
+enum { GS_FLEET_PRICE_SCALE = 256 }; /* price units in one cost unit */
+
+struct gs_fleet_work {
+    const struct gs_fleet_spec *spec;
+    struct gs_arena *arena;   /* for what lasts */
+    struct gs_arena *scratch; /* for one step; rewound */
+    struct gs_err *err;
+    struct gs_fleet_node *nodes; /* a shape */
+    struct gs_fleet_master master;
+    int64_t *prices;       /* a kind */
+    int64_t *limit_prices; /* a shape */
+    int64_t *worths;       /* a shape: upper bound of the last pricing */
+
+    /* the best bound so far */
+    int64_t bound; /* a multiple of the step */
+    int64_t *best_prices;
+
+    /* the best fleet so far */
+    bool found;
+    int64_t value; /* of its nodes */
+    struct gs_fleet_load *loads;
+    size_t n_loads;
+    int64_t *unserved; /* a kind */
+    int64_t n_unserved;
+
+    size_t rounds;
+    size_t searched;
+};
+
+/* Each step returns 0 or GS_NO_MEMORY. */
+
+/* Generates loads until none is worth more than its node, or `rounds_max`. The bound follows when
+ * `bounding`: the needs of the nodes' programs then must be the whole demand's. */
+int gs_fleet_generate(struct gs_fleet_work *work, unsigned rounds_max, unsigned patience,
+                      bool bounding);
+
+/* Makes a fleet out of the relaxation. */
+int gs_fleet_round(struct gs_fleet_work *work);
+
+/* Keeps the fleet in which column c is taken takes[c] times when it is better than the best. */
+int gs_fleet_keep(struct gs_fleet_work *work, const int64_t *takes);
+
+/* Searches among all loads that a better fleet could have; fills the proof's tree. */
+int gs_fleet_search(struct gs_fleet_work *work, struct gs_fleet_proof *proof);
+
+/* Fills prices and shape proofs of the best bound. */
+int gs_fleet_prove(struct gs_fleet_work *work, struct gs_fleet_proof *proof);
+
+int gs_fleet_no_memory(struct gs_fleet_work *work);
