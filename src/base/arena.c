@@ -48,7 +48,9 @@ static void drop_top(struct gs_arena *arena)
 {
     struct gs_arena_block *block = arena->top;
     arena->top = block->below;
-    if (arena->spare == NULL) {
+    if (arena->source->exact) {
+        give_back(arena, block);
+    } else if (arena->spare == NULL) {
         arena->spare = block;
     } else if (arena->spare->size < block->size) {
         give_back(arena, arena->spare);
