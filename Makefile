@@ -36,13 +36,13 @@ asan: ## the tests with AddressSanitizer and UBSan
 	@scripts/deps.sh test
 	@$(SETUP) build-asan -Db_sanitize=address,undefined $(SANITIZED) -Dtests=enabled
 	@$(NINJA) build-asan --quiet
-	@scripts/check.py build-asan
+	@scripts/check.py build-asan -t 5
 
 tsan: ## the tests with ThreadSanitizer
 	@scripts/deps.sh test
 	@$(SETUP) build-tsan -Db_sanitize=thread $(SANITIZED) -Dtests=enabled
 	@$(NINJA) build-tsan --quiet
-	@scripts/check.py build-tsan
+	@scripts/check.py build-tsan -t 5
 
 fuzz: ## look for new inputs: make fuzz T=name [S=seconds]
 	@scripts/deps.sh ci
@@ -58,7 +58,7 @@ torture: ## fail each request for memory once
 	@scripts/deps.sh test
 	@$(SETUP) build-asan -Db_sanitize=address,undefined $(SANITIZED) -Dtests=enabled
 	@$(NINJA) build-asan --quiet
-	@scripts/check.py build-asan --suite torture
+	@scripts/check.py build-asan -t 5 --suite torture
 
 cover: ## line and branch coverage of the tests
 	@scripts/deps.sh dev
@@ -66,7 +66,7 @@ cover: ## line and branch coverage of the tests
 	@$(NINJA) build-cover --quiet
 	@find build-cover -name '*.gcda' -delete
 	@scripts/check.py build-cover
-	@gcovr --root . --filter src/ --exclude-unreachable-branches --sort-uncovered build-cover
+	@gcovr --root . --filter src/ --exclude build-cover/ --sort-uncovered build-cover
 
 tidy: ## clang-tidy over the sources; no finding is let through
 	@scripts/deps.sh dev
