@@ -93,7 +93,7 @@ missing=${missing% }
 missing=" $missing"
 if ! install_packages; then
     {
-        echo "gpuslice needs packages that are not here and that this user may not install:"
+        echo "gpuslice needs packages that are not here and could not be installed by this user:"
         echo "   $missing"
         echo "On Debian 12:  sudo apt-get install$missing"
         echo "Elsewhere: the packages of the same content; then run make again."
