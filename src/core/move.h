@@ -22,9 +22,9 @@ struct gs_movable {
 
 struct gs_move_table;
 
-/* Every (state, slice) whose removal makes room for a profile, worked out beforehand (about 0.1 MB
- * for an A100-class GPU with five profiles, 2 MB with all). Shared as `decisions`, which
- * must outlive it. GS_NO_MEMORY. */
+/* Every (state, slice) whose removal makes room for a profile, worked out beforehand (32 KB
+ * for an A100-class GPU with the five plain profiles, 256 KB with all). Shared as `decisions`,
+ * which must outlive it. GS_NO_MEMORY. */
 int gs_move_table_new(struct gs_arena *arena, const struct gs_policy_table *decisions,
                       const struct gs_move_table **ret_table, struct gs_err *err);
 

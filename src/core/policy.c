@@ -53,13 +53,18 @@ static int32_t lost_placements(const struct gs_statetable *table, uint16_t state
     return lost;
 }
 
+static int32_t slices_in(const struct gs_statetable *table, uint16_t state)
+{
+    return __builtin_popcountll(table->sets[state]);
+}
+
 /* A lost placement hurts by the work that it could have carried; and what has to be lost is lost
- * best on a GPU that is well filled. 10 to 3 is the best of the ratios tried, the same for every
- * mix and load (docs/internals/online.md). */
+ * best on a GPU that is well filled, above all by many slices: it will not be empty soon. The
+ * weights are the same for every mix and load; docs/internals/online.md has the others tried. */
 static int32_t cost_keep_room(const struct gs_statetable *table, uint16_t state, unsigned placement)
 {
     return 10 * lost_placements(table, state, placement, worth_compute_slices) -
-           3 * used_compute_slices(table, state);
+           3 * used_compute_slices(table, state) - 4 * slices_in(table, state);
 }
 
 static int32_t cost_min_loss(const struct gs_statetable *table, uint16_t state, unsigned placement)

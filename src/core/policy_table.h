@@ -19,8 +19,9 @@ struct gs_policy_table {
     const uint16_t *fits;  /* a state: bit p = p has room */
 };
 
-/* GS_NO_MEMORY. The tables take about 9 bytes a state and profile (30 KB for an A100-class GPU
- * with five profiles). `states` and `policy` must outlive the result. */
+/* GS_NO_MEMORY. The tables take about 9 bytes a state and profile of the
+ * model (18 KB for an A100-class GPU with the five plain profiles, 142 KB with all). `states` and
+ * `policy` must outlive the result. */
 int gs_policy_table_new(struct gs_arena *arena, const struct gs_statetable *states,
                         const struct gs_policy *policy, const struct gs_policy_table **ret_table,
                         struct gs_err *err);

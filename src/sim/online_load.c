@@ -11,8 +11,9 @@ enum {
 struct gs_online_load {
     struct gs_online *online;
     struct gs_random random;
-    struct gs_slot *slots; /* taken now, in no order */
+    uint32_t *slots; /* taken now, in no order: gpu * GS_PLACEMENTS_MAX + placement */
     uint32_t n_slots;
+    uint32_t next_release; /* which one goes next, as a fraction of n_slots over 2^32 */
     unsigned blocked_in_a_row;
     uint64_t used; /* compute slices */
     uint64_t goal;
@@ -75,16 +76,26 @@ static bool place_one(struct gs_online_load *load, struct gs_online_load_count *
     }
     load->blocked_in_a_row = 0;
     load->used += load->sizes[slot.placement];
-    load->slots[load->n_slots++] = slot;
+    load->slots[load->n_slots++] = slot.gpu * GS_PLACEMENTS_MAX + slot.placement;
     count->placements++;
     return true;
 }
 
+static uint32_t *release_candidate(struct gs_online_load *load)
+{
+    return &load->slots[(uint64_t)load->next_release * load->n_slots >> 32];
+}
+
+/* Who goes next is drawn one release ahead and fetched meanwhile: what is measured is the fleet,
+ * not this list. */
 static void release_one(struct gs_online_load *load, struct gs_online_load_count *count)
 {
-    uint32_t at = gs_random_below(&load->random, load->n_slots);
-    struct gs_slot slot = load->slots[at];
-    load->slots[at] = load->slots[--load->n_slots];
+    uint32_t *taken = release_candidate(load);
+    struct gs_slot slot = {.gpu = *taken / GS_PLACEMENTS_MAX,
+                           .placement = *taken % GS_PLACEMENTS_MAX};
+    *taken = load->slots[--load->n_slots];
+    load->next_release = (uint32_t)(gs_random_u64(&load->random) >> 32);
+    __builtin_prefetch(release_candidate(load));
     (void)gs_online_release(load->online, slot, NULL);
     load->used -= load->sizes[slot.placement];
     load->blocked_in_a_row = 0;
@@ -109,8 +120,8 @@ static int take_memory(struct gs_arena *arena, const struct gs_online_load_optio
 {
     const struct gs_statetable *states = options->decisions->states;
     struct gs_online_load *load = GS_ARENA_NEW(arena, struct gs_online_load, 1);
-    struct gs_slot *slots =
-        GS_ARENA_NEW(arena, struct gs_slot, (size_t)options->gpus * states->model->memory_units);
+    uint32_t *slots =
+        GS_ARENA_NEW(arena, uint32_t, (size_t)options->gpus * states->model->memory_units);
     if (load == NULL || slots == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for the slices of %u GPUs", options->gpus);
     }
