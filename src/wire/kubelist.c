@@ -279,12 +279,6 @@ static int inside(struct reader *r, char c, struct gs_err *err)
     case '}':
     case ']':
         return close_bracket(r, c, err);
-    case ' ':
-    case '\t':
-    case '\r':
-        /* Indentation, half of what kubectl prints, is dropped. The first blank stays, so that
-         * two words do not become one, and so do newlines, for jansson's line numbers. */
-        return r->after_blank ? 0 : keep(r, &c, 1, err);
     default:
         note_key(r, c);
         r->in_string = c == '"';
@@ -332,12 +326,26 @@ static int outside(struct reader *r, char c, struct gs_err *err)
     return open_bracket(r, c, err);
 }
 
+/* How many bytes from the front need no look: neither the end of a string nor an escape. */
+static size_t plain_run(const char *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n && p[i] != '"' && p[i] != '\\' && p[i] != '\n') {
+        i++;
+    }
+    return i;
+}
+
 /* The rest of a string, its closing quote included. */
 static int inside_string(struct reader *r, const char *p, size_t n, size_t *ret_used,
                          struct gs_err *err)
 {
     size_t used = 0;
     while (used < n && r->in_string) {
+        used += r->escaped ? 0 : plain_run(p + used, n - used);
+        if (used == n) {
+            break;
+        }
         char c = p[used++];
         if (c == '\n') {
             return fail_at(r, r->line, err, GS_INVALID,
@@ -350,6 +358,19 @@ static int inside_string(struct reader *r, const char *p, size_t n, size_t *ret_
     return keep(r, p, used, err);
 }
 
+/* Indentation, half of what kubectl prints, is dropped. The first blank stays, so that two words
+ * do not become one, and so do newlines, for jansson's line numbers. */
+static int inside_blanks(struct reader *r, const char *p, size_t n, size_t *ret_used,
+                         struct gs_err *err)
+{
+    size_t used = 1;
+    while (used < n && is_blank(p[used]) && p[used] != '\n') {
+        used++;
+    }
+    *ret_used = used;
+    return r->after_blank ? 0 : keep(r, p, 1, err);
+}
+
 static int feed(struct reader *r, const char *p, size_t n, struct gs_err *err)
 {
     size_t used = 1;
@@ -359,7 +380,8 @@ static int feed(struct reader *r, const char *p, size_t n, struct gs_err *err)
         if (r->in_string) {
             code = inside_string(r, p + i, n - i, &used, err);
         } else if (r->stage == ENVELOPE || r->stage == ITEM) {
-            code = inside(r, p[i], err);
+            code = is_blank(p[i]) && p[i] != '\n' ? inside_blanks(r, p + i, n - i, &used, err)
+                                                  : inside(r, p[i], err);
         } else if (r->stage == ITEMS) {
             code = between_items(r, p[i], err);
         } else {

@@ -198,7 +198,10 @@ static int endless_read(void *ctx, void *bytes, size_t size, size_t *ret_n, stru
 static const struct {
     const char *head, *body, *says;
 } endless[] = {
-    {"{\"items\":[", "{\"metadata\":{\"name\":\"\"}},\n", "more than 5000000 bytes"},
+    {"{\"items\":[",
+     "{\"metadata\":{}                                                                         "
+     "                                                                                       },\n",
+     "more than 5000000 bytes"},
     {" ", " ", "more than 5000000 bytes"},
     {"{", "\"a\":\"b\",", "an object of more than 4194304 bytes; expected a Pod"},
     {"{\"items\":[{", "\"a\":\"b\",", "an object of more than 4194304 bytes; expected a Pod"},

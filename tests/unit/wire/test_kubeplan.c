@@ -292,8 +292,8 @@ static void kubeplan__says_what_does_not_add_up(void **state)
         "pod ml/d runs, and has no spec.nodeName",
         "pod ml/e is on node gpu-a, which does not offer all that it asks for",
         "node gpu-a: its pods ask for 3 of mig-1g.5gb, and only 2 can be allocated",
-        "node gpu-b: 2 free mig-1g.5gb are not used: its GPU model is not known (label "
-        "nvidia.com/gpu.product)",
+        ("node gpu-b: 2 free mig-1g.5gb are not used: its GPU model is not known (label "
+         "nvidia.com/gpu.product)"),
         "node gpu-c: 2 free mig-1g.10gb.me are not used: its GPU model has no such profile",
         "node gpu-d: its mig-1g.5gb count shares of slices and are not used",
         "node gpu-e: its nvidia.com/gpu count shares of GPUs and are not used",
