@@ -71,14 +71,28 @@ void gs_arena_done(struct gs_arena *arena)
     }
 }
 
-static struct gs_arena_block *push_block(struct gs_arena *arena, size_t at_least)
+/* NULL: there is none of that size. One that is too small goes back, since it counts towards the
+ * bound and a larger one will take its place. */
+static struct gs_arena_block *push_spare(struct gs_arena *arena, size_t at_least)
 {
     struct gs_arena_block *spare = arena->spare;
-    if (spare != NULL && spare->size >= at_least) {
-        arena->spare = NULL;
+    arena->spare = NULL;
+    if (spare != NULL && spare->size < at_least) {
+        give_back(arena, spare);
+        return NULL;
+    }
+    if (spare != NULL) {
         spare->below = arena->top;
         spare->used = 0;
         arena->top = spare;
+    }
+    return spare;
+}
+
+static struct gs_arena_block *push_block(struct gs_arena *arena, size_t at_least)
+{
+    struct gs_arena_block *spare = push_spare(arena, at_least);
+    if (spare != NULL) {
         return spare;
     }
     size_t size = arena->top == NULL ? FIRST_BLOCK : arena->top->size * 2;

@@ -148,15 +148,12 @@ static void arena__copies_text_and_terminates_it(void **state)
 static void arena__rewinds_to_a_mark_and_gives_the_same_memory_again(void **state)
 {
     (void)state;
-    struct ledger ledger = {0};
-    struct gs_alloc source = ledger_source(&ledger);
     struct gs_arena arena;
-    gs_arena_init(&arena, &source, 8 << 20);
+    gs_arena_init(&arena, &gs_alloc_heap, 8 << 20);
     uint32_t *kept = GS_ARENA_NEW(&arena, uint32_t, 1);
     assert_non_null(kept);
     *kept = 77;
     struct gs_arena_mark mark = gs_arena_mark(&arena);
-    size_t before = arena.used_bytes;
     unsigned char *first = gs_arena_get(&arena, 100, 1);
     assert_non_null(first);
     memset(first, 0xFF, 100);
@@ -164,8 +161,6 @@ static void arena__rewinds_to_a_mark_and_gives_the_same_memory_again(void **stat
         assert_non_null(gs_arena_get(&arena, 10000, 1));
     }
     gs_arena_rewind(&arena, mark);
-    assert_int_equal(arena.used_bytes, before);
-    assert_int_equal(ledger.live_bytes, before);
     unsigned char *again = gs_arena_get(&arena, 100, 1);
     assert_ptr_equal(again, first);
     assert_int_equal(again[99], 0); /* zeroed although it was written before */
@@ -173,15 +168,54 @@ static void arena__rewinds_to_a_mark_and_gives_the_same_memory_again(void **stat
     gs_arena_done(&arena);
 }
 
-static void arena__rewinds_to_a_mark_of_an_empty_arena(void **state)
+static void arena__keeps_one_spare_block_for_a_loop_that_rewinds(void **state)
+{
+    (void)state;
+    struct ledger ledger = {0};
+    struct gs_alloc source = ledger_source(&ledger);
+    struct gs_arena arena;
+    gs_arena_init(&arena, &source, 1 << 20);
+    struct gs_arena_mark mark = gs_arena_mark(&arena);
+    for (unsigned i = 0; i < 1000; i++) {
+        unsigned char *got = gs_arena_get(&arena, 1, 30000);
+        assert_non_null(got);
+        assert_int_equal(got[29999], 0);
+        memset(got, 0xFF, 30000);
+        gs_arena_rewind(&arena, mark);
+    }
+    assert_int_equal(ledger.gets, 1);
+    assert_int_equal(ledger.live_bytes, arena.used_bytes);
+    assert_true(arena.used_bytes < 31000);
+    gs_arena_done(&arena);
+    assert_int_equal(ledger.live_bytes, 0);
+}
+
+static void arena__gives_the_spare_block_back_rather_than_refuse(void **state)
 {
     (void)state;
     struct gs_arena arena;
-    gs_arena_init(&arena, &gs_alloc_heap, 1 << 20);
+    gs_arena_init(&arena, &gs_alloc_heap, 100000);
+    struct gs_arena_mark mark = gs_arena_mark(&arena);
+    assert_non_null(gs_arena_get(&arena, 1, 60000));
+    gs_arena_rewind(&arena, mark);
+    assert_non_null(gs_arena_get(&arena, 1, 90000));
+    assert_true(arena.used_bytes <= 100000);
+    gs_arena_done(&arena);
+}
+
+static void arena__keeps_nothing_back_when_the_source_is_exact(void **state)
+{
+    (void)state;
+    struct ledger ledger = {0};
+    struct gs_alloc source = ledger_source(&ledger);
+    source.exact = true;
+    struct gs_arena arena;
+    gs_arena_init(&arena, &source, 1 << 20);
     struct gs_arena_mark mark = gs_arena_mark(&arena);
     assert_non_null(gs_arena_get(&arena, 1, 100));
     gs_arena_rewind(&arena, mark);
     assert_int_equal(arena.used_bytes, 0);
+    assert_int_equal(ledger.live_bytes, 0);
     gs_arena_done(&arena); /* fine on one that holds nothing */
 }
 
@@ -217,7 +251,9 @@ int main(void)
         cmocka_unit_test(arena__yields_a_pointer_for_zero_bytes),
         cmocka_unit_test(arena__copies_text_and_terminates_it),
         cmocka_unit_test(arena__rewinds_to_a_mark_and_gives_the_same_memory_again),
-        cmocka_unit_test(arena__rewinds_to_a_mark_of_an_empty_arena),
+        cmocka_unit_test(arena__keeps_one_spare_block_for_a_loop_that_rewinds),
+        cmocka_unit_test(arena__gives_the_spare_block_back_rather_than_refuse),
+        cmocka_unit_test(arena__keeps_nothing_back_when_the_source_is_exact),
         cmocka_unit_test(arena__keeps_the_elements_of_an_array_that_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,7 +178,7 @@ static void service__needs_the_known_compute_slices_in_parvagpus_scenarios(void 
 int main(void)
 {
     if (!find_data()) {
-        printf("skipped: no ParvaGPU data in %s (GPUSLICE_TESTDATA names the folder above it)\n",
+        printf("SKIP: no ParvaGPU data in %s (GPUSLICE_TESTDATA names the folder above it)\n",
                folder);
         return SKIPPED;
     }
