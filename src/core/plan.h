@@ -4,11 +4,22 @@
  * *Nodes*: the cheapest nodes among offers (core/fleet), CPU, memory, pods and constraints obeyed.
  * Both may use what is there already, at no cost. This module turns names into uses and pools,
  * says what cannot be placed and why, and puts the answer into the words of the question.
- * Pure; memory from an arena; everything in the result lives there or is borrowed from the input. */
+ * Pure; memory from an arena; everything in the result lives there or is borrowed from the input.
+ */
 #pragma once
 
 #include "core/fleet.h"
 #include "core/offer.h"
+
+/* State tables by model, made when first asked for; one set may serve many plans. */
+struct gs_plan_tables;
+
+/* NULL: no memory. The tables live in the arena. */
+struct gs_plan_tables *gs_plan_tables_new(struct gs_arena *arena);
+
+/* GS_UNKNOWN: the model's placements are not known. GS_LIMIT, GS_NO_MEMORY. */
+int gs_plan_table(struct gs_plan_tables *tables, const struct gs_model *model,
+                  const struct gs_statetable **ret, struct gs_err *err);
 
 enum gs_plan_goal { GS_PLAN_GPUS, GS_PLAN_NODES };
 
@@ -16,16 +27,16 @@ enum gs_plan_goal { GS_PLAN_GPUS, GS_PLAN_NODES };
 struct gs_plan_service {
     const char *name;
     int64_t need; /* in the unit of the yields */
-    struct gs_plan_service_option {
+    const struct gs_plan_service_option {
         const struct gs_model *model;
         unsigned profile;
-        int64_t yield;    /* of one slice */
-        const void *of;   /* the caller's */
-    } *options;
+        int64_t yield; /* of one slice, 1 or more */
+    } * options;
     size_t n_options;
 };
 
 struct gs_plan_input {
+    struct gs_plan_tables *tables; /* NULL: made for this plan */
     enum gs_plan_goal goal;
     const struct gs_item *items;
     size_t n_items;
@@ -46,11 +57,11 @@ struct gs_plan_input {
 struct gs_plan_layout {
     const struct gs_model *model; /* NULL: cannot be cut */
     const char *gpu_name;
-    bool whole;                      /* used uncut; counts are 0 */
-    uint8_t counts[GS_PROFILES_MAX]; /* slices */
-    uint16_t state;   /* of `table`: where they go */
+    bool whole;                        /* used uncut; counts are 0 */
+    uint8_t counts[GS_PROFILES_MAX];   /* slices */
     const struct gs_statetable *table; /* NULL when whole */
-    int64_t count;    /* GPUs; of one node when the layout is a node's */
+    uint16_t state;                    /* of the table: where the slices go */
+    int64_t count;                     /* GPUs; of one node when the layout is a node's */
 };
 
 /* How many items of a kind an alternative serves, on a node or in all. */
@@ -81,7 +92,7 @@ struct gs_plan_existing {
     const struct gs_plan_added {
         bool whole;
         uint8_t counts[GS_PROFILES_MAX];
-    } *added;
+    } * added;
 };
 
 /* Items that have no place in the plan. */
@@ -120,14 +131,14 @@ struct gs_plan {
     size_t n_unchecked;
 
     bool has_baseline;
-    int64_t baseline_gpus;  /* one a slice or GPU asked for */
-    int64_t baseline_uusd;  /* goal NODES: of a fleet for it; -1: no offer holds some item so */
+    int64_t baseline_gpus; /* one a slice or GPU asked for */
+    int64_t baseline_uusd; /* goal NODES: of a fleet for it; -1: no offer holds some item so */
 
     /* The proof, in the terms of core/pack and core/fleet. Kinds of those are items here. */
     bool has_proof;
     const uint32_t *kinds; /* a kind of the program: its item */
     size_t n_kinds;
-    struct gs_program_spec pack_spec; /* goal GPUS */
+    struct gs_program_spec pack_spec;          /* goal GPUS */
     const struct gs_model *const *pack_models; /* a target of pack_spec: its model */
     struct gs_pack pack;
     struct gs_fleet_spec fleet_spec; /* goal NODES */
@@ -135,8 +146,9 @@ struct gs_plan {
         const struct gs_offer *offer; /* NULL: existing nodes */
         const uint32_t *existing;     /* their indices in the input */
         size_t n_existing;
-    } *shapes; /* a shape of fleet_spec */
+    } * shapes; /* a shape of fleet_spec */
     struct gs_fleet fleet;
+    int64_t memory_unit; /* bytes in one unit of fleet_spec's memory */
 };
 
 /* Makes the plan. Items that cannot be placed are in `unplaced`; the rest is planned.

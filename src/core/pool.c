@@ -81,14 +81,34 @@ static unsigned only_maximal(struct gs_pool_column *columns, unsigned n)
     return kept;
 }
 
-int gs_pool_list_columns(struct gs_pool *pool, struct gs_arena *arena, uint32_t wanted,
-                         struct gs_err *err)
+/* On an empty GPU the multisets of the table are all there is. */
+static int list_of_multisets(struct gs_pool *pool, struct gs_arena *arena, uint32_t wanted,
+                             struct gs_pool_column **ret, unsigned *ret_n)
 {
-    pool->columns = NULL;
-    pool->n_columns = 0;
-    if (!pool->cut || pool->table == NULL) {
-        return 0;
+    const struct gs_statetable *table = pool->table;
+    struct gs_pool_column *columns = GS_ARENA_NEW(arena, struct gs_pool_column, table->n_multisets);
+    if (columns == NULL) {
+        return GS_NO_MEMORY;
     }
+    unsigned n = 0;
+    for (unsigned m = 0; m < table->n_multisets; m++) {
+        bool only_wanted = true;
+        for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+            only_wanted = only_wanted && (table->multisets[m].counts[p] == 0 || wanted >> p & 1u);
+        }
+        if (only_wanted) {
+            memcpy(columns[n++].counts, table->multisets[m].counts, sizeof(columns->counts));
+        }
+    }
+    *ret = columns;
+    *ret_n = n;
+    return 0;
+}
+
+/* Beside slices in use: what each state that has them adds. */
+static int list_of_states(struct gs_pool *pool, struct gs_arena *arena, uint32_t wanted,
+                          struct gs_pool_column **ret, unsigned *ret_n)
+{
     struct gs_pool_column *columns = NULL;
     size_t cap = 0;
     unsigned n = 0;
@@ -97,10 +117,30 @@ int gs_pool_list_columns(struct gs_pool *pool, struct gs_arena *arena, uint32_t 
             continue;
         }
         if (!gs_arena_room(arena, &columns, &cap, n, sizeof(*columns))) {
-            return gs_fail(err, GS_NO_MEMORY, "no memory for the layouts of %s",
-                           pool->table->model->id);
+            return GS_NO_MEMORY;
         }
         column_of(pool, (uint16_t)s, wanted, &columns[n++]);
+    }
+    *ret = columns;
+    *ret_n = n;
+    return 0;
+}
+
+int gs_pool_list_columns(struct gs_pool *pool, struct gs_arena *arena, uint32_t wanted,
+                         struct gs_err *err)
+{
+    pool->columns = NULL;
+    pool->n_columns = 0;
+    if (!pool->cut || pool->table == NULL) {
+        return 0;
+    }
+    struct gs_pool_column *columns;
+    unsigned n;
+    int r = pool->busy == 0 ? list_of_multisets(pool, arena, wanted, &columns, &n)
+                            : list_of_states(pool, arena, wanted, &columns, &n);
+    if (r < 0) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the layouts of %s",
+                       pool->table->model->id);
     }
     n = only_maximal(columns, without_repeats(columns, n));
     /* All wanted slices may be blocked: the empty column says nothing. */

@@ -4,6 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What limits a set of placements beside their units: each is a sum over profiles with a total. */
+enum { COMPUTE, MEMORY, INSTANCES, FIRST_ENGINE, SUMS = FIRST_ENGINE + GS_ENGINES };
+
+struct sums {
+    uint32_t of[SUMS];
+};
+
 /* The walk that finds all states. */
 struct builder {
     struct gs_arena *arena;
@@ -12,7 +19,43 @@ struct builder {
     size_t n;
     size_t cap;
     bool failed;
+    struct sums total;                  /* what the GPU has */
+    struct sums takes[GS_PROFILES_MAX]; /* what one instance of a profile takes */
 };
+
+/* The sums of gs_model_counts_within_limits, so that the walk need not add them up anew. */
+static void list_limits(struct builder *b)
+{
+    const struct gs_model *model = b->table->model;
+    b->total.of[COMPUTE] = model->compute_slices;
+    b->total.of[MEMORY] = model->memory_units;
+    b->total.of[INSTANCES] = model->max_instances;
+    for (unsigned e = 0; e < GS_ENGINES; e++) {
+        b->total.of[FIRST_ENGINE + e] = gs_model_engine_total(model, (enum gs_engine)e);
+    }
+    for (unsigned p = 0; p < model->n_profiles; p++) {
+        const struct gs_profile *profile = &model->profiles[p];
+        struct sums *takes = &b->takes[p];
+        takes->of[COMPUTE] = profile->compute_slices;
+        takes->of[MEMORY] = profile->memory_units;
+        takes->of[INSTANCES] = 1;
+        for (unsigned e = 0; e < GS_ENGINES; e++) {
+            bool bound = b->total.of[FIRST_ENGINE + e] != GS_NOT_KNOWN;
+            takes->of[FIRST_ENGINE + e] = bound ? profile->engines[e] : 0;
+        }
+    }
+}
+
+/* Adds one instance of a profile to *sums, if that stays within the limits. */
+static bool add_instance(const struct builder *b, unsigned profile, struct sums *sums)
+{
+    bool within = true;
+    for (unsigned i = 0; i < SUMS; i++) {
+        sums->of[i] += b->takes[profile].of[i];
+        within = within && sums->of[i] <= b->total.of[i];
+    }
+    return within;
+}
 
 static void list_placements(struct gs_statetable *table)
 {
@@ -46,19 +89,22 @@ static void note_state(struct builder *b, uint64_t set)
 
 /* Every set is reached once: placements are only added behind the last one. Limits only tighten
  * as placements are added, so a set that breaks one need not be walked further. */
-static void walk(struct builder *b, unsigned from, uint64_t set, uint16_t occupied, uint8_t *counts)
+static void walk(struct builder *b, unsigned from, uint64_t set, uint16_t occupied, uint8_t *counts,
+                 const struct sums *sums)
 {
     note_state(b, set);
     for (unsigned i = from; i < b->table->n_placements && !b->failed; i++) {
         const struct gs_placement *placement = &b->table->placements[i];
-        if ((occupied & placement->span) != 0) {
+        unsigned profile = placement->profile;
+        struct sums more = *sums;
+        if ((occupied & placement->span) != 0 ||
+            counts[profile] == b->table->model->profiles[profile].max_instances ||
+            !add_instance(b, profile, &more)) {
             continue;
         }
-        counts[placement->profile]++;
-        if (gs_model_counts_within_limits(b->table->model, counts)) {
-            walk(b, i + 1, set | 1ull << i, (uint16_t)(occupied | placement->span), counts);
-        }
-        counts[placement->profile]--;
+        counts[profile]++;
+        walk(b, i + 1, set | 1ull << i, (uint16_t)(occupied | placement->span), counts, &more);
+        counts[profile]--;
     }
 }
 
@@ -196,7 +242,9 @@ int gs_statetable_new(struct gs_arena *arena, const struct gs_model *model, uint
 
     struct builder b = {.arena = arena, .table = table};
     uint8_t counts[GS_PROFILES_MAX] = {0};
-    walk(&b, 0, 0, 0, counts);
+    const struct sums nothing = {{0}};
+    list_limits(&b);
+    walk(&b, 0, 0, 0, counts, &nothing);
     if (b.failed) {
         return b.n >= GS_STATES_MAX
                    ? gs_fail(err, GS_LIMIT, "%s has more than %d states", model->id, GS_STATES_MAX)

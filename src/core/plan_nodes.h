@@ -1,0 +1,39 @@
+/* plan_nodes: the cheapest nodes; used by plan_nodes.c and plan_nodes_answer.c alone. */
+#pragma once
+
+#include "core/plan_work.h"
+
+/* A kind of node in the plan's words. */
+struct gs_nodes_shape {
+    const struct gs_offer *offer; /* NULL: existing nodes that are alike */
+    uint32_t *existing;           /* their indices in the input */
+    size_t n_existing;
+    const struct gs_node_facts *facts; /* of the offer, or of the first existing node */
+    struct gs_target target;
+    struct gs_pool *pools; /* of one node */
+    struct gs_use *uses;
+    size_t n_uses;
+    size_t cap_uses;
+};
+
+struct gs_nodes_work {
+    struct gs_planner *planner;
+    const struct gs_plan_input *input;
+    struct gs_nodes_shape *shapes;
+    struct gs_fleet_shape *fleet_shapes;
+    unsigned n_shapes;
+    uint32_t *item_of; /* a kind: its item */
+    int64_t *needs;
+    int64_t *cpu_milli;
+    int64_t *memory; /* in units of memory_unit bytes */
+    int64_t memory_unit;
+    unsigned n_kinds;
+    struct gs_fleet_spec spec;
+    struct gs_fleet fleet;
+};
+
+/* Fills the plan from the fleet. */
+int gs_nodes_answer(struct gs_nodes_work *w);
+
+/* What a GPU of its own for every slice would take, on new nodes alone. */
+int gs_nodes_baseline(struct gs_nodes_work *w);
