@@ -6,17 +6,18 @@
 
 /* Form only: whether a GPU has the profile is another question. */
 static const char *const well_formed[] = {
-    "1g.5gb", "7g.40gb", "1c.1g.5gb+me", "1c.3g.20gb", "2c.7g.40gb", "0g.0gb", "1g.5gb+me",
-    "1g.24gb+me.all", "1g.24gb-me", "2g.48gb+gfx", "1g.0gb+gfx", "4g.96gb+gfx", "1g.5gb+me,gfx",
-    "1g.5gb+a1.b2",
+    "1g.5gb",     "7g.40gb",     "1c.1g.5gb+me",   "1c.3g.20gb",   "2c.7g.40gb",
+    "0g.0gb",     "1g.5gb+me",   "1g.24gb+me.all", "1g.24gb-me",   "2g.48gb+gfx",
+    "1g.0gb+gfx", "4g.96gb+gfx", "1g.5gb+me,gfx",  "1g.5gb+a1.b2",
 };
 static const char *const malformed[] = {
-    "",           "1g",          "5gb",          "1g.5",       "g.5gb",        "1g.gb",
-    "1g5gb",      "1g.5gb+",     "1g.5gb-",      "1g.5gb+1me", "1g.5gb+.me",   "1g.5gb+me.",
-    "1g.5gb+me,", "1g.5gb+,me",  "1g.5gb+me,me", "1g.5gb+me ", " 1g.5gb",      "1g.5gb+m e",
-    "1g.5gb+a-b", "1g.5gb+me-x", "1c.g.5gb",     "2c.1g.5gb",  "-1g.5gb",      "1.5g.5gb",
-    "1g.5gb+m_e", "1g.5GB",      "1G.5gb",       "1g.5gb\n",   "99999g.5gb",   "1c1g.5gb",
-    "1g.5gb+me,", "c.1g.5gb",    "1g.5gb me",    "1g.5gb.me",  "9999999999999999999999g.1gb",
+    "",           "1g",         "5gb",        "1g.5",       "g.5gb",
+    "1g.gb",      "1g5gb",      "1g.5gb+",    "1g.5gb-",    "1g.5gb+1me",
+    "1g.5gb+.me", "1g.5gb+me.", "1g.5gb+me,", "1g.5gb+,me", "1g.5gb+me,me",
+    "1g.5gb+me ", " 1g.5gb",    "1g.5gb+m e", "1g.5gb+a-b", "1g.5gb+me-x",
+    "1c.g.5gb",   "2c.1g.5gb",  "-1g.5gb",    "1.5g.5gb",   "1g.5gb+m_e",
+    "1g.5GB",     "1G.5gb",     "1g.5gb\n",   "99999g.5gb", "1c1g.5gb",
+    "1g.5gb+me,", "c.1g.5gb",   "1g.5gb me",  "1g.5gb.me",  "9999999999999999999999g.1gb",
 };
 
 static void profile_name__reads_and_writes_nvidias_grammar(void **state)
@@ -46,10 +47,8 @@ static void profile_name__refuses_what_the_grammar_does_not_have(void **state)
 static const struct {
     const char *resource, *name;
 } resources[] = {
-    {"nvidia.com/mig-1g.5gb", "1g.5gb"},
-    {"nvidia.com/mig-1g.10gb.me", "1g.10gb+me"},
-    {"mig-1g.24gb.me.all", "1g.24gb+me.all"},
-    {"mig-2g.48gb.gfx", "2g.48gb+gfx"},
+    {"nvidia.com/mig-1g.5gb", "1g.5gb"},         {"nvidia.com/mig-1g.10gb.me", "1g.10gb+me"},
+    {"mig-1g.24gb.me.all", "1g.24gb+me.all"},    {"mig-2g.48gb.gfx", "2g.48gb+gfx"},
     {"nvidia.com/mig-1g.24gb-me", "1g.24gb-me"},
 };
 
@@ -59,8 +58,8 @@ static void profile_name__goes_to_a_resource_name_and_back(void **state)
     for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
         struct gs_profile_name name;
         char text[GS_PROFILE_NAME_MAX + 5];
-        assert_int_equal(
-            gs_profile_name_from_resource(gs_view(resources[i].resource), &name, NULL), 0);
+        assert_int_equal(gs_profile_name_from_resource(gs_view(resources[i].resource), &name, NULL),
+                         0);
         gs_profile_name_format(&name, text);
         assert_string_equal(text, resources[i].name);
         gs_profile_name_resource(&name, text);

@@ -73,8 +73,8 @@ static void statetable__refuses_a_model_whose_placements_are_unknown(void **stat
     gs_arena_init(&arena, &gs_alloc_heap, 64 << 20);
     const struct gs_statetable *table = NULL;
     struct gs_err err;
-    int r = gs_statetable_new(&arena, model_named("RTX-PRO-5000-48GB"), GS_ALL_PROFILES, &table,
-                              &err);
+    int r =
+        gs_statetable_new(&arena, model_named("RTX-PRO-5000-48GB"), GS_ALL_PROFILES, &table, &err);
     assert_int_equal(r, GS_UNKNOWN);
     assert_null(table);
     gs_arena_done(&arena);
