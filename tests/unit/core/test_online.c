@@ -79,6 +79,7 @@ static void place_randomly(struct gs_online *online, struct slow_fleet *fleet, u
     check_find(online, fleet, profile, except);
     if (gs_online_find(online, profile, GS_GPU_NONE, &slot) == 0) {
         struct gs_slot placed;
+        check_find(online, fleet, profile, slot.gpu); /* the next best */
         assert_int_equal(gs_online_place(online, profile, &placed), 0);
         assert_memory_equal(&placed, &slot, sizeof(slot));
         fleet->states[slot.gpu] =
