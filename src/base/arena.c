@@ -48,16 +48,15 @@ static void drop_top(struct gs_arena *arena)
 {
     struct gs_arena_block *block = arena->top;
     arena->top = block->below;
-    if (arena->source->exact) {
+    struct gs_arena_block *spare = arena->spare;
+    if (arena->source->exact || (spare != NULL && spare->size >= block->size)) {
         give_back(arena, block);
-    } else if (arena->spare == NULL) {
-        arena->spare = block;
-    } else if (arena->spare->size < block->size) {
-        give_back(arena, arena->spare);
-        arena->spare = block;
-    } else {
-        give_back(arena, block);
+        return;
     }
+    if (spare != NULL) {
+        give_back(arena, spare);
+    }
+    arena->spare = block;
 }
 
 void gs_arena_done(struct gs_arena *arena)
