@@ -10,8 +10,8 @@ enum { SCRATCH_MAX = 256 * 1024 * 1024 };
 
 /* Every slice that can be planned and whose memory is known, once a name. */
 struct slice_memory {
-    const struct gs_profile_name *profile;
-    uint32_t most_mib; /* of the models that have it */
+    struct gs_want want; /* one of it */
+    uint32_t most_mib;   /* of the models that have it */
 };
 
 struct reading {
@@ -30,15 +30,15 @@ static void note_slice(struct reading *reading, const struct gs_profile *profile
 {
     for (size_t i = 0; i < reading->n_slices; i++) {
         struct slice_memory *known = &reading->slices[i];
-        if (gs_profile_name_eq(known->profile, &profile->parts)) {
+        if (gs_profile_name_eq(&known->want.profile, &profile->parts)) {
             if (profile->memory_mib > known->most_mib) {
                 known->most_mib = profile->memory_mib;
             }
             return;
         }
     }
-    reading->slices[reading->n_slices++] =
-        (struct slice_memory){.profile = &profile->parts, .most_mib = profile->memory_mib};
+    reading->slices[reading->n_slices++] = (struct slice_memory){
+        .want = {.profile = profile->parts, .count = 1}, .most_mib = profile->memory_mib};
 }
 
 /* The slices in the order of the catalogue. */
@@ -200,12 +200,17 @@ struct alternatives {
     size_t n;
 };
 
+static int too_many(const struct gs_doc_node *node, struct gs_err *err)
+{
+    return gs_doc_fail(node, err, "found more than %d alternatives; expected less",
+                       GS_ALTERNATIVES_MAX);
+}
+
 static int keep_alternative(struct reading *reading, const struct gs_doc_node *node,
                             const struct wants *wants, struct alternatives *to, struct gs_err *err)
 {
     if (to->n == GS_ALTERNATIVES_MAX) {
-        return gs_doc_fail(node, err, "found more than %d alternatives; expected less",
-                           GS_ALTERNATIVES_MAX);
+        return too_many(node, err);
     }
     struct gs_want *kept = GS_ARENA_NEW(&reading->scratch, struct gs_want, wants->n);
     if (kept == NULL) {
@@ -264,13 +269,13 @@ static int expand_memory(struct reading *reading, const struct gs_doc_node *node
     for (size_t i = 0; i < reading->n_slices; i++) {
         const struct slice_memory *slice = &reading->slices[i];
         most_mib = slice->most_mib > most_mib ? slice->most_mib : most_mib;
-        if (slice->most_mib >= need_mib) {
-            struct wants one = {.n = 1, .at[0] = {.profile = *slice->profile, .count = 1}};
-            int r = keep_alternative(reading, node, &one, to, err);
-            if (r < 0) {
-                return r;
-            }
+        if (slice->most_mib < need_mib) {
+            continue;
         }
+        if (to->n == GS_ALTERNATIVES_MAX) {
+            return too_many(node, err);
+        }
+        to->at[to->n++] = (struct gs_alternative){.wants = &slice->want, .n_wants = 1};
     }
     if (to->n == 0) {
         return gs_doc_fail(node, err,

@@ -161,7 +161,7 @@ int gs_doc_text(const struct gs_doc_node *node, size_t max, struct gs_view *ret,
 int gs_doc_copy(const struct gs_doc_node *node, size_t max, struct gs_arena *arena,
                 const char **ret, struct gs_err *err)
 {
-    struct gs_view text;
+    struct gs_view text = {0};
     int r = gs_doc_text(node, max, &text, err);
     if (r < 0) {
         return r;
