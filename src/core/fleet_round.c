@@ -214,6 +214,7 @@ int gs_fleet_round(struct gs_fleet_work *work)
     }
     r = r < 0 ? r : gs_fleet_keep(work, rest.takes);
     limit_nodes(work, work->spec->needs);
+    work->master.needs = work->spec->needs; /* the rest's own go with the scratch memory */
     gs_arena_rewind(work->scratch, mark);
     return r;
 }
