@@ -1,15 +1,47 @@
 #include "core/fleet_node.h"
 
-#include <string.h>
-
 enum { CPU, MEMORY, PODS, RESOURCES };
+
+/* Kinds with several uses here: their uses' own bounds do not keep the sum within the need. */
+static int64_t *shared_limits(struct gs_arena *arena, const struct gs_fleet_spec *spec,
+                              const struct gs_fleet_shape *shape)
+{
+    int64_t *limits = GS_ARENA_NEW(arena, int64_t, spec->n_kinds);
+    for (unsigned k = 0; limits != NULL && k < spec->n_kinds; k++) {
+        limits[k] = INT64_MAX;
+    }
+    for (unsigned u = 1; limits != NULL && u < shape->n_uses; u++) {
+        uint32_t kind = shape->uses[u].kind;
+        if (shape->uses[u - 1].kind == kind) {
+            limits[kind] = spec->needs[kind];
+        }
+    }
+    return limits;
+}
+
+static bool find_limit_rows(struct gs_arena *arena, const struct gs_fleet_spec *spec,
+                            struct gs_fleet_node *node)
+{
+    int *rows = GS_ARENA_NEW(arena, int, spec->n_kinds);
+    for (unsigned k = 0; rows != NULL && k < spec->n_kinds; k++) {
+        rows[k] = -1;
+    }
+    for (unsigned i = 0; rows != NULL && i < node->program.ip.n_rows; i++) {
+        if (node->program.rows[i].what == GS_PROGRAM_MOST) {
+            rows[node->program.rows[i].index] = (int)i;
+        }
+    }
+    node->most_row = rows;
+    return rows != NULL;
+}
 
 int gs_fleet_node_new(struct gs_arena *arena, const struct gs_fleet_spec *spec,
                       const struct gs_fleet_shape *shape, struct gs_fleet_node *ret,
                       struct gs_err *err)
 {
     int64_t *one_pod = GS_ARENA_NEW(arena, int64_t, spec->n_kinds);
-    if (one_pod == NULL) {
+    int64_t *limits = shared_limits(arena, spec, shape);
+    if (one_pod == NULL || limits == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for a node's program");
     }
     for (unsigned k = 0; k < spec->n_kinds; k++) {
@@ -26,6 +58,7 @@ int gs_fleet_node_new(struct gs_arena *arena, const struct gs_fleet_spec *spec,
         .uses = shape->uses,
         .n_uses = shape->n_uses,
         .n_kinds = spec->n_kinds,
+        .most = limits,
         .resources = resources,
         .n_resources = RESOURCES,
     };
@@ -35,10 +68,12 @@ int gs_fleet_node_new(struct gs_arena *arena, const struct gs_fleet_spec *spec,
         return r;
     }
     int64_t *most = GS_ARENA_NEW(arena, int64_t, shape->n_uses);
-    if (most == NULL) {
+    if (most == NULL || !find_limit_rows(arena, spec, &node)) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for a node's program");
     }
-    memcpy(most, node.program.ip.hi, shape->n_uses * sizeof(*most));
+    for (unsigned u = 0; u < shape->n_uses; u++) {
+        most[u] = node.program.ip.hi[u];
+    }
     node.most = most;
     *ret = node;
     return 0;
@@ -47,8 +82,11 @@ int gs_fleet_node_new(struct gs_arena *arena, const struct gs_fleet_spec *spec,
 void gs_fleet_node_limit(struct gs_fleet_node *node, const int64_t *needs)
 {
     for (unsigned u = 0; u < node->shape->n_uses; u++) {
-        int64_t need = needs[node->shape->uses[u].kind];
-        node->program.ip.hi[u] = need < node->most[u] ? need : node->most[u];
+        uint32_t kind = node->shape->uses[u].kind;
+        node->program.ip.hi[u] = needs[kind] < node->most[u] ? needs[kind] : node->most[u];
+        if (node->most_row[kind] >= 0) {
+            node->program.ip.rhs[node->most_row[kind]] = -needs[kind];
+        }
     }
 }
 

@@ -188,9 +188,9 @@ struct gs_ip_search *gs_ip_search_new(const struct gs_ip *ip, const struct gs_ip
         return NULL;
     }
     choose_scales(s);
-    memcpy(s->lo, ip->lo, ip->n_cols * sizeof(*s->lo));
-    memcpy(s->hi, ip->hi, ip->n_cols * sizeof(*s->hi));
     for (unsigned j = 0; j < ip->n_cols; j++) {
+        s->lo[j] = ip->lo[j];
+        s->hi[j] = ip->hi[j];
         s->bound_rows[j] = (struct bound_rows){.at_most = -1, .at_least = -1};
     }
     int64_t ceiling = cost_ceiling(ip);
