@@ -22,21 +22,42 @@ int gs_fleet_layouts(struct gs_arena *arena, const struct gs_fleet_spec *spec,
     return gs_pack_layouts(arena, &program, &node.program, load->x, ret_layouts, ret_n, err);
 }
 
-static int set_up(struct gs_fleet_work *work)
+int gs_fleet_program(struct gs_arena *arena, const struct gs_fleet_spec *spec,
+                     const struct gs_fleet_shape *shape, struct gs_program *ret, struct gs_err *err)
+{
+    struct gs_fleet_node node;
+    int r = gs_fleet_node_new(arena, spec, shape, &node, err);
+    if (r == 0) {
+        *ret = node.program;
+    }
+    return r;
+}
+
+static bool take_arrays(struct gs_fleet_work *work)
 {
     const struct gs_fleet_spec *spec = work->spec;
     work->nodes = GS_ARENA_NEW(work->arena, struct gs_fleet_node, spec->n_shapes);
+    work->most = GS_ARENA_NEW(work->arena, int64_t, spec->n_shapes);
+    work->least = GS_ARENA_NEW(work->arena, int64_t, spec->n_shapes);
     work->prices = GS_ARENA_NEW(work->arena, int64_t, spec->n_kinds);
     work->limit_prices = GS_ARENA_NEW(work->arena, int64_t, spec->n_shapes);
     work->worths = GS_ARENA_NEW(work->arena, int64_t, spec->n_shapes);
     work->best_prices = GS_ARENA_NEW(work->arena, int64_t, spec->n_kinds);
-    if (work->nodes == NULL || work->prices == NULL || work->limit_prices == NULL ||
-        work->worths == NULL || work->best_prices == NULL ||
-        !gs_fleet_master_init(&work->master, work->arena, spec)) {
+    work->best_worths = GS_ARENA_NEW(work->arena, int64_t, spec->n_shapes);
+    return work->nodes != NULL && work->most != NULL && work->least != NULL &&
+           work->prices != NULL && work->limit_prices != NULL && work->worths != NULL &&
+           work->best_prices != NULL && work->best_worths != NULL;
+}
+
+static int set_up(struct gs_fleet_work *work)
+{
+    const struct gs_fleet_spec *spec = work->spec;
+    if (!take_arrays(work) || !gs_fleet_master_init(&work->master, work->arena, spec)) {
         return gs_fleet_no_memory(work);
     }
-    work->best_prices[0] = -1; /* none yet */
+    work->bound = -1;
     for (unsigned t = 0; t < spec->n_shapes; t++) {
+        work->most[t] = spec->shapes[t].limit;
         int r = gs_fleet_node_new(work->arena, spec, &spec->shapes[t], &work->nodes[t], work->err);
         if (r < 0) {
             return r;
@@ -82,6 +103,15 @@ static int start_kind(struct gs_fleet_work *work, unsigned kind)
     return 0;
 }
 
+int64_t gs_fleet_proof_bound(const struct gs_fleet_proof *proof)
+{
+    int64_t bound = INT64_MAX;
+    for (size_t i = 0; i < proof->n_leaves; i++) {
+        bound = proof->leaves[i].bound < bound ? proof->leaves[i].bound : bound;
+    }
+    return proof->n_leaves == 0 ? 0 : bound;
+}
+
 static int solve(struct gs_fleet_work *work, const struct gs_fleet_options *options,
                  struct gs_fleet *ret)
 {
@@ -97,18 +127,17 @@ static int solve(struct gs_fleet_work *work, const struct gs_fleet_options *opti
     if (r < 0) {
         return r;
     }
-    struct gs_fleet_proof proof = {0};
+    struct gs_fleet_proof proof = {.price_scale = GS_FLEET_PRICE_SCALE};
+    int64_t bound = work->bound < 0 ? 0 : work->bound;
     if (options->certificate) {
-        r = gs_fleet_prove(work, &proof);
-        if (r == 0 && options->effort > 0 && work->found && work->n_unserved == 0 &&
-            work->bound < work->value) {
-            r = gs_fleet_search(work, &proof);
-        }
+        bool all_served = work->found && work->n_unserved == 0;
+        r = gs_fleet_branch(work, options->effort > 0 && all_served, &proof);
+        bound = gs_fleet_proof_bound(&proof);
     }
     *ret = (struct gs_fleet){
         .found = work->found && work->n_unserved == 0,
         .value = work->value,
-        .bound = work->bound,
+        .bound = bound < work->value ? bound : work->value,
         .loads = work->loads,
         .n_loads = work->n_loads,
         .unserved = work->unserved,

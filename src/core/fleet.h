@@ -52,26 +52,45 @@ struct gs_fleet_load {
                          as the columns of its program (core/program) */
 };
 
-/* Why no load of a shape is worth more than a node costs: a proof (core/ip) about the shape's node
- * program, whose values are the prices. Empty trees: nothing of the shape is worth anything. */
+/* What a load of a shape is worth at most, in 1 / price_scale of the cost unit: cost * price_scale
+ * + limit_price. The tree (core/ip) proves it about the shape's node program, whose values are the
+ * prices. A positive limit_price is paid for each node there may be at most, a negative one is
+ * earned for each there must be at least. */
 struct gs_fleet_shape_proof {
-    int64_t limit_price; /* of one more node of a limited shape, in price units; else 0 */
+    int64_t limit_price;
     struct gs_ip_tree tree;
 };
 
-/* Proof that no fleet costs less than the bound.
- * With prices alone: bound * price_scale <= sum(needs price) - sum(limit * limit_price).
- * Where that is not enough, a search over loads goes on from there (tree over `columns`): loads
- * that are no column have, at the prices, a reduced cost of at least value - prices' bound, so
- * that no cheaper fleet has one. */
-struct gs_fleet_proof {
-    int64_t price_scale;
-    const int64_t *prices; /* a kind: in 1 / price_scale of the cost unit */
+/* Proof that no fleet within bounds on the number of nodes of each shape costs less than `bound`.
+ * With prices alone: bound * price_scale <= sum(needs price) - sum(limit_price * (limit_price > 0
+ * ? most nodes : least nodes)), rounded up to the step. Where that is not enough, a search over
+ * loads goes on from there (tree over `columns`): loads that are no column have, at the prices, a
+ * reduced cost above what a cheaper fleet could bear. */
+struct gs_fleet_leaf {
+    const int64_t *prices; /* a kind */
     const struct gs_fleet_shape_proof *shapes;
-    int64_t price_bound;    /* what the prices alone prove, rounded up to the step */
-    struct gs_ip_tree tree; /* rows: kinds, then limited shapes. No nodes: prices are enough */
+    int64_t price_bound;    /* what the prices alone prove */
+    int64_t bound;          /* with the search */
+    struct gs_ip_tree tree; /* rows: kinds; then a shape's most, then its least nodes, where there
+                               are such bounds. No nodes: prices are enough */
     const struct gs_fleet_load *columns; /* count unused */
     size_t n_columns;
+};
+
+/* A tree over the number of nodes of a shape, in pre-order: behind an inner node stands its side
+ * with at + 1 nodes or more, then its side with `at` nodes or fewer. */
+struct gs_fleet_split {
+    int32_t shape; /* -1: a leaf */
+    int64_t at;    /* inner: the number; leaf: its index */
+};
+
+/* The bound is the least of the leaves'. */
+struct gs_fleet_proof {
+    int64_t price_scale;
+    const struct gs_fleet_split *splits;
+    size_t n_splits;
+    const struct gs_fleet_leaf *leaves;
+    size_t n_leaves;
 };
 
 struct gs_fleet {
@@ -87,10 +106,19 @@ struct gs_fleet {
     size_t nodes;  /* of all branch and bounds */
 };
 
+/* The least bound of all leaves. */
+int64_t gs_fleet_proof_bound(const struct gs_fleet_proof *proof);
+
 /* What the GPUs of one node of a load are cut into, no more than its items use. GS_NO_MEMORY. */
 int gs_fleet_layouts(struct gs_arena *arena, const struct gs_fleet_spec *spec,
                      const struct gs_fleet_load *load, const struct gs_pack_layout **ret_layouts,
                      size_t *ret_n, struct gs_err *err);
+
+/* The program of one node of a shape: its rows and columns are those of the shape's proof.
+ * GS_NO_MEMORY. */
+int gs_fleet_program(struct gs_arena *arena, const struct gs_fleet_spec *spec,
+                     const struct gs_fleet_shape *shape, struct gs_program *ret,
+                     struct gs_err *err);
 
 /* Kinds that no shape can serve are the caller's to leave out: each kind must have a use whose
  * single item fits a node of some shape.

@@ -10,7 +10,7 @@ static int64_t asked_worth(const struct gs_fleet_work *work, unsigned shape)
 {
     int64_t cost =
         work->spec->shapes[shape].cost * GS_FLEET_PRICE_SCALE + work->limit_prices[shape];
-    return cost + cost / (1 << 20);
+    return cost + (cost > 0 ? cost >> 28 : 0);
 }
 
 static int price_shape(struct gs_fleet_work *work, unsigned shape, size_t max_nodes,
@@ -26,6 +26,7 @@ static int price_shape(struct gs_fleet_work *work, unsigned shape, size_t max_no
     }
     work->worths[shape] = priced.bound;
     work->searched += priced.nodes;
+    work->spent += priced.nodes * 8 * node->program.ip.n_rows * node->program.ip.n_cols;
     *ret_added = priced.found &&
                  gs_fleet_master_add(&work->master, shape, priced.x, node->program.ip.n_cols);
     gs_arena_rewind(work->scratch, mark);
@@ -41,14 +42,15 @@ static void worst_shape(const struct gs_fleet_work *work, __int128 *ret_worth, _
     for (unsigned t = 0; t < work->spec->n_shapes; t++) {
         const struct gs_fleet_shape *shape = &work->spec->shapes[t];
         __int128 cost = (__int128)shape->cost * GS_FLEET_PRICE_SCALE;
-        if (shape->limit == GS_FLEET_NO_LIMIT && work->worths[t] * *ret_cost > *ret_worth * cost) {
+        if (work->most[t] == GS_FLEET_NO_LIMIT && work->worths[t] * *ret_cost > *ret_worth * cost) {
             *ret_worth = work->worths[t];
             *ret_cost = cost;
         }
     }
 }
 
-/* Every kind's price, shrunk, and what the limits then cost, make a bound (Farley). */
+/* Every kind's price, shrunk, and what the bounds on shapes then cost or earn, make a bound
+ * (Farley). */
 static void note_bound(struct gs_fleet_work *work)
 {
     const struct gs_fleet_spec *spec = work->spec;
@@ -60,20 +62,21 @@ static void note_bound(struct gs_fleet_work *work)
         sum += work->prices[k] * cost / worth * spec->needs[k];
     }
     for (unsigned t = 0; t < spec->n_shapes; t++) {
-        const struct gs_fleet_shape *shape = &spec->shapes[t];
-        if (shape->limit != GS_FLEET_NO_LIMIT) {
-            __int128 over = (work->worths[t] * cost + worth - 1) / worth -
-                            (__int128)shape->cost * GS_FLEET_PRICE_SCALE;
-            sum -= over > 0 ? over * shape->limit : 0;
-        }
+        __int128 over = (work->worths[t] * cost + worth - 1) / worth -
+                        (__int128)spec->shapes[t].cost * GS_FLEET_PRICE_SCALE;
+        sum -= over * (over > 0 ? work->most[t] : work->least[t]);
     }
     __int128 unit = (__int128)GS_FLEET_PRICE_SCALE * spec->step;
     int64_t bound = sum <= 0 ? 0 : (int64_t)((sum + unit - 1) / unit) * spec->step;
-    if (bound > work->bound || work->best_prices[0] < 0) {
-        work->bound = bound;
-        for (unsigned k = 0; k < spec->n_kinds; k++) {
-            work->best_prices[k] = (int64_t)(work->prices[k] * cost / worth);
-        }
+    if (bound <= work->bound) {
+        return;
+    }
+    work->bound = bound;
+    for (unsigned k = 0; k < spec->n_kinds; k++) {
+        work->best_prices[k] = (int64_t)(work->prices[k] * cost / worth);
+    }
+    for (unsigned t = 0; t < spec->n_shapes; t++) {
+        work->best_worths[t] = (int64_t)((work->worths[t] * cost + worth - 1) / worth);
     }
 }
 
@@ -108,6 +111,9 @@ int gs_fleet_generate(struct gs_fleet_work *work, unsigned rounds_max, unsigned 
             if (!gs_fleet_master_solve(&work->master)) {
                 return 0;
             }
+            const struct gs_lp *lp = &work->master.lp;
+            work->spent += (uint64_t)lp->pivots * lp->n_rows * (lp->n_rows + lp->n_cols);
+            work->master.lp.pivots = 0;
             gs_fleet_master_prices(&work->master, GS_FLEET_PRICE_SCALE, work->prices,
                                    work->limit_prices);
         }

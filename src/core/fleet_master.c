@@ -31,28 +31,27 @@ bool gs_fleet_master_init(struct gs_fleet_master *master, struct gs_arena *arena
     master->cost_scale = 1 / (double)most;
     master->left_out_cost = most * 1000;
     master->columns = GS_ARENA_NEW(arena, struct gs_fleet_column, GS_FLEET_COLUMNS_MAX);
-    master->limit_row = GS_ARENA_NEW(arena, unsigned, spec->n_shapes);
+    master->most_row = GS_ARENA_NEW(arena, unsigned, spec->n_shapes);
+    master->least_row = GS_ARENA_NEW(arena, unsigned, spec->n_shapes);
     int64_t *limits = GS_ARENA_NEW(arena, int64_t, spec->n_shapes);
-    if (master->columns == NULL || master->limit_row == NULL || limits == NULL) {
+    if (master->columns == NULL || master->most_row == NULL || master->least_row == NULL ||
+        limits == NULL) {
         return false;
     }
-    unsigned n_rows = spec->n_kinds;
     for (unsigned t = 0; t < spec->n_shapes; t++) {
-        bool limited = spec->shapes[t].limit != GS_FLEET_NO_LIMIT;
-        master->limit_row[t] = limited ? n_rows++ : UINT_MAX;
         limits[t] = spec->shapes[t].limit;
     }
-    if (!gs_lp_init(&master->lp, arena, n_rows, GS_FLEET_COLUMNS_MAX)) {
+    if (!gs_lp_init(&master->lp, arena, spec->n_kinds + 2 * spec->n_shapes, GS_FLEET_COLUMNS_MAX)) {
         return false;
     }
-    gs_fleet_master_reset(master, spec->needs, limits);
+    gs_fleet_master_reset(master, spec->needs, limits, NULL);
     return true;
 }
 
 static void enter(struct gs_fleet_master *master, unsigned column);
 
 void gs_fleet_master_reset(struct gs_fleet_master *master, const int64_t *needs,
-                           const int64_t *limits)
+                           const int64_t *most, const int64_t *least)
 {
     const struct gs_fleet_spec *spec = master->spec;
     master->needs = needs;
@@ -62,8 +61,15 @@ void gs_fleet_master_reset(struct gs_fleet_master *master, const int64_t *needs,
         gs_lp_add_row(&master->lp, NULL, 0, (double)needs[k] * master->need_scale);
     }
     for (unsigned t = 0; t < spec->n_shapes; t++) {
-        if (master->limit_row[t] != UINT_MAX) {
-            gs_lp_add_row(&master->lp, NULL, 0, -(double)limits[t] * master->need_scale);
+        master->most_row[t] = UINT_MAX;
+        master->least_row[t] = UINT_MAX;
+        if (most[t] < GS_FLEET_NO_LIMIT) {
+            double rhs = -(double)most[t] * master->need_scale;
+            master->most_row[t] = gs_lp_add_row(&master->lp, NULL, 0, rhs);
+        }
+        if (least != NULL && least[t] > 0) {
+            double rhs = (double)least[t] * master->need_scale;
+            master->least_row[t] = gs_lp_add_row(&master->lp, NULL, 0, rhs);
         }
     }
     for (unsigned c = 0; c < master->n_columns; c++) {
@@ -88,14 +94,17 @@ int64_t gs_fleet_column_cost(const struct gs_fleet_master *master, unsigned colu
 static void enter(struct gs_fleet_master *master, unsigned column)
 {
     const struct gs_fleet_column *load = &master->columns[column];
-    struct gs_lp_entry entries[GS_FLEET_KINDS_MAX + 1];
+    struct gs_lp_entry entries[GS_FLEET_KINDS_MAX + 2];
     unsigned n = 0;
     for (unsigned i = 0; i < load->n_parts; i++) {
         double serves = (double)gs_fleet_master_serves(master, column, i);
         entries[n++] = (struct gs_lp_entry){.index = load->parts[i].kind, .value = serves};
     }
-    if (load->shape != GS_FLEET_LEFT_OUT && master->limit_row[load->shape] != UINT_MAX) {
-        entries[n++] = (struct gs_lp_entry){.index = master->limit_row[load->shape], .value = -1};
+    if (load->shape != GS_FLEET_LEFT_OUT && master->most_row[load->shape] != UINT_MAX) {
+        entries[n++] = (struct gs_lp_entry){.index = master->most_row[load->shape], .value = -1};
+    }
+    if (load->shape != GS_FLEET_LEFT_OUT && master->least_row[load->shape] != UINT_MAX) {
+        entries[n++] = (struct gs_lp_entry){.index = master->least_row[load->shape], .value = 1};
     }
     double cost = (double)gs_fleet_column_cost(master, column) * master->cost_scale;
     gs_lp_add_col(&master->lp, cost, entries, n);
@@ -172,8 +181,9 @@ void gs_fleet_master_prices(const struct gs_fleet_master *master, int64_t scale,
         prices[k] = y[k] > 0 ? (int64_t)(y[k] * times) : 0;
     }
     for (unsigned t = 0; t < master->spec->n_shapes; t++) {
-        unsigned row = master->limit_row[t];
-        bool any = row != UINT_MAX && y[row] > 0;
-        limit_prices[t] = any ? (int64_t)(y[row] * times) + 1 : 0;
+        double most = master->most_row[t] == UINT_MAX ? 0 : y[master->most_row[t]];
+        double least = master->least_row[t] == UINT_MAX ? 0 : y[master->least_row[t]];
+        limit_prices[t] = (most > 0 ? (int64_t)(most * times) + 1 : 0) -
+                          (least > 0 ? (int64_t)(least * times) : 0);
     }
 }

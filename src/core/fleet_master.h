@@ -1,6 +1,6 @@
 /* fleet_master: the relaxation over loads; used by the fleet files alone.
  *
- * Rows: a kind (its items are served), then each limited shape (no more nodes than there are).
+ * Rows: a kind (its items are served), then a shape's most and least nodes where there are such.
  * Columns: loads, and for each kind that only limited shapes serve one "left out" column at a
  * cost above all else. */
 #pragma once
@@ -29,7 +29,8 @@ struct gs_fleet_master {
     struct gs_lp lp;
     struct gs_fleet_column *columns;
     unsigned n_columns;
-    unsigned *limit_row;  /* a shape: its row, or UINT_MAX */
+    unsigned *most_row;   /* a shape: the row of its most nodes, or UINT_MAX */
+    unsigned *least_row;  /* a shape: the row of its least nodes, or UINT_MAX */
     const int64_t *needs; /* a kind: what the simplex asks for now */
     double cost_scale;    /* costs of the simplex are costs times this */
     double need_scale;    /* so are its right sides */
@@ -39,11 +40,12 @@ struct gs_fleet_master {
 bool gs_fleet_master_init(struct gs_fleet_master *master, struct gs_arena *arena,
                           const struct gs_fleet_spec *spec);
 
-/* Starts the simplex anew for these needs and limits (a shape), which must live on. Every column
- * serves no more of a kind than is needed: without that, a tenth of a load of fifty would seem to
- * serve the last five. */
+/* Starts the simplex anew for these needs (which must live on) and, a shape, at most and at least
+ * so many nodes (GS_FLEET_NO_LIMIT and 0: any number; `least` NULL: all 0). Every column serves no
+ * more of a kind than is needed: without that, a tenth of a load of fifty would seem to serve the
+ * last five. */
 void gs_fleet_master_reset(struct gs_fleet_master *master, const int64_t *needs,
-                           const int64_t *limits);
+                           const int64_t *most, const int64_t *least);
 
 /* What a column serves of its part i, as the simplex sees it. */
 int64_t gs_fleet_master_serves(const struct gs_fleet_master *master, unsigned column, unsigned i);
@@ -59,7 +61,7 @@ int64_t gs_fleet_column_cost(const struct gs_fleet_master *master, unsigned colu
 /* Solves the relaxation. False: the simplex got stuck. */
 bool gs_fleet_master_solve(struct gs_fleet_master *master);
 
-/* Prices of the kinds, and of the limits of shapes (0 for those without), times `scale`, rounded
- * down and up. */
+/* Prices of the kinds, rounded down, and of the bounds on shapes (what one more node allowed is
+ * worth, less what one fewer demanded is), rounded up, times `scale`. */
 void gs_fleet_master_prices(const struct gs_fleet_master *master, int64_t scale, int64_t *prices,
                             int64_t *limit_prices);

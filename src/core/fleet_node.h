@@ -8,6 +8,7 @@ struct gs_fleet_node {
     const struct gs_fleet_shape *shape;
     struct gs_program program;
     const int64_t *most; /* a use: its upper bound while needs are not looked at */
+    const int *most_row; /* a kind: the row that limits all its uses together, or -1 */
 };
 
 /* What the search for a load found. */

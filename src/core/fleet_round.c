@@ -39,7 +39,7 @@ static void take(struct rest *rest, unsigned c, int64_t n)
         int64_t *need = &rest->needs[column->parts[i].kind];
         *need -= smaller(*need, n * column->parts[i].count);
     }
-    if (column->shape != GS_FLEET_LEFT_OUT) {
+    if (column->shape != GS_FLEET_LEFT_OUT && rest->limits[column->shape] != GS_FLEET_NO_LIMIT) {
         rest->limits[column->shape] -= n;
     }
 }
@@ -100,8 +100,8 @@ static bool add_column(const struct rest *rest, struct gs_ip *ip, unsigned c)
         ok = serves == 0 || gs_ip_add_entry(ip, work->scratch, column->parts[i].kind, serves);
     }
     if (ok && column->shape != GS_FLEET_LEFT_OUT &&
-        work->spec->shapes[column->shape].limit != GS_FLEET_NO_LIMIT) {
-        ok = gs_ip_add_entry(ip, work->scratch, work->master.limit_row[column->shape], -1);
+        rest->limits[column->shape] != GS_FLEET_NO_LIMIT) {
+        ok = gs_ip_add_entry(ip, work->scratch, work->master.most_row[column->shape], -1);
     }
     return ok;
 }
@@ -118,7 +118,7 @@ static int take_exactly(struct rest *rest, bool *ret_done)
         ok = ok && gs_ip_add_row(&ip, arena, rest->needs[k]) >= 0;
     }
     for (unsigned t = 0; t < work->spec->n_shapes; t++) {
-        if (work->spec->shapes[t].limit != GS_FLEET_NO_LIMIT) {
+        if (rest->limits[t] != GS_FLEET_NO_LIMIT) {
             ok = ok && gs_ip_add_row(&ip, arena, -rest->limits[t]) >= 0;
         }
     }
@@ -158,9 +158,7 @@ static int start(struct rest *rest, struct gs_fleet_work *work)
         return gs_fleet_no_memory(work);
     }
     memcpy(rest->needs, spec->needs, spec->n_kinds * sizeof(*rest->needs));
-    for (unsigned t = 0; t < spec->n_shapes; t++) {
-        rest->limits[t] = spec->shapes[t].limit;
-    }
+    memcpy(rest->limits, work->most, spec->n_shapes * sizeof(*rest->limits));
     return 0;
 }
 
@@ -182,7 +180,7 @@ static int tailor(struct rest *rest)
 static int take_some(struct rest *rest, bool *ret_done)
 {
     struct gs_fleet_master *master = &rest->work->master;
-    gs_fleet_master_reset(master, rest->needs, rest->limits);
+    gs_fleet_master_reset(master, rest->needs, rest->limits, NULL);
     if (!gs_fleet_master_solve(master)) {
         return gs_fail(rest->work->err, GS_LIMIT, "the relaxation of a fleet did not settle");
     }

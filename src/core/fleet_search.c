@@ -56,7 +56,7 @@ static void note_load(struct listing *list)
         return;
     }
     unsigned n = list->node->program.ip.n_cols;
-    int64_t *x = GS_ARENA_NEW(list->work->arena, int64_t, n);
+    int64_t *x = GS_ARENA_NEW(list->work->scratch, int64_t, n);
     if (x == NULL) {
         list->failure = gs_fleet_no_memory(list->work);
         return;
@@ -141,13 +141,11 @@ static int list_shape(struct gs_fleet_work *work, unsigned shape, int64_t above,
 {
     list->node = &work->nodes[shape];
     list->shape = shape;
-    struct gs_arena_mark mark = gs_arena_mark(work->scratch);
     int r = weigh(list, above);
     if (r == 0 && list->ceiling > 0) {
         list_from(list, 0, 0);
         r = list->failure;
     }
-    gs_arena_rewind(work->scratch, mark);
     return r;
 }
 
@@ -200,7 +198,8 @@ static int drop_contained(struct gs_fleet_work *work, struct gs_fleet_load *load
 }
 
 static bool add_load_column(struct gs_fleet_work *work, struct gs_ip *ip,
-                            const struct gs_fleet_load *load, int64_t *served)
+                            const struct gs_fleet_load *load, int64_t *served, const int *most_row,
+                            const int *least_row)
 {
     const struct gs_fleet_spec *spec = work->spec;
     const struct gs_fleet_shape *shape = &spec->shapes[load->shape];
@@ -210,12 +209,16 @@ static bool add_load_column(struct gs_fleet_work *work, struct gs_ip *ip,
         int64_t times = served[k] == 0 ? 0 : (spec->needs[k] + served[k] - 1) / served[k];
         most = times > most ? times : most;
     }
-    bool ok = gs_ip_add_col(ip, work->arena, shape->cost, most) >= 0;
+    bool ok = gs_ip_add_col(ip, work->scratch, shape->cost, most) >= 0;
     for (unsigned k = 0; k < spec->n_kinds && ok; k++) {
-        ok = served[k] == 0 || gs_ip_add_entry(ip, work->arena, k, served[k]);
+        ok = served[k] == 0 || gs_ip_add_entry(ip, work->scratch, k, served[k]);
     }
-    if (ok && shape->limit != GS_FLEET_NO_LIMIT) {
-        ok = gs_ip_add_entry(ip, work->arena, work->master.limit_row[load->shape], -1);
+    /* Row 0 is a need, so 0 means that there is no such bound. */
+    if (ok && most_row[load->shape] > 0) {
+        ok = gs_ip_add_entry(ip, work->scratch, (unsigned)most_row[load->shape], -1);
+    }
+    if (ok && least_row[load->shape] > 0) {
+        ok = gs_ip_add_entry(ip, work->scratch, (unsigned)least_row[load->shape], 1);
     }
     return ok;
 }
@@ -225,18 +228,25 @@ static bool build_program(struct gs_fleet_work *work, const struct gs_fleet_load
 {
     const struct gs_fleet_spec *spec = work->spec;
     int64_t *served = GS_ARENA_NEW(work->scratch, int64_t, spec->n_kinds);
-    bool ok = served != NULL;
+    int *most_row = GS_ARENA_NEW(work->scratch, int, spec->n_shapes);
+    int *least_row = GS_ARENA_NEW(work->scratch, int, spec->n_shapes);
+    bool ok = served != NULL && most_row != NULL && least_row != NULL;
     gs_ip_init(ip);
     for (unsigned k = 0; k < spec->n_kinds && ok; k++) {
-        ok = gs_ip_add_row(ip, work->arena, spec->needs[k]) >= 0;
+        ok = gs_ip_add_row(ip, work->scratch, spec->needs[k]) >= 0;
     }
     for (unsigned t = 0; t < spec->n_shapes && ok; t++) {
-        if (spec->shapes[t].limit != GS_FLEET_NO_LIMIT) {
-            ok = gs_ip_add_row(ip, work->arena, -(int64_t)spec->shapes[t].limit) >= 0;
+        if (work->most[t] != GS_FLEET_NO_LIMIT) {
+            most_row[t] = gs_ip_add_row(ip, work->scratch, -work->most[t]);
+            ok = most_row[t] >= 0;
+        }
+        if (work->least[t] > 0 && ok) {
+            least_row[t] = gs_ip_add_row(ip, work->scratch, work->least[t]);
+            ok = least_row[t] >= 0;
         }
     }
     for (size_t i = 0; i < n && ok; i++) {
-        ok = add_load_column(work, ip, &loads[i], served);
+        ok = add_load_column(work, ip, &loads[i], served, most_row, least_row);
     }
     return ok;
 }
@@ -262,8 +272,27 @@ static int keep_solution(struct gs_fleet_work *work, const struct gs_fleet_load 
     return gs_fleet_keep(work, takes);
 }
 
-static int solve_over(struct gs_fleet_work *work, struct gs_fleet_load *loads, size_t n,
-                      struct gs_fleet_proof *proof)
+static int keep_columns(struct gs_fleet_work *work, const struct gs_fleet_load *loads, size_t n,
+                        struct gs_fleet_leaf *leaf)
+{
+    struct gs_fleet_load *columns = GS_ARENA_NEW(work->arena, struct gs_fleet_load, n);
+    for (size_t i = 0; columns != NULL && i < n; i++) {
+        unsigned n_x = work->nodes[loads[i].shape].program.ip.n_cols;
+        int64_t *x = GS_ARENA_NEW(work->arena, int64_t, n_x);
+        if (x == NULL) {
+            return gs_fleet_no_memory(work);
+        }
+        memcpy(x, loads[i].x, n_x * sizeof(*x));
+        columns[i] = (struct gs_fleet_load){.shape = loads[i].shape, .x = x};
+    }
+    leaf->columns = columns;
+    leaf->n_columns = n;
+    return columns == NULL ? gs_fleet_no_memory(work) : 0;
+}
+
+/* The program over the loads. What the leaf keeps of it is copied out of scratch memory. */
+static int solve_over(struct gs_fleet_work *work, const struct gs_fleet_load *loads, size_t n,
+                      struct gs_fleet_leaf *leaf)
 {
     struct gs_ip ip;
     if (!build_program(work, loads, n, &ip)) {
@@ -275,7 +304,7 @@ static int solve_over(struct gs_fleet_work *work, struct gs_fleet_load *loads, s
                                     .max_nodes = SEARCH_NODES,
                                     .want_tree = true};
     struct gs_ip_result result;
-    int r = gs_ip_solve(&ip, &options, work->arena, &result, work->err);
+    int r = gs_ip_solve(&ip, &options, work->scratch, &result, work->err);
     if (r < 0) {
         return r;
     }
@@ -284,38 +313,23 @@ static int solve_over(struct gs_fleet_work *work, struct gs_fleet_load *loads, s
         r = keep_solution(work, loads, n, result.x);
     }
     int64_t bound = result.bound < work->value ? result.bound : work->value;
-    if (r == 0 && bound > work->bound) {
-        work->bound = bound;
-        proof->tree = result.tree;
-        proof->columns = loads;
-        proof->n_columns = n;
+    if (r < 0 || bound <= leaf->bound) {
+        return r;
     }
-    return r;
+    leaf->bound = bound;
+    leaf->tree = result.tree;
+    return gs_ip_tree_copy(&leaf->tree, ip.n_rows, work->arena) ? keep_columns(work, loads, n, leaf)
+                                                                : gs_fleet_no_memory(work);
 }
 
-/* What the prices prove, before it is rounded, in price units. */
-static __int128 price_sum(const struct gs_fleet_work *work, const struct gs_fleet_proof *proof)
+int gs_fleet_search(struct gs_fleet_work *work, struct gs_fleet_leaf *leaf)
 {
-    __int128 sum = 0;
-    for (unsigned k = 0; k < work->spec->n_kinds; k++) {
-        sum += (__int128)work->best_prices[k] * work->spec->needs[k];
-    }
-    for (unsigned t = 0; t < work->spec->n_shapes; t++) {
-        const struct gs_fleet_shape *shape = &work->spec->shapes[t];
-        if (shape->limit != GS_FLEET_NO_LIMIT) {
-            sum -= (__int128)proof->shapes[t].limit_price * shape->limit;
-        }
-    }
-    return sum;
-}
-
-int gs_fleet_search(struct gs_fleet_work *work, struct gs_fleet_proof *proof)
-{
+    struct gs_arena_mark mark = gs_arena_mark(work->scratch);
     size_t looks = 0;
     size_t n_loads = 0;
     struct listing list = {
         .work = work,
-        .loads = GS_ARENA_NEW(work->arena, struct gs_fleet_load, LOADS_MAX),
+        .loads = GS_ARENA_NEW(work->scratch, struct gs_fleet_load, LOADS_MAX),
         .looks = &looks,
         .n_loads = &n_loads,
     };
@@ -323,18 +337,19 @@ int gs_fleet_search(struct gs_fleet_work *work, struct gs_fleet_proof *proof)
         return gs_fleet_no_memory(work);
     }
     /* A cheaper fleet costs a step less, so a load in it may cost at most this over its prices. */
-    __int128 room =
-        (__int128)(work->value - work->spec->step) * GS_FLEET_PRICE_SCALE - price_sum(work, proof);
+    __int128 room = (__int128)(work->value - work->spec->step) * GS_FLEET_PRICE_SCALE -
+                    gs_fleet_price_sum(work, leaf);
     int r = 0;
     for (unsigned t = 0; t < work->spec->n_shapes && r == 0 && !list.gave_up; t++) {
         int64_t cost = work->spec->shapes[t].cost * GS_FLEET_PRICE_SCALE;
-        __int128 above = cost + proof->shapes[t].limit_price - room - 1;
+        __int128 above = cost + leaf->shapes[t].limit_price - room - 1;
         r = list_shape(work, t, above < -1 ? -1 : (int64_t)above, &list);
         gs_fleet_node_limit(&work->nodes[t], work->spec->needs);
     }
-    if (r < 0 || list.gave_up || n_loads == 0) {
-        return r;
+    if (r == 0 && !list.gave_up && n_loads > 0) {
+        r = drop_contained(work, list.loads, &n_loads);
+        r = r < 0 ? r : solve_over(work, list.loads, n_loads, leaf);
     }
-    r = drop_contained(work, list.loads, &n_loads);
-    return r < 0 ? r : solve_over(work, list.loads, n_loads, proof);
+    gs_arena_rewind(work->scratch, mark);
+    return r;
 }

@@ -4,7 +4,7 @@
 #include "core/fleet_master.h"
 #include "core/fleet_node.h"
 
-enum { GS_FLEET_PRICE_SCALE = 256 }; /* price units in one cost unit */
+enum { GS_FLEET_PRICE_SCALE = 4096 }; /* price units in one cost unit */
 
 struct gs_fleet_work {
     const struct gs_fleet_spec *spec;
@@ -13,13 +13,16 @@ struct gs_fleet_work {
     struct gs_err *err;
     struct gs_fleet_node *nodes; /* a shape */
     struct gs_fleet_master master;
+    int64_t *most;         /* a shape: nodes there may be, where the search stands */
+    int64_t *least;        /* a shape: nodes there must be */
     int64_t *prices;       /* a kind */
     int64_t *limit_prices; /* a shape */
     int64_t *worths;       /* a shape: upper bound of the last pricing */
 
-    /* the best bound so far */
-    int64_t bound; /* a multiple of the step */
+    /* the best bound so far within most and least */
+    int64_t bound; /* a multiple of the step; -1: none yet */
     int64_t *best_prices;
+    int64_t *best_worths; /* a shape: no load is worth more at those prices */
 
     /* the best fleet so far */
     bool found;
@@ -31,6 +34,7 @@ struct gs_fleet_work {
 
     size_t rounds;
     size_t searched;
+    uint64_t spent; /* cells of tableaus that were gone over, about */
 };
 
 /* Each step returns 0 or GS_NO_MEMORY. */
@@ -46,10 +50,18 @@ int gs_fleet_round(struct gs_fleet_work *work);
 /* Keeps the fleet in which column c is taken takes[c] times when it is better than the best. */
 int gs_fleet_keep(struct gs_fleet_work *work, const int64_t *takes);
 
-/* Searches among all loads that a better fleet could have; fills the proof's tree. */
-int gs_fleet_search(struct gs_fleet_work *work, struct gs_fleet_proof *proof);
+/* Searches among all loads that a better fleet within most and least could have; raises the leaf's
+ * bound and fills its tree, when it gets anywhere. */
+int gs_fleet_search(struct gs_fleet_work *work, struct gs_fleet_leaf *leaf);
 
-/* Fills prices and shape proofs of the best bound. */
-int gs_fleet_prove(struct gs_fleet_work *work, struct gs_fleet_proof *proof);
+/* Fills prices, shape proofs and bound of a leaf from the best bound within most and least. */
+int gs_fleet_prove(struct gs_fleet_work *work, struct gs_fleet_leaf *leaf);
+
+/* Splits the number of nodes of a shape where the relaxation leaves it between two numbers, and so
+ * on; each end is a leaf of the proof. Looks for better fleets on the way. */
+int gs_fleet_branch(struct gs_fleet_work *work, bool search, struct gs_fleet_proof *proof);
+
+/* What the prices of a leaf prove within most and least, in price units. */
+__int128 gs_fleet_price_sum(const struct gs_fleet_work *work, const struct gs_fleet_leaf *leaf);
 
 int gs_fleet_no_memory(struct gs_fleet_work *work);

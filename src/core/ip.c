@@ -103,6 +103,24 @@ int gs_ip_solve(const struct gs_ip *ip, const struct gs_ip_options *options, str
     return 0;
 }
 
+bool gs_ip_tree_copy(struct gs_ip_tree *tree, unsigned n_rows, struct gs_arena *arena)
+{
+    struct gs_ip_node *nodes = GS_ARENA_NEW(arena, struct gs_ip_node, tree->n_nodes);
+    int64_t *multipliers = GS_ARENA_NEW(arena, int64_t, tree->n_leaves * n_rows);
+    if (nodes == NULL || multipliers == NULL) {
+        return false;
+    }
+    if (tree->n_nodes > 0) {
+        memcpy(nodes, tree->nodes, tree->n_nodes * sizeof(*nodes));
+    }
+    if (tree->n_leaves * n_rows > 0) {
+        memcpy(multipliers, tree->multipliers, tree->n_leaves * n_rows * sizeof(*multipliers));
+    }
+    tree->nodes = nodes;
+    tree->multipliers = multipliers;
+    return true;
+}
+
 enum { SHORT_SCALE_MAX = 840 }; /* has every divisor up to 8 */
 
 /* The bound that one leaf proves over the whole program, in units of 1 / scale. */

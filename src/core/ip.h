@@ -100,6 +100,9 @@ int gs_ip_solve(const struct gs_ip *ip, const struct gs_ip_options *options, str
  * n_rows numbers. */
 bool gs_ip_check(const struct gs_ip *ip, const int64_t *x, int64_t *sums, int64_t *ret_cost);
 
+/* Copies a proof of a program with n_rows rows into another arena. False: no memory. */
+bool gs_ip_tree_copy(struct gs_ip_tree *tree, unsigned n_rows, struct gs_arena *arena);
+
 /* Replaces the multipliers of a proof with a single leaf by small whole numbers over a small scale
  * where such numbers prove the same bound: prices that a person can check by hand. Leaves any
  * other proof as it is; never fails. */

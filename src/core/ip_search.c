@@ -13,7 +13,7 @@ enum {
     RESIDUAL_FROM = 3,  /* root values above this are split into a whole and a residual part */
     RESIDUAL_NODES = 2000,
     SCALE_BITS = 40, /* at most, of the tree's scale */
-    COST_BITS = 46   /* at most, of the scaled costs: leaves room for sums in 128 bits */
+    COST_BITS = 50   /* at most, of the scaled costs: leaves room for sums in 128 bits */
 };
 
 static const double WHOLE = 1e-6; /* nearer to an integer than this is one */

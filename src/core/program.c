@@ -123,7 +123,7 @@ static void limit_rows(struct builder *b)
             b->need_row[k] =
                 new_row(b, (struct gs_program_row){GS_PROGRAM_NEED, k, 0}, spec->needs[k]);
         }
-        if (spec->most != NULL) {
+        if (spec->most != NULL && spec->most[k] != INT64_MAX) {
             b->most_row[k] =
                 new_row(b, (struct gs_program_row){GS_PROGRAM_MOST, k, 0}, -spec->most[k]);
         }

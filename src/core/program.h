@@ -42,7 +42,7 @@ struct gs_program_spec {
     const int64_t *values; /* a use: what one item is worth; NULL: nothing */
     unsigned n_kinds;
     const int64_t *needs; /* a kind: at least so much; NULL: no such rows */
-    const int64_t *most;  /* a kind: at most so many; NULL: no such rows */
+    const int64_t *most;  /* a kind: at most so many, INT64_MAX: no such row; NULL: no such rows */
     const struct gs_program_resource *resources;
     unsigned n_resources;
 };
