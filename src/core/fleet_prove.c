@@ -44,7 +44,7 @@ static int prove_shapes(struct gs_fleet_work *work, struct gs_fleet_shape_proof 
     *ret_shrunk = false;
     for (unsigned t = 0; t < work->spec->n_shapes; t++) {
         int64_t cost = work->spec->shapes[t].cost * GS_FLEET_PRICE_SCALE;
-        int64_t worth;
+        int64_t worth = 0;
         int r = prove_shape(work, t, &proofs[t], &worth);
         if (r < 0) {
             return r;
