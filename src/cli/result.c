@@ -79,6 +79,11 @@ void gs_result_number(struct gs_result *result, json_t *at, const char *key, uin
     put(result, at, key, value > INT64_MAX ? NULL : json_integer((json_int_t)value));
 }
 
+void gs_result_integer(struct gs_result *result, json_t *at, const char *key, int64_t value)
+{
+    put(result, at, key, json_integer(value));
+}
+
 void gs_result_known(struct gs_result *result, json_t *at, const char *key, uint32_t value)
 {
     put(result, at, key, value == GS_NOT_KNOWN ? json_null() : json_integer(value));

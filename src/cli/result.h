@@ -36,6 +36,7 @@ void gs_result_bool(struct gs_result *result, json_t *at, const char *key, bool 
 void gs_result_null(struct gs_result *result, json_t *at, const char *key);
 /* Over INT64_MAX fails the result. */
 void gs_result_number(struct gs_result *result, json_t *at, const char *key, uint64_t value);
+void gs_result_integer(struct gs_result *result, json_t *at, const char *key, int64_t value);
 /* GS_NOT_KNOWN becomes null. */
 void gs_result_known(struct gs_result *result, json_t *at, const char *key, uint32_t value);
 /* value / 10^places as a decimal: dollars from millionths are (value, 6). Exact up to 15 digits. */

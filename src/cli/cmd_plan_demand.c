@@ -1,0 +1,311 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/cmd_plan.h"
+#include "cli/infile.h"
+#include "wire/csv.h"
+#include "wire/demandarg.h"
+#include "wire/demandfile.h"
+
+#define SCRATCH_MAX ((size_t)1 << 30)
+enum { SPARE_PERCENT_MAX = 1000 };
+
+static int no_memory(struct gs_err *err)
+{
+    return gs_fail(err, GS_NO_MEMORY, "no memory for the demand");
+}
+
+/* ------------------------------------------------------------------ GPUs that may be named */
+
+static struct gs_doc_input doc_of(struct gs_infile *file, const char *what)
+{
+    return (struct gs_doc_input){.label = file->label,
+                                 .what = what,
+                                 .size = file->size,
+                                 .read = gs_infile_read,
+                                 .ctx = file};
+}
+
+static int read_instances_file(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    GS_CLEANUP(gs_infile_close) struct gs_infile file = {.fd = -1};
+    int r = gs_infile_open(&file, "instances-file", question->args->instances_file, err);
+    if (r < 0) {
+        return r;
+    }
+    struct gs_doc_input input = doc_of(&file, "a list of instance types");
+    r = gs_instancefile_read(question->arena, &input, &question->gpu_names, &question->entries,
+                             &question->n_entries, err);
+    return r < 0 ? r
+                 : gs_instancefile_gpus(question->arena, &question->gpu_names, question->entries,
+                                        question->n_entries, &question->gpu_names, err);
+}
+
+/* ------------------------------------------------------------------ items */
+
+static int read_demand_file(struct gs_cmd_plan_question *question, const char *path,
+                            struct gs_err *err)
+{
+    GS_CLEANUP(gs_infile_close) struct gs_infile file = {.fd = -1};
+    int r = gs_infile_open(&file, "demand-file", path, err);
+    if (r < 0) {
+        return r;
+    }
+    struct gs_doc_input input = doc_of(&file, "a list of items");
+    return gs_demandfile_read(&gs_alloc_heap, &input, &question->gpu_names, question->demand, err);
+}
+
+static int read_named_items(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    const struct gs_cmd_plan_args *args = question->args;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < args->demand.n; i++) {
+        r = gs_demandarg_parse(gs_view(args->demand.items[i]), "--demand", &question->gpu_names,
+                               question->demand, err);
+    }
+    for (size_t i = 0; r == 0 && i < args->demand_file.n; i++) {
+        r = read_demand_file(question, args->demand_file.items[i], err);
+    }
+    return r;
+}
+
+static struct gs_kubeplan_file cluster_file(struct gs_infile *file)
+{
+    return (struct gs_kubeplan_file){
+        .label = file->label,
+        .size = file->size,
+        .source = {.read = gs_infile_read, .ctx = file},
+    };
+}
+
+static int read_cluster(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    const struct gs_cmd_plan_args *args = question->args;
+    GS_CLEANUP(gs_infile_close) struct gs_infile pods = {.fd = -1};
+    GS_CLEANUP(gs_infile_close) struct gs_infile nodes = {.fd = -1};
+    int r = gs_infile_open(&pods, "pods", args->pods, err);
+    if (r == 0 && args->nodes != NULL) {
+        r = gs_infile_open(&nodes, "nodes", args->nodes, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct gs_kubeplan_file pod_file = cluster_file(&pods);
+    struct gs_kubeplan_file node_file = cluster_file(&nodes);
+    GS_CLEANUP(gs_arena_done) struct gs_arena scratch;
+    gs_arena_init(&scratch, &gs_alloc_heap, SCRATCH_MAX);
+    return gs_kubeplan_read(&pod_file, args->nodes == NULL ? NULL : &node_file, question->arena,
+                            &scratch, question->demand, &question->cluster, err);
+}
+
+/* ------------------------------------------------------------------ spare */
+
+/* So many hundredths more of every kind that is there now, begun ones count whole. */
+static int add_spare_percent(struct gs_cmd_plan_question *question, uint64_t percent,
+                             struct gs_err *err)
+{
+    size_t n;
+    gs_demand_items(question->demand, &n);
+    for (size_t i = 0; i < n; i++) {
+        size_t now;
+        struct gs_item spare = gs_demand_items(question->demand, &now)[i];
+        if (spare.spare || spare.bound_node != NULL) {
+            continue;
+        }
+        spare.spare = true;
+        spare.count = (spare.count * percent + 99) / 100;
+        int r = gs_demand_add(question->demand, &spare, err);
+        if (r < 0) {
+            return gs_wrap(err, r, "--spare");
+        }
+    }
+    return 0;
+}
+
+static int add_spare_slices(struct gs_cmd_plan_question *question, const char *text,
+                            struct gs_err *err)
+{
+    struct gs_demand *demand = gs_demand_new(question->arena);
+    if (demand == NULL) {
+        return no_memory(err);
+    }
+    int r = gs_demandarg_parse(gs_view(text), "--spare", &question->gpu_names, demand, err);
+    size_t n = 0;
+    const struct gs_item *items = r < 0 ? NULL : gs_demand_items(demand, &n);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        struct gs_item spare = items[i];
+        spare.spare = true;
+        r = gs_demand_add(question->demand, &spare, err);
+    }
+    return r;
+}
+
+/* "10%". False: it has no percent sign, and is about slices. */
+static bool is_share(const char *text, struct gs_view *ret_number)
+{
+    struct gs_view number = gs_view_trim(gs_view(text));
+    if (number.n == 0 || number.p[number.n - 1] != '%') {
+        return false;
+    }
+    number.n--;
+    *ret_number = number;
+    return true;
+}
+
+/* Shares first, so that they are of what runs and not of other spare capacity. */
+static int add_spare(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    const struct gs_texts *spare = &question->args->spare;
+    struct gs_view number;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < spare->n; i++) {
+        uint64_t percent;
+        if (!is_share(spare->items[i], &number)) {
+            continue;
+        }
+        if (!gs_view_is_u64(number, SPARE_PERCENT_MAX, &percent) || percent == 0) {
+            return gs_fail(err, GS_INVALID,
+                           "--spare: \"%.100s\" is no share; expected 1%% to %d%%, or slices as "
+                           "in 1g.5gb=4",
+                           spare->items[i], SPARE_PERCENT_MAX);
+        }
+        r = add_spare_percent(question, percent, err);
+    }
+    for (size_t i = 0; r == 0 && i < spare->n; i++) {
+        r = is_share(spare->items[i], &number) ? 0
+                                               : add_spare_slices(question, spare->items[i], err);
+    }
+    return r;
+}
+
+/* ------------------------------------------------------------------ services */
+
+static int read_rows(struct gs_cmd_plan_question *question, const char *service,
+                     const struct gs_service_row **ret, size_t *ret_n, struct gs_err *err)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof(path), "%s/%s.csv", question->args->profiles_dir, service);
+    if (n < 0 || (size_t)n >= sizeof(path)) {
+        return gs_fail(err, GS_INVALID, "--profiles-dir: the path is longer than %zu bytes",
+                       sizeof(path) - 1);
+    }
+    const char *label = gs_arena_text(question->arena, path, (size_t)n);
+    if (label == NULL) {
+        return no_memory(err);
+    }
+    GS_CLEANUP(gs_infile_close) struct gs_infile file = {.fd = -1};
+    struct gs_view bytes;
+    int r = gs_infile_open(&file, "profiles-dir", label, err);
+    if (r < 0) {
+        return gs_wrap(err, r, "service %s", service);
+    }
+    r = gs_infile_whole(&file, question->arena, GS_CSV_BYTES_MAX, &bytes, err);
+    return r < 0 ? r : gs_servicefile_read_rows(question->arena, label, bytes, ret, ret_n, err);
+}
+
+/* The slices of one model that serve the service in time. */
+static int add_options(struct gs_cmd_plan_question *question, const struct gs_model *model,
+                       const struct gs_service *service, const struct gs_service_row *rows,
+                       size_t n_rows, struct gs_plan_service_option *options, size_t *n_options,
+                       struct gs_err *err)
+{
+    struct gs_service_option found[GS_PROFILES_MAX];
+    unsigned n = 0;
+    int r = gs_service_options(model, service, rows, n_rows, found, &n, err);
+    if (r == GS_INFEASIBLE) { /* the text says why; the planner reports services without a slice */
+        return gs_cmd_plan_note(question, err, "%s", err->msg);
+    }
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        options[(*n_options)++] = (struct gs_plan_service_option){
+            .model = model,
+            .profile = found[i].profile,
+            .yield = (int64_t)found[i].capacity_milli,
+        };
+    }
+    return r;
+}
+
+static int read_service(struct gs_cmd_plan_question *question, const struct gs_service *service,
+                        struct gs_plan_service *ret, struct gs_err *err)
+{
+    const struct gs_plan_input *input = &question->input;
+    const struct gs_service_row *rows;
+    size_t n_rows;
+    int r = read_rows(question, service->name, &rows, &n_rows, err);
+    struct gs_plan_service_option *options = GS_ARENA_NEW(
+        question->arena, struct gs_plan_service_option, input->n_models * GS_PROFILES_MAX);
+    if (r == 0 && options == NULL) {
+        return no_memory(err);
+    }
+    size_t n = 0;
+    for (size_t m = 0; r == 0 && m < input->n_models; m++) {
+        r = add_options(question, input->models[m], service, rows, n_rows, options, &n, err);
+    }
+    *ret = (struct gs_plan_service){
+        .name = service->name,
+        .need = (int64_t)service->rate_milli,
+        .options = options,
+        .n_options = n,
+    };
+    return r;
+}
+
+int gs_cmd_plan_read_services(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    if (question->args->services == NULL) {
+        return 0;
+    }
+    GS_CLEANUP(gs_infile_close) struct gs_infile file = {.fd = -1};
+    struct gs_view bytes;
+    const struct gs_service *services;
+    size_t n = 0;
+    int r = gs_infile_open(&file, "services", question->args->services, err);
+    r = r < 0 ? r : gs_infile_whole(&file, question->arena, GS_CSV_BYTES_MAX, &bytes, err);
+    r = r < 0 ? r : gs_servicefile_read(question->arena, file.label, bytes, &services, &n, err);
+    if (r < 0) {
+        return r;
+    }
+    struct gs_plan_service *made = GS_ARENA_NEW(question->arena, struct gs_plan_service, n);
+    if (made == NULL) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = read_service(question, &services[i], &made[i], err);
+    }
+    question->input.services = made;
+    question->input.n_services = n;
+    return r;
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+static int fail_empty(const struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    if (question->cluster != NULL) {
+        return gs_fail(err, GS_INVALID,
+                       "%s: none of its %llu pods asks for a GPU or a slice and waits for one or "
+                       "has to be planned anew; expected at least one",
+                       question->args->pods, (unsigned long long)question->cluster->pods);
+    }
+    return gs_fail(err, GS_INVALID, "the demand is empty; expected at least one item");
+}
+
+int gs_cmd_plan_read_demand(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    const struct gs_cmd_plan_args *args = question->args;
+    question->demand = gs_demand_new(question->arena);
+    if (question->demand == NULL) {
+        return no_memory(err);
+    }
+    question->gpu_names = gs_instance_plain_gpus();
+    int r = args->instances_file == NULL ? 0 : read_instances_file(question, err);
+    r = r < 0 ? r : read_named_items(question, err);
+    r = r == 0 && args->pods != NULL ? read_cluster(question, err) : r;
+    r = r < 0 ? r : add_spare(question, err);
+    if (r == 0 && gs_demand_total(question->demand) == 0 && args->services == NULL) {
+        r = fail_empty(question, err);
+    }
+    question->input.items = gs_demand_items(question->demand, &question->input.n_items);
+    return r;
+}

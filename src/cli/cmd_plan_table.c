@@ -1,0 +1,533 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/cmd_plan.h"
+#include "cli/draw.h"
+
+enum { NAME_WIDTH = 60, CENTS_UUSD = 10000 };
+
+/* ------------------------------------------------------------------ words */
+
+/* "$43.92"; what is under a dollar gets a third and fourth digit. */
+static void format_dollars(int64_t uusd, char *text, size_t size)
+{
+    bool small = uusd < 100 * CENTS_UUSD;
+    int64_t unit = small ? CENTS_UUSD / 100 : CENTS_UUSD;
+    int64_t parts = (uusd + unit / 2) / unit;
+    int64_t whole = small ? 10000 : 100;
+    snprintf(text, size, small ? "$%lld.%04lld" : "$%lld.%02lld", (long long)(parts / whole),
+             (long long)(parts % whole));
+}
+
+/* Hundredths of a percent, rounded up: "0.04". */
+static void format_gap(const struct gs_plan *plan, char *text, size_t size)
+{
+    __int128 part = (__int128)(plan->value - plan->bound) * 10000;
+    __int128 base = plan->bound > 0 ? plan->bound : 1;
+    long long hundredths = (long long)((part + base - 1) / base);
+    snprintf(text, size, "%lld.%02lld", hundredths / 100, hundredths % 100);
+}
+
+static const char *plural(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static int64_t nodes_of(const struct gs_plan *plan)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        n += plan->nodes[i].count;
+    }
+    return n;
+}
+
+/* ------------------------------------------------------------------ the headline */
+
+static void put_gpus_headline(const struct gs_plan *plan, char *text, size_t size)
+{
+    int n = snprintf(text, size, "%lld GPU%s", (long long)plan->value, plural(plan->value));
+    char *rest = text + n;
+    size_t left = size - (size_t)n;
+    if (plan->value == 0) {
+        snprintf(text, size, "no new GPU: what is there takes all of it");
+    } else if (plan->value == 1) {
+        snprintf(rest, left, ": proven, as none is not enough");
+    } else if (plan->proven) {
+        snprintf(rest, left, ": proven, nobody can do it with %lld", (long long)plan->value - 1);
+    } else {
+        snprintf(rest, left, "; at least %lld are needed", (long long)plan->bound);
+    }
+}
+
+static void put_nodes_headline(const struct gs_plan *plan, char *text, size_t size)
+{
+    char dollars[40];
+    char gap[40];
+    format_dollars(plan->value, dollars, sizeof(dollars));
+    int64_t nodes = nodes_of(plan);
+    int n = snprintf(text, size, "%s an hour for %lld node%s with %lld GPU%s", dollars,
+                     (long long)nodes, plural(nodes), (long long)plan->gpus_used,
+                     plural(plan->gpus_used));
+    char *rest = text + n;
+    size_t left = size - (size_t)n;
+    if (nodes == 0) {
+        snprintf(text, size, "no new node: what is there takes all of it");
+    } else if (plan->proven) {
+        snprintf(rest, left, ": proven, nobody can do it for less");
+    } else if (plan->bound == 0) {
+        snprintf(rest, left, "; how far above the cheapest is not known");
+    } else {
+        format_gap(plan, gap, sizeof(gap));
+        snprintf(rest, left, ": at most %s %% above the cheapest possible", gap);
+    }
+}
+
+/* Whole percents that are saved, rounded down. */
+static int64_t saved_percent(int64_t value, int64_t baseline)
+{
+    return baseline <= value ? 0 : (int64_t)((__int128)(baseline - value) * 100 / baseline);
+}
+
+static void put_baseline(const struct gs_plan *plan, struct gs_buf *out)
+{
+    if (!plan->has_baseline || plan->baseline_gpus == 0) {
+        return;
+    }
+    gs_buf_printf(out, "a GPU of its own for each slice would take %lld GPU%s",
+                  (long long)plan->baseline_gpus, plural(plan->baseline_gpus));
+    if (plan->goal == GS_PLAN_GPUS) {
+        gs_buf_printf(out, ": %lld %% saved\n",
+                      (long long)saved_percent(plan->value, plan->baseline_gpus));
+    } else if (plan->baseline_uusd < 0) {
+        gs_buf_puts(out, ", and for some item no node of these types has them\n");
+    } else {
+        char dollars[40];
+        format_dollars(plan->baseline_uusd, dollars, sizeof(dollars));
+        gs_buf_printf(out, " at %s an hour: %lld %% saved\n", dollars,
+                      (long long)saved_percent(plan->value, plan->baseline_uusd));
+    }
+}
+
+static void put_headline(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
+                         bool styled, struct gs_buf *out)
+{
+    char text[300];
+    if (plan->n_unplaced > 0 && plan->value == 0) {
+        snprintf(text, sizeof(text), "nothing to buy: none of it can be placed on anything new");
+    } else if (plan->goal == GS_PLAN_GPUS) {
+        put_gpus_headline(plan, text, sizeof(text));
+    } else {
+        put_nodes_headline(plan, text, sizeof(text));
+    }
+    if (styled) {
+        gs_text_styled(out, plan->proven ? GS_STYLE_GOOD : GS_STYLE_BOLD, text);
+    } else {
+        gs_buf_puts(out, text);
+    }
+    gs_buf_puts(out, "\n");
+    if (plan->n_unplaced > 0) {
+        gs_buf_printf(out, "not in it: items that cannot be placed, listed below\n");
+    }
+    if (question->args->quick) {
+        gs_buf_puts(out, "quick: the proven optimum was not searched for\n");
+    }
+    put_baseline(plan, out);
+}
+
+/* ------------------------------------------------------------------ layouts */
+
+static void put_layout_row(struct gs_table *table, const struct gs_plan_layout *cut)
+{
+    if (cut->whole) {
+        gs_table_put(table, "whole");
+        gs_table_putf(table, "%lld", (long long)cut->count);
+        gs_table_put(table, "");
+        return;
+    }
+    struct gs_layout layout;
+    char name[GS_LAYOUT_TEXT_MAX + 1];
+    gs_layout_from_set(cut->table, cut->table->sets[cut->state], 0, &layout);
+    gs_layout_counts_format(cut->model, cut->counts, name);
+    GS_CLEANUP(gs_buf_done) struct gs_buf bar;
+    gs_buf_init(&bar, 1024);
+    gs_draw_bar(cut->model, &layout, 0, &bar);
+    gs_table_put(table, name);
+    gs_table_putf(table, "%lld", (long long)cut->count);
+    gs_table_put(table, gs_buf_text(&bar));
+}
+
+/* Layouts of one kind of GPU, [first, end), with the ruler of its memory units. */
+static void put_layouts_of(const struct gs_plan_layout *layouts, size_t first, size_t end,
+                           bool styled, struct gs_buf *out)
+{
+    const struct gs_plan_layout *one = &layouts[first];
+    GS_CLEANUP(gs_buf_done) struct gs_buf ruler;
+    gs_buf_init(&ruler, 1024);
+    bool any_cut = false;
+    for (size_t i = first; i < end; i++) {
+        any_cut = any_cut || !layouts[i].whole;
+    }
+    if (any_cut) {
+        gs_draw_ruler(one->model, &ruler);
+    }
+    const struct gs_column columns[] = {
+        {.title = one->gpu_name}, {.title = "GPUS", .right = true}, {.title = gs_buf_text(&ruler)}};
+    GS_CLEANUP(gs_table_freep)
+    struct gs_table *table = gs_table_new(columns, GS_ARRAY_LEN(columns));
+    for (size_t i = first; i < end; i++) {
+        put_layout_row(table, &layouts[i]);
+    }
+    gs_buf_puts(out, "\n");
+    gs_table_print(table, 0, styled, out);
+}
+
+static void put_layouts(const struct gs_plan *plan, bool styled, struct gs_buf *out)
+{
+    size_t first = 0;
+    while (first < plan->n_layouts) {
+        size_t end = first + 1;
+        while (end < plan->n_layouts &&
+               strcmp(plan->layouts[end].gpu_name, plan->layouts[first].gpu_name) == 0) {
+            end++;
+        }
+        put_layouts_of(plan->layouts, first, end, styled, out);
+        first = end;
+    }
+}
+
+/* ------------------------------------------------------------------ nodes */
+
+static void put_share(struct gs_table *table, unsigned __int128 used, unsigned __int128 total)
+{
+    if (total == 0) {
+        gs_table_put(table, "-");
+    } else {
+        gs_table_putf(table, "%u %%", (unsigned)((used * 100 + total - 1) / total));
+    }
+}
+
+static void put_node_row(struct gs_table *table, const struct gs_cmd_plan_question *question,
+                         const struct gs_plan_nodes *nodes)
+{
+    const struct gs_offer *offer = nodes->offer;
+    unsigned __int128 cpu = 0;
+    unsigned __int128 memory = 0;
+    unsigned __int128 pods = 0;
+    for (size_t i = 0; i < nodes->n_served; i++) {
+        const struct gs_item *item = &question->input.items[nodes->served[i].item];
+        unsigned __int128 count = (unsigned __int128)nodes->served[i].count;
+        cpu += item->cpu_milli * count;
+        memory += item->memory_bytes * count;
+        pods += count;
+    }
+    int64_t gpus = 0;
+    for (size_t i = 0; i < nodes->n_layouts; i++) {
+        gpus += nodes->layouts[i].count;
+    }
+    char dollars[40];
+    format_dollars((int64_t)offer->price_uusd, dollars, sizeof(dollars));
+    gs_table_putf(table, "%lld", (long long)nodes->count);
+    gs_table_put(table, offer->name);
+    gs_table_put(table, dollars);
+    gs_table_putf(table, "%lld of %u", (long long)gpus, offer->gpus);
+    put_share(table, cpu, offer->cpu_milli);
+    put_share(table, memory, offer->memory_bytes);
+    put_share(table, pods, offer->pods);
+}
+
+static void put_nodes(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
+                      bool styled, struct gs_buf *out)
+{
+    static const struct gs_column columns[] = {
+        {.title = "NODES", .right = true},   {.title = "TYPE"},
+        {.title = "AN HOUR", .right = true}, {.title = "GPUS USED", .right = true},
+        {.title = "CPU", .right = true},     {.title = "MEMORY", .right = true},
+        {.title = "PODS", .right = true},
+    };
+    if (plan->n_nodes == 0) {
+        return;
+    }
+    GS_CLEANUP(gs_table_freep)
+    struct gs_table *table = gs_table_new(columns, GS_ARRAY_LEN(columns));
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        put_node_row(table, question, &plan->nodes[i]);
+    }
+    gs_buf_puts(out, "\n");
+    gs_table_print(table, 0, styled, out);
+}
+
+/* ------------------------------------------------------------------ items */
+
+/* "2x 1g.5gb + 1x gpu L4 on A100-40GB" */
+static void describe_way(const struct gs_cmd_plan_question *question,
+                         const struct gs_plan_served *served, struct gs_buf *out)
+{
+    const struct gs_plan_input *input = &question->input;
+    if (served->item >= input->n_items) {
+        const struct gs_plan_service_option *option =
+            &input->services[served->item - input->n_items].options[served->alternative];
+        gs_buf_printf(out, "%s on %s", option->model->profiles[option->profile].name,
+                      option->model->id);
+        return;
+    }
+    const struct gs_alternative *way =
+        &input->items[served->item].alternatives[served->alternative];
+    for (size_t w = 0; w < way->n_wants; w++) {
+        const struct gs_want *want = &way->wants[w];
+        char name[GS_PROFILE_NAME_MAX + 1];
+        gs_profile_name_format(&want->profile, name);
+        gs_buf_puts(out, w == 0 ? "" : " + ");
+        if (want->count > 1) {
+            gs_buf_printf(out, "%u x ", want->count);
+        }
+        if (!want->whole_gpu) {
+            gs_buf_puts(out, name);
+        } else {
+            gs_buf_printf(out, "whole %s", want->gpu_name == NULL ? "GPU" : want->gpu_name);
+        }
+    }
+    if (served->model != NULL) {
+        gs_buf_printf(out, " on %s", served->model->id);
+    }
+    gs_buf_puts(out, way->n_wants == 0 ? "no GPU" : "");
+}
+
+/* Where items of one kind are served in one way, all nodes together. */
+struct serving {
+    const struct gs_plan_served *served;
+    const char *where; /* NULL: nodes are not looked at */
+    int64_t count;
+};
+
+struct servings {
+    struct gs_arena *arena;
+    struct serving *items;
+    size_t n;
+    size_t cap;
+    bool failed;
+};
+
+static void add_serving(struct servings *all, const struct gs_plan_served *served,
+                        const char *where, int64_t times)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        struct serving *one = &all->items[i];
+        if (one->served->item == served->item && one->served->model == served->model &&
+            one->served->alternative == served->alternative && one->where == where) {
+            one->count += served->count * times;
+            return;
+        }
+    }
+    if (all->failed ||
+        !gs_arena_room(all->arena, &all->items, &all->cap, all->n, sizeof(*all->items))) {
+        all->failed = true;
+        return;
+    }
+    all->items[all->n++] =
+        (struct serving){.served = served, .where = where, .count = served->count * times};
+}
+
+static int compare_servings(const void *a, const void *b)
+{
+    const struct serving *x = a;
+    const struct serving *y = b;
+    if (x->served->item != y->served->item) {
+        return x->served->item < y->served->item ? -1 : 1;
+    }
+    if (x->served->alternative != y->served->alternative) {
+        return x->served->alternative < y->served->alternative ? -1 : 1;
+    }
+    int places = strcmp(x->where == NULL ? "" : x->where, y->where == NULL ? "" : y->where);
+    return places != 0 ? places : (x->count < y->count) - (x->count > y->count);
+}
+
+static void collect(struct servings *all, const struct gs_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_served; i++) {
+        add_serving(all, &plan->served[i], NULL, 1);
+    }
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        for (size_t k = 0; k < plan->nodes[i].n_served; k++) {
+            add_serving(all, &plan->nodes[i].served[k], plan->nodes[i].offer->name,
+                        plan->nodes[i].count);
+        }
+    }
+    for (size_t i = 0; i < plan->n_existing; i++) {
+        for (size_t k = 0; k < plan->existing[i].n_served; k++) {
+            add_serving(all, &plan->existing[i].served[k], plan->existing[i].node->name, 1);
+        }
+    }
+    if (all->n > 1) {
+        qsort(all->items, all->n, sizeof(*all->items), compare_servings);
+    }
+}
+
+static void put_name(struct gs_table *table, const struct gs_cmd_plan_question *question,
+                     uint32_t item)
+{
+    bool spare = item < question->input.n_items && question->input.items[item].spare;
+    gs_table_putf(table, "%.*s%s", NAME_WIDTH, gs_cmd_plan_item_name(question, item),
+                  spare ? " (spare)" : "");
+}
+
+static int put_items(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
+                     bool styled, struct gs_buf *out, struct gs_err *err)
+{
+    static const struct gs_column columns[] = {{.title = "ITEM"},
+                                               {.title = "COUNT", .right = true},
+                                               {.title = "RUNS ON"},
+                                               {.title = "NODES"}};
+    struct servings all = {.arena = question->arena};
+    collect(&all, plan);
+    if (all.failed) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for a table of items");
+    }
+    if (all.n == 0) {
+        return 0;
+    }
+    bool places = plan->goal == GS_PLAN_NODES;
+    GS_CLEANUP(gs_table_freep)
+    struct gs_table *table = gs_table_new(columns, GS_ARRAY_LEN(columns) - (places ? 0 : 1));
+    for (size_t i = 0; i < all.n; i++) {
+        GS_CLEANUP(gs_buf_done) struct gs_buf way;
+        gs_buf_init(&way, 4096);
+        describe_way(question, all.items[i].served, &way);
+        put_name(table, question, all.items[i].served->item);
+        gs_table_putf(table, "%lld", (long long)all.items[i].count);
+        gs_table_put(table, gs_buf_text(&way));
+        if (places) {
+            gs_table_put(table, all.items[i].where);
+        }
+    }
+    gs_buf_puts(out, "\n");
+    gs_table_print(table, 0, styled, out);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ nodes that are there */
+
+static void describe_change(const struct gs_existing_node *node,
+                            const struct gs_cmd_plan_change *change, struct gs_buf *out)
+{
+    gs_buf_printf(out, "%s: ", node->gpus[change->gpu].uuid);
+    if (change->whole) {
+        gs_buf_puts(out, "use it whole");
+    }
+    for (unsigned i = 0; i < change->transition.n_steps; i++) {
+        const struct gs_step *step = &change->transition.steps[i];
+        gs_buf_printf(out, "%s%s %s@%u", i == 0 ? "" : ", ",
+                      step->kind == GS_STEP_CREATE ? "create" : "destroy",
+                      node->model->profiles[step->placement.profile].name, step->placement.start);
+    }
+}
+
+static int put_existing(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
+                        bool styled, struct gs_buf *out, struct gs_err *err)
+{
+    static const struct gs_column columns[] = {{.title = "NODE"}, {.title = "WHAT TO DO"}};
+    if (plan->n_existing == 0) {
+        return 0;
+    }
+    GS_CLEANUP(gs_table_freep)
+    struct gs_table *table = gs_table_new(columns, GS_ARRAY_LEN(columns));
+    for (size_t i = 0; i < plan->n_existing; i++) {
+        const struct gs_plan_existing *existing = &plan->existing[i];
+        const struct gs_cmd_plan_change *changes;
+        size_t n;
+        int r = gs_cmd_plan_changes(question, existing, &changes, &n, err);
+        if (r < 0) {
+            return r;
+        }
+        for (size_t c = 0; c < n; c++) {
+            GS_CLEANUP(gs_buf_done) struct gs_buf steps;
+            gs_buf_init(&steps, 64 * 1024);
+            describe_change(existing->node, &changes[c], &steps);
+            gs_table_put(table, existing->node->name);
+            gs_table_put(table, gs_buf_text(&steps));
+        }
+        if (n == 0) {
+            gs_table_put(table, existing->node->name);
+            gs_table_put(table, "use what it has free");
+        }
+    }
+    gs_buf_puts(out, "\n");
+    gs_table_print(table, 0, styled, out);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ what is not in the plan */
+
+static void put_unplaced(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
+                         bool styled, struct gs_buf *out)
+{
+    static const struct gs_column columns[] = {
+        {.title = "CANNOT BE PLACED"}, {.title = "COUNT", .right = true}, {.title = "REASON"}};
+    if (plan->n_unplaced == 0) {
+        return;
+    }
+    GS_CLEANUP(gs_table_freep)
+    struct gs_table *table = gs_table_new(columns, GS_ARRAY_LEN(columns));
+    for (size_t i = 0; i < plan->n_unplaced; i++) {
+        put_name(table, question, plan->unplaced[i].item);
+        gs_table_style(table, GS_STYLE_BAD);
+        gs_table_putf(table, "%lld", (long long)plan->unplaced[i].count);
+        gs_table_put(table, plan->unplaced[i].reason);
+    }
+    gs_buf_puts(out, "\n");
+    gs_table_print(table, 0, styled, out);
+}
+
+static void put_excluded(const struct gs_cmd_plan_question *question, bool styled,
+                         struct gs_buf *out)
+{
+    static const struct gs_column columns[] = {{.title = "NOT PLANNED WITH"}, {.title = "REASON"}};
+    if (question->n_excluded == 0) {
+        return;
+    }
+    GS_CLEANUP(gs_table_freep)
+    struct gs_table *table = gs_table_new(columns, GS_ARRAY_LEN(columns));
+    for (size_t i = 0; i < question->n_excluded; i++) {
+        gs_table_put(table, question->excluded[i].type);
+        gs_table_put(table, question->excluded[i].reason);
+    }
+    gs_buf_puts(out, "\n");
+    gs_table_print(table, 0, styled, out);
+}
+
+static void put_ignored(const struct gs_cmd_plan_question *question, struct gs_buf *out)
+{
+    for (size_t i = 0; i < question->ignored.n; i++) {
+        gs_buf_puts(out, i == 0 ? "\nnot looked at:\n  " : "  ");
+        gs_text_clean(out, question->ignored.items[i], strlen(question->ignored.items[i]));
+        gs_buf_puts(out, "\n");
+    }
+}
+
+int gs_cmd_plan_write_table(const struct gs_cmd_plan_question *question,
+                            const struct gs_cmd_plan_answer *answer, struct gs_err *err)
+{
+    const struct gs_plan *plan = &answer->plan;
+    bool styled = gs_output_styled();
+    GS_CLEANUP(gs_buf_done) struct gs_buf out;
+    gs_buf_init(&out, GS_OUTPUT_MAX);
+    put_headline(question, plan, styled, &out);
+    put_layouts(plan, styled, &out);
+    put_nodes(question, plan, styled, &out);
+    int r = put_existing(question, plan, styled, &out, err);
+    r = r < 0 ? r : put_items(question, plan, styled, &out, err);
+    if (r < 0) {
+        return r;
+    }
+    put_unplaced(question, plan, styled, &out);
+    put_excluded(question, styled, &out);
+    put_ignored(question, &out);
+    r = question->args->explain ? gs_cmd_plan_explain(question, plan, &out, err) : 0;
+    if (question->args->timing) {
+        gs_buf_printf(&out, "\nread in %llu us, planned in %llu us\n",
+                      (unsigned long long)answer->read_us, (unsigned long long)answer->plan_us);
+    }
+    return r < 0 ? r : gs_output_text(&out, err);
+}
