@@ -132,15 +132,16 @@ static int allow_leaving_out(struct gs_fleet_work *work)
 
 int gs_fleet_branch(struct gs_fleet_work *work, bool search, struct gs_fleet_proof *proof)
 {
+    bool room = work->master.n_columns + work->spec->n_kinds < GS_FLEET_COLUMNS_MAX;
     struct branching b = {
         .work = work,
-        .search = search,
+        .search = search && room,
         .x = GS_ARENA_NEW(work->arena, double, GS_FLEET_COLUMNS_MAX),
     };
     if (b.x == NULL) {
         return gs_fleet_no_memory(work);
     }
-    int r = search ? allow_leaving_out(work) : 0;
+    int r = b.search ? allow_leaving_out(work) : 0;
     gs_fleet_master_reset(&work->master, work->spec->needs, work->most, work->least);
     r = r < 0 ? r : explore(&b, true);
     proof->splits = b.splits;

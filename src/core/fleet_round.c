@@ -6,6 +6,8 @@ enum {
     TAIL_NODES = 400, /* from here on loads are made for what is left */
     TAIL_ROUNDS = 8,  /* of making them, each time */
     TAIL_PATIENCE = 0,
+    MANY_KINDS = 150, /* from here on steps are larger and shorter */
+    TAIL_ROUNDS_MANY = 3,
     EXACT_NODES = 2,   /* from here on an exact program chooses among the loads there are */
     EXACT_SEARCH = 200 /* nodes of its search */
 };
@@ -66,10 +68,39 @@ static double solution_of(const struct rest *rest)
     return sum;
 }
 
-/* Takes the whole part of everything; when there is none, one of the largest fraction. */
+/* Whether nothing the column serves is more than is still needed. */
+static bool fits_rest(const struct rest *rest, unsigned c)
+{
+    const struct gs_fleet_column *column = &rest->work->master.columns[c];
+    for (unsigned i = 0; i < column->n_parts; i++) {
+        if (column->parts[i].count > rest->needs[column->parts[i].kind]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* No whole part is left: takes one of the largest fraction, and of many kinds also the other large
+ * fractions that serve nothing in vain, as each step costs a relaxation. */
+static void take_largest(struct rest *rest)
+{
+    const struct gs_fleet_work *work = rest->work;
+    unsigned largest = 0;
+    for (unsigned c = 0; c < work->master.n_columns; c++) {
+        largest = rest->x[c] > rest->x[largest] ? c : largest;
+    }
+    double enough = work->spec->n_kinds > MANY_KINDS ? 0.4 : 0.8;
+    take(rest, largest, 1);
+    for (unsigned c = 0; c < work->master.n_columns; c++) {
+        if (c != largest && rest->x[c] >= enough && fits_rest(rest, c)) {
+            take(rest, c, 1);
+        }
+    }
+}
+
+/* Takes the whole part of everything. */
 static void take_whole_parts(struct rest *rest)
 {
-    unsigned largest = 0;
     bool any = false;
     for (unsigned c = 0; c < rest->work->master.n_columns; c++) {
         int64_t whole = (int64_t)(rest->x[c] + 1e-6);
@@ -77,10 +108,9 @@ static void take_whole_parts(struct rest *rest)
             take(rest, c, whole);
             any = true;
         }
-        largest = rest->x[c] > rest->x[largest] ? c : largest;
     }
     if (!any) {
-        take(rest, largest, 1);
+        take_largest(rest);
     }
 }
 
@@ -173,7 +203,9 @@ static void limit_nodes(struct gs_fleet_work *work, const int64_t *needs)
 static int tailor(struct rest *rest)
 {
     limit_nodes(rest->work, rest->needs);
-    return gs_fleet_generate(rest->work, TAIL_ROUNDS, TAIL_PATIENCE, false);
+    bool many = rest->work->spec->n_kinds > MANY_KINDS;
+    return gs_fleet_generate(rest->work, many ? TAIL_ROUNDS_MANY : TAIL_ROUNDS, TAIL_PATIENCE,
+                             false);
 }
 
 /* One step: takes something, all of the rest, or sees that nothing is left. */
