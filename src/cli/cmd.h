@@ -26,6 +26,7 @@ extern const struct gs_command gs_command_profiles;
 extern const struct gs_command gs_command_layouts;
 extern const struct gs_command gs_command_plan;
 extern const struct gs_command gs_command_transition;
+extern const struct gs_command gs_command_bench;
 extern const struct gs_command gs_command_completion;
 extern const struct gs_command gs_command_help;
 
@@ -33,6 +34,7 @@ int gs_cmd_profiles(int argc, char **argv);
 int gs_cmd_layouts(int argc, char **argv);
 int gs_cmd_plan(int argc, char **argv);
 int gs_cmd_transition(int argc, char **argv);
+int gs_cmd_bench(int argc, char **argv);
 int gs_cmd_completion(int argc, char **argv);
 int gs_cmd_help(int argc, char **argv);
 
