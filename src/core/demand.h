@@ -66,3 +66,10 @@ const struct gs_item *gs_demand_items(const struct gs_demand *demand, size_t *re
 
 /* Items of all kinds together. */
 uint64_t gs_demand_total(const struct gs_demand *demand);
+
+/* A demand of at most `max_kinds` kinds that is no easier to serve: CPU and host memory are rounded
+ * up, by as little as will do, so that more items are equal. *ret_percent is the most by which a
+ * request may have grown (0: the demand had few enough kinds and is returned as it is).
+ * GS_LIMIT: items differ in too many other ways. GS_NO_MEMORY. */
+int gs_demand_coarsen(struct gs_arena *arena, const struct gs_demand *demand, size_t max_kinds,
+                      const struct gs_demand **ret, unsigned *ret_percent, struct gs_err *err);

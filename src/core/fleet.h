@@ -14,7 +14,7 @@
 #define GS_FLEET_NO_LIMIT UINT32_MAX
 
 enum {
-    GS_FLEET_KINDS_MAX = 1000, /* kinds of item in one program */
+    GS_FLEET_KINDS_MAX = 500, /* kinds of item in one program */
     GS_FLEET_SHAPES_MAX = 2000
 };
 
