@@ -155,7 +155,8 @@ static unsigned pack_pools(struct world *w, unsigned at, unsigned gpu)
     unsigned n = 0;
     if (w->flavour != WORLD_SCARCE) {
         w->pools[at][n] = make_pool(w, gpu, GS_POOL_NO_LIMIT, false);
-        w->pool_costs[at][n++] = w->flavour == WORLD_ONE_MODEL ? 1 : between(w, 1, 9);
+        bool plain = w->flavour == WORLD_ONE_MODEL || w->flavour == WORLD_TIGHT;
+        w->pool_costs[at][n++] = plain ? 1 : between(w, 1, 9);
     }
     unsigned limited = w->flavour == WORLD_EXISTING || w->flavour == WORLD_SCARCE
                            ? between(w, 1, WORLD_POOLS_MAX - 1)
@@ -229,8 +230,8 @@ static void new_shape(struct world *w, unsigned at, unsigned gpu)
     unsigned gpus = sizes[below(w, GS_ARRAY_LEN(sizes))];
     amounts(w, shape, gpus);
     shape->cost = (int64_t)w->fleet.step * between(w, 2 + gpus, 6 + 6 * gpus);
-    bool limited = w->flavour == WORLD_SCARCE || chance(w, 10);
-    shape->limit = limited ? between(w, 0, 2) : GS_FLEET_NO_LIMIT;
+    bool scarce = w->flavour == WORLD_SCARCE;
+    shape->limit = scarce || chance(w, 10) ? between(w, 0, scarce ? 5 : 2) : GS_FLEET_NO_LIMIT;
     w->pools[at][0] = make_pool(w, gpu, gpus, false);
     shape->target = (struct gs_program_target){.pools = w->pools[at], .n_pools = 1};
 }
@@ -255,7 +256,7 @@ static void existing_shape(struct world *w, unsigned at, unsigned gpu)
 
 static void fleet_needs(struct world *w)
 {
-    unsigned left = between(w, 2, 9);
+    unsigned left = chance(w, 50) ? between(w, 2, 9) : between(w, 10, 20);
     for (unsigned k = 0; k < w->n_kinds; k++) {
         w->needs[k] = between(w, 1, left > 1 ? left / 2 + 1 : 1);
         left = left > w->needs[k] ? left - (unsigned)w->needs[k] : 0;
@@ -269,7 +270,7 @@ void world_make_fleet(struct world *w, const struct world_gpus *gpus, struct gs_
 {
     *w = (struct world){.flavour = flavour, .gpus = gpus, .arena = arena, .seed = seed};
     choose_models(w);
-    choose_kinds(w, 4);
+    choose_kinds(w, 5);
     if (chance(w, 10)) {
         w->kinds[0].alternatives[0] = (struct world_alternative){.gpu = WORLD_GPUS};
     }
