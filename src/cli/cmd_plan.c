@@ -124,10 +124,9 @@ static const struct gs_example examples[] = {
      "the fewest GPUs for these slices, with proof"},
     {"gpuslice plan -f examples/cluster.yaml -i all-mig --region us-east-1 --explain",
      "the cheapest nodes for a cluster's work, and why"},
-    {"kubectl get pods -A -o json | gpuslice plan --pods - -i all-mig --region us-east-1",
-     "what the pods of a cluster need"},
-    {"gpuslice plan -d 1g.5gb=40 -m A100-40GB -o json | gpuslice plan --verify -",
-     "check a plan and its proof"},
+    {"gpuslice plan --pods pods.json -i all-mig --region us-east-1",
+     "what the pods of a cluster need, from kubectl get pods -A -o json"},
+    {"gpuslice plan --verify plan.json", "check a plan of -o json, and its proof"},
 };
 
 const struct gs_command gs_command_plan = {

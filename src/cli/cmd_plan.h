@@ -6,7 +6,7 @@
  *     cmd_plan_notes.c      what of the input the plan does not look at, in sentences
  *     cmd_plan_steps.c      from what GPUs are cut into to what the plan wants
  *     cmd_plan_json.c       the plan as a tree; cmd_plan_problem.c and cmd_plan_proof.c its parts
- *     cmd_plan_table.c      the plan for people; cmd_plan_explain.c why it is so
+ *     cmd_plan_table.c      the plan for people; cmd_plan_explain.c and _cheaper.c why it is so
  *     cmd_plan_migparted.c  the plan as a file for mig-parted */
 #pragma once
 
@@ -146,8 +146,18 @@ int gs_cmd_plan_changes(const struct gs_cmd_plan_question *question,
 int gs_cmd_plan_write_table(const struct gs_cmd_plan_question *question,
                             const struct gs_cmd_plan_answer *answer, struct gs_err *err);
 
+/* cmd_plan_items.c: what each item runs on, and where; a cell with an item's name. */
+int gs_cmd_plan_put_items(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
+                          bool styled, struct gs_buf *out, struct gs_err *err);
+void gs_cmd_plan_put_name(struct gs_table *table, const struct gs_cmd_plan_question *question,
+                          uint32_t item);
+
 /* cmd_plan_explain.c: appends why the plan is so and what would make it cheaper. */
 int gs_cmd_plan_explain(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
+                        struct gs_buf *out, struct gs_err *err);
+
+/* cmd_plan_cheaper.c: the second half of it. */
+int gs_cmd_plan_cheaper(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
                         struct gs_buf *out, struct gs_err *err);
 
 /* cmd_plan_migparted.c */

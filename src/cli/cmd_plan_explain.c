@@ -1,10 +1,305 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
 #include "cli/cmd_plan.h"
+
+/* Why the plan is as it is: what its GPUs and nodes run out of, and what an item is worth by the
+ * proof's own prices. Nothing here is a guess: the first is counted, the second proves the bound.
+ */
+
+enum { ITEMS_SHOWN = 8, NEARLY_FULL_PERCENT = 95 };
+
+static const char *plural(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static unsigned percent(unsigned __int128 used, unsigned __int128 total)
+{
+    return total == 0 ? 0 : (unsigned)(used * 100 / total);
+}
+
+/* ------------------------------------------------------------------ GPUs of one kind */
+
+/* Cut GPUs of one kind, and what stands in the way of one more slice on them. */
+struct gpus {
+    const struct gs_model *model;
+    int64_t cut;
+    int64_t compute; /* slices taken */
+    int64_t units;
+    int64_t filled;        /* GPUs: nothing at all is free */
+    int64_t full_of_units; /* GPUs: no memory unit is free, compute slices are */
+    int64_t idle_compute;  /* on those */
+    int64_t full_of_compute;
+    int64_t stuck; /* neither is used up, and no slice may be placed any more */
+    int64_t open;
+    const struct gs_profile *greedy; /* takes more of the memory than of the compute slices */
+};
+
+static bool takes_more_memory(const struct gs_model *model, const struct gs_profile *profile)
+{
+    return profile->memory_units * model->compute_slices >
+           profile->compute_slices * model->memory_units;
+}
+
+static void count_layout(struct gpus *gpus, const struct gs_plan_layout *layout)
+{
+    const struct gs_model *model = layout->model;
+    int64_t compute = 0;
+    int64_t units = 0;
+    const struct gs_profile *greedy = NULL;
+    for (unsigned p = 0; p < model->n_profiles; p++) {
+        const struct gs_profile *profile = &model->profiles[p];
+        compute += layout->counts[p] * profile->compute_slices;
+        units += layout->counts[p] * profile->memory_units;
+        if (layout->counts[p] > 0 && takes_more_memory(model, profile) &&
+            (greedy == NULL || profile->memory_units > greedy->memory_units)) {
+            greedy = profile;
+        }
+    }
+    const struct gs_statetable *table = layout->table;
+    gpus->cut += layout->count;
+    gpus->compute += compute * layout->count;
+    gpus->units += units * layout->count;
+    if (!table->multisets[table->multiset[layout->state]].maximal) {
+        gpus->open += layout->count;
+    } else if (compute == model->compute_slices && units == model->memory_units) {
+        gpus->filled += layout->count;
+    } else if (compute == model->compute_slices) {
+        gpus->full_of_compute += layout->count;
+    } else if (units == model->memory_units) {
+        gpus->full_of_units += layout->count;
+        gpus->idle_compute += (model->compute_slices - compute) * layout->count;
+        gpus->greedy = greedy == NULL ? gpus->greedy : greedy;
+    } else {
+        gpus->stuck += layout->count;
+    }
+}
+
+static void put_gpus(const struct gpus *gpus, struct gs_buf *out)
+{
+    const struct gs_model *model = gpus->model;
+    int64_t compute = gpus->cut * model->compute_slices;
+    int64_t units = gpus->cut * model->memory_units;
+    gs_buf_printf(out,
+                  "  %s: %lld GPU%s cut; taken are %lld of %lld compute slices (%u %%) and "
+                  "%lld of %lld memory units (%u %%)\n",
+                  model->id, (long long)gpus->cut, gpus->cut == 1 ? " is" : "s are",
+                  (long long)gpus->compute, (long long)compute,
+                  percent((unsigned)gpus->compute, (unsigned)compute), (long long)gpus->units,
+                  (long long)units, percent((unsigned)gpus->units, (unsigned)units));
+    if (gpus->filled > 0) {
+        gs_buf_printf(out, "    %lld GPU%s full to the last compute slice and memory unit\n",
+                      (long long)gpus->filled, gpus->filled == 1 ? " is" : "s are");
+    }
+    if (gpus->full_of_compute > 0) {
+        gs_buf_printf(out,
+                      "    compute slices bind on %lld GPU%s: none is left for the free "
+                      "memory\n",
+                      (long long)gpus->full_of_compute, plural(gpus->full_of_compute));
+    }
+    if (gpus->full_of_units > 0) {
+        gs_buf_printf(out,
+                      "    memory units bind on %lld GPU%s: %lld compute slice%s stranded, "
+                      "without memory",
+                      (long long)gpus->full_of_units, plural(gpus->full_of_units),
+                      (long long)gpus->idle_compute, gpus->idle_compute == 1 ? " is" : "s are");
+        if (gpus->greedy != NULL) {
+            gs_buf_printf(out, " (a %s takes %u of %u memory units for %u of %u compute slices)",
+                          gpus->greedy->name, gpus->greedy->memory_units, model->memory_units,
+                          gpus->greedy->compute_slices, model->compute_slices);
+        }
+        gs_buf_puts(out, "\n");
+    }
+    if (gpus->stuck > 0) {
+        gs_buf_printf(out,
+                      "    places bind on %lld GPU%s: what is free lies where no slice may "
+                      "start, or engines are used up\n",
+                      (long long)gpus->stuck, plural(gpus->stuck));
+    }
+    if (gpus->open > 0) {
+        gs_buf_printf(out, "    %lld GPU%s room for more slices\n", (long long)gpus->open,
+                      gpus->open == 1 ? " has" : "s have");
+    }
+}
+
+static void explain_gpus(const struct gs_plan *plan, struct gs_buf *out)
+{
+    size_t i = 0;
+    while (i < plan->n_layouts) {
+        struct gpus gpus = {.model = plan->layouts[i].model};
+        const char *name = plan->layouts[i].gpu_name;
+        for (; i < plan->n_layouts && strcmp(plan->layouts[i].gpu_name, name) == 0; i++) {
+            if (!plan->layouts[i].whole) {
+                count_layout(&gpus, &plan->layouts[i]);
+            }
+        }
+        if (gpus.cut > 0) {
+            put_gpus(&gpus, out);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ nodes of one type */
+
+enum amount { CPU, MEMORY, PODS, AMOUNTS };
+
+struct nodes {
+    const struct gs_offer *offer;
+    int64_t count;
+    unsigned __int128 used[AMOUNTS];
+    unsigned __int128 total[AMOUNTS];
+    int64_t gpus;
+};
+
+static void count_nodes(struct nodes *nodes, const struct gs_cmd_plan_question *question,
+                        const struct gs_plan_nodes *alike)
+{
+    unsigned __int128 times = (unsigned __int128)alike->count;
+    nodes->count += alike->count;
+    nodes->total[CPU] += alike->offer->cpu_milli * times;
+    nodes->total[MEMORY] += alike->offer->memory_bytes * times;
+    nodes->total[PODS] += alike->offer->pods * times;
+    for (size_t i = 0; i < alike->n_served; i++) {
+        const struct gs_item *item = &question->input.items[alike->served[i].item];
+        unsigned __int128 items = (unsigned __int128)alike->served[i].count * times;
+        nodes->used[CPU] += item->cpu_milli * items;
+        nodes->used[MEMORY] += item->memory_bytes * items;
+        nodes->used[PODS] += items;
+    }
+    for (size_t i = 0; i < alike->n_layouts; i++) {
+        nodes->gpus += alike->layouts[i].count * alike->count;
+    }
+}
+
+static void put_nodes(const struct nodes *nodes, struct gs_buf *out)
+{
+    static const char *const words[AMOUNTS] = {"CPU", "memory", "pod slots"};
+    int64_t gpus = nodes->count * nodes->offer->gpus;
+    gs_buf_printf(out, "  %s, %lld node%s: taken are", nodes->offer->name, (long long)nodes->count,
+                  plural(nodes->count));
+    for (unsigned a = 0; a < AMOUNTS; a++) {
+        gs_buf_printf(out, " %u %% of the %s,", percent(nodes->used[a], nodes->total[a]), words[a]);
+    }
+    gs_buf_printf(out, " %lld of %lld GPUs\n", (long long)nodes->gpus, (long long)gpus);
+    for (unsigned a = 0; a < AMOUNTS; a++) {
+        if (percent(nodes->used[a], nodes->total[a]) >= NEARLY_FULL_PERCENT) {
+            gs_buf_printf(out, "    %s binds\n", words[a]);
+        }
+    }
+    if (gpus > 0 && nodes->gpus == gpus) {
+        gs_buf_puts(out, "    GPUs bind: each is in use\n");
+    }
+}
+
+static void explain_nodes(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
+                          struct gs_buf *out)
+{
+    size_t i = 0;
+    while (i < plan->n_nodes) {
+        struct nodes nodes = {.offer = plan->nodes[i].offer};
+        for (; i < plan->n_nodes && plan->nodes[i].offer == nodes.offer; i++) {
+            count_nodes(&nodes, question, &plan->nodes[i]);
+        }
+        put_nodes(&nodes, out);
+    }
+}
+
+/* ------------------------------------------------------------------ what an item is worth */
+
+static int64_t divisor(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Where one price list proves the bound, it is told: no GPU can hold what is worth more than it. */
+static void explain_gpu_prices(const struct gs_cmd_plan_question *question,
+                               const struct gs_plan *plan, struct gs_buf *out)
+{
+    const struct gs_ip_tree *tree = &plan->pack.tree;
+    if (!plan->has_proof || tree->n_leaves == 0) {
+        return;
+    }
+    if (tree->n_leaves > 1) {
+        gs_buf_printf(out, "  the proof tells %zu cases apart: no one price list shows it\n",
+                      tree->n_leaves);
+        return;
+    }
+    gs_buf_puts(out, "  the proof's prices, by which no new GPU can be cut into more than 1 GPU's "
+                     "worth:\n");
+    size_t shown = 0;
+    size_t left_out = 0;
+    for (unsigned i = 0; i < plan->pack.program.ip.n_rows; i++) {
+        const struct gs_program_row *row = &plan->pack.program.rows[i];
+        int64_t price = tree->multipliers[i];
+        if (row->what != GS_PROGRAM_NEED || price == 0) {
+            continue;
+        }
+        if (shown == ITEMS_SHOWN) {
+            left_out++;
+            continue;
+        }
+        uint32_t item = plan->kinds[row->index];
+        bool service = item >= question->input.n_items;
+        int64_t shared = divisor(price, tree->scale);
+        gs_buf_printf(out, "    %.60s: %lld/%lld of a GPU%s\n",
+                      gs_cmd_plan_item_name(question, item), (long long)(price / shared),
+                      (long long)(tree->scale / shared),
+                      service ? " for a thousandth of a request a second" : " each");
+        shown++;
+    }
+    if (left_out > 0) {
+        gs_buf_printf(out, "    and %zu more\n", left_out);
+    }
+}
+
+static const struct gs_fleet_leaf *weakest_leaf(const struct gs_fleet_proof *proof)
+{
+    const struct gs_fleet_leaf *weakest = NULL;
+    for (size_t i = 0; i < proof->n_leaves; i++) {
+        if (weakest == NULL || proof->leaves[i].bound < weakest->bound) {
+            weakest = &proof->leaves[i];
+        }
+    }
+    return weakest;
+}
+
+static void explain_node_prices(const struct gs_cmd_plan_question *question,
+                                const struct gs_plan *plan, struct gs_buf *out)
+{
+    const struct gs_fleet_leaf *leaf = plan->has_proof ? weakest_leaf(&plan->fleet.proof) : NULL;
+    if (leaf == NULL) {
+        return;
+    }
+    gs_buf_puts(out, "  the proof's prices: what one of these costs an hour, at the margin\n");
+    for (size_t k = 0; k < plan->n_kinds; k++) {
+        if (k == ITEMS_SHOWN) {
+            gs_buf_printf(out, "    and %zu more\n", plan->n_kinds - ITEMS_SHOWN);
+            return;
+        }
+        int64_t uusd = leaf->prices[k] / plan->fleet.proof.price_scale;
+        gs_buf_printf(out, "    %.60s: $%lld.%04lld\n",
+                      gs_cmd_plan_item_name(question, plan->kinds[k]), (long long)(uusd / 1000000),
+                      (long long)(uusd % 1000000 / 100));
+    }
+}
+
 int gs_cmd_plan_explain(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
                         struct gs_buf *out, struct gs_err *err)
 {
-    (void)question;
-    (void)plan;
-    (void)out;
-    (void)err;
-    return 0;
+    gs_buf_puts(out, "\nwhat binds\n");
+    explain_gpus(plan, out);
+    if (plan->goal == GS_PLAN_NODES) {
+        explain_nodes(question, plan, out);
+        explain_node_prices(question, plan, out);
+    } else {
+        explain_gpu_prices(question, plan, out);
+    }
+    return gs_cmd_plan_cheaper(question, plan, out, err);
 }
