@@ -23,7 +23,8 @@ MAY_SEE = {
     "sim": {"base", "core"},
     "wire": {"base", "core"},
     "cloud": {"base", "core", "wire"},
-    "cli": {"base", "core", "wire", "cloud", "sim"},
+    "verify": {"base", "core"},
+    "cli": {"base", "core", "wire", "cloud", "sim", "verify"},
 }
 
 # All that core may take from outside: no file, socket, clock, thread, environment, heap.
@@ -40,6 +41,10 @@ INSTRUMENTS = re.compile(r"^_*(asan|ubsan|tsan|sanitizer|gcov|llvm|lsan|sancov)|
 
 # Of base, what reaches for the heap by itself.
 HEAP_OF_BASE = re.compile(r"^gs_(alloc_heap|buf_\w+)$")
+
+# Of core, the planner and what it thinks with: a plan is checked without any of it.
+PLANNER = re.compile(r"^gs_(ip|lp|pack|fleet|pool|program|statetable|plan|use|transition|layout|"
+                     r"service|choose|model_counts)_")
 
 NO_FILE = "No such file|file not found"  # gcc, clang
 
@@ -115,20 +120,47 @@ def layers__core_calls_only_pure_functions():
                        "thread and take memory from the arena that it is given only")
 
 
+def needed_by_object(names):
+    """What an object is seen to need that needs these."""
+    folder = tempfile.mkdtemp()
+    try:
+        path = os.path.join(folder, "object.o")
+        text = "".join(f"extern char gs_t_{n}[] __asm__(\"{n}\");\n" for n in names)
+        text += "char *gs_all[] = {" + ", ".join(f"gs_t_{n}" for n in names) + "};\n"
+        done = compile_text("core", text, "-c", "-o", path)
+        assert done.returncode == 0, done.stderr
+        return undefined(path)
+    finally:
+        shutil.rmtree(folder)
+
+
 def layers__a_call_that_is_not_pure_is_seen():
     """The test above can fail: one object that breaks each part of the rule."""
     bad = ["open", "socket", "clock_gettime", "malloc", "free", "getenv", "pthread_create",
            "fprintf", "printf", "time", "rand", "gs_buf_puts", "gs_alloc_heap"]
-    folder = tempfile.mkdtemp()
-    try:
-        path = os.path.join(folder, "bad.o")
-        text = "".join(f"extern char gs_t_{n}[] __asm__(\"{n}\");\n" for n in bad)
-        text += "char *gs_all[] = {" + ", ".join(f"gs_t_{n}" for n in bad) + "};\n"
-        done = compile_text("core", text, "-c", "-o", path)
-        assert done.returncode == 0, done.stderr
-        assert impure(undefined(path)) == sorted(bad), impure(undefined(path))
-    finally:
-        shutil.rmtree(folder)
+    found = impure(needed_by_object(bad))
+    assert found == sorted(bad), found
+
+
+def of_planner(names):
+    """Which of these a checker of plans may not call."""
+    return sorted(n for n in names if PLANNER.match(n))
+
+
+def layers__verify_knows_nothing_of_the_planner():
+    needed = undefined(os.path.join(BUILD, "src", "verify", "libgpuslice-verify.a"))
+    assert "gs_catalog" in needed, "it knows the catalogue: is this the right library?"
+    found = of_planner(needed)
+    assert not found, f"verify calls {', '.join(found)}; it may use no code of the planner"
+
+
+def layers__a_call_of_the_planner_is_seen():
+    """The test above can fail."""
+    bad = ["gs_ip_solve", "gs_lp_solve", "gs_pack_solve", "gs_fleet_solve", "gs_pool_list_columns",
+           "gs_program_new", "gs_statetable_new", "gs_plan_make", "gs_use_resolve",
+           "gs_layout_parse", "gs_transition_plan", "gs_model_counts_within_limits"]
+    found = of_planner(needed_by_object(bad + ["gs_model_profile_find", "gs_catalog"]))
+    assert found == sorted(bad), found
 
 
 def layers__no_include_climbs_out_of_its_room():

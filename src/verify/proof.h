@@ -1,0 +1,68 @@
+/* proof: a certificate's program, built a second time from the problem, and its names.
+ *
+ * Goal gpus and goal nodes prove their bounds about programs of one form: items served by their
+ * ways on targets, GPUs of pools cut with additions or used whole. A certificate names rows and
+ * columns by what they mean (docs/internals/plan-format.md); this file gives the names their
+ * numbers. A row that the certificate leaves out is a row whose multiplier is 0. */
+#pragma once
+
+#include "verify/bound.h"
+#include "verify/supply.h"
+
+#define GS_PROOF_NO_NEED UINT64_MAX
+
+enum { GS_PROOF_CPU, GS_PROOF_MEMORY, GS_PROOF_PODS, GS_PROOF_AMOUNTS };
+
+/* One way to serve an item on one target. */
+struct gs_proof_use {
+    uint32_t item;
+    uint32_t way;
+    uint32_t target;
+    struct gs_problem_asked asked;
+    int64_t hi;   /* no better plan serves more so */
+    int64_t cost; /* of one item */
+};
+
+struct gs_proof {
+    struct gs_arena *arena;
+    const struct gs_problem *problem;
+    bool one_node; /* one target; names leave the model out; amounts bind */
+    struct gs_supply_target *targets;
+    size_t n_targets;
+    struct gs_proof_use *uses;
+    size_t n_uses;
+    size_t cap_uses;
+    const uint64_t *most;  /* an item: no node serves more of it. NULL: no such rows */
+    const uint64_t *needs; /* an item: of all that ask alike; GS_PROOF_NO_NEED for all but the first
+                              of them. NULL: no such rows */
+    uint64_t capacity[GS_PROOF_AMOUNTS]; /* one_node; memory in memory_unit bytes */
+    uint64_t memory_unit;
+
+    /* by gs_proof_build */
+    struct gs_bound bound;
+    int64_t *slice_row; /* [target * GS_PROFILES_MAX + profile]; -1: not in the certificate */
+    int64_t *gpu_row;   /* a target */
+    int64_t *pool_row;  /* a pool, all targets' one after the other */
+    int64_t *need_row;  /* an item */
+    int64_t *most_row;  /* an item */
+    int64_t amount_row[GS_PROOF_AMOUNTS];
+    size_t *pool_col;   /* a pool: its first column; whole last where it may be */
+    size_t *first_pool; /* a target: its first pool in pool_row and pool_col */
+};
+
+/* What one item takes of an amount, in the unit of `capacity`. */
+uint64_t gs_proof_amount(const struct gs_proof *proof, uint32_t item, unsigned amount);
+
+/* Adds the ways of an item on a target that it may be served by at all, hi left 0. GS_NO_MEMORY. */
+int gs_proof_add_uses(struct gs_proof *proof, uint32_t item, uint32_t target, struct gs_err *err);
+
+/* Lists the additions of every target in the profiles that the uses ask for, and takes the uses
+ * that no GPU can serve down to hi 0. */
+int gs_proof_list_additions(struct gs_proof *proof, struct gs_err *err);
+
+/* Reads "rows" of the object `at` and makes the program; uses, their hi and the additions are
+ * there. */
+int gs_proof_build(struct gs_proof *proof, const struct gs_field *at, struct gs_err *err);
+
+/* Finds the column that a split names: gs_bound_reader.find, ctx is the proof. */
+int gs_proof_find(void *ctx, const struct gs_field *split, size_t *ret_col, struct gs_err *err);
