@@ -191,6 +191,37 @@ static bool may_hold(const struct gpus_work *w, const struct gs_use *use)
     return true;
 }
 
+static bool has_free_slices(const struct gs_program_target *pools)
+{
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        if (pools->free_slices[p] > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the uses from `first` on, those of one kind, drops what another one on the same target
+ * covers; where slices are there for the taking, each profile is worth something of its own. */
+static void drop_covered(struct gpus_work *w, size_t first)
+{
+    for (size_t u = first; u < w->n_uses;) {
+        unsigned t = w->uses[u].target;
+        bool covered = false;
+        for (size_t v = first; v < w->n_uses && !covered; v++) {
+            covered = u != v && w->uses[v].target == t && w->targets[t].model != NULL &&
+                      !has_free_slices(&w->pools[t]) &&
+                      gs_use_is_covered(w->targets[t].model, &w->uses[u], &w->uses[v]);
+        }
+        if (covered) {
+            w->n_uses--;
+            memmove(&w->uses[u], &w->uses[u + 1], (w->n_uses - u) * sizeof(*w->uses));
+        } else {
+            u++;
+        }
+    }
+}
+
 static int uses_of_item(struct gpus_work *w, uint32_t kind, uint32_t index,
                         struct gs_plan_reasons *reasons, bool *ret_unlimited)
 {
@@ -218,6 +249,7 @@ static int uses_of_item(struct gpus_work *w, uint32_t kind, uint32_t index,
             }
         }
     }
+    drop_covered(w, before);
     return w->n_uses > before ? 0 : GS_NOT_FOUND;
 }
 

@@ -188,6 +188,28 @@ static int fits_amounts(const struct gs_nodes_work *w, const struct gs_fleet_sha
     return 0;
 }
 
+/* Of the uses from `first` on, those of one kind, drops what another covers. */
+static void drop_covered(struct gs_nodes_shape *shape, size_t first)
+{
+    if (shape->target.model == NULL) {
+        return;
+    }
+    for (size_t u = first; u < shape->n_uses;) {
+        bool covered = false;
+        for (size_t v = first; v < shape->n_uses && !covered; v++) {
+            covered =
+                u != v && gs_use_is_covered(shape->target.model, &shape->uses[u], &shape->uses[v]);
+        }
+        if (covered) {
+            shape->n_uses--;
+            memmove(&shape->uses[u], &shape->uses[u + 1],
+                    (shape->n_uses - u) * sizeof(*shape->uses));
+        } else {
+            u++;
+        }
+    }
+}
+
 static int add_uses(struct gs_nodes_work *w, unsigned s, uint32_t kind,
                     struct gs_plan_reasons *reasons)
 {
@@ -201,6 +223,7 @@ static int add_uses(struct gs_nodes_work *w, unsigned s, uint32_t kind,
         gs_plan_add_reason(reasons, name, &why);
         return 0;
     }
+    size_t first = shape->n_uses;
     for (uint32_t a = 0; r == 0 && a < item->n_alternatives; a++) {
         struct gs_use use;
         if (gs_use_resolve(item, &item->alternatives[a], &shape->target, &use, &why) < 0) {
@@ -214,6 +237,9 @@ static int add_uses(struct gs_nodes_work *w, unsigned s, uint32_t kind,
             return gs_plan_no_memory(w->planner);
         }
         shape->uses[shape->n_uses++] = use;
+    }
+    if (r == 0 && w->fleet_shapes[s].target.n_pools > 0) {
+        drop_covered(shape, first);
     }
     return r;
 }

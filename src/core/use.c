@@ -64,3 +64,52 @@ int gs_use_resolve(const struct gs_item *item, const struct gs_alternative *alte
     *ret = use;
     return 0;
 }
+
+/* The only profile of the use, or -1. */
+static int only_profile(const struct gs_use *use)
+{
+    int found = -1;
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        if (use->slices[p] > 0) {
+            if (found >= 0) {
+                return -1;
+            }
+            found = (int)p;
+        }
+    }
+    return use->gpus > 0 ? -1 : found;
+}
+
+/* Whether max_instances only says what compute slices and memory units say too. */
+static bool has_no_limit_of_its_own(const struct gs_model *model, const struct gs_profile *profile)
+{
+    return profile->max_instances >= model->compute_slices / profile->compute_slices ||
+           profile->max_instances >= model->memory_units / profile->memory_units;
+}
+
+static bool takes_no_more(const struct gs_profile *small, const struct gs_profile *big)
+{
+    for (unsigned e = 0; e < GS_ENGINES; e++) {
+        /* Where one is not known neither is a total, and the engine binds nothing. */
+        bool known = small->engines[e] != GS_NOT_KNOWN && big->engines[e] != GS_NOT_KNOWN;
+        if (known && small->engines[e] > big->engines[e]) {
+            return false;
+        }
+    }
+    return small->compute_slices <= big->compute_slices &&
+           small->memory_units <= big->memory_units && (big->starts & ~small->starts) == 0;
+}
+
+bool gs_use_is_covered(const struct gs_model *model, const struct gs_use *use,
+                       const struct gs_use *other)
+{
+    int mine = only_profile(use);
+    int theirs = only_profile(other);
+    if (mine < 0 || theirs < 0 || mine == theirs || use->slices[mine] != other->slices[theirs]) {
+        return false;
+    }
+    const struct gs_profile *big = &model->profiles[mine];
+    const struct gs_profile *small = &model->profiles[theirs];
+    return has_no_limit_of_its_own(model, small) && takes_no_more(small, big) &&
+           !(takes_no_more(big, small) && mine < theirs);
+}

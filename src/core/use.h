@@ -26,3 +26,11 @@ struct gs_use {
  * GS_NOT_FOUND: it cannot be had there; `why` says in a few words what is missing. */
 int gs_use_resolve(const struct gs_item *item, const struct gs_alternative *alternative,
                    const struct gs_target *target, struct gs_use *ret, struct gs_err *why);
+
+/* Whether `use` need not be looked at beside `other`, another way to serve the same kind on the
+ * same target: both ask for as many slices of one profile each (and no whole GPU), and wherever a
+ * slice of `use` may stand, one of `other` may stand at the same start in its place: it starts
+ * wherever the first does, takes no more memory units, compute slices and engines, and there may be
+ * as many as fit. So "any slice of 4 GiB" is the smallest such slice and not ten ways to choose. */
+bool gs_use_is_covered(const struct gs_model *model, const struct gs_use *use,
+                       const struct gs_use *other);
