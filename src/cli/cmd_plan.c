@@ -143,8 +143,7 @@ const struct gs_command gs_command_plan = {
     .n_options = GS_ARRAY_LEN(options),
     .examples = examples,
     .n_examples = GS_ARRAY_LEN(examples),
-    .impossible = "no plan exists, some item cannot be placed (said which and why), or --verify "
-                  "found a plan wrong",
+    .impossible = "no plan exists, some item cannot be placed (said which and why)",
     .run = gs_cmd_plan,
 };
 
@@ -179,6 +178,17 @@ static unsigned count_stdin(const struct gs_cmd_plan_args *args)
         n += strcmp(args->demand_file.items[i], "-") == 0 ? 1 : 0;
     }
     return n;
+}
+
+/* --verify looks at a plan and nothing else. */
+static int check_verify(const struct gs_cmd_plan_args *args, int argc, struct gs_err *err)
+{
+    bool two_words = argc == 3 || argc == 2; /* "--verify FILE" or "--verify=FILE" */
+    return args->verify == NULL || two_words
+               ? 0
+               : gs_fail(err, GS_INVALID,
+                         "--verify FILE stands alone: the plan in the file says "
+                         "all that there is to check; see gpuslice plan --help");
 }
 
 /* What does not go together, and what to do instead; the first that holds is said. */
@@ -238,6 +248,7 @@ static int make_plan(struct gs_cmd_plan_question *question, struct gs_cmd_plan_a
     int r = gs_cmd_plan_read_demand(question, err);
     r = r < 0 ? r : gs_cmd_plan_read_supply(question, err);
     r = r < 0 ? r : gs_cmd_plan_read_services(question, err);
+    r = r < 0 ? r : gs_cmd_plan_limit_kinds(question, err);
     uint64_t read_us = now_us();
     /* A proof is worked out whatever the output is, so that each form shows the same figures. */
     question->input.quick = question->args->quick;
@@ -299,8 +310,9 @@ int gs_cmd_plan(int argc, char **argv)
         return status;
     }
     struct gs_err err;
-    if (check_args(&args, &err) < 0) {
+    if (check_verify(&args, argc, &err) < 0 ||
+        (args.verify == NULL && check_args(&args, &err) < 0)) {
         return gs_exit_usage(&err);
     }
-    return plan(&args);
+    return args.verify != NULL ? gs_cmd_plan_verify(args.verify) : plan(&args);
 }

@@ -7,7 +7,8 @@
  *     cmd_plan_steps.c      from what GPUs are cut into to what the plan wants
  *     cmd_plan_json.c       the plan as a tree; cmd_plan_problem.c and cmd_plan_proof.c its parts
  *     cmd_plan_table.c      the plan for people; cmd_plan_explain.c and _cheaper.c why it is so
- *     cmd_plan_migparted.c  the plan as a file for mig-parted */
+ *     cmd_plan_migparted.c  the plan as a file for mig-parted
+ *     cmd_plan_verify.c     a plan that was written before, and its proof, checked */
 #pragma once
 
 #include "base/table.h"
@@ -99,6 +100,10 @@ int gs_cmd_plan_read_demand(struct gs_cmd_plan_question *question, struct gs_err
 /* After the supply, whose models say which slices can serve: --services. */
 int gs_cmd_plan_read_services(struct gs_cmd_plan_question *question, struct gs_err *err);
 
+/* After the supply too: makes few enough kinds of items for a plan of nodes, and notes what that
+ * costs. GS_LIMIT: items differ in too many ways. GS_NO_MEMORY. */
+int gs_cmd_plan_limit_kinds(struct gs_cmd_plan_question *question, struct gs_err *err);
+
 /* cmd_plan_supply.c: models or offers, and existing nodes. After the demand: types of GPUs that it
  * names take part. GS_INFEASIBLE: of what was asked for nothing can be had. */
 int gs_cmd_plan_read_supply(struct gs_cmd_plan_question *question, struct gs_err *err);
@@ -159,6 +164,9 @@ int gs_cmd_plan_explain(const struct gs_cmd_plan_question *question, const struc
 /* cmd_plan_cheaper.c: the second half of it. */
 int gs_cmd_plan_cheaper(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
                         struct gs_buf *out, struct gs_err *err);
+
+/* cmd_plan_verify.c: --verify; returns the exit status. */
+int gs_cmd_plan_verify(const char *path);
 
 /* cmd_plan_migparted.c */
 int gs_cmd_plan_write_migparted(const struct gs_cmd_plan_question *question,

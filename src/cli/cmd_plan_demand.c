@@ -280,6 +280,27 @@ int gs_cmd_plan_read_services(struct gs_cmd_plan_question *question, struct gs_e
 
 /* ------------------------------------------------------------------ all of it */
 
+/* Nodes are planned for so many kinds at once; where there are more, requests are rounded up. */
+int gs_cmd_plan_limit_kinds(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    const struct gs_demand *coarse;
+    unsigned percent;
+    size_t before = question->input.n_items;
+    if (question->input.goal != GS_PLAN_NODES || before <= GS_FLEET_KINDS_MAX) {
+        return 0;
+    }
+    int r = gs_demand_coarsen(question->arena, question->demand, GS_FLEET_KINDS_MAX, &coarse,
+                              &percent, err);
+    if (r < 0) {
+        return r;
+    }
+    question->input.items = gs_demand_items(coarse, &question->input.n_items);
+    return gs_cmd_plan_note(question, err,
+                            "CPU and host memory requests by themselves: %zu kinds of items became "
+                            "%zu by rounding requests up, by %u %% at most",
+                            before, question->input.n_items, percent);
+}
+
 static int fail_empty(const struct gs_cmd_plan_question *question, struct gs_err *err)
 {
     if (question->cluster != NULL) {
