@@ -124,6 +124,10 @@ static int solve(struct gs_fleet_work *work, const struct gs_fleet_options *opti
         r = gs_fleet_generate(work, ROUNDS_MAX, patience, true);
     }
     r = r < 0 ? r : gs_fleet_round(work);
+    if (r == 0 && options->effort > 0) {
+        gs_fleet_master_reset(&work->master, work->spec->needs, work->most, work->least);
+        r = gs_fleet_round(work);
+    }
     if (r < 0) {
         return r;
     }

@@ -2,9 +2,8 @@
 
 #include "core/fleet_work.h"
 
-/* Bounds of the search over node counts. SPENT_MAX is about half a second of a slow core. */
+/* Bounds of the search over node counts, beside GS_FLEET_SPENT_MAX. */
 enum { SPLITS_MAX = 1000, BRANCH_ROUNDS = 200, BRANCH_PATIENCE = 3, ROUNDINGS_MAX = 40 };
-static const uint64_t SPENT_MAX = 300000000ull;
 
 struct branching {
     struct gs_fleet_work *work;
@@ -16,7 +15,6 @@ struct branching {
     struct gs_fleet_leaf *leaves;
     size_t n_leaves;
     size_t cap_leaves;
-    unsigned roundings;
 };
 
 static int note_split(struct branching *b, int32_t shape, int64_t at)
@@ -34,7 +32,7 @@ static int close_leaf(struct branching *b)
     struct gs_fleet_work *work = b->work;
     struct gs_fleet_leaf leaf;
     int r = gs_fleet_prove(work, &leaf);
-    if (r == 0 && b->search && leaf.bound < work->value) {
+    if (r == 0 && b->search && leaf.bound < work->value && work->spent < GS_FLEET_SPENT_MAX) {
         r = gs_fleet_search(work, &leaf);
     }
     if (r < 0) {
@@ -93,7 +91,7 @@ static int relax(struct branching *b)
     work->bound = -1;
     gs_fleet_master_reset(&work->master, work->spec->needs, work->most, work->least);
     int r = gs_fleet_generate(work, BRANCH_ROUNDS, BRANCH_PATIENCE, true);
-    if (r == 0 && work->bound < work->value && b->roundings++ < ROUNDINGS_MAX) {
+    if (r == 0 && work->bound < work->value && work->roundings < ROUNDINGS_MAX) {
         r = gs_fleet_round(work);
         gs_fleet_master_reset(&work->master, work->spec->needs, work->most, work->least);
     }
@@ -108,7 +106,7 @@ static int explore(struct branching *b, bool root)
         return r;
     }
     bool open = b->search && work->bound < work->value && b->n_splits < SPLITS_MAX &&
-                work->spent < SPENT_MAX && gs_fleet_master_solve(&work->master);
+                work->spent < GS_FLEET_SPENT_MAX && gs_fleet_master_solve(&work->master);
     int64_t floor = 0;
     uint32_t shape = open ? choose_shape(b, &floor) : UINT32_MAX;
     if (shape == UINT32_MAX) {

@@ -13,6 +13,13 @@ static int64_t asked_worth(const struct gs_fleet_work *work, unsigned shape)
     return cost + (cost > 0 ? cost >> 28 : 0);
 }
 
+void gs_fleet_spend(struct gs_fleet_work *work, unsigned shape, size_t nodes)
+{
+    enum { PIVOTS = 8 }; /* of one node, about */
+    const struct gs_ip *ip = &work->nodes[shape].program.ip;
+    work->spent += (uint64_t)nodes * PIVOTS * ip->n_rows * ip->n_cols;
+}
+
 static int price_shape(struct gs_fleet_work *work, unsigned shape, size_t max_nodes,
                        bool *ret_added)
 {
@@ -26,7 +33,7 @@ static int price_shape(struct gs_fleet_work *work, unsigned shape, size_t max_no
     }
     work->worths[shape] = priced.bound;
     work->searched += priced.nodes;
-    work->spent += priced.nodes * 8 * node->program.ip.n_rows * node->program.ip.n_cols;
+    gs_fleet_spend(work, shape, priced.nodes);
     *ret_added = priced.found &&
                  gs_fleet_master_add(&work->master, shape, priced.x, node->program.ip.n_cols);
     gs_arena_rewind(work->scratch, mark);

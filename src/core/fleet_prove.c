@@ -2,7 +2,7 @@
 
 #include "core/fleet_work.h"
 
-enum { PROOF_NODES = 20000, SHRINK_TIMES = 4 };
+enum { PROOF_NODES = 20000, PROOF_NODES_LATE = 2000, SHRINK_TIMES = 4 };
 
 /* Shows what a load of the shape is worth at most: no more than its node costs, or than what the
  * pricing before found where fewer would do for a bound on the least nodes. */
@@ -12,14 +12,16 @@ static int prove_shape(struct gs_fleet_work *work, unsigned shape,
     int64_t cost = work->spec->shapes[shape].cost * GS_FLEET_PRICE_SCALE;
     bool less = work->least[shape] > 0 && work->best_worths[shape] < cost;
     int64_t above = less ? work->best_worths[shape] : cost;
+    size_t nodes = work->spent < GS_FLEET_SPENT_MAX ? PROOF_NODES : PROOF_NODES_LATE;
     struct gs_arena_mark mark = gs_arena_mark(work->scratch);
     struct gs_fleet_priced priced;
-    int r = gs_fleet_node_price(&work->nodes[shape], work->scratch, work->best_prices, above,
-                                PROOF_NODES, true, &priced, work->err);
+    int r = gs_fleet_node_price(&work->nodes[shape], work->scratch, work->best_prices, above, nodes,
+                                true, &priced, work->err);
     if (r < 0) {
         return r;
     }
     work->searched += priced.nodes;
+    gs_fleet_spend(work, shape, priced.nodes);
     proof->tree = priced.tree;
     if (!gs_ip_tree_copy(&proof->tree, work->nodes[shape].program.ip.n_rows, work->arena)) {
         return gs_fleet_no_memory(work);

@@ -80,6 +80,14 @@ static bool fits_rest(const struct rest *rest, unsigned c)
     return true;
 }
 
+/* What of two fractions comes first: the larger, or every other time the one of more money, so
+ * that dear nodes are filled while there is much to choose from and cheap ones take the rest. */
+static double weight_of(const struct rest *rest, unsigned c)
+{
+    double cost = (double)gs_fleet_column_cost(&rest->work->master, c);
+    return rest->work->roundings % 2 == 0 ? rest->x[c] : rest->x[c] * cost;
+}
+
 /* No whole part is left: takes one of the largest fraction, and of many kinds also the other large
  * fractions that serve nothing in vain, as each step costs a relaxation. */
 static void take_largest(struct rest *rest)
@@ -87,7 +95,7 @@ static void take_largest(struct rest *rest)
     const struct gs_fleet_work *work = rest->work;
     unsigned largest = 0;
     for (unsigned c = 0; c < work->master.n_columns; c++) {
-        largest = rest->x[c] > rest->x[largest] ? c : largest;
+        largest = weight_of(rest, c) > weight_of(rest, largest) ? c : largest;
     }
     double enough = work->spec->n_kinds > MANY_KINDS ? 0.4 : 0.8;
     take(rest, largest, 1);
@@ -243,6 +251,7 @@ int gs_fleet_round(struct gs_fleet_work *work)
         r = take_some(&rest, &done);
     }
     r = r < 0 ? r : gs_fleet_keep(work, rest.takes);
+    work->roundings++;
     limit_nodes(work, work->spec->needs);
     work->master.needs = work->spec->needs; /* the rest's own go with the scratch memory */
     gs_arena_rewind(work->scratch, mark);

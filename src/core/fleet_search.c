@@ -3,7 +3,7 @@
 #include "core/fleet_work.h"
 
 /* More loads or looks than this, and the search is given up: the bound of the prices stands. */
-enum { LOADS_MAX = 3000, LOOKS_MAX = 30000, SEARCH_NODES = 20000 };
+enum { LOADS_MAX = 3000, LOOKS_MAX = 3000, SEARCH_NODES = 20000 };
 
 /* Lists every load of one shape whose reduced cost is small enough. */
 struct listing {
@@ -88,6 +88,7 @@ static void list_from(struct listing *list, unsigned u, __int128 weight)
             list->gave_up = true;
             break;
         }
+        gs_fleet_spend(list->work, list->shape, 1);
         if (!node_holds(list, list->x)) {
             break;
         }

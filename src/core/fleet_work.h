@@ -6,6 +6,9 @@
 
 enum { GS_FLEET_PRICE_SCALE = 4096 }; /* price units in one cost unit */
 
+/* Work after which no new branch is begun: about half a second of a slow core. */
+#define GS_FLEET_SPENT_MAX 400000000ull
+
 struct gs_fleet_work {
     const struct gs_fleet_spec *spec;
     struct gs_arena *arena;   /* for what lasts */
@@ -32,6 +35,7 @@ struct gs_fleet_work {
     int64_t *unserved; /* a kind */
     int64_t n_unserved;
 
+    unsigned roundings; /* fleets that were put together */
     size_t rounds;
     size_t searched;
     uint64_t spent; /* cells of tableaus that were gone over, about */
@@ -63,5 +67,8 @@ int gs_fleet_branch(struct gs_fleet_work *work, bool search, struct gs_fleet_pro
 
 /* What the prices of a leaf prove within most and least, in price units. */
 __int128 gs_fleet_price_sum(const struct gs_fleet_work *work, const struct gs_fleet_leaf *leaf);
+
+/* Counts the work of `nodes` nodes of a search about one shape. */
+void gs_fleet_spend(struct gs_fleet_work *work, unsigned shape, size_t nodes);
 
 int gs_fleet_no_memory(struct gs_fleet_work *work);
