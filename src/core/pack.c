@@ -108,7 +108,8 @@ static void take_off(struct trim *trim, uint32_t target, unsigned profile, int64
 static bool is_empty(const struct gs_pack_layout *layout)
 {
     static const uint8_t nothing[GS_PROFILES_MAX];
-    return !layout->whole && memcmp(layout->counts, nothing, sizeof(nothing)) == 0;
+    return layout->count == 0 ||
+           (!layout->whole && memcmp(layout->counts, nothing, sizeof(nothing)) == 0);
 }
 
 static int compare_layouts(const void *a, const void *b)
@@ -147,7 +148,25 @@ static void tidy(struct trim *trim)
     trim->n = kept;
 }
 
-/* Slices of a profile (or whole GPUs) that the pools of a target give beyond what is used. */
+/* Takes GPUs that nobody uses whole off a target. */
+static void take_off_whole(const struct gs_program_spec *spec, struct trim *trim, const int64_t *x,
+                           uint32_t target)
+{
+    int64_t used = -(int64_t)spec->targets[target].free_gpus;
+    for (unsigned u = 0; u < spec->n_uses; u++) {
+        used += spec->uses[u].target == target ? spec->uses[u].gpus * x[u] : 0;
+    }
+    used = used < 0 ? 0 : used;
+    for (size_t i = 0; i < trim->n; i++) {
+        struct gs_pack_layout *layout = &trim->items[i];
+        if (layout->target == target && layout->whole) {
+            layout->count = layout->count < used ? layout->count : used;
+            used -= layout->count;
+        }
+    }
+}
+
+/* Slices of a profile that the pools of a target give beyond what is used. */
 static int64_t surplus_of(const struct gs_program_spec *spec, const struct trim *trim,
                           const int64_t *x, uint32_t target, unsigned profile)
 {
@@ -191,6 +210,7 @@ int gs_pack_layouts(struct gs_arena *arena, const struct gs_program_spec *spec,
         for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
             take_off(&trim, t, p, surplus_of(spec, &trim, x, t, p));
         }
+        take_off_whole(spec, &trim, x, t);
     }
     tidy(&trim);
     if (trim.failed) {
