@@ -115,34 +115,36 @@ int gs_cmd_bench_demand_bundles(struct gs_arena *arena, const struct gs_model *m
 
 /* ------------------------------------------------------------------ a fleet's demand */
 
-/* One way to be served, as people write it, and its size for the CPU and memory beside it. */
+/* One way to be served, as people write it, and the share of its node's CPU and memory that goes
+ * with its slices: a p4d has 1.7 cores and 20 GiB a compute slice, others more. */
 struct way {
     const char *text;
-    unsigned size; /* compute slices */
+    unsigned quarter_cores;
+    unsigned gib;
 };
 
 enum { WAYS_MAX = 3 };
 
 static const struct way ways[][WAYS_MAX] = {
-    {{"1g.5gb", 1}},        {{"2g.10gb", 2}},
-    {{"3g.20gb", 3}},       {{"4g.20gb", 4}},
-    {{"1g.10gb", 1}},       {{"2g.20gb", 2}},
-    {{"3g.40gb", 3}},       {{"7g.80gb", 7}},
-    {{"1g.18gb", 1}},       {{"3g.71gb", 3}},
-    {{"1g.24gb", 1}},       {{"2g.48gb", 2}},
-    {{"1g.24gb x2", 2}},    {{"A100-80GB/1g.20gb", 1}},
-    {{"1g.23gb", 1}},       {{"H100-80GB-SXM5/4g.40gb", 4}},
-    {{"1g.34gb", 1}},       {{"1g.5gb x3", 3}},
-    {{"A100-40GB/gpu", 7}}, {{"RTX-PRO-6000-96GB/gpu", 4}},
+    {{"1g.5gb", 7, 18}},      {{"2g.10gb", 14, 36}},
+    {{"3g.20gb", 21, 54}},    {{"4g.20gb", 28, 72}},
+    {{"1g.5gb x3", 21, 54}},  {{"A100-40GB/gpu", 47, 130}},
+    {{"1g.10gb", 8, 20}},     {{"A100-80GB/1g.20gb", 8, 20}},
+    {{"2g.20gb", 16, 40}},    {{"3g.40gb", 24, 60}},
+    {{"7g.80gb", 60, 160}},   {{"H100-80GB-SXM5/4g.40gb", 50, 120}},
+    {{"1g.18gb", 13, 33}},    {{"3g.71gb", 40, 100}},
+    {{"1g.23gb", 13, 33}},    {{"1g.34gb", 13, 66}},
+    {{"1g.24gb", 8, 13}},     {{"2g.48gb", 16, 27}},
+    {{"1g.24gb x2", 16, 27}}, {{"RTX-PRO-6000-96GB/gpu", 31, 54}},
 };
 
 /* For those that may run as one thing or another. */
 static const struct way choices[][WAYS_MAX] = {
-    {{"1g.10gb", 1}, {"1g.24gb", 1}, {"1g.18gb", 1}},
-    {{"A100-80GB/2g.20gb", 2}, {"1g.24gb", 2}},
-    {{"3g.40gb", 3}, {"2g.48gb", 3}},
-    {{"2g.10gb", 2}, {"1g.5gb x2", 2}, {"1g.10gb x2", 2}},
-    {{"4g.40gb", 4}, {"H200-141GB/3g.71gb", 4}, {"4g.96gb", 4}},
+    {{"1g.10gb", 8, 16}, {"1g.24gb", 0, 0}, {"1g.18gb", 0, 0}},
+    {{"A100-80GB/2g.20gb", 14, 27}, {"1g.24gb", 0, 0}},
+    {{"3g.40gb", 22, 50}, {"2g.48gb", 0, 0}},
+    {{"2g.10gb", 14, 36}, {"1g.5gb x2", 0, 0}, {"1g.10gb x2", 0, 0}},
+    {{"4g.40gb", 30, 60}, {"H200-141GB/3g.71gb", 0, 0}, {"4g.96gb", 0, 0}},
 };
 
 static int read_way(const char *text, struct gs_want *ret, struct gs_err *err)
@@ -156,6 +158,13 @@ static int read_way(const char *text, struct gs_want *ret, struct gs_err *err)
     return r;
 }
 
+/* Of the share: from next to nothing to twice as much. */
+static uint64_t draw_percent(struct gs_random *random)
+{
+    static const uint8_t percents[] = {25, 50, 75, 100, 125, 150, 200};
+    return percents[gs_random_below(random, GS_ARRAY_LEN(percents))];
+}
+
 static int add_fleet_item(struct gs_demand *demand, const struct way *way, uint64_t count,
                           struct gs_random *random, struct gs_err *err)
 {
@@ -167,14 +176,13 @@ static int add_fleet_item(struct gs_demand *demand, const struct way *way, uint6
         r = read_way(way[n].text, &wants[n], err);
         alternatives[n] = (struct gs_alternative){.wants = &wants[n], .n_wants = 1};
     }
-    /* Per compute slice nodes have 1.7 to 8 vCPU and 9 to 64 GiB. */
-    uint64_t quarter_cores = 1 + gs_random_below(random, 16);
-    uint64_t gib = 1 + gs_random_below(random, 24);
+    uint64_t quarter_cores = (way[0].quarter_cores * draw_percent(random) + 99) / 100;
+    uint64_t gib = (way[0].gib * draw_percent(random) + 99) / 100;
     const struct gs_item item = {
         .name = way[0].text,
         .count = count,
-        .cpu_milli = way[0].size * quarter_cores * 250,
-        .memory_bytes = way[0].size * gib << GIB_SHIFT,
+        .cpu_milli = quarter_cores * 250,
+        .memory_bytes = gib << GIB_SHIFT,
         .alternatives = alternatives,
         .n_alternatives = n,
     };
