@@ -17,8 +17,7 @@ static bool is_aside(const struct gs_cmd_plan_proof *proof, uint32_t target)
 static void put_model(const struct gs_cmd_plan_proof *proof, json_t *at, uint32_t target)
 {
     if (!proof->one_node) {
-        const struct gs_model *model = proof->plan->pack_models[target];
-        gs_result_text(proof->result, at, "model", model == NULL ? NULL : model->id);
+        gs_result_text(proof->result, at, "model", proof->plan->pack_targets[target].gpu_name);
     }
 }
 
@@ -47,7 +46,7 @@ static void put_busy(const struct gs_cmd_plan_proof *proof, json_t *at, const ch
 
 static const struct gs_model *model_of(const struct gs_cmd_plan_proof *proof, uint32_t target)
 {
-    return proof->one_node ? proof->node_model : proof->plan->pack_models[target];
+    return proof->one_node ? proof->node_model : proof->plan->pack_targets[target].model;
 }
 
 /* ------------------------------------------------------------------ rows and columns */
@@ -62,6 +61,7 @@ static bool is_aside_row(const struct gs_cmd_plan_proof *proof, const struct gs_
     case GS_PROGRAM_AMOUNT:
     case GS_PROGRAM_NEED:
     case GS_PROGRAM_MOST:
+    case GS_PROGRAM_ROUNDED:
         break;
     }
     return false;
@@ -83,8 +83,7 @@ static void put_row(const struct gs_cmd_plan_proof *proof, json_t *at,
         if (proof->one_node) {
             gs_result_bool(result, one, "gpus", true);
         } else {
-            const struct gs_model *model = model_of(proof, row->index);
-            gs_result_text(result, one, "gpus", model == NULL ? NULL : model->id);
+            gs_result_text(result, one, "gpus", proof->plan->pack_targets[row->index].gpu_name);
         }
         break;
     case GS_PROGRAM_POOL:
@@ -100,6 +99,12 @@ static void put_row(const struct gs_cmd_plan_proof *proof, json_t *at,
     case GS_PROGRAM_MOST:
         gs_result_number(result, one, "most", proof->plan->kinds[row->index]);
         break;
+    case GS_PROGRAM_ROUNDED: {
+        const struct gs_program_rounding *rounding = &proof->spec->roundings[row->index];
+        gs_result_number(result, one, "need", proof->plan->kinds[rounding->kind]);
+        gs_result_number(result, one, "per", (uint64_t)rounding->per);
+        break;
+    }
     }
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pack_mixes.h"
+
 /* ------------------------------------------------------------------ closed form */
 
 static uint64_t ceil_div(uint64_t a, uint64_t b)
@@ -232,30 +234,39 @@ static int64_t items_of(const struct gs_program_spec *spec)
     return sum;
 }
 
+/* Keeps the solution x, the best that the search or the start gave. */
+static int keep(struct gs_arena *arena, const struct gs_program_spec *spec, const int64_t *x,
+                int64_t value, struct gs_pack *pack, struct gs_err *err)
+{
+    pack->found = true;
+    pack->value = value;
+    pack->served = x;
+    return gs_pack_layouts(arena, spec, &pack->program, x, &pack->layouts, &pack->n_layouts, err);
+}
+
 int gs_pack_solve(struct gs_arena *arena, const struct gs_program_spec *spec, int64_t step,
                   struct gs_pack *ret, struct gs_err *err)
 {
     struct gs_pack pack = {0};
-    int r = gs_program_new(arena, spec, items_of(spec), &pack.program, err);
-    if (r < 0) {
-        return r;
-    }
+    const int64_t *start = NULL;
     struct gs_ip_options options = {
         .cutoff = INT64_MAX, .goal = INT64_MIN, .step = step, .want_tree = true};
+    int r = gs_program_new(arena, spec, items_of(spec), &pack.program, err);
+    if (r == 0 && spec->n_roundings > 0) {
+        r = gs_pack_mixes(arena, spec, step, &start, &options.cutoff, err);
+    }
     struct gs_ip_result result;
-    r = gs_ip_solve(&pack.program.ip, &options, arena, &result, err);
+    r = r < 0 ? r : gs_ip_solve(&pack.program.ip, &options, arena, &result, err);
     if (r < 0) {
         return r;
     }
     gs_ip_shorten(&pack.program.ip, arena, step, result.bound, &result.tree);
-    pack.found = result.found;
     pack.bound = result.bound;
     pack.tree = result.tree;
     if (result.found) {
-        pack.value = result.value;
-        pack.served = result.x;
-        r = gs_pack_layouts(arena, spec, &pack.program, result.x, &pack.layouts, &pack.n_layouts,
-                            err);
+        r = keep(arena, spec, result.x, result.value, &pack, err);
+    } else if (start != NULL) {
+        r = keep(arena, spec, start, options.cutoff, &pack, err);
     }
     *ret = pack;
     return r;

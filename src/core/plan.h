@@ -138,8 +138,9 @@ struct gs_plan {
     bool has_proof;
     const uint32_t *kinds; /* a kind of the program: its item */
     size_t n_kinds;
-    struct gs_program_spec pack_spec;          /* goal GPUS */
-    const struct gs_model *const *pack_models; /* a target of pack_spec: its model */
+    struct gs_program_spec pack_spec;     /* goal GPUS */
+    const struct gs_target *pack_targets; /* of pack_spec; behind them one for what is left
+                                             out, which a plan does not use */
     struct gs_pack pack;
     struct gs_fleet_spec fleet_spec; /* goal NODES */
     const struct gs_plan_shape {

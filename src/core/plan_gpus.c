@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "core/plan_work.h"
+#include "core/rounding.h"
 
 /* The fewest GPUs: every model is a target, every kind of item or service a need. */
 struct gpus_work {
@@ -26,6 +27,9 @@ struct gpus_work {
     size_t n_uses;
     size_t cap_uses;
     size_t cap_yields;
+
+    struct gs_program_rounding *roundings; /* of services */
+    unsigned n_roundings;
 };
 
 /* ------------------------------------------------------------------ targets */
@@ -378,6 +382,33 @@ static int list_columns(struct gpus_work *w)
     return 0;
 }
 
+/* What follows from the needs of services because slices are whole. */
+static int list_roundings(struct gpus_work *w)
+{
+    size_t most = w->input->n_services * GS_ROUNDINGS_MAX;
+    w->roundings = GS_ARENA_NEW(w->planner->arena, struct gs_program_rounding, most);
+    if (w->roundings == NULL) {
+        return gs_plan_no_memory(w->planner);
+    }
+    for (uint32_t k = 0; k < w->n_kinds; k++) {
+        int64_t yields[GS_ROUNDING_YIELDS_MAX + 1];
+        int64_t pers[GS_ROUNDINGS_MAX];
+        unsigned n = 0;
+        bool service = w->item_of[k] >= w->input->n_items;
+        for (size_t u = 0; service && u < w->n_uses && n <= GS_ROUNDING_YIELDS_MAX; u++) {
+            if (w->uses[u].kind == k) {
+                yields[n++] = w->yields[u];
+            }
+        }
+        unsigned n_pers = gs_rounding_choose(yields, n, w->needs[k], pers);
+        for (unsigned i = 0; service && i < n_pers; i++) {
+            w->roundings[w->n_roundings++] =
+                (struct gs_program_rounding){.kind = k, .per = pers[i]};
+        }
+    }
+    return 0;
+}
+
 /* New GPUs cost one each; what is there costs nothing; leaving out costs more than all. */
 static int price_pools(struct gpus_work *w)
 {
@@ -440,6 +471,8 @@ static int solve(struct gpus_work *w, struct gs_program_spec *ret_spec, struct g
         .yields = w->yields,
         .n_kinds = w->n_kinds,
         .needs = w->needs,
+        .roundings = w->roundings,
+        .n_roundings = w->n_roundings,
     };
     bool again = true;
     int r = 0;
@@ -594,17 +627,14 @@ static int list_existing(struct gpus_work *w, const struct gs_pack *pack)
 }
 
 static void keep_proof(struct gpus_work *w, const struct gs_program_spec *spec,
-                       const struct gs_pack *pack, const struct gs_model **models)
+                       const struct gs_pack *pack)
 {
     struct gs_plan *plan = w->planner->plan;
-    for (unsigned t = 0; t < w->n_targets; t++) {
-        models[t] = w->targets[t].model;
-    }
     plan->has_proof = w->input->certificate;
     plan->kinds = w->item_of;
     plan->n_kinds = w->n_kinds;
     plan->pack_spec = *spec;
-    plan->pack_models = models;
+    plan->pack_targets = w->targets;
     plan->pack = *pack;
 }
 
@@ -631,6 +661,7 @@ int gs_plan_gpus(struct gs_planner *planner)
     int r = list_targets(&w);
     r = r < 0 ? r : list_kinds(&w);
     r = r < 0 ? r : list_columns(&w);
+    r = r < 0 ? r : list_roundings(&w);
     r = r < 0 ? r : price_pools(&w);
     struct gs_program_spec spec;
     struct gs_pack pack;
@@ -638,16 +669,11 @@ int gs_plan_gpus(struct gs_planner *planner)
     r = r < 0 ? r : list_served(&w, &pack);
     r = r < 0 ? r : list_layouts(&w, &pack);
     r = r < 0 ? r : list_existing(&w, &pack);
-    const struct gs_model **models =
-        r < 0 ? NULL : GS_ARENA_NEW(planner->arena, const struct gs_model *, w.n_targets + 1);
-    if (r == 0 && models == NULL) {
-        r = gs_plan_no_memory(planner);
-    }
     if (r == 0) {
         planner->plan->value = pack.value;
         planner->plan->bound = pack.bound;
         planner->plan->gpus_bound = pack.bound;
-        keep_proof(&w, &spec, &pack, models);
+        keep_proof(&w, &spec, &pack);
         note_baseline(&w);
     }
     return r;

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/rounding.h"
+
 /* Rows by what they stand for, while the columns are made. */
 struct builder {
     struct gs_arena *arena;
@@ -19,6 +21,7 @@ struct builder {
     int *amount_row;
     int *need_row;
     int *most_row;
+    int *rounded_row; /* a rounding */
     unsigned pools_max;
     bool failed;
 };
@@ -78,6 +81,7 @@ static void make_index(struct builder *b)
     b->amount_row = index_array(b, spec->n_resources);
     b->need_row = index_array(b, spec->n_kinds);
     b->most_row = index_array(b, spec->n_kinds);
+    b->rounded_row = index_array(b, spec->n_roundings);
 }
 
 /* Rows for what some use asks of a target. */
@@ -130,6 +134,27 @@ static void limit_rows(struct builder *b)
     }
 }
 
+static void rounded_rows(struct builder *b)
+{
+    for (unsigned i = 0; i < b->spec->n_roundings; i++) {
+        int64_t need = b->spec->needs[b->spec->roundings[i].kind];
+        b->rounded_row[i] = new_row(b, (struct gs_program_row){GS_PROGRAM_ROUNDED, i, 0},
+                                    gs_rounding_value(need, need, b->spec->roundings[i].per));
+    }
+}
+
+static void rounded_entries(struct builder *b, unsigned u)
+{
+    const struct gs_program_spec *spec = b->spec;
+    for (unsigned i = 0; i < spec->n_roundings; i++) {
+        uint32_t kind = spec->roundings[i].kind;
+        if (kind == spec->uses[u].kind) {
+            entry(b, b->rounded_row[i],
+                  gs_rounding_value(spec->yields[u], spec->needs[kind], spec->roundings[i].per));
+        }
+    }
+}
+
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -173,6 +198,7 @@ static void use_columns(struct builder *b)
         }
         entry(b, b->need_row[use->kind], spec->yields == NULL ? 1 : spec->yields[u]);
         entry(b, b->most_row[use->kind], -1);
+        rounded_entries(b, u);
     }
 }
 
@@ -227,6 +253,7 @@ int gs_program_new(struct gs_arena *arena, const struct gs_program_spec *spec, i
     if (!b.failed) {
         demand_rows(&b);
         limit_rows(&b);
+        rounded_rows(&b);
     }
     if (!b.failed) {
         use_columns(&b);

@@ -12,6 +12,7 @@
  *     pool     a limited pool:      count >= sum(X) + W
  *     amount   a resource:          capacity >= sum(amount A)
  *     need     a kind:              sum(yield A) >= need, or most >= sum(A)
+ *     rounded  a kind and a part p: sum(ceil(yield / p) A) >= ceil(need / p)    (core/rounding)
  * Pure; memory from an arena. */
 #pragma once
 
@@ -33,6 +34,12 @@ struct gs_program_resource {
     int64_t capacity;
 };
 
+/* A need once more, counted in parts of which those begun count whole. */
+struct gs_program_rounding {
+    uint32_t kind;
+    int64_t per; /* of one part */
+};
+
 struct gs_program_spec {
     const struct gs_program_target *targets;
     unsigned n_targets;
@@ -43,6 +50,8 @@ struct gs_program_spec {
     unsigned n_kinds;
     const int64_t *needs; /* a kind: at least so much; NULL: no such rows */
     const int64_t *most;  /* a kind: at most so many, INT64_MAX: no such row; NULL: no such rows */
+    const struct gs_program_rounding *roundings; /* with needs and yields */
+    unsigned n_roundings;
     const struct gs_program_resource *resources;
     unsigned n_resources;
 };
@@ -63,12 +72,13 @@ enum gs_program_row_what {
     GS_PROGRAM_POOL,
     GS_PROGRAM_AMOUNT,
     GS_PROGRAM_NEED,
-    GS_PROGRAM_MOST
+    GS_PROGRAM_MOST,
+    GS_PROGRAM_ROUNDED
 };
 
 struct gs_program_row {
     enum gs_program_row_what what;
-    uint32_t index;   /* target, resource or kind */
+    uint32_t index;   /* target, resource, kind or rounding */
     uint32_t profile; /* SLICES: profile; POOL: pool */
 };
 
