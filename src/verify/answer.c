@@ -149,13 +149,10 @@ static int read_instance(struct gs_check *check, const struct gs_field *at,
     const char *type;
     uint64_t gpus, price;
     bool known = false;
-    const struct gs_problem_node *offer = NULL;
     int r = gs_field_text(at, "type", &type, check->err);
-    for (size_t i = 0; r == 0 && i < check->problem.n_offers && offer == NULL; i++) {
-        bool same = strcmp(check->problem.node[i].name, type) == 0;
-        offer = same ? &check->problem.node[i] : NULL;
-    }
-    if (r == 0 && offer == NULL) {
+    const struct gs_problem_node *offer =
+        r < 0 ? NULL : gs_problem_node_named(&check->problem, type);
+    if (r == 0 && (offer == NULL || offer->existing)) {
         return gs_field_fail(at, check->err, "there is no offer %s in the problem", type);
     }
     r = r < 0 ? r : gs_field_u64(at, "count", 1, GS_PROBLEM_COUNT_MAX, ret_count, check->err);

@@ -3,6 +3,9 @@
 
 #include "verify/certificate_nodes.h"
 
+/* Where nothing serves an item, its price is above all else; 128 bits still hold every sum. */
+#define PRICE_MAX ((uint64_t)1 << 61)
+
 /* ------------------------------------------------------------------ what a load is worth */
 
 static bool is_worth_nothing(const struct gs_certificate *certificate, const struct gs_proof *proof)
@@ -51,7 +54,7 @@ static int prove_worth(struct gs_certificate *certificate, struct gs_certificate
 static int check_proof(struct gs_certificate *certificate, struct gs_certificate_shape *shape)
 {
     struct gs_check *check = certificate->check;
-    const int64_t most = (int64_t)GS_FIELD_NUMBER_MAX;
+    const int64_t most = (int64_t)PRICE_MAX;
     __int128 worth;
     int r =
         gs_field_i64(&shape->field, "limit_price", -most, most, &shape->limit_price, check->err);
@@ -87,7 +90,7 @@ static int read_prices(struct gs_certificate *certificate, const struct gs_field
     }
     for (size_t i = 0; i < n && r == 0; i++) {
         struct gs_field element = gs_field_item(&list, i);
-        r = gs_field_to_u64(&element, 0, GS_FIELD_NUMBER_MAX, &certificate->prices[i], check->err);
+        r = gs_field_to_u64(&element, 0, PRICE_MAX, &certificate->prices[i], check->err);
     }
     return r;
 }
@@ -104,8 +107,7 @@ static int check_proofs(struct gs_certificate *certificate, const struct gs_fiel
     return 0;
 }
 
-/* Prices and limit prices are below 2^53, counts below 2^50, each of at most 2^15: 128 bits are
- * enough. */
+/* At most 2^15 prices of 2^61 times 2^30 items, and as many limit prices times 2^50 nodes. */
 static void sum_prices(struct gs_certificate *certificate)
 {
     certificate->sum = 0;

@@ -140,19 +140,18 @@ static int check_alike(const struct gs_certificate *certificate,
 static int find_node(struct gs_check *check, const struct gs_field *at, const char *name,
                      bool existing, bool *seen, const struct gs_problem_node **ret)
 {
-    size_t begin = existing ? check->problem.n_offers : 0;
-    size_t end = existing ? check->problem.n_nodes : check->problem.n_offers;
-    for (size_t i = begin; i < end; i++) {
-        if (strcmp(check->problem.node[i].name, name) == 0) {
-            if (seen[i]) {
-                return gs_field_fail(at, check->err, "%s is in two shapes; expected one", name);
-            }
-            seen[i] = true;
-            *ret = &check->problem.node[i];
-            return 0;
-        }
+    const struct gs_problem_node *node = gs_problem_node_named(&check->problem, name);
+    if (node == NULL || node->existing != existing) {
+        return gs_field_fail(at, check->err, "%s is no %s of the problem", name,
+                             existing ? "existing node" : "offer");
     }
-    return gs_field_fail(at, check->err, "%s is not in the problem", name);
+    bool *before = &seen[node - check->problem.node];
+    if (*before) {
+        return gs_field_fail(at, check->err, "%s is in two shapes; expected one", name);
+    }
+    *before = true;
+    *ret = node;
+    return 0;
 }
 
 /* The nodes that a shape stands for; its program is that of the first. */

@@ -16,17 +16,18 @@ static int find_node(struct gs_check *check, const struct gs_field *at,
 {
     const char *name;
     int r = gs_field_text(at, "node", &name, check->err);
-    for (size_t i = check->problem.n_offers; r == 0 && i < check->problem.n_nodes; i++) {
-        if (strcmp(check->problem.node[i].name, name) != 0) {
-            continue;
-        }
-        if (check->bought[i]++ > 0) {
-            return gs_field_fail(at, check->err, "node %s is there twice", name);
-        }
-        *ret = &check->problem.node[i];
-        return 0;
+    if (r < 0) {
+        return r;
     }
-    return r < 0 ? r : gs_field_fail(at, check->err, "there is no node %s in the problem", name);
+    const struct gs_problem_node *node = gs_problem_node_named(&check->problem, name);
+    if (node == NULL || !node->existing) {
+        return gs_field_fail(at, check->err, "there is no node %s in the problem", name);
+    }
+    if (check->bought[node - check->problem.node]++ > 0) {
+        return gs_field_fail(at, check->err, "node %s is there twice", name);
+    }
+    *ret = node;
+    return 0;
 }
 
 /* ------------------------------------------------------------------ transitions */

@@ -1,6 +1,5 @@
 #include "verify/problem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/catalog.h"
@@ -19,9 +18,8 @@ const struct gs_model *gs_problem_model(const char *id)
     return NULL;
 }
 
-/* A model by its id; null is NULL. */
-static int read_model(const struct gs_field *at, const char *key, const struct gs_model **ret,
-                      struct gs_err *err)
+int gs_problem_read_model(const struct gs_field *at, const char *key, const struct gs_model **ret,
+                          struct gs_err *err)
 {
     const char *id;
     int r = gs_field_maybe_text(at, key, &id, err);
@@ -85,7 +83,7 @@ static int read_want(const struct gs_field *at, struct gs_problem_want *ret, str
     }
     const char *name;
     r = gs_field_text(at, "slice", &name, err);
-    r = r < 0 ? r : read_model(at, "model", &ret->model, err);
+    r = r < 0 ? r : gs_problem_read_model(at, "model", &ret->model, err);
     if (r < 0) {
         return r;
     }
@@ -134,34 +132,9 @@ static int read_ways(struct gs_arena *arena, const struct gs_field *at,
     return r;
 }
 
-static int compare_nodes(const void *a, const void *b, void *ctx)
-{
-    const struct gs_problem *problem = ctx;
-    uint32_t x = *(const uint32_t *)a;
-    uint32_t y = *(const uint32_t *)b;
-    return strcmp(problem->node[x].name, problem->node[y].name);
-}
-
-/* The first place in `order` whose node is not before `name`. */
-static uint32_t first_named(const struct gs_problem *problem, const uint32_t *order,
-                            const char *name)
-{
-    size_t low = 0;
-    size_t high = problem->n_nodes;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (strcmp(problem->node[order[mid]].name, name) < 0) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return (uint32_t)low;
-}
-
 static int read_not_on(struct gs_arena *arena, const struct gs_field *at,
-                       const struct gs_problem *problem, const uint32_t *order,
-                       struct gs_problem_item *item, struct gs_err *err)
+                       const struct gs_problem *problem, struct gs_problem_item *item,
+                       struct gs_err *err)
 {
     struct gs_field list;
     size_t n;
@@ -180,21 +153,20 @@ static int read_not_on(struct gs_arena *arena, const struct gs_field *at,
         if (r < 0) {
             return r;
         }
-        size_t k = first_named(problem, order, text);
-        if (k == problem->n_nodes || strcmp(problem->node[order[k]].name, text) != 0) {
+        const struct gs_problem_node *node = gs_problem_node_named(problem, text);
+        if (node == NULL) {
             return gs_field_fail(&name, err, "\"%s\" is no offer and no existing node", text);
         }
-        for (; k < problem->n_nodes && strcmp(problem->node[order[k]].name, text) == 0; k++) {
-            bits[order[k] / 64] |= 1ull << (order[k] % 64);
-        }
+        size_t k = (size_t)(node - problem->node);
+        bits[k / 64] |= 1ull << (k % 64);
     }
     item->not_on = bits;
     return 0;
 }
 
 static int read_item(struct gs_arena *arena, const struct gs_field *at,
-                     const struct gs_problem *problem, const uint32_t *order,
-                     struct gs_problem_item *item, struct gs_err *err)
+                     const struct gs_problem *problem, struct gs_problem_item *item,
+                     struct gs_err *err)
 {
     bool spare;
     int r = gs_field_text(at, "name", &item->name, err);
@@ -207,7 +179,7 @@ static int read_item(struct gs_arena *arena, const struct gs_field *at,
               : gs_field_u32(at, "gpu_memory_mib", 0, UINT32_MAX - 1, &item->gpu_memory_mib, err);
     r = r < 0 ? r : gs_field_bool(at, "spare", &spare, err);
     r = r < 0 ? r : read_ways(arena, at, item, err);
-    return r < 0 ? r : read_not_on(arena, at, problem, order, item, err);
+    return r < 0 ? r : read_not_on(arena, at, problem, item, err);
 }
 
 static int read_option(struct gs_arena *arena, const struct gs_field *at,
@@ -221,7 +193,7 @@ static int read_option(struct gs_arena *arena, const struct gs_field *at,
     way->wants->count = 1;
     const char *name;
     unsigned profile;
-    int r = read_model(at, "model", &way->wants->model, err);
+    int r = gs_problem_read_model(at, "model", &way->wants->model, err);
     r = r < 0 ? r : gs_field_text(at, "profile", &name, err);
     r = r < 0 ? r : gs_field_u64(at, "yield", 1, GS_PROBLEM_NEED_MAX, &way->yield, err);
     if (r < 0) {
@@ -276,174 +248,18 @@ static int read_items(struct gs_arena *arena, const struct gs_field *at, struct 
     }
     problem->n_items = n + problem->n_services;
     problem->items = GS_ARENA_NEW(arena, struct gs_problem_item, problem->n_items);
-    uint32_t *order = GS_ARENA_NEW(arena, uint32_t, problem->n_nodes);
-    if (problem->items == NULL || order == NULL) {
+    if (problem->items == NULL) {
         return no_memory(err);
     }
-    for (uint32_t i = 0; i < problem->n_nodes; i++) {
-        order[i] = i;
-    }
-    qsort_r(order, problem->n_nodes, sizeof(*order), compare_nodes, problem);
     for (size_t i = 0; i < n && r == 0; i++) {
         struct gs_field item = gs_field_item(&items, i);
-        r = read_item(arena, &item, problem, order, &problem->items[i], err);
+        r = read_item(arena, &item, problem, &problem->items[i], err);
     }
     for (size_t i = 0; i < problem->n_services && r == 0; i++) {
         struct gs_field service = gs_field_item(&services, i);
         r = read_service(arena, &service, &problem->items[n + i], err);
     }
     return r;
-}
-
-/* ------------------------------------------------------------------ nodes */
-
-/* What offers and existing nodes have alike. */
-static int read_common(const struct gs_field *at, struct gs_problem_node *node, struct gs_err *err)
-{
-    int r = gs_field_text(at, "name", &node->name, err);
-    r = r < 0 ? r : gs_field_text(at, "gpu", &node->gpu, err);
-    r = r < 0 ? r : read_model(at, "model", &node->model, err);
-    r = r < 0 ? r
-              : gs_field_maybe_u32(at, "gpu_memory_mib", UINT32_MAX - 1, GS_NOT_KNOWN,
-                                   &node->gpu_memory_mib, err);
-    r = r < 0 ? r : gs_field_u64(at, "cpu_milli", 0, GS_PROBLEM_AMOUNT_MAX, &node->cpu_milli, err);
-    r = r < 0
-            ? r
-            : gs_field_u64(at, "memory_bytes", 0, GS_PROBLEM_AMOUNT_MAX, &node->memory_bytes, err);
-    r = r < 0 ? r : gs_field_u64(at, "pods", 0, UINT32_MAX, &node->pods, err);
-    if (r == 0 && node->model != NULL && strcmp(node->model->id, node->gpu) != 0) {
-        return gs_field_fail(at, err, "its GPUs are %s and its model is %s; expected the same",
-                             node->gpu, node->model->id);
-    }
-    return r;
-}
-
-static int read_offer(const struct gs_field *at, struct gs_problem_node *node, struct gs_err *err)
-{
-    int r = read_common(at, node, err);
-    r = r < 0 ? r : gs_field_u32(at, "gpus", 0, GS_PROBLEM_GPUS_MAX, &node->gpus, err);
-    r = r < 0 ? r : gs_field_u64(at, "price_uusd", 0, GS_PROBLEM_PRICE_MAX, &node->price_uusd, err);
-    return r < 0 ? r
-                 : gs_field_maybe_u32(at, "max_nodes", UINT32_MAX - 1, GS_PROBLEM_NO_LIMIT,
-                                      &node->max_nodes, err);
-}
-
-static int read_gpu(const struct gs_field *at, const struct gs_model *model,
-                    struct gs_problem_gpu *gpu, struct gs_err *err)
-{
-    const char *layout;
-    int r = gs_field_text(at, "uuid", &gpu->uuid, err);
-    r = r < 0 ? r : gs_field_bool(at, "mig", &gpu->mig, err);
-    r = r < 0 ? r : gs_field_bool(at, "whole_in_use", &gpu->whole_in_use, err);
-    r = r < 0 ? r : gs_field_text(at, "layout", &layout, err);
-    if (r < 0 || layout[0] == '\0') {
-        return r;
-    }
-    if (model == NULL || !gpu->mig) {
-        return gs_field_fail(at, err, "it has slices; expected none on a GPU that is not cut");
-    }
-    r = gs_cut_parse(model, layout, &gpu->cut, err);
-    return r < 0 ? gs_field_wrap(at, GS_INVALID, err) : 0;
-}
-
-static int read_free(const struct gs_field *at, struct gs_problem_node *node, struct gs_err *err)
-{
-    struct gs_field slices;
-    uint64_t counts[GS_PROFILES_MAX];
-    int r = gs_field_u32(at, "free_gpus", 0, GS_PROBLEM_GPUS_MAX, &node->free_gpus, err);
-    r = r < 0 ? r : gs_field_object(at, "free_slices", &slices, err);
-    r = r < 0 ? r : gs_problem_counts(&slices, node->model, 1000, counts, err);
-    if (r < 0) {
-        return r;
-    }
-    bool any = node->free_gpus > 0;
-    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
-        node->free_slices[p] = (uint32_t)counts[p];
-        any = any || counts[p] > 0;
-    }
-    return any && node->layout_known
-               ? gs_field_fail(at, err, "its layout is known; expected no free slices and GPUs")
-               : 0;
-}
-
-static int read_existing(struct gs_arena *arena, const struct gs_field *at,
-                         struct gs_problem_node *node, struct gs_err *err)
-{
-    struct gs_field list;
-    size_t n;
-    node->existing = true;
-    node->max_nodes = 1;
-    int r = read_common(at, node, err);
-    r = r < 0 ? r : gs_field_bool(at, "layout_known", &node->layout_known, err);
-    r = r < 0 ? r : gs_field_list(at, "gpus", GS_PROBLEM_GPUS_MAX, &list, &n, err);
-    r = r < 0 ? r : read_free(at, node, err);
-    if (r < 0) {
-        return r;
-    }
-    node->list = GS_ARENA_NEW(arena, struct gs_problem_gpu, n);
-    if (node->list == NULL) {
-        return no_memory(err);
-    }
-    node->gpus = node->layout_known ? (uint32_t)n : 0;
-    for (size_t i = 0; i < n && r == 0; i++) {
-        struct gs_field gpu = gs_field_item(&list, i);
-        r = read_gpu(&gpu, node->model, &node->list[i], err);
-        for (size_t k = 0; k < i && r == 0; k++) {
-            if (strcmp(node->list[k].uuid, node->list[i].uuid) == 0) {
-                r = gs_field_fail(&gpu, err, "GPU %zu has the same uuid", k);
-            }
-        }
-    }
-    return r;
-}
-
-/* Two offers, or two existing nodes, of one name could not be told apart. */
-static int refuse_twins(struct gs_arena *arena, const struct gs_field *at,
-                        struct gs_problem *problem, struct gs_err *err)
-{
-    uint32_t *order = GS_ARENA_NEW(arena, uint32_t, problem->n_nodes);
-    if (order == NULL) {
-        return no_memory(err);
-    }
-    for (uint32_t i = 0; i < problem->n_nodes; i++) {
-        order[i] = i;
-    }
-    qsort_r(order, problem->n_nodes, sizeof(*order), compare_nodes, problem);
-    for (size_t i = 1; i < problem->n_nodes; i++) {
-        const struct gs_problem_node *a = &problem->node[order[i - 1]];
-        const struct gs_problem_node *b = &problem->node[order[i]];
-        if (strcmp(a->name, b->name) == 0) {
-            return gs_field_fail(at, err, "\"%s\" is the name of two nodes; expected one each",
-                                 a->name);
-        }
-    }
-    return 0;
-}
-
-static int read_nodes(struct gs_arena *arena, const struct gs_field *at, struct gs_problem *problem,
-                      struct gs_err *err)
-{
-    struct gs_field offers, existing;
-    size_t n;
-    int r = gs_field_list(at, "offers", GS_PROBLEM_NODES_MAX / 2, &offers, &problem->n_offers, err);
-    r = r < 0 ? r : gs_field_list(at, "existing", GS_PROBLEM_NODES_MAX / 2, &existing, &n, err);
-    if (r < 0) {
-        return r;
-    }
-    problem->n_nodes = problem->n_offers + n;
-    problem->node = GS_ARENA_NEW(arena, struct gs_problem_node, problem->n_nodes);
-    if (problem->node == NULL) {
-        return no_memory(err);
-    }
-    for (size_t i = 0; i < problem->n_offers && r == 0; i++) {
-        struct gs_field offer = gs_field_item(&offers, i);
-        r = read_offer(&offer, &problem->node[i], err);
-    }
-    for (size_t i = 0; i < n && r == 0; i++) {
-        struct gs_field node = gs_field_item(&existing, i);
-        r = read_existing(arena, &node, &problem->node[problem->n_offers + i], err);
-    }
-    return r < 0 ? r : refuse_twins(arena, at, problem, err);
 }
 
 /* ------------------------------------------------------------------ all of it */
@@ -501,7 +317,7 @@ int gs_problem_read(struct gs_arena *arena, const struct gs_field *at, struct gs
     *ret = (struct gs_problem){.nodes = false};
     int r = read_goal(at, &ret->nodes, err);
     r = r < 0 ? r : read_models(arena, at, ret, err);
-    r = r < 0 ? r : read_nodes(arena, at, ret, err);
+    r = r < 0 ? r : gs_problem_read_nodes(arena, at, ret, err);
     r = r < 0 ? r : read_items(arena, at, ret, err);
     if (r == 0 && ret->nodes && (ret->n_models > 0 || ret->n_services > 0)) {
         return gs_field_fail(at, err, "the goal is nodes; expected no models and no services");

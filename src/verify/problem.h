@@ -88,13 +88,26 @@ struct gs_problem {
     size_t n_models;
     struct gs_problem_node *node; /* offers, then existing nodes */
     size_t n_offers;
-    size_t n_nodes; /* both */
+    size_t n_nodes;                               /* both */
+    const struct gs_problem_node *const *by_name; /* sorted */
 };
 
 /* Reads the object `at`. Texts are borrowed from the document, the rest lives in the arena.
  * GS_INVALID, GS_NO_MEMORY. */
 int gs_problem_read(struct gs_arena *arena, const struct gs_field *at, struct gs_problem *ret,
                     struct gs_err *err);
+
+/* problem_nodes.c: "offers" and "existing" into the nodes. */
+int gs_problem_read_nodes(struct gs_arena *arena, const struct gs_field *at,
+                          struct gs_problem *problem, struct gs_err *err);
+
+/* The offer or existing node of this name; NULL: none. */
+const struct gs_problem_node *gs_problem_node_named(const struct gs_problem *problem,
+                                                    const char *name);
+
+/* A model that can be cut, by its id; null is NULL. */
+int gs_problem_read_model(const struct gs_field *at, const char *key, const struct gs_model **ret,
+                          struct gs_err *err);
 
 /* The model with this id; NULL: none. */
 const struct gs_model *gs_problem_model(const char *id);

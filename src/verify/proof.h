@@ -13,6 +13,14 @@
 
 enum { GS_PROOF_CPU, GS_PROOF_MEMORY, GS_PROOF_PODS, GS_PROOF_AMOUNTS };
 
+/* A need once more, in parts that count whole once begun: from  sum(yield A) >= need  with whole A
+ * follows  sum(ceil(yield / per) A) >= ceil(need / per),  no coefficient above the right side. */
+struct gs_proof_rounding {
+    uint64_t per;
+    int64_t row;
+    size_t next; /* of the same item, plus 1; 0: none */
+};
+
 /* One way to serve an item on one target. */
 struct gs_proof_use {
     uint32_t item;
@@ -45,6 +53,10 @@ struct gs_proof {
     int64_t *pool_row;  /* a pool, all targets' one after the other */
     int64_t *need_row;  /* an item */
     int64_t *most_row;  /* an item */
+    struct gs_proof_rounding *roundings;
+    size_t n_roundings;
+    size_t cap_roundings;
+    size_t *first_rounding; /* an item: plus 1; 0: none */
     int64_t amount_row[GS_PROOF_AMOUNTS];
     size_t *pool_col;   /* a pool: its first column; whole last where it may be */
     size_t *first_pool; /* a target: its first pool in pool_row and pool_col */
@@ -66,3 +78,13 @@ int gs_proof_build(struct gs_proof *proof, const struct gs_field *at, struct gs_
 
 /* Finds the column that a split names: gs_bound_reader.find, ctx is the proof. */
 int gs_proof_find(void *ctx, const struct gs_field *split, size_t *ret_col, struct gs_err *err);
+
+/* proof_names.c: reads one row and gives it the number `index`; *ret_rhs is its right side. */
+int gs_proof_read_row(struct gs_proof *proof, const struct gs_field *at, int64_t index,
+                      int64_t *ret_rhs, struct gs_err *err);
+
+/* How many parts of `per` an amount is, those begun counted whole. */
+static inline uint64_t gs_proof_parts(uint64_t amount, uint64_t per)
+{
+    return amount / per + (amount % per != 0);
+}

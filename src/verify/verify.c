@@ -35,10 +35,10 @@ static int check_excluded(struct gs_check *check, const struct gs_field *root)
         const char *type, *reason;
         r = gs_field_text(&entry, "type", &type, check->err);
         r = r < 0 ? r : gs_field_text(&entry, "reason", &reason, check->err);
-        for (size_t k = 0; k < check->problem.n_offers && r == 0; k++) {
-            if (strcmp(check->problem.node[k].name, type) == 0) {
-                r = gs_field_fail(&entry, check->err, "%s is excluded, and it is offered", type);
-            }
+        const struct gs_problem_node *node =
+            r < 0 ? NULL : gs_problem_node_named(&check->problem, type);
+        if (node != NULL && !node->existing) {
+            r = gs_field_fail(&entry, check->err, "%s is excluded, and it is offered", type);
         }
     }
     return r;
