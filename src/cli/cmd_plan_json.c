@@ -56,7 +56,7 @@ static void put_served(struct gs_result *result, json_t *at,
         gs_result_number(result, one, "item", served[i].item);
         gs_result_text(result, one, "name", gs_cmd_plan_item_name(question, served[i].item));
         gs_result_number(result, one, "alternative", served[i].alternative);
-        gs_result_text(result, one, "model", served[i].model == NULL ? NULL : served[i].model->id);
+        gs_result_text(result, one, "model", served[i].gpu_name);
         gs_result_number(result, one, "count", (uint64_t)served[i].count);
     }
 }

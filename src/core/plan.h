@@ -69,6 +69,7 @@ struct gs_plan_served {
     uint32_t item; /* index of items; services follow */
     uint32_t alternative;
     const struct gs_model *model; /* where; NULL: GPUs that cannot be cut */
+    const char *gpu_name;         /* the model's id, or the name of such GPUs */
     int64_t count;
 };
 

@@ -1,41 +1,12 @@
 #include <string.h>
 
-#include "core/plan_work.h"
+#include "core/plan_gpus.h"
 #include "core/rounding.h"
-
-/* The fewest GPUs: every model is a target, every kind of item or service a need. */
-struct gpus_work {
-    struct gs_planner *planner;
-    const struct gs_plan_input *input;
-
-    /* a target: a model, or a GPU that cannot be cut; the last one is "left out" */
-    struct gs_target *targets;
-    struct gs_program_target *pools;
-    struct gs_pool **own_pools; /* a target: its pools, writable */
-    bool *unlimited;            /* a target: new GPUs may be had */
-    unsigned n_targets;
-    unsigned cap_pools; /* of each target */
-
-    /* a kind of the program */
-    uint32_t *item_of; /* its first item; services behind items */
-    int64_t *needs;
-    unsigned n_kinds;
-    uint32_t *kind_of; /* an item: its kind, or UINT32_MAX when it has no place */
-
-    struct gs_use *uses;
-    int64_t *yields;
-    size_t n_uses;
-    size_t cap_uses;
-    size_t cap_yields;
-
-    struct gs_program_rounding *roundings; /* of services */
-    unsigned n_roundings;
-};
 
 /* ------------------------------------------------------------------ targets */
 
-static unsigned target_of(struct gpus_work *w, const struct gs_model *model, const char *gpu_name,
-                          uint32_t gpu_memory_mib)
+unsigned gs_gpus_target(struct gs_gpus_work *w, const struct gs_model *model, const char *gpu_name,
+                        uint32_t gpu_memory_mib)
 {
     for (unsigned t = 0; t < w->n_targets; t++) {
         if (strcmp(w->targets[t].gpu_name, gpu_name) == 0) {
@@ -48,7 +19,7 @@ static unsigned target_of(struct gpus_work *w, const struct gs_model *model, con
 }
 
 /* Joins pools that are alike; there is room for one pool a GPU. */
-static void add_pool(struct gpus_work *w, unsigned target, const struct gs_pool *pool)
+static void add_pool(struct gs_gpus_work *w, unsigned target, const struct gs_pool *pool)
 {
     struct gs_program_target *pools = &w->pools[target];
     for (unsigned p = 0; p < pools->n_pools; p++) {
@@ -62,9 +33,9 @@ static void add_pool(struct gpus_work *w, unsigned target, const struct gs_pool 
     w->own_pools[target][pools->n_pools++] = *pool;
 }
 
-static int add_new_gpus(struct gpus_work *w, const struct gs_model *model)
+static int add_new_gpus(struct gs_gpus_work *w, const struct gs_model *model)
 {
-    unsigned t = target_of(w, model, model->id, model->memory_mib);
+    unsigned t = gs_gpus_target(w, model, model->id, model->memory_mib);
     struct gs_pool pool = {.whole = true, .cut = true, .count = GS_POOL_NO_LIMIT};
     int r = gs_plan_table(w->planner->tables, model, &pool.table, w->planner->err);
     if (r == 0 && !w->unlimited[t]) {
@@ -74,9 +45,9 @@ static int add_new_gpus(struct gpus_work *w, const struct gs_model *model)
     return r;
 }
 
-static int add_existing(struct gpus_work *w, const struct gs_existing_node *node)
+static int add_existing(struct gs_gpus_work *w, const struct gs_existing_node *node)
 {
-    unsigned t = target_of(w, node->model, node->gpu_name, node->gpu_memory_mib);
+    unsigned t = gs_gpus_target(w, node->model, node->gpu_name, node->gpu_memory_mib);
     if (!node->layout_known) {
         for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
             w->pools[t].free_slices[p] += node->free_slices[p];
@@ -92,7 +63,7 @@ static int add_existing(struct gpus_work *w, const struct gs_existing_node *node
     return r;
 }
 
-static int make_room(struct gpus_work *w)
+static int make_room(struct gs_gpus_work *w)
 {
     struct gs_arena *arena = w->planner->arena;
     size_t most = w->input->n_models + w->input->n_existing + 1;
@@ -116,7 +87,7 @@ static int make_room(struct gpus_work *w)
     return 0;
 }
 
-static int list_targets(struct gpus_work *w)
+static int list_targets(struct gs_gpus_work *w)
 {
     int r = make_room(w);
     for (size_t i = 0; r == 0 && i < w->input->n_models; i++) {
@@ -159,7 +130,7 @@ static bool same_gpus(const struct gs_item *a, const struct gs_item *b)
     return true;
 }
 
-static int add_use(struct gpus_work *w, const struct gs_use *use, int64_t yield)
+static int add_use(struct gs_gpus_work *w, const struct gs_use *use, int64_t yield)
 {
     struct gs_arena *arena = w->planner->arena;
     if (!gs_arena_room(arena, &w->uses, &w->cap_uses, w->n_uses, sizeof(*w->uses)) ||
@@ -172,7 +143,7 @@ static int add_use(struct gpus_work *w, const struct gs_use *use, int64_t yield)
 }
 
 /* A use that costs more than anything else, for kinds that only limited GPUs can serve. */
-static int add_left_out_use(struct gpus_work *w, uint32_t kind)
+static int add_left_out_use(struct gs_gpus_work *w, uint32_t kind)
 {
     struct gs_use use = {
         .kind = kind, .alternative = UINT32_MAX, .target = w->n_targets, .gpus = 1};
@@ -180,7 +151,7 @@ static int add_left_out_use(struct gpus_work *w, uint32_t kind)
 }
 
 /* Whether the GPUs of a target could ever hold the use; new ones hold whatever a profile is. */
-static bool may_hold(const struct gpus_work *w, const struct gs_use *use)
+static bool may_hold(const struct gs_gpus_work *w, const struct gs_use *use)
 {
     const struct gs_program_target *pools = &w->pools[use->target];
     for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
@@ -207,7 +178,7 @@ static bool has_free_slices(const struct gs_program_target *pools)
 
 /* Of the uses from `first` on, those of one kind, drops what another one on the same target
  * covers; where slices are there for the taking, each profile is worth something of its own. */
-static void drop_covered(struct gpus_work *w, size_t first)
+static void drop_covered(struct gs_gpus_work *w, size_t first)
 {
     for (size_t u = first; u < w->n_uses;) {
         unsigned t = w->uses[u].target;
@@ -226,7 +197,7 @@ static void drop_covered(struct gpus_work *w, size_t first)
     }
 }
 
-static int uses_of_item(struct gpus_work *w, uint32_t kind, uint32_t index,
+static int uses_of_item(struct gs_gpus_work *w, uint32_t kind, uint32_t index,
                         struct gs_plan_reasons *reasons, bool *ret_unlimited)
 {
     const struct gs_item *item = &w->input->items[index];
@@ -257,7 +228,7 @@ static int uses_of_item(struct gpus_work *w, uint32_t kind, uint32_t index,
     return w->n_uses > before ? 0 : GS_NOT_FOUND;
 }
 
-static int uses_of_service(struct gpus_work *w, uint32_t kind,
+static int uses_of_service(struct gs_gpus_work *w, uint32_t kind,
                            const struct gs_plan_service *service)
 {
     size_t before = w->n_uses;
@@ -276,7 +247,7 @@ static int uses_of_service(struct gpus_work *w, uint32_t kind,
     return w->n_uses > before ? 0 : GS_NOT_FOUND;
 }
 
-static uint32_t kind_like(const struct gpus_work *w, uint32_t index)
+static uint32_t kind_like(const struct gs_gpus_work *w, uint32_t index)
 {
     for (uint32_t k = 0; k < w->n_kinds; k++) {
         if (same_gpus(&w->input->items[w->item_of[k]], &w->input->items[index])) {
@@ -286,7 +257,7 @@ static uint32_t kind_like(const struct gpus_work *w, uint32_t index)
     return UINT32_MAX;
 }
 
-static int too_many_kinds(struct gpus_work *w)
+static int too_many_kinds(struct gs_gpus_work *w)
 {
     return gs_fail(w->planner->err, GS_LIMIT,
                    "more than %d kinds of items that ask for different GPUs; one plan takes no "
@@ -294,7 +265,7 @@ static int too_many_kinds(struct gpus_work *w)
                    GS_PLAN_KINDS_MAX);
 }
 
-static int add_item(struct gpus_work *w, uint32_t index)
+static int add_item(struct gs_gpus_work *w, uint32_t index)
 {
     int64_t count = (int64_t)w->input->items[index].count;
     uint32_t kind = kind_like(w, index);
@@ -321,7 +292,7 @@ static int add_item(struct gpus_work *w, uint32_t index)
     return r;
 }
 
-static int add_service(struct gpus_work *w, uint32_t index)
+static int add_service(struct gs_gpus_work *w, uint32_t index)
 {
     const struct gs_plan_service *service = &w->input->services[index];
     uint32_t item = (uint32_t)w->input->n_items + index;
@@ -339,7 +310,7 @@ static int add_service(struct gpus_work *w, uint32_t index)
     return r;
 }
 
-static int list_kinds(struct gpus_work *w)
+static int list_kinds(struct gs_gpus_work *w)
 {
     size_t n = w->input->n_items + w->input->n_services;
     w->item_of = GS_ARENA_NEW(w->planner->arena, uint32_t, GS_PLAN_KINDS_MAX);
@@ -361,7 +332,7 @@ static int list_kinds(struct gpus_work *w)
 
 /* ------------------------------------------------------------------ the program */
 
-static int list_columns(struct gpus_work *w)
+static int list_columns(struct gs_gpus_work *w)
 {
     for (unsigned t = 0; t < w->n_targets; t++) {
         uint32_t wanted = 0;
@@ -383,7 +354,7 @@ static int list_columns(struct gpus_work *w)
 }
 
 /* What follows from the needs of services because slices are whole. */
-static int list_roundings(struct gpus_work *w)
+static int list_roundings(struct gs_gpus_work *w)
 {
     size_t most = w->input->n_services * GS_ROUNDINGS_MAX;
     w->roundings = GS_ARENA_NEW(w->planner->arena, struct gs_program_rounding, most);
@@ -410,7 +381,7 @@ static int list_roundings(struct gpus_work *w)
 }
 
 /* New GPUs cost one each; what is there costs nothing; leaving out costs more than all. */
-static int price_pools(struct gpus_work *w)
+static int price_pools(struct gs_gpus_work *w)
 {
     for (unsigned t = 0; t < w->n_targets; t++) {
         int64_t *costs = GS_ARENA_NEW(w->planner->arena, int64_t, w->cap_pools);
@@ -431,7 +402,7 @@ static int price_pools(struct gpus_work *w)
 }
 
 /* Takes off what was left out and remembers it. *ret_any: the rest has to be planned anew. */
-static int take_off_left_out(struct gpus_work *w, const struct gs_pack *pack, bool *ret_any)
+static int take_off_left_out(struct gs_gpus_work *w, const struct gs_pack *pack, bool *ret_any)
 {
     *ret_any = false;
     for (size_t u = 0; u < w->n_uses; u++) {
@@ -461,7 +432,7 @@ static int take_off_left_out(struct gpus_work *w, const struct gs_pack *pack, bo
     return 0;
 }
 
-static int solve(struct gpus_work *w, struct gs_program_spec *ret_spec, struct gs_pack *ret)
+static int solve(struct gs_gpus_work *w, struct gs_program_spec *ret_spec, struct gs_pack *ret)
 {
     *ret_spec = (struct gs_program_spec){
         .targets = w->pools,
@@ -487,174 +458,9 @@ static int solve(struct gpus_work *w, struct gs_program_spec *ret_spec, struct g
     return r;
 }
 
-/* ------------------------------------------------------------------ the answer */
-
-static int64_t count_in_plan(const struct gpus_work *w, uint32_t item)
-{
-    int64_t count = (int64_t)w->input->items[item].count;
-    for (size_t i = 0; i < w->planner->n_unplaced; i++) {
-        if (w->planner->unplaced[i].item == item) {
-            count -= w->planner->unplaced[i].count;
-        }
-    }
-    return count;
-}
-
-/* Hands what a kind's uses serve to its items, in their order. */
-static int list_served(struct gpus_work *w, const struct gs_pack *pack)
-{
-    size_t n_items = w->input->n_items + w->input->n_services;
-    struct gs_plan_served *served =
-        GS_ARENA_NEW(w->planner->arena, struct gs_plan_served, n_items + w->n_uses);
-    int64_t *left = GS_ARENA_NEW(w->planner->arena, int64_t, w->n_uses);
-    if (served == NULL || left == NULL) {
-        return gs_plan_no_memory(w->planner);
-    }
-    memcpy(left, pack->served, w->n_uses * sizeof(*left));
-    size_t n = 0;
-    for (uint32_t i = 0; i < n_items; i++) {
-        bool service = i >= w->input->n_items;
-        int64_t want = service ? INT64_MAX : count_in_plan(w, i);
-        for (size_t u = 0; u < w->n_uses && w->kind_of[i] != UINT32_MAX && want > 0; u++) {
-            if (w->uses[u].kind != w->kind_of[i] || left[u] == 0 ||
-                w->uses[u].target == w->n_targets) {
-                continue;
-            }
-            int64_t count = left[u] < want ? left[u] : want;
-            left[u] -= count;
-            want -= service ? 0 : count;
-            served[n++] = (struct gs_plan_served){
-                .item = i,
-                .alternative = w->uses[u].alternative,
-                .model = w->targets[w->uses[u].target].model,
-                .count = count,
-            };
-        }
-    }
-    w->planner->plan->served = served;
-    w->planner->plan->n_served = n;
-    return 0;
-}
-
-static int list_layouts(struct gpus_work *w, const struct gs_pack *pack)
-{
-    struct gs_plan *plan = w->planner->plan;
-    struct gs_plan_layout *layouts =
-        GS_ARENA_NEW(w->planner->arena, struct gs_plan_layout, pack->n_layouts);
-    if (layouts == NULL) {
-        return gs_plan_no_memory(w->planner);
-    }
-    size_t n = 0;
-    for (size_t i = 0; i < pack->n_layouts; i++) {
-        const struct gs_pack_layout *layout = &pack->layouts[i];
-        const struct gs_pool *pool = &w->own_pools[layout->target][layout->pool];
-        if (pool->count == GS_POOL_NO_LIMIT) {
-            layouts[n++] = gs_plan_new_layout(&w->targets[layout->target], pool->table, layout);
-            plan->gpus_used += layout->count;
-        }
-    }
-    plan->layouts = layouts;
-    plan->n_layouts = n;
-    return 0;
-}
-
-/* What is still to be put onto GPUs that are there. */
-struct spread {
-    struct gs_pack_layout *layouts; /* counts go down */
-    size_t n;
-    uint32_t (*free_slices)[GS_PROFILES_MAX]; /* a target: taken from nodes without a layout */
-    uint32_t *free_gpus;
-};
-
-static int take_on(struct gpus_work *w, struct spread *spread, const struct gs_existing_node *node,
-                   struct gs_plan_added *added, bool *ret_any)
-{
-    unsigned t = target_of(w, node->model, node->gpu_name, node->gpu_memory_mib);
-    struct gs_plan_gpus_there there;
-    int r = gs_plan_pools_of(w->planner, node, &there);
-    for (unsigned g = 0; r == 0 && g < node->n_gpus; g++) {
-        if (there.pool_of[g] == UINT32_MAX) {
-            continue;
-        }
-        const struct gs_pool *own = &there.pools[there.pool_of[g]];
-        for (size_t i = 0; i < spread->n; i++) {
-            struct gs_pack_layout *layout = &spread->layouts[i];
-            const struct gs_pool *pool = &w->own_pools[layout->target][layout->pool];
-            if (layout->target == t && layout->count > 0 && pool->count != GS_POOL_NO_LIMIT &&
-                pool->table == own->table && pool->busy == own->busy) {
-                layout->count--;
-                added[g].whole = layout->whole;
-                memcpy(added[g].counts, layout->counts, sizeof(added[g].counts));
-                *ret_any = true;
-                break;
-            }
-        }
-    }
-    return r;
-}
-
-static int list_existing(struct gpus_work *w, const struct gs_pack *pack)
-{
-    struct gs_arena *arena = w->planner->arena;
-    struct gs_plan *plan = w->planner->plan;
-    struct spread spread = {
-        .layouts = GS_ARENA_NEW(arena, struct gs_pack_layout, pack->n_layouts),
-        .n = pack->n_layouts,
-    };
-    struct gs_plan_existing *existing =
-        GS_ARENA_NEW(arena, struct gs_plan_existing, w->input->n_existing);
-    if (spread.layouts == NULL || existing == NULL) {
-        return gs_plan_no_memory(w->planner);
-    }
-    if (pack->n_layouts > 0) {
-        memcpy(spread.layouts, pack->layouts, pack->n_layouts * sizeof(*spread.layouts));
-    }
-    for (size_t i = 0; i < w->input->n_existing; i++) {
-        const struct gs_existing_node *node = &w->input->existing[i];
-        struct gs_plan_added *added = GS_ARENA_NEW(arena, struct gs_plan_added, node->n_gpus);
-        bool any = false;
-        int r = added == NULL ? gs_plan_no_memory(w->planner)
-                              : (node->layout_known ? take_on(w, &spread, node, added, &any) : 0);
-        if (r < 0) {
-            return r;
-        }
-        if (any) {
-            existing[plan->n_existing++] = (struct gs_plan_existing){.node = node, .added = added};
-        }
-    }
-    plan->existing = existing;
-    return 0;
-}
-
-static void keep_proof(struct gpus_work *w, const struct gs_program_spec *spec,
-                       const struct gs_pack *pack)
-{
-    struct gs_plan *plan = w->planner->plan;
-    plan->has_proof = w->input->certificate;
-    plan->kinds = w->item_of;
-    plan->n_kinds = w->n_kinds;
-    plan->pack_spec = *spec;
-    plan->pack_targets = w->targets;
-    plan->pack = *pack;
-}
-
-static void note_baseline(struct gpus_work *w)
-{
-    struct gs_plan *plan = w->planner->plan;
-    plan->has_baseline = w->input->baseline;
-    for (uint32_t i = 0; i < w->input->n_items; i++) {
-        plan->baseline_gpus += count_in_plan(w, i) * gs_plan_parts_of(&w->input->items[i]);
-    }
-    for (size_t s = 0; s < plan->n_served; s++) {
-        /* A service would have as many GPUs as it has slices. */
-        bool service = plan->served[s].item >= w->input->n_items;
-        plan->baseline_gpus += service ? plan->served[s].count : 0;
-    }
-}
-
 int gs_plan_gpus(struct gs_planner *planner)
 {
-    struct gpus_work w = {.planner = planner, .input = planner->input};
+    struct gs_gpus_work w = {.planner = planner, .input = planner->input};
     if (planner->input->n_models == 0) {
         return gs_fail(planner->err, GS_INVALID, "no GPU model to plan with");
     }
@@ -666,15 +472,5 @@ int gs_plan_gpus(struct gs_planner *planner)
     struct gs_program_spec spec;
     struct gs_pack pack;
     r = r < 0 ? r : solve(&w, &spec, &pack);
-    r = r < 0 ? r : list_served(&w, &pack);
-    r = r < 0 ? r : list_layouts(&w, &pack);
-    r = r < 0 ? r : list_existing(&w, &pack);
-    if (r == 0) {
-        planner->plan->value = pack.value;
-        planner->plan->bound = pack.bound;
-        planner->plan->gpus_bound = pack.bound;
-        keep_proof(&w, &spec, &pack);
-        note_baseline(&w);
-    }
-    return r;
+    return r < 0 ? r : gs_gpus_answer(&w, &spec, &pack);
 }

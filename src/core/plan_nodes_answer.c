@@ -19,6 +19,7 @@ static int list_served(struct gs_nodes_work *w, const struct gs_fleet_load *load
                 .item = w->item_of[shape->uses[u].kind],
                 .alternative = shape->uses[u].alternative,
                 .model = shape->target.model,
+                .gpu_name = shape->target.gpu_name,
                 .count = load->x[u],
             };
         }

@@ -3,13 +3,13 @@
 
 #include "verify/check.h"
 
-/* The GPUs that an entry says it uses; null: those that cannot be cut. */
+/* The GPUs that an entry says it uses. */
 static int find_target(struct gs_check *check, const struct gs_field *at,
                        const struct gs_problem_node *node, size_t *ret_target,
                        struct gs_problem_target *ret)
 {
-    const char *model;
-    int r = gs_field_maybe_text(at, "model", &model, check->err);
+    const char *gpu;
+    int r = gs_field_text(at, "model", &gpu, check->err);
     if (r < 0) {
         return r;
     }
@@ -17,22 +17,19 @@ static int find_target(struct gs_check *check, const struct gs_field *at,
     if (node != NULL) {
         *ret = (struct gs_problem_target){
             .gpu = node->gpu, .model = node->model, .gpu_memory_mib = node->gpu_memory_mib};
-        const char *id = node->model == NULL ? NULL : node->model->id;
-        bool same = id == model || (id != NULL && model != NULL && strcmp(id, model) == 0);
-        return same ? 0
-                    : gs_field_fail(at, check->err, "its model is %s, and %s has %s",
-                                    model == NULL ? "null" : model, node->name, node->gpu);
+        return strcmp(node->gpu, gpu) == 0
+                   ? 0
+                   : gs_field_fail(at, check->err, "its model is %s, and %s has %s", gpu,
+                                   node->name, node->gpu);
     }
     for (size_t t = 0; t < check->n_targets; t++) {
-        const char *gpu = check->targets[t].of.gpu;
-        if (model != NULL && strcmp(gpu, model) == 0) {
+        if (strcmp(check->targets[t].of.gpu, gpu) == 0) {
             *ret_target = t;
             *ret = check->targets[t].of;
             return 0;
         }
     }
-    return gs_field_fail(at, check->err, "there are no GPUs \"%s\" in the problem",
-                         model == NULL ? "null" : model);
+    return gs_field_fail(at, check->err, "there are no GPUs \"%s\" in the problem", gpu);
 }
 
 static int check_name(struct gs_check *check, const struct gs_field *at, uint32_t item)
