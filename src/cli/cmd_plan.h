@@ -2,6 +2,7 @@
  *
  *     cmd_plan.c            the command: options, what goes with what, the order of things
  *     cmd_plan_demand.c     what is wanted: options and files into items and services
+ *     cmd_plan_services.c   services and what was measured of them
  *     cmd_plan_supply.c     what may be had: models, instance types, nodes that are there
  *     cmd_plan_notes.c      what of the input the plan does not look at, in sentences
  *     cmd_plan_steps.c      from what GPUs are cut into to what the plan wants
@@ -97,9 +98,6 @@ const char *gs_cmd_plan_item_name(const struct gs_cmd_plan_question *question, u
  * Fills in demand, cluster, services and items. Errors name file and line. */
 int gs_cmd_plan_read_demand(struct gs_cmd_plan_question *question, struct gs_err *err);
 
-/* After the supply, whose models say which slices can serve: --services. */
-int gs_cmd_plan_read_services(struct gs_cmd_plan_question *question, struct gs_err *err);
-
 /* After the supply too: makes few enough kinds of items for a plan of nodes, and notes what that
  * costs. GS_LIMIT: items differ in too many ways. GS_NO_MEMORY. */
 int gs_cmd_plan_limit_kinds(struct gs_cmd_plan_question *question, struct gs_err *err);
@@ -107,6 +105,10 @@ int gs_cmd_plan_limit_kinds(struct gs_cmd_plan_question *question, struct gs_err
 /* cmd_plan_supply.c: models or offers, and existing nodes. After the demand: types of GPUs that it
  * names take part. GS_INFEASIBLE: of what was asked for nothing can be had. */
 int gs_cmd_plan_read_supply(struct gs_cmd_plan_question *question, struct gs_err *err);
+
+/* cmd_plan_services.c: after the supply, whose models say which slices can serve. For nodes the
+ * services become items. GS_INFEASIBLE: no model can serve them. */
+int gs_cmd_plan_read_services(struct gs_cmd_plan_question *question, struct gs_err *err);
 
 /* cmd_plan_notes.c: adds to `ignored` what the plan, once made, did not look at. GS_NO_MEMORY. */
 int gs_cmd_plan_note_ignored(struct gs_cmd_plan_question *question, const struct gs_plan *plan,

@@ -1,10 +1,8 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "cli/cmd_plan.h"
 #include "cli/infile.h"
-#include "wire/csv.h"
 #include "wire/demandarg.h"
 #include "wire/demandfile.h"
 
@@ -176,105 +174,6 @@ static int add_spare(struct gs_cmd_plan_question *question, struct gs_err *err)
         r = is_share(spare->items[i], &number) ? 0
                                                : add_spare_slices(question, spare->items[i], err);
     }
-    return r;
-}
-
-/* ------------------------------------------------------------------ services */
-
-static int read_rows(struct gs_cmd_plan_question *question, const char *service,
-                     const struct gs_service_row **ret, size_t *ret_n, struct gs_err *err)
-{
-    char path[4096];
-    int n = snprintf(path, sizeof(path), "%s/%s.csv", question->args->profiles_dir, service);
-    if (n < 0 || (size_t)n >= sizeof(path)) {
-        return gs_fail(err, GS_INVALID, "--profiles-dir: the path is longer than %zu bytes",
-                       sizeof(path) - 1);
-    }
-    const char *label = gs_arena_text(question->arena, path, (size_t)n);
-    if (label == NULL) {
-        return no_memory(err);
-    }
-    GS_CLEANUP(gs_infile_close) struct gs_infile file = {.fd = -1};
-    struct gs_view bytes;
-    int r = gs_infile_open(&file, "profiles-dir", label, err);
-    if (r < 0) {
-        return gs_wrap(err, r, "service %s", service);
-    }
-    r = gs_infile_whole(&file, question->arena, GS_CSV_BYTES_MAX, &bytes, err);
-    return r < 0 ? r : gs_servicefile_read_rows(question->arena, label, bytes, ret, ret_n, err);
-}
-
-/* The slices of one model that serve the service in time. */
-static int add_options(struct gs_cmd_plan_question *question, const struct gs_model *model,
-                       const struct gs_service *service, const struct gs_service_row *rows,
-                       size_t n_rows, struct gs_plan_service_option *options, size_t *n_options,
-                       struct gs_err *err)
-{
-    struct gs_service_option found[GS_PROFILES_MAX];
-    unsigned n = 0;
-    int r = gs_service_options(model, service, rows, n_rows, found, &n, err);
-    if (r == GS_INFEASIBLE) { /* the text says why; the planner reports services without a slice */
-        return gs_cmd_plan_note(question, err, "%s", err->msg);
-    }
-    for (unsigned i = 0; r == 0 && i < n; i++) {
-        options[(*n_options)++] = (struct gs_plan_service_option){
-            .model = model,
-            .profile = found[i].profile,
-            .yield = (int64_t)found[i].capacity_milli,
-        };
-    }
-    return r;
-}
-
-static int read_service(struct gs_cmd_plan_question *question, const struct gs_service *service,
-                        struct gs_plan_service *ret, struct gs_err *err)
-{
-    const struct gs_plan_input *input = &question->input;
-    const struct gs_service_row *rows;
-    size_t n_rows;
-    int r = read_rows(question, service->name, &rows, &n_rows, err);
-    struct gs_plan_service_option *options = GS_ARENA_NEW(
-        question->arena, struct gs_plan_service_option, input->n_models * GS_PROFILES_MAX);
-    if (r == 0 && options == NULL) {
-        return no_memory(err);
-    }
-    size_t n = 0;
-    for (size_t m = 0; r == 0 && m < input->n_models; m++) {
-        r = add_options(question, input->models[m], service, rows, n_rows, options, &n, err);
-    }
-    *ret = (struct gs_plan_service){
-        .name = service->name,
-        .need = (int64_t)service->rate_milli,
-        .options = options,
-        .n_options = n,
-    };
-    return r;
-}
-
-int gs_cmd_plan_read_services(struct gs_cmd_plan_question *question, struct gs_err *err)
-{
-    if (question->args->services == NULL) {
-        return 0;
-    }
-    GS_CLEANUP(gs_infile_close) struct gs_infile file = {.fd = -1};
-    struct gs_view bytes;
-    const struct gs_service *services;
-    size_t n = 0;
-    int r = gs_infile_open(&file, "services", question->args->services, err);
-    r = r < 0 ? r : gs_infile_whole(&file, question->arena, GS_CSV_BYTES_MAX, &bytes, err);
-    r = r < 0 ? r : gs_servicefile_read(question->arena, file.label, bytes, &services, &n, err);
-    if (r < 0) {
-        return r;
-    }
-    struct gs_plan_service *made = GS_ARENA_NEW(question->arena, struct gs_plan_service, n);
-    if (made == NULL) {
-        return no_memory(err);
-    }
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        r = read_service(question, &services[i], &made[i], err);
-    }
-    question->input.services = made;
-    question->input.n_services = n;
     return r;
 }
 

@@ -1,0 +1,251 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/cmd_plan.h"
+#include "cli/infile.h"
+#include "wire/csv.h"
+
+/* Services: what serves them, from measurements. GPUs are planned with all mixtures of slices at
+ * once; nodes are planned for slices that were chosen before. */
+
+static int no_memory(struct gs_err *err)
+{
+    return gs_fail(err, GS_NO_MEMORY, "no memory for services");
+}
+
+/* ------------------------------------------------------------------ files */
+
+static int read_rows(struct gs_cmd_plan_question *question, const char *service,
+                     const struct gs_service_row **ret, size_t *ret_n, struct gs_err *err)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof(path), "%s/%s.csv", question->args->profiles_dir, service);
+    if (n < 0 || (size_t)n >= sizeof(path)) {
+        return gs_fail(err, GS_INVALID, "--profiles-dir: the path is longer than %zu bytes",
+                       sizeof(path) - 1);
+    }
+    const char *label = gs_arena_text(question->arena, path, (size_t)n);
+    if (label == NULL) {
+        return no_memory(err);
+    }
+    GS_CLEANUP(gs_infile_close) struct gs_infile file = {.fd = -1};
+    struct gs_view bytes;
+    int r = gs_infile_open(&file, "profiles-dir", label, err);
+    if (r < 0) {
+        return gs_wrap(err, r, "service %s", service);
+    }
+    r = gs_infile_whole(&file, question->arena, GS_CSV_BYTES_MAX, &bytes, err);
+    return r < 0 ? r : gs_servicefile_read_rows(question->arena, label, bytes, ret, ret_n, err);
+}
+
+/* The slices of one model that serve the service in time. */
+static int add_options(struct gs_cmd_plan_question *question, const struct gs_model *model,
+                       const struct gs_service *service, const struct gs_service_row *rows,
+                       size_t n_rows, struct gs_plan_service_option *options, size_t *n_options,
+                       struct gs_err *err)
+{
+    struct gs_service_option found[GS_PROFILES_MAX];
+    unsigned n = 0;
+    int r = gs_service_options(model, service, rows, n_rows, found, &n, err);
+    if (r == GS_INFEASIBLE) { /* the text says why; the planner reports services without a slice */
+        return gs_cmd_plan_note(question, err, "%s", err->msg);
+    }
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        options[(*n_options)++] = (struct gs_plan_service_option){
+            .model = model,
+            .profile = found[i].profile,
+            .yield = (int64_t)found[i].capacity_milli,
+        };
+    }
+    return r;
+}
+
+static int read_service(struct gs_cmd_plan_question *question, const struct gs_service *service,
+                        struct gs_plan_service *ret, struct gs_err *err)
+{
+    const struct gs_plan_input *input = &question->input;
+    const struct gs_service_row *rows;
+    size_t n_rows;
+    int r = read_rows(question, service->name, &rows, &n_rows, err);
+    struct gs_plan_service_option *options = GS_ARENA_NEW(
+        question->arena, struct gs_plan_service_option, input->n_models * GS_PROFILES_MAX);
+    if (r == 0 && options == NULL) {
+        return no_memory(err);
+    }
+    size_t n = 0;
+    for (size_t m = 0; r == 0 && m < input->n_models; m++) {
+        r = add_options(question, input->models[m], service, rows, n_rows, options, &n, err);
+    }
+    *ret = (struct gs_plan_service){
+        .name = service->name,
+        .need = (int64_t)service->rate_milli,
+        .options = options,
+        .n_options = n,
+    };
+    return r;
+}
+
+static int read_services(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    GS_CLEANUP(gs_infile_close) struct gs_infile file = {.fd = -1};
+    struct gs_view bytes;
+    const struct gs_service *services;
+    size_t n = 0;
+    int r = gs_infile_open(&file, "services", question->args->services, err);
+    r = r < 0 ? r : gs_infile_whole(&file, question->arena, GS_CSV_BYTES_MAX, &bytes, err);
+    r = r < 0 ? r : gs_servicefile_read(question->arena, file.label, bytes, &services, &n, err);
+    if (r < 0) {
+        return r;
+    }
+    struct gs_plan_service *made = GS_ARENA_NEW(question->arena, struct gs_plan_service, n);
+    if (made == NULL) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = read_service(question, &services[i], &made[i], err);
+    }
+    question->input.services = made;
+    question->input.n_services = n;
+    return r;
+}
+
+/* ------------------------------------------------------------------ nodes */
+
+static bool has_model(const struct gs_plan_input *input, const struct gs_model *model)
+{
+    for (size_t i = 0; i < input->n_models; i++) {
+        if (input->models[i] == model) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The models of the offers and of the nodes that are there, each once. */
+static int list_models(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    struct gs_plan_input *input = &question->input;
+    const struct gs_model **models =
+        GS_ARENA_NEW(question->arena, const struct gs_model *, input->n_offers + input->n_existing);
+    if (models == NULL) {
+        return no_memory(err);
+    }
+    input->models = models;
+    for (size_t i = 0; i < input->n_offers; i++) {
+        const struct gs_model *model = input->offers[i].model;
+        if (model != NULL && model->placements_known && !has_model(input, model)) {
+            models[input->n_models++] = model;
+        }
+    }
+    return 0;
+}
+
+/* Adds to `demand` the slices that serve the services on the fewest GPUs of one model.
+ * *ret_served: every service has some. */
+static int choose_slices(const struct gs_cmd_plan_question *question, const struct gs_model *model,
+                         struct gs_demand *demand, bool *ret_served, struct gs_err *err)
+{
+    const struct gs_plan_input *all = &question->input;
+    const struct gs_plan_input input = {
+        .goal = GS_PLAN_GPUS,
+        .services = all->services,
+        .n_services = all->n_services,
+        .models = &model,
+        .n_models = 1,
+    };
+    struct gs_plan plan;
+    int r = gs_plan_make(question->arena, &input, &plan, err);
+    *ret_served = r == 0 && plan.n_unplaced == 0;
+    for (size_t i = 0; r == 0 && i < plan.n_served; i++) {
+        const struct gs_plan_served *served = &plan.served[i];
+        const struct gs_plan_service *service = &all->services[served->item];
+        const struct gs_want want = {
+            .model = model,
+            .profile = model->profiles[service->options[served->alternative].profile].parts,
+            .count = 1,
+        };
+        const struct gs_alternative way = {.wants = &want, .n_wants = 1};
+        /* Equal slices become one kind of item, whichever service they are for. */
+        const struct gs_item item = {.name = "services",
+                                     .count = (uint64_t)served->count,
+                                     .alternatives = &way,
+                                     .n_alternatives = 1};
+        r = gs_demand_add(demand, &item, err);
+    }
+    return r;
+}
+
+static int copy_items(const struct gs_plan_input *input, struct gs_demand *demand,
+                      struct gs_err *err)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < input->n_items; i++) {
+        r = gs_demand_add(demand, &input->items[i], err);
+    }
+    return r;
+}
+
+/* What the cheapest nodes for a demand cost, roughly. */
+static int price(const struct gs_cmd_plan_question *question, const struct gs_demand *demand,
+                 int64_t *ret_uusd, struct gs_err *err)
+{
+    GS_CLEANUP(gs_arena_done) struct gs_arena arena;
+    gs_arena_init(&arena, question->arena->source, GS_CMD_PLAN_MEMORY_MAX);
+    struct gs_plan_input input = question->input;
+    struct gs_plan plan;
+    input.services = NULL;
+    input.n_services = 0;
+    input.items = gs_demand_items(demand, &input.n_items);
+    input.quick = true;
+    int r = gs_plan_make(&arena, &input, &plan, err);
+    *ret_uusd = r == 0 ? plan.value : INT64_MAX;
+    return r;
+}
+
+/* One model at a time: a service measured once is served by slices of one kind of GPU. */
+static int choose_model(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    struct gs_plan_input *input = &question->input;
+    const struct gs_model *best = NULL;
+    int64_t least = INT64_MAX;
+    for (size_t m = 0; m < input->n_models; m++) {
+        struct gs_demand *demand = gs_demand_new(question->arena);
+        bool served;
+        int64_t uusd = 0;
+        int r = demand == NULL ? no_memory(err) : copy_items(input, demand, err);
+        r = r < 0 ? r : choose_slices(question, input->models[m], demand, &served, err);
+        r = r == 0 && served ? price(question, demand, &uusd, err) : r;
+        if (r < 0) {
+            return r;
+        }
+        if (served && uusd < least) {
+            least = uusd;
+            best = input->models[m];
+            question->demand = demand;
+        }
+    }
+    if (best == NULL) {
+        return gs_fail(err, GS_INFEASIBLE,
+                       "no instance type has GPUs that can serve every service within its latency");
+    }
+    input->items = gs_demand_items(question->demand, &input->n_items);
+    input->services = NULL;
+    input->n_services = 0;
+    return gs_cmd_plan_note(question, err,
+                            "mixtures of slices for the services: those that take the fewest GPUs "
+                            "of %s were chosen before the nodes were; the bound holds for them",
+                            best->id);
+}
+
+int gs_cmd_plan_read_services(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    bool nodes = question->input.goal == GS_PLAN_NODES;
+    int r = 0;
+    if (question->args->services == NULL) {
+        return 0;
+    }
+    r = nodes ? list_models(question, err) : 0;
+    r = r < 0 ? r : read_services(question, err);
+    return r == 0 && nodes ? choose_model(question, err) : r;
+}
