@@ -1,0 +1,41 @@
+/* plan_gpus: the fewest GPUs; used by plan_gpus.c and plan_gpus_answer.c alone. */
+#pragma once
+
+#include "core/plan_work.h"
+
+/* The fewest GPUs: every model is a target, every kind of item or service a need. */
+struct gs_gpus_work {
+    struct gs_planner *planner;
+    const struct gs_plan_input *input;
+
+    /* a target: a model, or a GPU that cannot be cut; the last one is "left out" */
+    struct gs_target *targets;
+    struct gs_program_target *pools;
+    struct gs_pool **own_pools; /* a target: its pools, writable */
+    bool *unlimited;            /* a target: new GPUs may be had */
+    unsigned n_targets;
+    unsigned cap_pools; /* of each target */
+
+    /* a kind of the program */
+    uint32_t *item_of; /* its first item; services behind items */
+    int64_t *needs;
+    unsigned n_kinds;
+    uint32_t *kind_of; /* an item: its kind, or UINT32_MAX when it has no place */
+
+    struct gs_use *uses;
+    int64_t *yields;
+    size_t n_uses;
+    size_t cap_uses;
+    size_t cap_yields;
+
+    struct gs_program_rounding *roundings; /* of services */
+    unsigned n_roundings;
+};
+
+/* The target of GPUs of this name, made when it is new. */
+unsigned gs_gpus_target(struct gs_gpus_work *w, const struct gs_model *model, const char *gpu_name,
+                        uint32_t gpu_memory_mib);
+
+/* Fills the plan from the packing of `spec`. */
+int gs_gpus_answer(struct gs_gpus_work *w, const struct gs_program_spec *spec,
+                   const struct gs_pack *pack);
