@@ -68,7 +68,7 @@ static int note_unobeyed(struct gs_cmd_plan_question *question, struct gs_err *e
     for (unsigned i = 0; r == 0 && i < GS_UNOBEYED_COUNT; i++) {
         char what[300];
         bool names_one = i == GS_UNOBEYED_OTHER_RESOURCE && cluster->other_resource != NULL;
-        snprintf(what, sizeof(what), "%s%s%.120s not looked at",
+        snprintf(what, sizeof(what), "not looked at: %s%s%.120s",
                  gs_kubepod_unobeyed_text((enum gs_kubepod_unobeyed)i),
                  names_one ? " such as " : "", names_one ? cluster->other_resource : "");
         r = note_tally(question, &cluster->unobeyed[i], what, err);

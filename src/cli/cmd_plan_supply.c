@@ -106,17 +106,46 @@ static const struct gs_model *mig_model(const struct gs_instance *instance)
     return NULL;
 }
 
-static bool demands_gpu(const struct gs_plan_input *input, const char *gpu_name)
+static bool wants_gpu(const struct gs_item *item, const char *gpu_name)
 {
-    for (size_t i = 0; i < input->n_items; i++) {
-        for (size_t a = 0; a < input->items[i].n_alternatives; a++) {
-            const struct gs_alternative *alternative = &input->items[i].alternatives[a];
-            for (size_t w = 0; w < alternative->n_wants; w++) {
-                const char *name = alternative->wants[w].gpu_name;
-                if (name != NULL && strcmp(name, gpu_name) == 0) {
-                    return true;
-                }
+    for (size_t a = 0; a < item->n_alternatives; a++) {
+        for (size_t w = 0; w < item->alternatives[a].n_wants; w++) {
+            const char *name = item->alternatives[a].wants[w].gpu_name;
+            if (name != NULL && strcmp(name, gpu_name) == 0) {
+                return true;
             }
+        }
+    }
+    return false;
+}
+
+static bool names_product(const struct gs_term *term, const char *product)
+{
+    for (size_t r = 0; r < term->n_requirements; r++) {
+        const struct gs_requirement *requirement = &term->requirements[r];
+        for (size_t v = 0; requirement->op == GS_LABEL_IN && v < requirement->n_values; v++) {
+            if (strcmp(requirement->key, "nvidia.com/gpu.product") == 0 &&
+                strcmp(requirement->values[v], product) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* By name, or by the product label that pods select nodes by. */
+static bool demands_gpu(const struct gs_plan_input *input, const struct gs_instance *instance)
+{
+    char product[GS_PRODUCT_MAX + 1];
+    gs_instance_product(instance, product);
+    for (size_t i = 0; i < input->n_items; i++) {
+        const struct gs_constraint *constraint = input->items[i].constraint;
+        bool named = constraint != NULL && names_product(&constraint->selector, product);
+        for (size_t t = 0; constraint != NULL && t < constraint->n_terms && !named; t++) {
+            named = names_product(&constraint->terms[t], product);
+        }
+        if (named || wants_gpu(&input->items[i], instance->gpu_name)) {
+            return true;
         }
     }
     return false;
@@ -125,9 +154,9 @@ static bool demands_gpu(const struct gs_plan_input *input, const char *gpu_name)
 static void pick_all_mig(struct picks *picks, const struct gs_plan_input *input)
 {
     for (size_t i = 0; i < picks->n; i++) {
-        enum pick pick = demands_gpu(input, picks->types[i].gpu_name) ? PICK_DEMANDED
-                         : mig_model(&picks->types[i]) != NULL        ? PICK_ALL_MIG
-                                                                      : PICK_NOT;
+        enum pick pick = demands_gpu(input, &picks->types[i])  ? PICK_DEMANDED
+                         : mig_model(&picks->types[i]) != NULL ? PICK_ALL_MIG
+                                                               : PICK_NOT;
         picks->of[i] = pick > picks->of[i] ? pick : picks->of[i];
     }
 }

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/catalog.h"
+
 #define MIB (1ull << 20)
 enum { LABELS_MAX = 16 };
 
@@ -33,6 +35,23 @@ static void add_label(struct labels *labels, const char *key, const char *fmt, .
     labels->at[labels->n++] = label;
 }
 
+/* EC2 has the first variant of each model: SXM and server boards. */
+void gs_instance_product(const struct gs_instance *instance, char ret_text[GS_PRODUCT_MAX + 1])
+{
+    const struct gs_model *model;
+    if (gs_catalog_find(gs_view(instance->gpu_name), &model, NULL) == 0 &&
+        model->n_product_names > 0) {
+        snprintf(ret_text, GS_PRODUCT_MAX + 1, "%s", model->product_names[0]);
+    } else {
+        bool tesla = strcmp(instance->gpu_name, "T4") == 0; /* before the brand was dropped */
+        snprintf(ret_text, GS_PRODUCT_MAX + 1, "%s-%s", tesla ? "Tesla" : "NVIDIA",
+                 instance->gpu_name);
+    }
+    for (char *p = ret_text; *p != '\0'; p++) {
+        *p = *p == ' ' ? '-' : *p;
+    }
+}
+
 static void add_instance_labels(struct labels *labels, const struct gs_instance *instance,
                                 struct gs_view region)
 {
@@ -47,6 +66,9 @@ static void add_instance_labels(struct labels *labels, const struct gs_instance 
     add_label(labels, "karpenter.k8s.aws/instance-memory", "%u", instance->memory_mib);
     add_label(labels, "karpenter.k8s.aws/instance-gpu-count", "%u", instance->gpus);
     add_label(labels, "karpenter.k8s.aws/instance-gpu-manufacturer", "nvidia");
+    char product[GS_PRODUCT_MAX + 1];
+    gs_instance_product(instance, product);
+    add_label(labels, "nvidia.com/gpu.product", "%s", product);
     if (instance->karpenter_gpu_name != NULL) {
         add_label(labels, "karpenter.k8s.aws/instance-gpu-name", "%s",
                   instance->karpenter_gpu_name);

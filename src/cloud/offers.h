@@ -17,6 +17,13 @@ int gs_offer_of_instance(struct gs_arena *arena, const struct gs_instance *insta
                          struct gs_view region, const struct gs_node_overhead *overhead,
                          struct gs_offer *ret, struct gs_err *err);
 
+enum { GS_PRODUCT_MAX = 127 };
+
+/* The label nvidia.com/gpu.product that GPU feature discovery gives a node of the type: NVML's
+ * product name with dashes for blanks ("NVIDIA-A100-SXM4-40GB", "NVIDIA-L4"). Where MIG strategy
+ * single is used it has an ending that new nodes of a plan do not have. */
+void gs_instance_product(const struct gs_instance *instance, char ret_text[GS_PRODUCT_MAX + 1]);
+
 /* A type of a price file. What the file says is allocatable is what pods may use, DaemonSets
  * taken off; what it does not say follows from the overhead but for vm_permille, which is about
  * EC2's way to count. Borrows from the entry. GS_INFEASIBLE: the overhead takes all. */

@@ -132,6 +132,7 @@ static void offers__carry_price_amounts_and_labels_of_the_type(void **state)
         {"karpenter.k8s.aws/instance-memory", "1179648"},
         {"karpenter.k8s.aws/instance-gpu-count", "8"},
         {"karpenter.k8s.aws/instance-gpu-manufacturer", "nvidia"},
+        {"nvidia.com/gpu.product", "NVIDIA-A100-SXM4-40GB"},
         {"karpenter.k8s.aws/instance-gpu-name", "a100"},
         {"karpenter.k8s.aws/instance-gpu-memory", "40960"},
     };
@@ -142,6 +143,27 @@ static void offers__carry_price_amounts_and_labels_of_the_type(void **state)
     assert_false(offer.facts->labels_complete);
     assert_int_equal(offer.facts->n_taints, 0);
     assert_null(offer.facts->name);
+}
+
+static void offers__name_the_gpu_as_gpu_feature_discovery_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        const char *product;
+    } cases[] = {
+        {"p4de.24xlarge", "NVIDIA-A100-SXM4-80GB"},
+        {"p5.48xlarge", "NVIDIA-H100-80GB-HBM3"},
+        {"g6.xlarge", "NVIDIA-L4"},
+        {"g4dn.xlarge", "Tesla-T4"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct gs_instance *instance;
+        char product[GS_PRODUCT_MAX + 1];
+        assert_int_equal(gs_instance_find(gs_view(cases[i].type), &instance, NULL), 0);
+        gs_instance_product(instance, product);
+        assert_string_equal(product, cases[i].product);
+    }
 }
 
 static void offers__are_not_made_without_the_facts(void **state)
@@ -227,6 +249,7 @@ int main(void)
         TEST(allocatable__takes_off_what_the_system_keeps),
         TEST(allocatable__stops_at_nothing_and_says_what_is_gone),
         TEST(offers__carry_price_amounts_and_labels_of_the_type),
+        TEST(offers__name_the_gpu_as_gpu_feature_discovery_does),
         TEST(offers__are_not_made_without_the_facts),
         TEST(offers__take_what_a_price_file_says_is_allocatable),
         TEST(offers__look_up_types_for_existing_nodes),
