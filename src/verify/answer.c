@@ -202,10 +202,9 @@ static int check_node_layouts(struct gs_check *check, const struct gs_field *at,
     }
     for (unsigned p = 0; p < GS_CHECK_PARTS && r == 0; p++) {
         if (given[p] != asked[p]) {
-            r = gs_field_fail(
-                at, check->err, "its layouts have %" PRIu64 " of %s, its items ask for %" PRIu64,
-                given[p], p == GS_PROFILES_MAX ? "whole GPUs" : offer->model->profiles[p].name,
-                asked[p]);
+            r = gs_field_fail(at, check->err,
+                              "its layouts have %" PRIu64 " of %s, its items ask for %" PRIu64,
+                              given[p], gs_check_part_name(offer->model, p), asked[p]);
         }
     }
     return r;
@@ -339,7 +338,7 @@ static int check_given(struct gs_check *check, const struct gs_field *root, cons
                 r = gs_fail(check->err, GS_INVALID,
                             "%s: the plan gives %" PRIu64 " of %s, its items ask for %" PRIu64,
                             target->of.gpu, given[t * GS_CHECK_PARTS + p],
-                            whole ? "whole GPUs" : target->of.model->profiles[p].name, need);
+                            gs_check_part_name(target->of.model, p), need);
             }
         }
     }

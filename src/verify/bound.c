@@ -138,7 +138,8 @@ static int weigh_leaf(struct walk *walk, const struct gs_field *at)
         .least = least,
         .scale = walk->scale,
     };
-    return walk->reader->leaf == NULL ? 0 : walk->reader->leaf(walk->reader->ctx, &leaf, walk->err);
+    return walk->reader->leaf == NULL ? 0
+                                      : walk->reader->leaf(walk->reader->visitor, &leaf, walk->err);
 }
 
 /* One [row, y] pair; a row may come once. */
@@ -200,7 +201,7 @@ static int read_split(struct walk *walk, const struct gs_field *node)
     size_t col;
     int r = gs_field_get(node, "split", &split, walk->err);
     r = r < 0 ? r : gs_field_u64(node, "at", 0, GS_FIELD_NUMBER_MAX, &at, walk->err);
-    r = r < 0 ? r : walk->reader->find(walk->reader->ctx, &split, &col, walk->err);
+    r = r < 0 ? r : walk->reader->find(walk->reader->names, &split, &col, walk->err);
     if (r < 0) {
         return r;
     }

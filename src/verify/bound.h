@@ -64,9 +64,10 @@ struct gs_bound_leaf {
 struct gs_bound_reader {
     /* Finds the column that the value of "split" names. */
     int (*find)(void *ctx, const struct gs_field *split, size_t *ret_col, struct gs_err *err);
+    void *names; /* its ctx */
     /* Called for each leaf that holds any x; NULL: not wanted. A negative result ends the check. */
     int (*leaf)(void *ctx, const struct gs_bound_leaf *leaf, struct gs_err *err);
-    void *ctx;
+    void *visitor; /* its ctx */
 };
 
 struct gs_bound_result {

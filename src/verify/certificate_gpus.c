@@ -141,7 +141,7 @@ int gs_check_certificate_gpus(struct gs_check *check, const struct gs_field *at,
     }
     r = r < 0 ? r : make_program(check, &proof);
     r = r < 0 ? r : gs_proof_build(&proof, at, check->err);
-    const struct gs_bound_reader reader = {.find = gs_proof_find, .ctx = &proof};
+    const struct gs_bound_reader reader = {.find = gs_proof_find, .names = &proof};
     struct gs_bound_result result;
     r = r < 0 ? r : gs_bound_check(&proof.bound, at, &reader, &result, check->err);
     if (r < 0) {

@@ -40,7 +40,7 @@ static int prove_worth(struct gs_certificate *certificate, struct gs_certificate
         use->cost = -(int64_t)certificate->prices[use->item];
     }
     struct gs_bound_result result;
-    const struct gs_bound_reader reader = {.find = gs_proof_find, .ctx = &shape->proof};
+    const struct gs_bound_reader reader = {.find = gs_proof_find, .names = &shape->proof};
     r = gs_proof_build(&shape->proof, &shape->field, check->err);
     r = r < 0 ? r
               : gs_bound_check(&shape->proof.bound, &shape->field, &reader, &result, check->err);

@@ -434,7 +434,8 @@ static int list_shape(struct search *search, size_t index, __int128 room)
     if (shape->empty) {
         return list_worthless(&list);
     }
-    const struct gs_bound_reader reader = {.find = gs_proof_find, .leaf = list_leaf, .ctx = &list};
+    const struct gs_bound_reader reader = {
+        .find = gs_proof_find, .names = &shape->proof, .leaf = list_leaf, .visitor = &list};
     struct gs_bound_result result;
     return gs_bound_check(&shape->proof.bound, &shape->field, &reader, &result, check->err);
 }
@@ -448,7 +449,7 @@ static int prove(struct search *search, const struct gs_field *at, uint64_t *ret
     struct gs_bound bound;
     struct gs_bound_result result;
     int r = build_program(search, at, &bound);
-    const struct gs_bound_reader reader = {.find = find_column, .ctx = search};
+    const struct gs_bound_reader reader = {.find = find_column, .names = search};
     r = r < 0 ? r : gs_bound_check(&bound, at, &reader, &result, check->err);
     if (r < 0) {
         return r;

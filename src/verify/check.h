@@ -40,6 +40,9 @@ static inline uint64_t gs_check_placed(const struct gs_check *check, size_t item
  * checks that every item is served. `unplaced` is there. */
 int gs_check_answer(struct gs_check *check, const struct gs_field *root);
 
+/* What a part is called: a profile of the model, or whole GPUs. */
+const char *gs_check_part_name(const struct gs_model *model, unsigned part);
+
 /* existing.c: the nodes that are there, and what they take on. Goal gpus: `given` gets what is put
  * to use of each target, as [target * GS_CHECK_PARTS + profile], whole GPUs last. */
 enum { GS_CHECK_PARTS = GS_PROFILES_MAX + 1 };

@@ -154,11 +154,6 @@ static void sum_free(const struct node_now *now, uint64_t *ret)
     }
 }
 
-static const char *part_name(const struct gs_model *model, unsigned part)
-{
-    return part == GS_PROFILES_MAX || model == NULL ? "whole GPUs" : model->profiles[part].name;
-}
-
 static int read_used(struct gs_check *check, const struct gs_field *at,
                      const struct gs_model *model, uint64_t *ret)
 {
@@ -177,7 +172,7 @@ static int check_used(struct gs_check *check, const struct gs_field *at, const s
     uint64_t has[GS_CHECK_PARTS];
     sum_free(now, has);
     for (unsigned p = 0; p < GS_CHECK_PARTS; p++) {
-        const char *name = part_name(now->node->model, p);
+        const char *name = gs_check_part_name(now->node->model, p);
         if (used[p] > has[p]) {
             return gs_field_fail(at, check->err,
                                  "%" PRIu64 " of %s are used, and the node has %" PRIu64, used[p],

@@ -76,7 +76,7 @@ int gs_proof_list_additions(struct gs_proof *proof, struct gs_err *err);
  * there. */
 int gs_proof_build(struct gs_proof *proof, const struct gs_field *at, struct gs_err *err);
 
-/* Finds the column that a split names: gs_bound_reader.find, ctx is the proof. */
+/* Finds the column that a split names: gs_bound_reader.find, its names are the proof. */
 int gs_proof_find(void *ctx, const struct gs_field *split, size_t *ret_col, struct gs_err *err);
 
 /* proof_names.c: reads one row and gives it the number `index`; *ret_rhs is its right side. */

@@ -3,6 +3,12 @@
 
 #include "verify/check.h"
 
+const char *gs_check_part_name(const struct gs_model *model, unsigned part)
+{
+    bool profile = model != NULL && part < model->n_profiles;
+    return profile ? model->profiles[part].name : "whole GPUs";
+}
+
 /* The GPUs that an entry says it uses. */
 static int find_target(struct gs_check *check, const struct gs_field *at,
                        const struct gs_problem_node *node, size_t *ret_target,
