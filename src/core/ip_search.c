@@ -88,15 +88,22 @@ static void choose_scales(struct gs_ip_search *s)
          bit++) {
         s->scale *= 2;
     }
-    for (size_t e = 0; e < ip->n_entries; e++) {
-        double value = magnitude(ip->entries[e].value);
-        double *row = &s->row_scale[ip->entries[e].row];
-        *row = value > *row ? value : *row;
+    double *most_used = s->y; /* a row: no solution takes more of it */
+    for (unsigned j = 0; j < ip->n_cols; j++) {
+        size_t n;
+        const struct gs_ip_entry *entries = gs_ip_column(ip, j, &n);
+        for (size_t e = 0; e < n; e++) {
+            double value = magnitude(entries[e].value);
+            double *row = &s->row_scale[entries[e].row];
+            *row = value > *row ? value : *row;
+            most_used[entries[e].row] += value * (double)ip->hi[j];
+        }
     }
     double widest = 0;
     for (unsigned i = 0; i < ip->n_rows; i++) {
         s->row_scale[i] = s->row_scale[i] > 0 ? 1 / s->row_scale[i] : 1;
-        double rhs = magnitude(ip->rhs[i]) * s->row_scale[i];
+        double rhs = magnitude(ip->rhs[i]);
+        rhs = (rhs < most_used[i] ? rhs : most_used[i]) * s->row_scale[i];
         widest = rhs > widest ? rhs : widest;
     }
     s->rhs_scale = widest > 1000 ? widest / 1000 : 1;

@@ -156,11 +156,35 @@ static void ip__equals_brute_force_on_packing_programs(void **state)
     equals_brute_force(random_packing);
 }
 
+/* A node has a million times the memory that its one item asks for: the item still counts. */
+static void ip__sees_small_numbers_beside_limits_that_do_not_bind(void **state)
+{
+    (void)state;
+    struct gs_arena arena;
+    struct gs_ip ip;
+    gs_arena_init(&arena, &gs_alloc_heap, 16 << 20);
+    gs_ip_init(&ip);
+    assert_int_equal(gs_ip_add_row(&ip, &arena, -1099511627776), 0);
+    assert_int_equal(gs_ip_add_row(&ip, &arena, -1099511627776), 1);
+    assert_int_equal(gs_ip_add_row(&ip, &arena, -95690), 2);
+    assert_int_equal(gs_ip_add_col(&ip, &arena, -1, 1), 0);
+    assert_true(gs_ip_add_entry(&ip, &arena, 1, -1));
+    assert_true(gs_ip_add_entry(&ip, &arena, 2, -8000));
+    const struct gs_ip_options options = {.cutoff = 0, .goal = INT64_MIN, .step = 1};
+    struct gs_ip_result result;
+    assert_int_equal(gs_ip_solve(&ip, &options, &arena, &result, NULL), 0);
+    assert_true(result.found);
+    assert_int_equal(result.x[0], 1);
+    assert_int_equal(result.bound, -1);
+    gs_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ip__equals_brute_force_on_covering_programs),
         cmocka_unit_test(ip__equals_brute_force_on_packing_programs),
+        cmocka_unit_test(ip__sees_small_numbers_beside_limits_that_do_not_bind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
