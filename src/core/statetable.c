@@ -130,13 +130,59 @@ static void count_profiles(const struct gs_statetable *table, uint64_t set, uint
     }
 }
 
+/* States by their set, for the many look-ups while the table is linked. */
+struct index {
+    uint16_t *slots; /* open addressing; GS_STATE_NONE: free. At most half are taken */
+    unsigned mask;
+    const uint64_t *sets;
+};
+
+static unsigned first_slot(const struct index *index, uint64_t set)
+{
+    return (unsigned)(set * 0x9e3779b97f4a7c15ull >> 40) & index->mask;
+}
+
+static bool make_index(struct gs_arena *arena, const struct gs_statetable *table,
+                       struct index *index)
+{
+    unsigned n = 16;
+    while (n < 2 * table->n_states) {
+        n *= 2;
+    }
+    *index = (struct index){.slots = GS_ARENA_NEW(arena, uint16_t, n), .mask = n - 1};
+    if (index->slots == NULL) {
+        return false;
+    }
+    memset(index->slots, 0xFF, n * sizeof(*index->slots));
+    index->sets = table->sets;
+    for (unsigned s = 0; s < table->n_states; s++) {
+        unsigned at = first_slot(index, table->sets[s]);
+        while (index->slots[at] != GS_STATE_NONE) {
+            at = (at + 1) & index->mask;
+        }
+        index->slots[at] = (uint16_t)s;
+    }
+    return true;
+}
+
+static uint16_t look_up(const struct index *index, uint64_t set)
+{
+    unsigned at = first_slot(index, set);
+    while (index->slots[at] != GS_STATE_NONE && index->sets[index->slots[at]] != set) {
+        at = (at + 1) & index->mask;
+    }
+    return index->slots[at];
+}
+
 static bool link_states(struct gs_arena *arena, struct gs_statetable *table)
 {
     size_t cells = (size_t)table->n_states * table->n_placements;
     uint16_t *occupied = GS_ARENA_NEW(arena, uint16_t, table->n_states);
-    uint16_t *next = GS_ARENA_NEW(arena, uint16_t, cells);
-    uint16_t *prev = GS_ARENA_NEW(arena, uint16_t, cells);
-    if (occupied == NULL || next == NULL || prev == NULL) {
+    uint16_t *next = gs_arena_get_raw(arena, cells, sizeof(*next));
+    uint16_t *prev = gs_arena_get_raw(arena, cells, sizeof(*prev));
+    struct gs_arena_mark mark = gs_arena_mark(arena);
+    struct index index;
+    if (occupied == NULL || next == NULL || prev == NULL || !make_index(arena, table, &index)) {
         return false;
     }
     memset(next, 0xFF, cells * sizeof(*next));
@@ -144,12 +190,14 @@ static bool link_states(struct gs_arena *arena, struct gs_statetable *table)
     for (unsigned s = 0; s < table->n_states; s++) {
         for (uint64_t rest = table->sets[s]; rest != 0; rest &= rest - 1) {
             unsigned i = (unsigned)__builtin_ctzll(rest);
-            uint16_t without = gs_statetable_find(table, table->sets[s] & ~(1ull << i));
+            uint16_t without = look_up(&index, table->sets[s] & ~(1ull << i));
+            assert(without != GS_STATE_NONE);
             occupied[s] |= table->placements[i].span;
             prev[(size_t)s * table->n_placements + i] = without;
             next[(size_t)without * table->n_placements + i] = (uint16_t)s;
         }
     }
+    gs_arena_rewind(arena, mark);
     table->occupied = occupied;
     table->next = next;
     table->prev = prev;
@@ -176,16 +224,36 @@ static void mark_maximal(struct gs_multiset *multisets, unsigned n)
     }
 }
 
+/* The multisets while they are found, in order. There are few of them beside the states, so that
+ * finding a place for each state costs less than sorting all states. */
+static unsigned find_or_insert(struct gs_multiset *all, unsigned *n, const struct gs_multiset *one)
+{
+    unsigned low = 0;
+    unsigned high = *n;
+    while (low < high) {
+        unsigned mid = low + (high - low) / 2;
+        int order = compare_multisets(&all[mid], one);
+        if (order == 0) {
+            return mid;
+        }
+        low = order < 0 ? mid + 1 : low;
+        high = order < 0 ? high : mid;
+    }
+    memmove(&all[low + 1], &all[low], (*n - low) * sizeof(*all));
+    all[low] = *one;
+    (*n)++;
+    return low;
+}
+
 /* States come in ascending order of their sets, so the first of equals stays. */
-static bool is_better_cut(const struct gs_statetable *table, unsigned candidate, uint16_t holder)
+static bool is_better_cut(const struct gs_statetable *table, const uint8_t *freedom,
+                          unsigned candidate, uint16_t holder)
 {
     if (holder == GS_STATE_NONE) {
         return true;
     }
-    unsigned free_new = gs_statetable_freedom(table, (uint16_t)candidate);
-    unsigned free_old = gs_statetable_freedom(table, holder);
-    if (free_new != free_old) {
-        return free_new > free_old;
+    if (freedom[candidate] != freedom[holder]) {
+        return freedom[candidate] > freedom[holder];
     }
     return table->occupied[candidate] < table->occupied[holder];
 }
@@ -194,33 +262,29 @@ static bool group_states(struct gs_arena *arena, struct gs_statetable *table)
 {
     struct gs_multiset *all = GS_ARENA_NEW(arena, struct gs_multiset, table->n_states);
     uint16_t *multiset = GS_ARENA_NEW(arena, uint16_t, table->n_states);
-    if (all == NULL || multiset == NULL) {
+    uint8_t *freedom = GS_ARENA_NEW(arena, uint8_t, table->n_states);
+    if (all == NULL || multiset == NULL || freedom == NULL) {
         return false;
     }
-    for (unsigned s = 0; s < table->n_states; s++) {
-        count_profiles(table, table->sets[s], all[s].counts);
-        all[s].state = GS_STATE_NONE;
-    }
-    qsort(all, table->n_states, sizeof(*all), compare_multisets);
     unsigned n = 0;
     for (unsigned s = 0; s < table->n_states; s++) {
-        if (n == 0 || compare_multisets(&all[n - 1], &all[s]) != 0) {
-            all[n++] = all[s];
-        }
+        struct gs_multiset one = {.state = GS_STATE_NONE};
+        count_profiles(table, table->sets[s], one.counts);
+        find_or_insert(all, &n, &one);
+        freedom[s] = (uint8_t)gs_statetable_freedom(table, (uint16_t)s);
     }
     mark_maximal(all, n);
-    table->multisets = all;
-    table->n_multisets = n;
     for (unsigned s = 0; s < table->n_states; s++) {
-        uint8_t counts[GS_PROFILES_MAX];
-        count_profiles(table, table->sets[s], counts);
-        int m = gs_statetable_multiset(table, counts);
-        assert(m >= 0);
+        struct gs_multiset one = {0};
+        count_profiles(table, table->sets[s], one.counts);
+        unsigned m = find_or_insert(all, &n, &one);
         multiset[s] = (uint16_t)m;
-        if (is_better_cut(table, s, all[m].state)) {
+        if (is_better_cut(table, freedom, s, all[m].state)) {
             all[m].state = (uint16_t)s;
         }
     }
+    table->multisets = all;
+    table->n_multisets = n;
     table->multiset = multiset;
     return true;
 }
