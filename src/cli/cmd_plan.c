@@ -143,7 +143,7 @@ const struct gs_command gs_command_plan = {
     .n_options = GS_ARRAY_LEN(options),
     .examples = examples,
     .n_examples = GS_ARRAY_LEN(examples),
-    .impossible = "no plan exists, some item cannot be placed (said which and why)",
+    .impossible = "no plan exists, or some item cannot be placed (said which and why)",
     .run = gs_cmd_plan,
 };
 

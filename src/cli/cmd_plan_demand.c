@@ -206,7 +206,8 @@ static int fail_empty(const struct gs_cmd_plan_question *question, struct gs_err
         return gs_fail(err, GS_INVALID,
                        "%s: none of its %llu pods asks for a GPU or a slice and waits for one or "
                        "has to be planned anew; expected at least one",
-                       question->args->pods, (unsigned long long)question->cluster->pods);
+                       strcmp(question->args->pods, "-") == 0 ? "stdin" : question->args->pods,
+                       (unsigned long long)question->cluster->pods);
     }
     return gs_fail(err, GS_INVALID, "the demand is empty; expected at least one item");
 }
