@@ -8,7 +8,7 @@
  * proof's own prices. Nothing here is a guess: the first is counted, the second proves the bound.
  */
 
-enum { ITEMS_SHOWN = 8, NEARLY_FULL_PERCENT = 95 };
+enum { ITEMS_SHOWN = 8 };
 
 static const char *plural(int64_t n)
 {
@@ -143,7 +143,7 @@ static void explain_gpus(const struct gs_plan *plan, struct gs_buf *out)
 
 /* ------------------------------------------------------------------ nodes of one type */
 
-enum amount { CPU, MEMORY, PODS, AMOUNTS };
+enum { CPU, MEMORY, PODS, AMOUNTS, GPUS = AMOUNTS, THINGS };
 
 struct nodes {
     const struct gs_offer *offer;
@@ -151,46 +151,83 @@ struct nodes {
     unsigned __int128 used[AMOUNTS];
     unsigned __int128 total[AMOUNTS];
     int64_t gpus;
+    int64_t out_of[THINGS]; /* nodes that have not enough left */
 };
+
+static uint64_t asks(const struct gs_item *item, unsigned amount)
+{
+    return amount == CPU ? item->cpu_milli : amount == MEMORY ? item->memory_bytes : 1;
+}
+
+static uint64_t has(const struct gs_offer *offer, unsigned amount)
+{
+    return amount == CPU ? offer->cpu_milli : amount == MEMORY ? offer->memory_bytes : offer->pods;
+}
+
+/* Whether every GPU is used, and no slice can be added to any. */
+static bool gpus_are_full(const struct gs_plan_nodes *alike)
+{
+    int64_t used = 0;
+    for (size_t i = 0; i < alike->n_layouts; i++) {
+        const struct gs_plan_layout *layout = &alike->layouts[i];
+        used += layout->count;
+        if (!layout->whole &&
+            !layout->table->multisets[layout->table->multiset[layout->state]].maximal) {
+            return false;
+        }
+    }
+    return used == alike->offer->gpus;
+}
+
+/* What one node has left of an amount, against the least that an item there asks for. */
+static void count_amount(struct nodes *nodes, const struct gs_cmd_plan_question *question,
+                         const struct gs_plan_nodes *alike, unsigned amount)
+{
+    unsigned __int128 used = 0;
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < alike->n_served; i++) {
+        uint64_t one = asks(&question->input.items[alike->served[i].item], amount);
+        used += (unsigned __int128)one * (uint64_t)alike->served[i].count;
+        least = one < least ? one : least;
+    }
+    unsigned __int128 all = has(alike->offer, amount);
+    nodes->used[amount] += used * (uint64_t)alike->count;
+    nodes->total[amount] += all * (uint64_t)alike->count;
+    nodes->out_of[amount] += used <= all && all - used < least ? alike->count : 0;
+}
 
 static void count_nodes(struct nodes *nodes, const struct gs_cmd_plan_question *question,
                         const struct gs_plan_nodes *alike)
 {
-    unsigned __int128 times = (unsigned __int128)alike->count;
     nodes->count += alike->count;
-    nodes->total[CPU] += alike->offer->cpu_milli * times;
-    nodes->total[MEMORY] += alike->offer->memory_bytes * times;
-    nodes->total[PODS] += alike->offer->pods * times;
-    for (size_t i = 0; i < alike->n_served; i++) {
-        const struct gs_item *item = &question->input.items[alike->served[i].item];
-        unsigned __int128 items = (unsigned __int128)alike->served[i].count * times;
-        nodes->used[CPU] += item->cpu_milli * items;
-        nodes->used[MEMORY] += item->memory_bytes * items;
-        nodes->used[PODS] += items;
+    for (unsigned a = 0; a < AMOUNTS; a++) {
+        count_amount(nodes, question, alike, a);
     }
     for (size_t i = 0; i < alike->n_layouts; i++) {
         nodes->gpus += alike->layouts[i].count * alike->count;
     }
+    nodes->out_of[GPUS] += gpus_are_full(alike) ? alike->count : 0;
 }
 
 static void put_nodes(const struct nodes *nodes, struct gs_buf *out)
 {
-    static const char *const words[AMOUNTS] = {"CPU", "memory", "pod slots"};
-    int64_t gpus = nodes->count * nodes->offer->gpus;
+    static const char *const words[THINGS] = {"CPU", "memory", "pod slots", "GPUs"};
     gs_buf_printf(out, "  %s, %lld node%s: taken are", nodes->offer->name, (long long)nodes->count,
                   plural(nodes->count));
     for (unsigned a = 0; a < AMOUNTS; a++) {
         gs_buf_printf(out, " %u %% of the %s,", percent(nodes->used[a], nodes->total[a]), words[a]);
     }
-    gs_buf_printf(out, " %lld of %lld GPUs\n", (long long)nodes->gpus, (long long)gpus);
-    for (unsigned a = 0; a < AMOUNTS; a++) {
-        if (percent(nodes->used[a], nodes->total[a]) >= NEARLY_FULL_PERCENT) {
-            gs_buf_printf(out, "    %s binds\n", words[a]);
+    gs_buf_printf(out, " %lld of %lld GPUs\n", (long long)nodes->gpus,
+                  (long long)nodes->count * nodes->offer->gpus);
+    unsigned n = 0;
+    for (unsigned a = 0; a < THINGS; a++) {
+        if (nodes->out_of[a] > 0) {
+            gs_buf_printf(out, "%s%s on %lld",
+                          n++ == 0 ? "    no room for one item more for want of " : ", ", words[a],
+                          (long long)nodes->out_of[a]);
         }
     }
-    if (gpus > 0 && nodes->gpus == gpus) {
-        gs_buf_puts(out, "    GPUs bind: each is in use\n");
-    }
+    gs_buf_puts(out, n > 0 ? "\n" : "    one item more would find room\n");
 }
 
 static void explain_nodes(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
@@ -259,21 +296,32 @@ static void explain_gpu_prices(const struct gs_cmd_plan_question *question,
     }
 }
 
-static const struct gs_fleet_leaf *weakest_leaf(const struct gs_fleet_proof *proof)
+/* The case of the proof whose prices add up nearest to what the plan costs: where node counts are
+ * split, the bound of other cases comes from those counts. */
+static const struct gs_fleet_leaf *telling_leaf(const struct gs_plan *plan)
 {
-    const struct gs_fleet_leaf *weakest = NULL;
-    for (size_t i = 0; i < proof->n_leaves; i++) {
-        if (weakest == NULL || proof->leaves[i].bound < weakest->bound) {
-            weakest = &proof->leaves[i];
+    const struct gs_fleet_leaf *best = NULL;
+    __int128 nearest = 0;
+    for (size_t i = 0; i < plan->fleet.proof.n_leaves; i++) {
+        const struct gs_fleet_leaf *leaf = &plan->fleet.proof.leaves[i];
+        __int128 sum = 0;
+        for (size_t k = 0; k < plan->n_kinds; k++) {
+            sum += (__int128)leaf->prices[k] * plan->fleet_spec.needs[k];
+        }
+        __int128 off = sum - (__int128)plan->value * plan->fleet.proof.price_scale;
+        off = off < 0 ? -off : off;
+        if (best == NULL || off < nearest) {
+            nearest = off;
+            best = leaf;
         }
     }
-    return weakest;
+    return best;
 }
 
 static void explain_node_prices(const struct gs_cmd_plan_question *question,
                                 const struct gs_plan *plan, struct gs_buf *out)
 {
-    const struct gs_fleet_leaf *leaf = plan->has_proof ? weakest_leaf(&plan->fleet.proof) : NULL;
+    const struct gs_fleet_leaf *leaf = plan->has_proof ? telling_leaf(plan) : NULL;
     if (leaf == NULL) {
         return;
     }
