@@ -253,7 +253,7 @@ int gs_pack_solve(struct gs_arena *arena, const struct gs_program_spec *spec, in
         .cutoff = INT64_MAX, .goal = INT64_MIN, .step = step, .want_tree = true};
     int r = gs_program_new(arena, spec, items_of(spec), &pack.program, err);
     if (r == 0 && spec->n_roundings > 0) {
-        r = gs_pack_mixes(arena, spec, step, &start, &options.cutoff, err);
+        r = gs_pack_mixes(arena, spec, &pack.program, step, &start, &options.cutoff, err);
     }
     struct gs_ip_result result;
     r = r < 0 ? r : gs_ip_solve(&pack.program.ip, &options, arena, &result, err);

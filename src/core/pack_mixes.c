@@ -25,6 +25,7 @@ struct group {
 struct mixing {
     struct gs_arena *arena;
     const struct gs_program_spec *spec;
+    const struct gs_program *program;
     bool *rounded; /* a kind: it is served by mixes */
     struct gs_use *uses;
     size_t cap_uses;
@@ -57,12 +58,14 @@ static void add_mix(struct mixing *m, struct group *group, int64_t surplus)
     struct gs_use use = m->spec->uses[group->uses[0]];
     struct mix mix = {.n = group->n};
     memset(use.slices, 0, sizeof(use.slices));
+    use.gpus = 0;
     for (unsigned i = 0; i < group->n; i++) {
         if (group->times[i] > 0 && group->yields[i] <= surplus) {
             return;
         }
         mix.uses[i] = group->uses[i];
         mix.times[i] = group->times[i];
+        use.gpus += m->spec->uses[group->uses[i]].gpus * (uint32_t)group->times[i];
         for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
             use.slices[p] += m->spec->uses[group->uses[i]].slices[p] * (uint32_t)group->times[i];
         }
@@ -132,13 +135,19 @@ static void list_uses(struct mixing *m)
     }
 }
 
-/* A solution over mixes in the columns of the program proper: uses, then GPUs as they are. */
+/* A solution over mixes in the columns of the program proper: uses, then GPUs as they are. Handed
+ * out only when the program proper says that it is one. */
 static int translate(const struct mixing *m, const struct gs_pack *pack, const int64_t **ret_x,
-                     struct gs_err *err)
+                     int64_t *ret_value, struct gs_err *err)
 {
+    const struct gs_ip *ip = &m->program->ip;
     size_t n_gpus = pack->program.ip.n_cols - m->n;
-    int64_t *x = GS_ARENA_NEW(m->arena, int64_t, m->spec->n_uses + n_gpus);
-    if (x == NULL) {
+    if (m->spec->n_uses + n_gpus != ip->n_cols) {
+        return 0;
+    }
+    int64_t *x = GS_ARENA_NEW(m->arena, int64_t, ip->n_cols);
+    int64_t *sums = GS_ARENA_NEW(m->arena, int64_t, ip->n_rows);
+    if (x == NULL || sums == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for a first packing");
     }
     for (size_t v = 0; v < m->n; v++) {
@@ -147,7 +156,9 @@ static int translate(const struct mixing *m, const struct gs_pack *pack, const i
         }
     }
     memcpy(x + m->spec->n_uses, pack->served + m->n, n_gpus * sizeof(*x));
-    *ret_x = x;
+    if (gs_ip_check(ip, x, sums, ret_value)) {
+        *ret_x = x;
+    }
     return 0;
 }
 
@@ -169,15 +180,19 @@ static int solve(struct mixing *m, int64_t *needs, int64_t step, const int64_t *
     if (r < 0 || !pack.found) {
         return r;
     }
-    *ret_value = pack.value;
-    return translate(m, &pack, ret_x, err);
+    return translate(m, &pack, ret_x, ret_value, err);
 }
 
-int gs_pack_mixes(struct gs_arena *arena, const struct gs_program_spec *spec, int64_t step,
-                  const int64_t **ret_x, int64_t *ret_value, struct gs_err *err)
+int gs_pack_mixes(struct gs_arena *arena, const struct gs_program_spec *spec,
+                  const struct gs_program *program, int64_t step, const int64_t **ret_x,
+                  int64_t *ret_value, struct gs_err *err)
 {
     struct mixing m = {
-        .arena = arena, .spec = spec, .rounded = GS_ARENA_NEW(arena, bool, spec->n_kinds)};
+        .arena = arena,
+        .spec = spec,
+        .program = program,
+        .rounded = GS_ARENA_NEW(arena, bool, spec->n_kinds),
+    };
     int64_t *needs = GS_ARENA_NEW(arena, int64_t, spec->n_kinds);
     *ret_x = NULL;
     if (m.rounded != NULL && needs != NULL) {

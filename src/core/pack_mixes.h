@@ -10,8 +10,9 @@
 
 #include "core/pack.h"
 
-/* *ret_x: a solution of gs_program_new(spec), a column each; NULL when none was found, for there
- * are too many mixes or the search was cut short. Kinds with roundings are those with mixes.
- * GS_NO_MEMORY. */
-int gs_pack_mixes(struct gs_arena *arena, const struct gs_program_spec *spec, int64_t step,
-                  const int64_t **ret_x, int64_t *ret_value, struct gs_err *err);
+/* *ret_x: a solution of `program`, which is made from spec, a column each; NULL when none was
+ * found, for there are too many mixes or the search was cut short. Kinds with roundings are those
+ * with mixes. GS_NO_MEMORY. */
+int gs_pack_mixes(struct gs_arena *arena, const struct gs_program_spec *spec,
+                  const struct gs_program *program, int64_t step, const int64_t **ret_x,
+                  int64_t *ret_value, struct gs_err *err);

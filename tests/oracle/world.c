@@ -183,13 +183,34 @@ static void pack_uses(struct world *w)
     w->pack.n_uses = n;
 }
 
+/* Rows that should change no answer, in half of the worlds. */
+static void add_roundings(struct world *w)
+{
+    w->pack.roundings = w->roundings;
+    for (unsigned k = 0; k < w->n_kinds && chance(w, 50); k++) {
+        int64_t yields[WORLD_USES_MAX];
+        int64_t pers[GS_ROUNDINGS_MAX];
+        unsigned n = 0;
+        for (unsigned u = 0; u < w->pack.n_uses; u++) {
+            if (w->pack_uses[u].kind == k) {
+                yields[n++] = w->yields[u];
+            }
+        }
+        unsigned n_pers = gs_rounding_choose(yields, n, w->needs[k], pers);
+        for (unsigned i = 0; i < n_pers; i++) {
+            w->roundings[w->pack.n_roundings++] =
+                (struct gs_program_rounding){.kind = k, .per = pers[i]};
+        }
+    }
+}
+
 void world_make_pack(struct world *w, const struct world_gpus *gpus, struct gs_arena *arena,
                      enum world_flavour flavour, uint64_t seed)
 {
     *w = (struct world){.flavour = flavour, .gpus = gpus, .arena = arena, .seed = seed};
     choose_models(w);
     choose_kinds(w, WORLD_KINDS_MAX);
-    unsigned most = flavour == WORLD_TIGHT ? 100000 : flavour == WORLD_SCARCE ? 4 : 12;
+    unsigned most = flavour == WORLD_TIGHT ? 100000 : flavour == WORLD_SCARCE ? 2 : 12;
     for (unsigned k = 0; k < w->n_kinds; k++) {
         w->needs[k] = between(w, 0, most);
     }
@@ -210,6 +231,9 @@ void world_make_pack(struct world *w, const struct world_gpus *gpus, struct gs_a
         .needs = w->needs,
     };
     pack_uses(w);
+    if (w->pack.yields != NULL) {
+        add_roundings(w);
+    }
 }
 
 /* ------------------------------------------------------------------ fleets */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/fleet.h"
+#include "core/rounding.h"
 
 enum {
     WORLD_GPUS = 4,
@@ -62,6 +63,7 @@ struct world {
     int64_t pool_costs[WORLD_GPUS][WORLD_POOLS_MAX];
     struct gs_use pack_uses[WORLD_USES_MAX];
     int64_t yields[WORLD_USES_MAX];
+    struct gs_program_rounding roundings[WORLD_KINDS_MAX * GS_ROUNDINGS_MAX];
     struct gs_program_spec pack;
 };
 
