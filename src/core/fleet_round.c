@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <string.h>
 
 #include "core/fleet_work.h"
@@ -30,6 +31,21 @@ int gs_fleet_no_memory(struct gs_fleet_work *work)
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+/* How often a column may be taken: not at all when it serves nothing that is needed, and no more
+ * than there may be nodes. */
+static int64_t times_left(const struct rest *rest, unsigned c)
+{
+    const struct gs_fleet_column *column = &rest->work->master.columns[c];
+    bool serves = false;
+    for (unsigned i = 0; i < column->n_parts && !serves; i++) {
+        serves = rest->needs[column->parts[i].kind] > 0;
+    }
+    if (!serves) {
+        return 0;
+    }
+    return column->shape == GS_FLEET_LEFT_OUT ? INT64_MAX : rest->limits[column->shape];
 }
 
 /* Takes a column n times. */
@@ -89,36 +105,69 @@ static double weight_of(const struct rest *rest, unsigned c)
 }
 
 /* No whole part is left: takes one of the largest fraction, and of many kinds also the other large
- * fractions that serve nothing in vain, as each step costs a relaxation. */
-static void take_largest(struct rest *rest)
+ * fractions that serve nothing in vain, as each step costs a relaxation. False: nothing to take. */
+static bool take_largest(struct rest *rest)
 {
     const struct gs_fleet_work *work = rest->work;
-    unsigned largest = 0;
+    unsigned largest = UINT_MAX;
     for (unsigned c = 0; c < work->master.n_columns; c++) {
-        largest = weight_of(rest, c) > weight_of(rest, largest) ? c : largest;
+        if (rest->x[c] > 0 && times_left(rest, c) > 0 &&
+            (largest == UINT_MAX || weight_of(rest, c) > weight_of(rest, largest))) {
+            largest = c;
+        }
+    }
+    if (largest == UINT_MAX) {
+        return false;
     }
     double enough = work->spec->n_kinds > MANY_KINDS ? 0.4 : 0.8;
     take(rest, largest, 1);
     for (unsigned c = 0; c < work->master.n_columns; c++) {
-        if (c != largest && rest->x[c] >= enough && fits_rest(rest, c)) {
+        bool large = c != largest && rest->x[c] >= enough;
+        if (large && times_left(rest, c) > 0 && fits_rest(rest, c)) {
             take(rest, c, 1);
         }
     }
+    return true;
 }
 
-/* Takes the whole part of everything. */
-static void take_whole_parts(struct rest *rest)
+/* Takes the whole part of everything. False: nothing to take. */
+static bool take_whole_parts(struct rest *rest)
 {
     bool any = false;
     for (unsigned c = 0; c < rest->work->master.n_columns; c++) {
-        int64_t whole = (int64_t)(rest->x[c] + 1e-6);
+        int64_t whole = smaller((int64_t)(rest->x[c] + 1e-6), times_left(rest, c));
         if (whole > 0) {
             take(rest, c, whole);
             any = true;
         }
     }
-    if (!any) {
-        take_largest(rest);
+    return any || take_largest(rest);
+}
+
+/* Takes columns that serve a kind, in their order. */
+static void take_for(struct rest *rest, unsigned kind, bool left_out)
+{
+    const struct gs_fleet_master *master = &rest->work->master;
+    for (unsigned c = 0; c < master->n_columns && rest->needs[kind] > 0; c++) {
+        const struct gs_fleet_column *column = &master->columns[c];
+        for (unsigned i = 0; i < column->n_parts; i++) {
+            if (column->parts[i].kind == kind && (column->shape == GS_FLEET_LEFT_OUT) == left_out) {
+                int64_t each = column->parts[i].count;
+                int64_t times = (rest->needs[kind] + each - 1) / each;
+                take(rest, c, smaller(times, times_left(rest, c)));
+                break;
+            }
+        }
+    }
+}
+
+/* The simplex is of no help, by rounding: serves what is left in any way that there is. Each kind
+ * has a column of a shape without limit or one that leaves it out. */
+static void take_anything(struct rest *rest)
+{
+    for (unsigned k = 0; k < rest->work->spec->n_kinds; k++) {
+        take_for(rest, k, false);
+        take_for(rest, k, true);
     }
 }
 
@@ -216,26 +265,22 @@ static int tailor(struct rest *rest)
                              false);
 }
 
-/* One step: takes something, all of the rest, or sees that nothing is left. */
+/* One step: takes something, or all of the rest. */
 static int take_some(struct rest *rest, bool *ret_done)
 {
     struct gs_fleet_master *master = &rest->work->master;
     gs_fleet_master_reset(master, rest->needs, rest->limits, NULL);
-    if (!gs_fleet_master_solve(master)) {
-        return gs_fail(rest->work->err, GS_LIMIT, "the relaxation of a fleet did not settle");
-    }
+    bool solved = gs_fleet_master_solve(master);
     int r = 0;
-    if (solution_of(rest) <= TAIL_NODES) {
+    if (solved && solution_of(rest) <= TAIL_NODES) {
         r = tailor(rest);
-        if (r == 0 && !gs_fleet_master_solve(master)) {
-            r = gs_fail(rest->work->err, GS_LIMIT, "the relaxation of a fleet did not settle");
-        }
+        solved = r == 0 && gs_fleet_master_solve(master);
     }
-    if (r == 0 && solution_of(rest) <= EXACT_NODES) {
+    if (r == 0 && solved && solution_of(rest) <= EXACT_NODES) {
         r = take_exactly(rest, ret_done);
     }
-    if (r == 0 && !*ret_done) {
-        take_whole_parts(rest);
+    if (r == 0 && !*ret_done && !(solved && take_whole_parts(rest))) {
+        take_anything(rest);
     }
     return r;
 }
