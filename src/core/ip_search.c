@@ -148,13 +148,14 @@ static bool load_root(struct gs_ip_search *s)
     return true;
 }
 
-/* More than any solution costs. */
-static int64_t cost_ceiling(const struct gs_ip *ip)
+/* More than any solution costs, a multiple of the step where it can be. */
+static int64_t cost_ceiling(const struct gs_ip *ip, int64_t step)
 {
-    __int128 sum = 1;
+    __int128 sum = 0;
     for (unsigned j = 0; j < ip->n_cols; j++) {
         sum += ip->cost[j] > 0 ? (__int128)ip->cost[j] * ip->hi[j] : 0;
     }
+    sum = (sum / step + 1) * step;
     return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
 }
 
@@ -200,8 +201,7 @@ struct gs_ip_search *gs_ip_search_new(const struct gs_ip *ip, const struct gs_ip
         s->hi[j] = ip->hi[j];
         s->bound_rows[j] = (struct bound_rows){.at_most = -1, .at_least = -1};
     }
-    int64_t ceiling = cost_ceiling(ip);
-    s->cutoff = options->cutoff < ceiling ? options->cutoff : ceiling;
+    s->cutoff = options->cutoff < INT64_MAX ? options->cutoff : cost_ceiling(ip, s->options.step);
     s->least_leaf = INT64_MAX;
     return load_root(s) ? s : NULL;
 }
