@@ -309,6 +309,82 @@ static int put_existing(const struct gs_cmd_plan_question *question, const struc
     return 0;
 }
 
+/* ------------------------------------------------------------------ slices that are advertised */
+
+/* Slices of one kind of GPU that items use beyond what is cut for them; whole GPUs come last. */
+static void count_advertised(const struct gs_cmd_plan_question *question,
+                             const struct gs_plan *plan, const struct gs_existing_node *node,
+                             int64_t counts[GS_PROFILES_MAX + 1])
+{
+    const struct gs_target target = {
+        .model = node->model, .gpu_name = node->gpu_name, .gpu_memory_mib = node->gpu_memory_mib};
+    memset(counts, 0, (GS_PROFILES_MAX + 1) * sizeof(*counts));
+    for (size_t i = 0; i < plan->n_served; i++) {
+        const struct gs_plan_served *served = &plan->served[i];
+        struct gs_use use;
+        struct gs_err why;
+        if (served->item >= question->input.n_items || served->model != node->model ||
+            gs_use_resolve(&question->input.items[served->item],
+                           &question->input.items[served->item].alternatives[served->alternative],
+                           &target, &use, &why) < 0) {
+            continue;
+        }
+        for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+            counts[p] += use.slices[p] * served->count;
+        }
+        counts[GS_PROFILES_MAX] += use.gpus * served->count;
+    }
+    for (size_t i = 0; i < plan->n_layouts; i++) {
+        bool same = strcmp(plan->layouts[i].gpu_name, node->gpu_name) == 0;
+        for (unsigned p = 0; same && p < GS_PROFILES_MAX; p++) {
+            counts[p] -= plan->layouts[i].counts[p] * plan->layouts[i].count;
+        }
+        counts[GS_PROFILES_MAX] -= same && plan->layouts[i].whole ? plan->layouts[i].count : 0;
+    }
+    for (size_t i = 0; i < plan->n_existing; i++) {
+        const struct gs_plan_existing *existing = &plan->existing[i];
+        bool same = strcmp(existing->node->gpu_name, node->gpu_name) == 0;
+        for (unsigned g = 0; same && existing->added != NULL && g < existing->node->n_gpus; g++) {
+            for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+                counts[p] -= existing->added[g].counts[p];
+            }
+            counts[GS_PROFILES_MAX] -= existing->added[g].whole ? 1 : 0;
+        }
+    }
+}
+
+static void put_advertised_of(const struct gs_existing_node *node, const int64_t *counts,
+                              struct gs_buf *out)
+{
+    for (unsigned p = 0; p <= GS_PROFILES_MAX; p++) {
+        if (counts[p] > 0) {
+            gs_buf_printf(out, "\nfree on nodes that are there, and used: %lld x %s on %s\n",
+                          (long long)counts[p],
+                          p < GS_PROFILES_MAX ? node->model->profiles[p].name : "whole GPU",
+                          node->gpu_name);
+        }
+    }
+}
+
+/* Where GPUs alone are planned, which node gives a slice that it advertises is not decided. */
+static void put_advertised(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
+                           struct gs_buf *out)
+{
+    const struct gs_existing_node *nodes = question->input.existing;
+    for (size_t i = 0; plan->goal == GS_PLAN_GPUS && i < question->input.n_existing; i++) {
+        bool told = nodes[i].layout_known;
+        for (size_t k = 0; k < i; k++) {
+            told = told ||
+                   (!nodes[k].layout_known && strcmp(nodes[k].gpu_name, nodes[i].gpu_name) == 0);
+        }
+        if (!told) {
+            int64_t counts[GS_PROFILES_MAX + 1];
+            count_advertised(question, plan, &nodes[i], counts);
+            put_advertised_of(&nodes[i], counts, out);
+        }
+    }
+}
+
 /* ------------------------------------------------------------------ what is not in the plan */
 
 static void put_unplaced(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
@@ -390,6 +466,7 @@ int gs_cmd_plan_write_table(const struct gs_cmd_plan_question *question,
     put_layouts(plan, styled, &out);
     put_nodes(question, plan, styled, &out);
     int r = put_existing(question, plan, styled, &out, err);
+    put_advertised(question, plan, &out);
     r = r < 0 ? r : gs_cmd_plan_put_items(question, plan, styled, &out, err);
     if (r < 0) {
         return r;

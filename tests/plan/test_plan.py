@@ -180,5 +180,29 @@ def plan__explains_only_with_savings_that_are_there():
         assert plan["gpus_used"] == gpus, (count, plan["gpus_used"])
 
 
+def pages_commands():
+    """(command, lines) of the users' page; "..." stands for lines that are not shown."""
+    with open(os.path.join(SOURCE, "docs", "plan.md"), encoding="utf-8") as file:
+        blocks = file.read().split("```console\n")[1:]
+    for block in blocks:
+        lines = block.split("```")[0].rstrip("\n").split("\n")
+        yield lines[0].removeprefix("$ "), lines[1:]
+
+
+def plan__prints_what_the_users_page_shows():
+    path = os.path.dirname(GPUSLICE) + os.pathsep + os.environ["PATH"]
+    shown = 0
+    for command, lines in pages_commands():
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False,
+                              cwd=SOURCE, env={**os.environ, "PATH": path})
+        printed = (done.stdout + done.stderr).rstrip("\n").split("\n")
+        if lines[0] == "...":
+            lines = lines[1:]
+            printed = printed[-len(lines):]
+        assert printed == lines, (command, printed)
+        shown += 1
+    assert shown >= 8
+
+
 if __name__ == "__main__":
     tap.run(tap.cases_of(sys.modules[__name__], "plan__"))
