@@ -124,6 +124,9 @@ int gs_cmd_bench_no_memory(struct gs_err *err)
 }
 
 static const char *text_of(struct gs_cmd_bench *bench, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static const char *text_of(struct gs_cmd_bench *bench, const char *fmt, va_list args)
 {
     char text[1024];
     int n = vsnprintf(text, sizeof(text), fmt, args);

@@ -47,7 +47,7 @@ static int check_excluded(struct gs_check *check, const struct gs_field *root)
 static int check_rest(struct gs_check *check, const struct gs_field *root)
 {
     struct gs_field list;
-    size_t n;
+    size_t n = 0;
     uint64_t elapsed;
     int r = check_excluded(check, root);
     r = r < 0 ? r : gs_field_list(root, "ignored", 100000, &list, &n, check->err);
