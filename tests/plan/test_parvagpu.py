@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
 import tap  # pylint: disable=wrong-import-position
 
-GPUSLICE = sys.argv[1]
+GPUSLICE = os.path.abspath(sys.argv[1])
 FOLDER = os.path.join(os.environ.get("GPUSLICE_TESTDATA") or ".", "parvagpu")
 FEWEST = [2, 3, 5, 7, 12, 15]  # the paper's own answers: 2, 3, 5, 7, 13, 16
 SECONDS_MAX = 1.0

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """gpuslice plan as a program: what golden cases cannot show.
 
-usage: test_plan.py GPUSLICE SOURCE_DIR
+usage: test_plan.py GPUSLICE SOURCE_DIR [--update-page]
+
+--update-page writes what the commands of docs/plan.md print into it, instead of testing.
 """
 import json
 import os
@@ -17,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
 import tap  # pylint: disable=wrong-import-position
 
-GPUSLICE, SOURCE = sys.argv[1], sys.argv[2]
+GPUSLICE, SOURCE = os.path.abspath(sys.argv[1]), sys.argv[2]
 EXAMPLES = os.path.join(SOURCE, "examples")
 CLUSTER = os.path.join(EXAMPLES, "cluster.yaml")
 EXISTING = os.path.join(EXAMPLES, "existing.yaml")
@@ -180,29 +182,51 @@ def plan__explains_only_with_savings_that_are_there():
         assert plan["gpus_used"] == gpus, (count, plan["gpus_used"])
 
 
-def pages_commands():
-    """(command, lines) of the users' page; "..." stands for lines that are not shown."""
-    with open(os.path.join(SOURCE, "docs", "plan.md"), encoding="utf-8") as file:
-        blocks = file.read().split("```console\n")[1:]
-    for block in blocks:
-        lines = block.split("```")[0].rstrip("\n").split("\n")
-        yield lines[0].removeprefix("$ "), lines[1:]
+PAGE = os.path.join(SOURCE, "docs", "plan.md")
+
+
+def page_blocks():
+    """(text of the block, command, lines); a first line "..." stands for lines not shown."""
+    with open(PAGE, encoding="utf-8") as file:
+        for part in file.read().split("```console\n")[1:]:
+            block = part.split("```")[0]
+            lines = block.rstrip("\n").split("\n")
+            yield block, lines[0].removeprefix("$ "), lines[1:]
+
+
+def printed(command):
+    path = os.path.dirname(GPUSLICE) + os.pathsep + os.environ["PATH"]
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False,
+                          cwd=SOURCE, env={**os.environ, "PATH": path})
+    return (done.stdout + done.stderr).rstrip("\n").split("\n")
 
 
 def plan__prints_what_the_users_page_shows():
-    path = os.path.dirname(GPUSLICE) + os.pathsep + os.environ["PATH"]
     shown = 0
-    for command, lines in pages_commands():
-        done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False,
-                              cwd=SOURCE, env={**os.environ, "PATH": path})
-        printed = (done.stdout + done.stderr).rstrip("\n").split("\n")
+    for _, command, lines in page_blocks():
+        found = printed(command)
         if lines[0] == "...":
             lines = lines[1:]
-            printed = printed[-len(lines):]
-        assert printed == lines, (command, printed)
+            found = found[-len(lines):]
+        assert found == lines, (command, found)
         shown += 1
     assert shown >= 8
 
 
+def update_page():
+    with open(PAGE, encoding="utf-8") as file:
+        page = file.read()
+    for block, command, lines in page_blocks():
+        found = printed(command)
+        if lines[0] == "...":
+            found = ["..."] + found[-(len(lines) - 1):]
+        page = page.replace(block, "\n".join([f"$ {command}"] + found) + "\n", 1)
+    with open(PAGE, "w", encoding="utf-8") as file:
+        file.write(page)
+
+
 if __name__ == "__main__":
+    if sys.argv[3:] == ["--update-page"]:
+        update_page()
+        sys.exit()
     tap.run(tap.cases_of(sys.modules[__name__], "plan__"))
