@@ -85,7 +85,8 @@ check-format: ## what clang-format would change
 
 golden: all ## write the golden files anew, to be reviewed as code
 	@tests/golden/run.py --update --bin-dir $(BUILD)/bin
-	@git --no-pager diff --stat -- tests/golden
+	@python3 tests/plan/test_plan.py $(BUILD)/bin/gpuslice . --update-page
+	@git --no-pager diff --stat -- tests/golden docs/plan.md
 
 bench: all ## the benchmarks, with the peer beside them
 	@$(BUILD)/bin/gpuslice bench
