@@ -13,16 +13,18 @@ static void write_rows(FILE *file, const struct gs_ip *ip)
 
 static void write_columns(FILE *file, const struct gs_ip *ip)
 {
-    fputs("COLUMNS\n MARKER MARKER 'MARKER' 'INTORG'\n", file);
+    fputs("COLUMNS\n M0 'MARKER' 'INTORG'\n", file);
     for (unsigned c = 0; c < ip->n_cols; c++) {
         size_t n;
         const struct gs_ip_entry *entries = gs_ip_column(ip, c, &n);
-        fprintf(file, " C%u COST %lld\n", c, (long long)ip->cost[c]);
+        if (ip->cost[c] != 0) {
+            fprintf(file, " C%u COST %lld\n", c, (long long)ip->cost[c]);
+        }
         for (size_t e = 0; e < n; e++) {
             fprintf(file, " C%u R%u %lld\n", c, entries[e].row, (long long)entries[e].value);
         }
     }
-    fputs(" MARKER MARKER 'MARKER' 'INTEND'\n", file);
+    fputs(" M1 'MARKER' 'INTEND'\n", file);
 }
 
 static void write_bounds(FILE *file, const struct gs_ip *ip)
@@ -45,7 +47,7 @@ int gs_cmd_bench_write_mps(const struct gs_ip *ip, const char *path, struct gs_e
     if (file == NULL) {
         return gs_fail_errno(err, errno, "cannot write %.300s", path);
     }
-    fputs("NAME GPUSLICE\n", file);
+    fputs("NAME GPUSLICE FREE\n", file);
     write_rows(file, ip);
     write_columns(file, ip);
     write_bounds(file, ip);

@@ -211,17 +211,29 @@ static void print_peers(const struct gs_cmd_bench_section *section, struct gs_bu
     }
 }
 
-/* Each reason once. */
+/* Whether a measure before the n-th of the section says the same of a peer. */
+static bool said_before(const struct gs_cmd_bench_section *section, size_t n, const char *reason)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct gs_cmd_bench_measure *measure = section->measures[i];
+        for (size_t p = 0; p < measure->n_peers; p++) {
+            const char *other = measure->peers[p].skipped;
+            if (other != NULL && strcmp(other, reason) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void print_skipped(const struct gs_cmd_bench_section *section, struct gs_buf *out)
 {
-    const char *last = NULL;
     for (size_t i = 0; i < section->n_measures; i++) {
         const struct gs_cmd_bench_measure *measure = section->measures[i];
         for (size_t p = 0; p < measure->n_peers; p++) {
             const struct gs_cmd_bench_peer *peer = &measure->peers[p];
-            if (peer->skipped != NULL && (last == NULL || strcmp(last, peer->skipped) != 0)) {
+            if (peer->skipped != NULL && !said_before(section, i, peer->skipped)) {
                 gs_buf_printf(out, "  skipped: %s: %s\n", peer->name, peer->skipped);
-                last = peer->skipped;
             }
         }
     }
