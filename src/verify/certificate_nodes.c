@@ -44,6 +44,24 @@ static bool fits_alone(struct gs_check *check, const struct gs_proof *proof,
            GS_SUPPLY_NO;
 }
 
+/* Of an amount, what sums of the items that may run there can use: a multiple of the greatest
+ * common divisor of what they ask for. */
+static void round_capacities(struct gs_proof *proof)
+{
+    for (unsigned a = 0; a < GS_PROOF_AMOUNTS; a++) {
+        uint64_t unit = 0;
+        for (size_t u = 0; u < proof->n_uses; u++) {
+            uint64_t amount = gs_proof_amount(proof, proof->uses[u].item, a);
+            while (proof->uses[u].hi > 0 && amount != 0) {
+                uint64_t rest = unit % amount;
+                unit = amount;
+                amount = rest;
+            }
+        }
+        proof->capacity[a] = unit == 0 ? proof->capacity[a] : proof->capacity[a] / unit * unit;
+    }
+}
+
 /* All but the prices. */
 static int make_program(const struct gs_certificate *certificate,
                         const struct gs_problem_node *node, struct gs_supply_target *target,
@@ -78,6 +96,7 @@ static int make_program(const struct gs_certificate *certificate,
         struct gs_proof_use *use = &proof->uses[u];
         use->hi = use->hi > 0 && !fits_alone(check, proof, use) ? 0 : use->hi;
     }
+    round_capacities(proof);
     return r;
 }
 

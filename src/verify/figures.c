@@ -138,6 +138,19 @@ static uint64_t fewest_parts(const struct gs_problem_item *item)
     return item->n_ways == 0 ? 0 : fewest;
 }
 
+/* Each of these GPUs is on a node that is bought for it, so that it costs at least its share of
+ * the node for which that is least. */
+static bool is_too_cheap(const struct gs_check *check, uint64_t gpus, uint64_t cost)
+{
+    for (size_t i = 0; i < check->problem.n_offers; i++) {
+        const struct gs_problem_node *offer = &check->problem.node[i];
+        if ((__int128)cost * offer->gpus >= (__int128)gpus * offer->price_uusd) {
+            return false;
+        }
+    }
+    return gpus > 0;
+}
+
 static int check_baseline(struct gs_check *check, const struct gs_field *root)
 {
     struct gs_field baseline;
@@ -156,6 +169,10 @@ static int check_baseline(struct gs_check *check, const struct gs_field *root)
     r = r < 0 ? r : gs_field_dollars(&baseline, "cost_usd_per_hour", &cost, &known, check->err);
     if (r == 0 && known && !check->problem.nodes) {
         return gs_field_fail(&baseline, check->err, "it has a cost, and nothing here has a price");
+    }
+    if (r == 0 && known && is_too_cheap(check, gpus, cost)) {
+        return gs_field_fail(&baseline, check->err, "no %" PRIu64 " GPUs can be had for so little",
+                             gpus);
     }
     if (r == 0 && known) {
         gs_check_note(check, "the cost of whole_gpu_baseline: no proof comes with it");
