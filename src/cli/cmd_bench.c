@@ -275,9 +275,13 @@ static int check_name(const char *name, struct gs_err *err)
         }
         gs_near_offer(&near, defs[i].name);
     }
-    return gs_fail(err, GS_INVALID, "--only: there is no benchmark \"%.100s\"; %s%s", name,
-                   near.n > 0 ? "did you mean " : "see gpuslice bench --help",
-                   near.n > 0 ? near.names[0] : "");
+    return near.n == 0
+               ? gs_fail(err, GS_INVALID,
+                         "--only: there is no benchmark \"%.100s\"; see gpuslice bench --help",
+                         name)
+               : gs_fail(err, GS_INVALID,
+                         "--only: there is no benchmark \"%.100s\"; did you mean %s?", name,
+                         near.names[0]);
 }
 
 static int check_args(const struct gs_cmd_bench_args *args, struct gs_err *err)

@@ -18,8 +18,9 @@ int gs_cmd_bench_demand_bundles(struct gs_arena *arena, const struct gs_model *m
                                 unsigned kinds, uint64_t total, uint64_t seed,
                                 struct gs_plan_input *ret, struct gs_err *err);
 
-/* Items with CPU and memory for a fleet; every fifth kind may run as something else too. Each asks
- * for a quarter to twice the CPU, and likewise the memory, that go with its slices on a node, so
- * that about half of the nodes that are bought are full of those before their GPUs are. */
+/* Items with CPU and memory for a fleet (300 kinds at most); every fifth kind may run as something
+ * else too. Each asks for a quarter to twice the CPU, and likewise the memory, that go with its
+ * slices on a node, so that about half of the nodes that are bought are full of those before their
+ * GPUs are. */
 int gs_cmd_bench_demand_fleet(struct gs_arena *arena, unsigned kinds, uint64_t total, uint64_t seed,
                               struct gs_plan_input *ret, struct gs_err *err);

@@ -258,8 +258,9 @@ static int measure_point(struct gs_cmd_bench *bench, const struct slices *slices
                                              .certificate = true};
     int r = gs_cmd_bench_demand_bundles(bench->arena, *slices->model, point->kinds, point->count,
                                         bench->args->seed, &plans.inputs[0], err);
-    const char *what = gs_cmd_bench_text(bench, "%u kinds, %llu items", point->kinds,
-                                         (unsigned long long)point->count);
+    const char *what =
+        gs_cmd_bench_text(bench, "%u kind%s, %llu items", point->kinds,
+                          point->kinds == 1 ? "" : "s", (unsigned long long)point->count);
     return r < 0 ? r : measure_plans(bench, &plans, what, 0, NULL, err);
 }
 
