@@ -88,8 +88,9 @@ golden: all ## write the golden files anew, to be reviewed as code
 	@python3 tests/plan/test_plan.py $(BUILD)/bin/gpuslice . --update-page
 	@git --no-pager diff --stat -- tests/golden docs/plan.md
 
-bench: all ## the benchmarks, with the peer beside them
-	@$(BUILD)/bin/gpuslice bench
+bench: all ## the benchmarks, with the peers beside them: make bench [ARGS='--only fleet -o json']
+	@$(BUILD)/bin/gpuslice bench --peer tests/bench/highs_peer.py --peer tests/bench/cbc_peer.py \
+		--peer tests/bench/json_peer.py $(ARGS)
 
 sizes: all ## longest functions and files, binary sizes, memory
 	@scripts/sizes.py $(BUILD)
