@@ -4,8 +4,33 @@
 
 #include "core/fleet_work.h"
 
-enum { ROUNDS_MAX = 600, PATIENCE_QUICK = 1, PATIENCE_FULL = 4 };
+enum { ROUNDINGS = 16, ROUNDS_MAX = 600, PATIENCE_QUICK = 1, PATIENCE_FULL = 3 };
 static const size_t SCRATCH_MAX = (size_t)1 << 30;
+
+/* The items of one node on as few of its GPUs as will hold them, and the others left whole: the
+ * relaxation that made the load does not care. Where the search is cut short the load's own cut
+ * stays. */
+static int pack_tightly(struct gs_arena *arena, const struct gs_fleet_shape *shape,
+                        struct gs_program *program, int64_t *x, struct gs_err *err)
+{
+    enum { SEARCH_NODES = 300 };
+    int64_t before = 0;
+    for (unsigned j = 0; j < program->ip.n_cols; j++) {
+        bool use = j < shape->n_uses;
+        program->ip.cost[j] = use ? 0 : 1;
+        program->ip.lo[j] = use ? x[j] : 0;
+        program->ip.hi[j] = use ? x[j] : program->ip.hi[j];
+        before += use ? 0 : x[j];
+    }
+    const struct gs_ip_options options = {
+        .cutoff = before, .goal = INT64_MIN, .step = 1, .max_nodes = SEARCH_NODES};
+    struct gs_ip_result result;
+    int r = gs_ip_solve(&program->ip, &options, arena, &result, err);
+    if (r == 0 && result.found) {
+        memcpy(x, result.x, program->ip.n_cols * sizeof(*x));
+    }
+    return r;
+}
 
 int gs_fleet_layouts(struct gs_arena *arena, const struct gs_fleet_spec *spec,
                      const struct gs_fleet_load *load, const struct gs_pack_layout **ret_layouts,
@@ -19,7 +44,13 @@ int gs_fleet_layouts(struct gs_arena *arena, const struct gs_fleet_spec *spec,
     }
     struct gs_program_spec program = {
         .targets = &shape->target, .n_targets = 1, .uses = shape->uses, .n_uses = shape->n_uses};
-    return gs_pack_layouts(arena, &program, &node.program, load->x, ret_layouts, ret_n, err);
+    int64_t *x = GS_ARENA_NEW(arena, int64_t, node.program.ip.n_cols);
+    if (x == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the layouts of a node");
+    }
+    memcpy(x, load->x, node.program.ip.n_cols * sizeof(*x));
+    r = pack_tightly(arena, shape, &node.program, x, err);
+    return r < 0 ? r : gs_pack_layouts(arena, &program, &node.program, x, ret_layouts, ret_n, err);
 }
 
 int gs_fleet_program(struct gs_arena *arena, const struct gs_fleet_spec *spec,
@@ -124,9 +155,18 @@ static int solve(struct gs_fleet_work *work, const struct gs_fleet_options *opti
         r = gs_fleet_generate(work, ROUNDS_MAX, patience, true);
     }
     r = r < 0 ? r : gs_fleet_round(work);
-    if (r == 0 && options->effort > 0) {
+    /* More tries while they are cheap and the bound says that there may be something to find. */
+    unsigned tries = options->effort == 0 ? 1 : ROUNDINGS;
+    while (r == 0 && work->roundings < tries && work->value > work->bound &&
+           (work->roundings < 2 || work->spent < GS_FLEET_SPENT_MAX / 4)) {
         gs_fleet_master_reset(&work->master, work->spec->needs, work->most, work->least);
         r = gs_fleet_round(work);
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (r == 0 && work->found) {
+        r = gs_fleet_improve(work);
     }
     if (r < 0) {
         return r;

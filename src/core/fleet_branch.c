@@ -15,6 +15,11 @@ struct branching {
     struct gs_fleet_leaf *leaves;
     size_t n_leaves;
     size_t cap_leaves;
+
+    /* What the root proves holds on both sides of every split. */
+    int64_t root_bound;
+    int64_t *root_prices;
+    int64_t *root_worths;
 };
 
 static int note_split(struct branching *b, int32_t shape, int64_t at)
@@ -27,11 +32,38 @@ static int note_split(struct branching *b, int32_t shape, int64_t at)
     return 0;
 }
 
+static void keep_root(struct branching *b)
+{
+    const struct gs_fleet_work *work = b->work;
+    b->root_bound = work->bound;
+    memcpy(b->root_prices, work->best_prices, work->spec->n_kinds * sizeof(*b->root_prices));
+    memcpy(b->root_worths, work->best_worths, work->spec->n_shapes * sizeof(*b->root_worths));
+}
+
+/* Proves the leaf; where the search for that is cut short, by the prices of the root. */
+static int prove_leaf(struct branching *b, struct gs_fleet_leaf *leaf)
+{
+    struct gs_fleet_work *work = b->work;
+    int r = gs_fleet_prove(work, leaf);
+    if (r < 0 || leaf->bound >= b->root_bound) {
+        return r;
+    }
+    struct gs_fleet_leaf by_root;
+    work->bound = b->root_bound;
+    memcpy(work->best_prices, b->root_prices, work->spec->n_kinds * sizeof(*b->root_prices));
+    memcpy(work->best_worths, b->root_worths, work->spec->n_shapes * sizeof(*b->root_worths));
+    r = gs_fleet_prove(work, &by_root);
+    if (r == 0 && by_root.bound > leaf->bound) {
+        *leaf = by_root;
+    }
+    return r;
+}
+
 static int close_leaf(struct branching *b)
 {
     struct gs_fleet_work *work = b->work;
     struct gs_fleet_leaf leaf;
-    int r = gs_fleet_prove(work, &leaf);
+    int r = prove_leaf(b, &leaf);
     if (r == 0 && b->search && leaf.bound < work->value && work->spent < GS_FLEET_SPENT_MAX) {
         r = gs_fleet_search(work, &leaf);
     }
@@ -112,6 +144,9 @@ static int explore(struct branching *b, bool root)
     if (shape == UINT32_MAX) {
         return close_leaf(b);
     }
+    if (root) {
+        keep_root(b);
+    }
     r = note_split(b, (int32_t)shape, floor);
     r = r < 0 ? r : explore_side(b, shape, floor + 1, work->most[shape]);
     return r < 0 ? r : explore_side(b, shape, work->least[shape], floor);
@@ -135,8 +170,11 @@ int gs_fleet_branch(struct gs_fleet_work *work, bool search, struct gs_fleet_pro
         .work = work,
         .search = search && room,
         .x = GS_ARENA_NEW(work->arena, double, GS_FLEET_COLUMNS_MAX),
+        .root_bound = -1,
+        .root_prices = GS_ARENA_NEW(work->arena, int64_t, work->spec->n_kinds),
+        .root_worths = GS_ARENA_NEW(work->arena, int64_t, work->spec->n_shapes),
     };
-    if (b.x == NULL) {
+    if (b.x == NULL || b.root_prices == NULL || b.root_worths == NULL) {
         return gs_fleet_no_memory(work);
     }
     int r = b.search ? allow_leaving_out(work) : 0;

@@ -3,7 +3,8 @@
 #include "core/fleet_work.h"
 
 /* Nodes that one search for a load may look at; more as finding one gets harder. */
-static const size_t patience_nodes[] = {12, 60, 400, 3000, 20000};
+enum { MOST_PATIENT = 2000 };
+static const size_t patience_nodes[] = {12, 60, 400, MOST_PATIENT};
 
 /* A load is worth adding when it beats its node's cost by more than rounding. */
 static int64_t asked_worth(const struct gs_fleet_work *work, unsigned shape)
@@ -26,8 +27,10 @@ static int price_shape(struct gs_fleet_work *work, unsigned shape, size_t max_no
     struct gs_fleet_node *node = &work->nodes[shape];
     struct gs_arena_mark mark = gs_arena_mark(work->scratch);
     struct gs_fleet_priced priced;
-    int r = gs_fleet_node_price(node, work->scratch, work->prices, asked_worth(work, shape),
-                                max_nodes, false, &priced, work->err);
+    bool last = max_nodes >= MOST_PATIENT;
+    int r = (last ? gs_fleet_node_bound : gs_fleet_node_price)(node, work->scratch, work->prices,
+                                                               asked_worth(work, shape), max_nodes,
+                                                               false, &priced, work->err);
     if (r < 0) {
         return r;
     }
@@ -133,12 +136,14 @@ int gs_fleet_generate(struct gs_fleet_work *work, unsigned rounds_max, unsigned 
         if (bounding) {
             note_bound(work);
         }
-        only_open = added == 0;
-        if (added == 0) {
+        /* Past the work that a plan is allowed, one last round shows what it can. */
+        bool late = work->spent > GS_FLEET_SPENT_MAX && bounding && level >= 2;
+        only_open = added == 0 || late;
+        if (only_open) {
             if (closed || level == patience) {
                 return 0;
             }
-            level++;
+            level = late ? patience : level + 1;
         }
     }
     return 0;

@@ -35,6 +35,23 @@ static bool find_limit_rows(struct gs_arena *arena, const struct gs_fleet_spec *
     return rows != NULL;
 }
 
+/* What a node has of an amount, less what no sum of items can use: rounded down to a multiple of
+ * the greatest common divisor of what its items ask for. It makes the relaxation tighter by just
+ * the part that would otherwise take a long search to show. */
+static int64_t usable(const struct gs_fleet_shape *shape, const int64_t *amounts, int64_t capacity)
+{
+    int64_t unit = 0;
+    for (unsigned u = 0; u < shape->n_uses; u++) {
+        int64_t amount = amounts[shape->uses[u].kind];
+        while (amount != 0) {
+            int64_t rest = unit % amount;
+            unit = amount;
+            amount = rest;
+        }
+    }
+    return unit == 0 ? capacity : capacity / unit * unit;
+}
+
 int gs_fleet_node_new(struct gs_arena *arena, const struct gs_fleet_spec *spec,
                       const struct gs_fleet_shape *shape, struct gs_fleet_node *ret,
                       struct gs_err *err)
@@ -48,8 +65,10 @@ int gs_fleet_node_new(struct gs_arena *arena, const struct gs_fleet_spec *spec,
         one_pod[k] = 1;
     }
     const struct gs_program_resource resources[RESOURCES] = {
-        [CPU] = {.amounts = spec->cpu_milli, .capacity = shape->cpu_milli},
-        [MEMORY] = {.amounts = spec->memory, .capacity = shape->memory},
+        [CPU] = {.amounts = spec->cpu_milli,
+                 .capacity = usable(shape, spec->cpu_milli, shape->cpu_milli)},
+        [MEMORY] = {.amounts = spec->memory,
+                    .capacity = usable(shape, spec->memory, shape->memory)},
         [PODS] = {.amounts = one_pod, .capacity = shape->pods},
     };
     struct gs_program_spec program = {
@@ -119,4 +138,25 @@ int gs_fleet_node_price(struct gs_fleet_node *node, struct gs_arena *arena, cons
         .nodes = result.nodes,
     };
     return 0;
+}
+
+int gs_fleet_node_bound(struct gs_fleet_node *node, struct gs_arena *arena, const int64_t *prices,
+                        int64_t above, size_t max_nodes, bool want_tree,
+                        struct gs_fleet_priced *ret, struct gs_err *err)
+{
+    static const unsigned shifts[] = {12, 11, 10}; /* 0.02 %, 0.05 %, 0.1 % */
+    struct gs_arena_mark mark = gs_arena_mark(arena);
+    int r = gs_fleet_node_price(node, arena, prices, above, max_nodes, want_tree, ret, err);
+    size_t nodes = ret->nodes;
+    for (unsigned i = 0; r == 0 && i < 3 && !ret->found; i++) {
+        int64_t more = above + (above >> shifts[i]);
+        if (above <= 0 || ret->bound <= more) {
+            break;
+        }
+        gs_arena_rewind(arena, mark);
+        r = gs_fleet_node_price(node, arena, prices, more, max_nodes, want_tree, ret, err);
+        nodes += ret->nodes;
+    }
+    ret->nodes = nodes;
+    return r;
 }

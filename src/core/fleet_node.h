@@ -33,3 +33,10 @@ void gs_fleet_node_limit(struct gs_fleet_node *node, const int64_t *needs);
 int gs_fleet_node_price(struct gs_fleet_node *node, struct gs_arena *arena, const int64_t *prices,
                         int64_t above, size_t max_nodes, bool want_tree,
                         struct gs_fleet_priced *ret, struct gs_err *err);
+
+/* As gs_fleet_node_price. When the search is cut short before it has shown that nothing is worth
+ * more than `above`, it is asked to show less: nothing worth more than a little above that. Proving
+ * the last few hundredths of a percent may take a thousand times the work of the rest. */
+int gs_fleet_node_bound(struct gs_fleet_node *node, struct gs_arena *arena, const int64_t *prices,
+                        int64_t above, size_t max_nodes, bool want_tree,
+                        struct gs_fleet_priced *ret, struct gs_err *err);

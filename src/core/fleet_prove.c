@@ -2,7 +2,7 @@
 
 #include "core/fleet_work.h"
 
-enum { PROOF_NODES = 20000, PROOF_NODES_LATE = 2000, SHRINK_TIMES = 4 };
+enum { PROOF_NODES = 4000, PROOF_NODES_LATE = 1000, SHRINK_TIMES = 4 };
 
 /* Shows what a load of the shape is worth at most: no more than its node costs, or than what the
  * pricing before found where fewer would do for a bound on the least nodes. */
@@ -15,7 +15,7 @@ static int prove_shape(struct gs_fleet_work *work, unsigned shape,
     size_t nodes = work->spent < GS_FLEET_SPENT_MAX ? PROOF_NODES : PROOF_NODES_LATE;
     struct gs_arena_mark mark = gs_arena_mark(work->scratch);
     struct gs_fleet_priced priced;
-    int r = gs_fleet_node_price(&work->nodes[shape], work->scratch, work->best_prices, above, nodes,
+    int r = gs_fleet_node_bound(&work->nodes[shape], work->scratch, work->best_prices, above, nodes,
                                 true, &priced, work->err);
     if (r < 0) {
         return r;
@@ -32,16 +32,19 @@ static int prove_shape(struct gs_fleet_work *work, unsigned shape,
     return 0;
 }
 
-/* Makes all prices smaller by cost / worth. */
-static void shrink(struct gs_fleet_work *work, int64_t cost, int64_t worth)
+/* Makes all prices smaller by cost / worth, and more each time: what was shown of the worth may be
+ * above what is true by the same part again. */
+static void shrink(struct gs_fleet_work *work, int64_t cost, int64_t worth, unsigned attempt)
 {
+    static const int64_t margins[SHRINK_TIMES] = {0, 16, 256, 4096};
     for (unsigned k = 0; k < work->spec->n_kinds; k++) {
-        work->best_prices[k] = (int64_t)((__int128)work->best_prices[k] * cost / worth);
+        int64_t price = (int64_t)((__int128)work->best_prices[k] * cost / worth);
+        work->best_prices[k] = price - (int64_t)((__int128)price * margins[attempt] / (1 << 16));
     }
 }
 
 static int prove_shapes(struct gs_fleet_work *work, struct gs_fleet_shape_proof *proofs,
-                        bool *ret_shrunk)
+                        unsigned attempt, bool *ret_shrunk)
 {
     *ret_shrunk = false;
     for (unsigned t = 0; t < work->spec->n_shapes; t++) {
@@ -52,7 +55,7 @@ static int prove_shapes(struct gs_fleet_work *work, struct gs_fleet_shape_proof 
             return r;
         }
         if (work->most[t] == GS_FLEET_NO_LIMIT && worth > cost) {
-            shrink(work, cost, worth);
+            shrink(work, cost, worth, attempt);
             *ret_shrunk = true;
         }
     }
@@ -77,7 +80,7 @@ static int prove_with(struct gs_fleet_work *work, struct gs_fleet_shape_proof *p
     bool shrunk = true;
     for (unsigned i = 0; i < SHRINK_TIMES && shrunk; i++) {
         struct gs_arena_mark mark = gs_arena_mark(work->arena);
-        int r = prove_shapes(work, proofs, &shrunk);
+        int r = prove_shapes(work, proofs, i, &shrunk);
         if (r < 0) {
             return r;
         }
@@ -90,7 +93,7 @@ static int prove_with(struct gs_fleet_work *work, struct gs_fleet_shape_proof *p
     }
     /* The searches were cut short each time: prices of nothing prove nothing, truly. */
     memset(work->best_prices, 0, work->spec->n_kinds * sizeof(*work->best_prices));
-    return prove_shapes(work, proofs, &shrunk);
+    return prove_shapes(work, proofs, 0, &shrunk);
 }
 
 int gs_fleet_prove(struct gs_fleet_work *work, struct gs_fleet_leaf *leaf)

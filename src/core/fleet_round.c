@@ -96,12 +96,27 @@ static bool fits_rest(const struct rest *rest, unsigned c)
     return true;
 }
 
-/* What of two fractions comes first: the larger, or every other time the one of more money, so
- * that dear nodes are filled while there is much to choose from and cheap ones take the rest. */
+/* A number from 0.5 to 1.5 that looks drawn by chance and is always the same. */
+static double jitter(unsigned column, unsigned rounding)
+{
+    uint64_t mixed = ((uint64_t)rounding << 32 | column) * 0x9e3779b97f4a7c15ull;
+    mixed = (mixed ^ mixed >> 29) * 0xbf58476d1ce4e5b9ull;
+    return 0.5 + (double)(mixed >> 40) / (double)(1u << 24);
+}
+
+/* What of two fractions comes first: the larger; the second time the one of more money, so that
+ * dear nodes are filled while there is much to choose from and cheap ones take the rest; after that
+ * any order, as the best of several fleets is kept. */
 static double weight_of(const struct rest *rest, unsigned c)
 {
-    double cost = (double)gs_fleet_column_cost(&rest->work->master, c);
-    return rest->work->roundings % 2 == 0 ? rest->x[c] : rest->x[c] * cost;
+    unsigned rounding = rest->work->roundings;
+    if (rounding == 0) {
+        return rest->x[c];
+    }
+    if (rounding == 1) {
+        return rest->x[c] * (double)gs_fleet_column_cost(&rest->work->master, c);
+    }
+    return rest->x[c] * jitter(c, rounding);
 }
 
 /* No whole part is left: takes one of the largest fraction, and of many kinds also the other large

@@ -54,6 +54,9 @@ int gs_fleet_round(struct gs_fleet_work *work);
 /* Keeps the fleet in which column c is taken takes[c] times when it is better than the best. */
 int gs_fleet_keep(struct gs_fleet_work *work, const int64_t *takes);
 
+/* Puts the loads of the best fleet on cheaper nodes where such hold them. */
+int gs_fleet_improve(struct gs_fleet_work *work);
+
 /* Searches among all loads that a better fleet within most and least could have; raises the leaf's
  * bound and fills its tree, when it gets anywhere. */
 int gs_fleet_search(struct gs_fleet_work *work, struct gs_fleet_leaf *leaf);

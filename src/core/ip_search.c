@@ -5,6 +5,8 @@
 
 #include "core/lp.h"
 
+#define COST_SUM_MAX (INT64_MAX / 4)
+
 enum {
     DEPTH_MAX = 80, /* splits on one path */
     LAZY_ROWS = 40, /* upper bounds that became rows, on one path */
@@ -13,10 +15,12 @@ enum {
     RESIDUAL_FROM = 3,  /* root values above this are split into a whole and a residual part */
     RESIDUAL_NODES = 2000,
     SCALE_BITS = 40, /* at most, of the tree's scale */
+    DUAL_BITS = 58,  /* at most, of the scaled duals of the root */
     COST_BITS = 50   /* at most, of the scaled costs: leaves room for sums in 128 bits */
 };
 
 static const double WHOLE = 1e-6; /* nearer to an integer than this is one */
+static const double MULTIPLIER_MAX = 4e18;
 
 /* The program as the simplex sees it, at one depth of the search. */
 struct level {
@@ -208,7 +212,8 @@ struct gs_ip_search *gs_ip_search_new(const struct gs_ip *ip, const struct gs_ip
 
 /* ------------------------------------------------------------------ bounds in integers */
 
-/* y b + sum of min(d lo, d hi), times the scale. */
+/* y b + sum of min(d lo, d hi), times the scale. In range: a multiplier is below 2^62, and an
+ * entry times the bound of its column is below 2^60 or so. */
 static __int128 scaled_bound(const struct gs_ip_search *s, const int64_t *y)
 {
     const struct gs_ip *ip = s->ip;
@@ -237,7 +242,7 @@ static int64_t round_up(const struct gs_ip_search *s, __int128 bound)
     if (value > INT64_MAX) {
         return INT64_MAX;
     }
-    return value < INT64_MIN ? INT64_MIN : (int64_t)value;
+    return value < -INT64_MAX ? -INT64_MAX : (int64_t)value;
 }
 
 /* Duals of the simplex as multipliers of the unscaled program. */
@@ -245,8 +250,8 @@ static void round_multipliers(struct gs_ip_search *s, const double *y)
 {
     for (unsigned i = 0; i < s->ip->n_rows; i++) {
         double value = y[i] * s->row_scale[i] / s->cost_scale * (double)s->scale + 0.5;
-        bool sane = value > 0 && value < 4e18;
-        s->multipliers[i] = sane ? (int64_t)value : 0;
+        double sane = value < MULTIPLIER_MAX ? value : MULTIPLIER_MAX;
+        s->multipliers[i] = value > 0 ? (int64_t)sane : 0;
     }
 }
 
@@ -385,9 +390,17 @@ static bool take_candidate(struct gs_ip_search *s, const int64_t *x)
     return true;
 }
 
-static double part_above_floor(double x)
+/* The whole part of a value of column `col`, within the bounds of the program. */
+static int64_t whole_below(const struct gs_ip_search *s, unsigned col, double value)
 {
-    double whole = (double)(int64_t)(x + WHOLE);
+    int64_t hi = s->ip->hi[col];
+    return value >= (double)hi ? hi : (int64_t)value;
+}
+
+static double part_above_floor(const struct gs_ip_search *s, unsigned col)
+{
+    double x = s->x[col] * s->rhs_scale;
+    double whole = (double)whole_below(s, col, x + WHOLE);
     return x > whole ? x - whole : 0;
 }
 
@@ -398,7 +411,7 @@ static int choose_split(const struct gs_ip_search *s)
     int best = -1;
     double most = WHOLE;
     for (unsigned j = 0; j < s->ip->n_cols; j++) {
-        double part = part_above_floor(s->x[j] * s->rhs_scale);
+        double part = part_above_floor(s, j);
         if (part > most && part < 1 - WHOLE && s->lo[j] < s->hi[j]) {
             best = (int)j;
             most = part + 1e-7;
@@ -435,12 +448,11 @@ static void explore_side(struct gs_ip_search *s, unsigned depth, unsigned col, b
     *row = row_before;
 }
 
-static void split(struct gs_ip_search *s, unsigned depth, unsigned col)
+static void split(struct gs_ip_search *s, unsigned depth, unsigned col, int64_t at)
 {
-    int64_t floor = (int64_t)(s->x[col] * s->rhs_scale + WHOLE);
-    note_node(s, (int32_t)col, floor);
-    explore_side(s, depth, col, false, floor + 1);
-    explore_side(s, depth, col, true, floor);
+    note_node(s, (int32_t)col, at);
+    explore_side(s, depth, col, false, at + 1);
+    explore_side(s, depth, col, true, at);
 }
 
 /* Bounds that became rows here are not rows on another path. */
@@ -453,15 +465,70 @@ static void forget_rows(struct gs_ip_search *s, unsigned from)
     }
 }
 
-/* Which variable to split in this node, -1: none is fractional. Takes over a solution. */
-static int look_at_solution(struct gs_ip_search *s)
+/* The simplex took for a solution what breaks a row by less than it can see. The candidate's
+ * largest part in that row is where to split: below, the row has air; above, less is left to
+ * choose. -1: nothing is left, and *ret_row cannot be met within the present bounds. */
+static int choose_in_broken_row(const struct gs_ip_search *s, unsigned *ret_row, int64_t *ret_at)
+{
+    const struct gs_ip *ip = s->ip;
+    unsigned row = 0;
+    while (row < ip->n_rows && s->sums[row] >= ip->rhs[row]) {
+        row++;
+    }
+    int best = -1;
+    int64_t most = 0;
+    for (unsigned j = 0; j < ip->n_cols; j++) {
+        size_t n;
+        const struct gs_ip_entry *entries = gs_ip_column(ip, j, &n);
+        for (size_t e = 0; e < n; e++) {
+            int64_t value = entries[e].row == row ? entries[e].value : 0;
+            bool less = value < 0 && s->candidate[j] > s->lo[j];
+            bool more = value > 0 && s->candidate[j] < s->hi[j];
+            int64_t size = value < 0 ? -value : value;
+            if ((less || more) && size > most) {
+                best = (int)j;
+                most = size;
+                *ret_at = less ? s->candidate[j] - 1 : s->candidate[j];
+            }
+        }
+    }
+    *ret_row = row;
+    return best;
+}
+
+/* A row that cannot be met within the present bounds: its multiplier may grow until the bound
+ * reaches the cutoff. */
+static int64_t prove_by_row(struct gs_ip_search *s, unsigned row)
+{
+    __int128 missing = (__int128)s->cutoff * s->scale - scaled_bound(s, s->multipliers);
+    __int128 room = (__int128)MULTIPLIER_MAX - s->multipliers[row];
+    s->multipliers[row] += (int64_t)(missing < 0 ? 0 : missing < room ? missing : room);
+    return round_up(s, scaled_bound(s, s->multipliers));
+}
+
+/* Which variable to split in this node and where, -1: none. Takes over a solution; *bound is
+ * raised where there is none though the simplex sees one. */
+static int look_at_solution(struct gs_ip_search *s, int64_t *ret_at, int64_t *bound)
 {
     int col = choose_split(s);
-    if (col < 0) {
-        for (unsigned j = 0; j < s->ip->n_cols; j++) {
-            s->candidate[j] = (int64_t)(s->x[j] * s->rhs_scale + 0.5);
-        }
+    if (col >= 0) {
+        *ret_at = whole_below(s, (unsigned)col, s->x[col] * s->rhs_scale + WHOLE);
+        return col;
+    }
+    for (unsigned j = 0; j < s->ip->n_cols; j++) {
+        int64_t whole = whole_below(s, j, s->x[j] * s->rhs_scale + 0.5);
+        whole = whole < s->lo[j] ? s->lo[j] : whole;
+        s->candidate[j] = whole > s->hi[j] ? s->hi[j] : whole;
+    }
+    int64_t cost;
+    if (gs_ip_check(s->ip, s->candidate, s->sums, &cost)) {
         take_candidate(s, s->candidate);
+        return -1;
+    }
+    unsigned row;
+    col = choose_in_broken_row(s, &row, ret_at);
+    if (col < 0 && row < s->ip->n_rows) {
+        *bound = prove_by_row(s, row);
     }
     return col;
 }
@@ -476,13 +543,14 @@ static void explore(struct gs_ip_search *s, unsigned depth)
     enum gs_lp_status status = s->done ? GS_LP_STUCK : solve_level(s, lp);
     int64_t bound = prove_bound(s, lp, status);
     int col = -1;
+    int64_t at = 0;
     if (status == GS_LP_OPTIMAL && bound < s->cutoff) {
-        col = look_at_solution(s);
+        col = look_at_solution(s, &at, &bound);
     }
     bool may_split =
         depth < DEPTH_MAX && s->nodes < s->options.max_nodes && !rows_are_spent(s, lp) && !s->done;
     if (col >= 0 && may_split) {
-        split(s, depth, (unsigned)col);
+        split(s, depth, (unsigned)col, at);
     } else {
         close_leaf(s, bound);
     }
@@ -521,23 +589,24 @@ static bool try_residual(struct gs_ip_search *s, int64_t root_bound)
         return false;
     }
     bool large = false;
-    int64_t cost = 0;
+    __int128 cost = 0;
     for (unsigned j = 0; j < s->ip->n_cols; j++) {
         double x = s->x[j] * s->rhs_scale;
         large = large || x > RESIDUAL_FROM;
-        whole[j] = x >= 2 ? (int64_t)(x + WHOLE) - 1 : 0;
-        cost += whole[j] * s->ip->cost[j];
+        whole[j] = x >= 2 ? whole_below(s, j, x + WHOLE) - 1 : 0;
+        cost += (__int128)whole[j] * s->ip->cost[j];
     }
     struct gs_ip residual;
-    if (!large) {
+    if (!large || cost > COST_SUM_MAX || cost < -COST_SUM_MAX || s->cutoff > COST_SUM_MAX ||
+        s->cutoff < -COST_SUM_MAX || root_bound < -COST_SUM_MAX) {
         return true;
     }
     if (!make_residual(s, whole, &residual)) {
         return false;
     }
     struct gs_ip_options options = {
-        .cutoff = s->cutoff - cost,
-        .goal = root_bound - cost,
+        .cutoff = s->cutoff - (int64_t)cost,
+        .goal = root_bound > s->cutoff ? s->cutoff - (int64_t)cost : root_bound - (int64_t)cost,
         .step = s->options.step,
         .max_nodes = s->options.max_nodes < RESIDUAL_NODES ? s->options.max_nodes : RESIDUAL_NODES,
     };
@@ -554,10 +623,29 @@ static bool try_residual(struct gs_ip_search *s, int64_t root_bound)
     return true;
 }
 
+/* As fine a scale as leaves the root's multipliers some room to grow: a row of large numbers has
+ * small multipliers, of which rounding takes a large part. */
+static void refine_scale(struct gs_ip_search *s, const struct gs_lp *root)
+{
+    double most = 1 / s->cost_scale;
+    gs_lp_duals(root, s->y);
+    for (unsigned i = 0; i < s->ip->n_rows; i++) {
+        double dual = s->y[i] * s->row_scale[i] / s->cost_scale;
+        most = dual > most ? dual : most;
+    }
+    while (s->scale < 1ll << SCALE_BITS &&
+           most * (double)s->scale * 2 < (double)(1ll << DUAL_BITS)) {
+        s->scale *= 2;
+    }
+}
+
 bool gs_ip_search_run(struct gs_ip_search *s, struct gs_ip_result *ret)
 {
     struct gs_lp *root = &s->levels[0].lp;
     enum gs_lp_status status = solve_level(s, root);
+    if (status == GS_LP_OPTIMAL) {
+        refine_scale(s, root);
+    }
     if (status == GS_LP_OPTIMAL && !try_residual(s, prove_bound(s, root, status))) {
         return false;
     }
