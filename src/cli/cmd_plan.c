@@ -151,7 +151,9 @@ const struct gs_command gs_command_plan = {
 
 static bool for_nodes(const struct gs_cmd_plan_args *args)
 {
-    return args->instances.n > 0 || args->instances_file != NULL;
+    bool bought = args->instances.n > 0 || args->instances_file != NULL;
+    bool there = args->existing != NULL || args->nodes != NULL;
+    return bought || (there && args->model.n == 0);
 }
 
 static bool any_overhead(const struct gs_cmd_plan_args *args)
@@ -202,9 +204,11 @@ static int check_args(const struct gs_cmd_plan_args *args, struct gs_err *err)
     } rules[] = {
         {!any_demand(args), "plan wants to know what is needed: --demand, --demand-file, --pods or "
                             "--services"},
-        {!models && !nodes, "plan wants to know what may be had: --model for the fewest GPUs, or "
-                            "--instances or --instances-file for the cheapest nodes"},
-        {models && nodes, "--model counts GPUs and --instances prices nodes: give one of the two"},
+        {!models && !nodes, "plan wants to know what may be had: --model for the fewest GPUs, "
+                            "--instances or --instances-file for the cheapest nodes, or --existing "
+                            "or --nodes for what is there alone"},
+        {models && (args->instances.n > 0 || args->instances_file != NULL),
+         "--model counts GPUs and --instances prices nodes: give one of the two"},
         {args->instances.n > 0 && args->region == NULL,
          "--instances wants --region, whose prices hold: --region us-east-1"},
         {args->instances.n == 0 && args->region != NULL,
@@ -255,6 +259,11 @@ static int make_plan(struct gs_cmd_plan_question *question, struct gs_cmd_plan_a
     question->input.certificate = !question->args->quick;
     question->input.baseline = !question->args->quick;
     r = r < 0 ? r : gs_plan_make(question->arena, &question->input, &answer->plan, err);
+    if (r == 0 && question->chosen_before) {
+        answer->plan.bound = 0;
+        answer->plan.proven = answer->plan.value == 0;
+        answer->plan.has_proof = false;
+    }
     answer->read_us = read_us - start_us;
     answer->plan_us = now_us() - read_us;
     return r < 0 ? r : gs_cmd_plan_note_ignored(question, &answer->plan, err);

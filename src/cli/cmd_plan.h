@@ -80,6 +80,7 @@ struct gs_cmd_plan_question {
     size_t n_excluded;
     size_t cap_excluded;
     struct gs_cmd_plan_texts ignored;
+    bool chosen_before; /* what the items take was chosen first: no bound of the plan holds */
     struct gs_plan_input input;
 };
 

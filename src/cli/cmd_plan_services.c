@@ -232,9 +232,13 @@ static int choose_model(struct gs_cmd_plan_question *question, struct gs_err *er
     input->items = gs_demand_items(question->demand, &input->n_items);
     input->services = NULL;
     input->n_services = 0;
+    input->models = NULL;
+    input->n_models = 0;
+    question->chosen_before = true;
     return gs_cmd_plan_note(question, err,
                             "mixtures of slices for the services: those that take the fewest GPUs "
-                            "of %s were chosen before the nodes were; the bound holds for them",
+                            "of %s were chosen before the nodes were, so that no bound is given; "
+                            "what was measured is taken to hold on every model planned with",
                             best->id);
 }
 

@@ -331,7 +331,9 @@ static int read_offers(struct gs_cmd_plan_question *question, struct gs_err *err
     question->input.offers = offers;
     r = offer_types(question, &picks, &overhead, offers, err);
     r = r < 0 ? r : offer_entries(question, &overhead, offers, err);
-    return r == 0 && question->input.n_offers == 0 ? fail_no_offer(question, err) : r;
+    /* With nodes that are there alone nothing was asked to be bought. */
+    bool asked = question->args->instances.n > 0 || question->args->instances_file != NULL;
+    return r == 0 && asked && question->input.n_offers == 0 ? fail_no_offer(question, err) : r;
 }
 
 /* ------------------------------------------------------------------ nodes that are there */

@@ -113,8 +113,9 @@ static bool has_product_name(const struct gs_model *model, struct gs_view name,
     return false;
 }
 
-/* How well a name fits; only the best kind of fit counts. */
-enum fit { FIT_NONE, FIT_BEGINNING, FIT_FAMILY, FIT_PRODUCT, FIT_ID };
+/* How well a name fits; only the best kind of fit counts. A product's name without the vendor says
+ * no more than a family's: "H100" is the whole name of one product and the family of four. */
+enum fit { FIT_NONE, FIT_BEGINNING, FIT_SHORT_NAME, FIT_PRODUCT, FIT_ID };
 
 static enum fit fit_of(const struct gs_model *model, struct gs_view name)
 {
@@ -122,11 +123,13 @@ static enum fit fit_of(const struct gs_model *model, struct gs_view name)
     if (same_name(name, model->id) || (parse_pci_id(name, &pci) && has_pci_id(model, pci))) {
         return FIT_ID;
     }
-    if (has_product_name(model, name, same_name)) {
+    struct gs_view rest = name;
+    if (has_product_name(model, name, same_name) &&
+        (gs_view_skip(&rest, "NVIDIA ") || gs_view_skip(&rest, "NVIDIA-"))) {
         return FIT_PRODUCT;
     }
-    if (same_name(name, model->family)) {
-        return FIT_FAMILY;
+    if (has_product_name(model, name, same_name) || same_name(name, model->family)) {
+        return FIT_SHORT_NAME;
     }
     if (begins_name(name, model->id) || has_product_name(model, name, begins_name)) {
         return FIT_BEGINNING;

@@ -226,8 +226,9 @@ static int add_uses(struct gs_nodes_work *w, unsigned s, uint32_t kind,
     size_t first = shape->n_uses;
     for (uint32_t a = 0; r == 0 && a < item->n_alternatives; a++) {
         struct gs_use use;
-        if (gs_use_resolve(item, &item->alternatives[a], &shape->target, &use, &why) < 0) {
-            gs_plan_add_reason(reasons, name, &why);
+        struct gs_err this_one;
+        if (gs_use_resolve(item, &item->alternatives[a], &shape->target, &use, &this_one) < 0) {
+            why = a == 0 ? this_one : why;
             continue;
         }
         use.kind = kind;
@@ -237,6 +238,9 @@ static int add_uses(struct gs_nodes_work *w, unsigned s, uint32_t kind,
             return gs_plan_no_memory(w->planner);
         }
         shape->uses[shape->n_uses++] = use;
+    }
+    if (r == 0 && shape->n_uses == first) {
+        gs_plan_add_reason(reasons, name, &why); /* the first alternative's stands for all */
     }
     if (r == 0 && w->fleet_shapes[s].target.n_pools > 0) {
         drop_covered(shape, first);
