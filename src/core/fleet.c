@@ -24,11 +24,13 @@ static int pack_tightly(struct gs_arena *arena, const struct gs_fleet_shape *sha
     }
     const struct gs_ip_options options = {
         .cutoff = before, .goal = INT64_MIN, .step = 1, .max_nodes = SEARCH_NODES};
+    struct gs_arena_mark mark = gs_arena_mark(arena); /* a search takes far more than its answer */
     struct gs_ip_result result;
     int r = gs_ip_solve(&program->ip, &options, arena, &result, err);
     if (r == 0 && result.found) {
         memcpy(x, result.x, program->ip.n_cols * sizeof(*x));
     }
+    gs_arena_rewind(arena, mark);
     return r;
 }
 
@@ -193,6 +195,27 @@ static int solve(struct gs_fleet_work *work, const struct gs_fleet_options *opti
     return r;
 }
 
+/* Whether prices and sums of costs fit their numbers. */
+static int check_range(const struct gs_fleet_spec *spec, struct gs_err *err)
+{
+    __int128 items = 0;
+    int64_t dearest = 1;
+    for (unsigned k = 0; k < spec->n_kinds; k++) {
+        items += spec->needs[k];
+    }
+    for (unsigned t = 0; t < spec->n_shapes; t++) {
+        dearest = spec->shapes[t].cost > dearest ? spec->shapes[t].cost : dearest;
+    }
+    if (dearest > GS_FLEET_COST_MAX || items * dearest > INT64_MAX / 2) {
+        return gs_fail(err, GS_LIMIT,
+                       "%lld items on nodes of up to %lld each may cost more than one plan counts "
+                       "(%lld each and %lld in all)",
+                       (long long)items, (long long)dearest, (long long)GS_FLEET_COST_MAX,
+                       (long long)(INT64_MAX / 2));
+    }
+    return 0;
+}
+
 int gs_fleet_solve(struct gs_arena *arena, const struct gs_fleet_spec *spec,
                    const struct gs_fleet_options *options, struct gs_fleet *ret, struct gs_err *err)
 {
@@ -206,10 +229,14 @@ int gs_fleet_solve(struct gs_arena *arena, const struct gs_fleet_spec *spec,
         *ret = (struct gs_fleet){.found = true};
         return 0;
     }
+    int r = check_range(spec, err);
+    if (r < 0) {
+        return r;
+    }
     struct gs_arena scratch;
     gs_arena_init(&scratch, arena->source, SCRATCH_MAX);
     struct gs_fleet_work work = {.spec = spec, .arena = arena, .scratch = &scratch, .err = err};
-    int r = solve(&work, options, ret);
+    r = solve(&work, options, ret);
     gs_arena_done(&scratch);
     return r;
 }

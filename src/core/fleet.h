@@ -12,6 +12,7 @@
 #include "core/pack.h"
 
 #define GS_FLEET_NO_LIMIT UINT32_MAX
+#define GS_FLEET_COST_MAX 1000000000000ll /* of one node: in millionths of a dollar a million */
 
 enum {
     GS_FLEET_KINDS_MAX = 500, /* kinds of item in one program */
@@ -122,7 +123,8 @@ int gs_fleet_program(struct gs_arena *arena, const struct gs_fleet_spec *spec,
 
 /* Kinds that no shape can serve are the caller's to leave out: each kind must have a use whose
  * single item fits a node of some shape.
- * GS_LIMIT: more kinds or shapes than allowed. GS_NO_MEMORY. */
+ * GS_LIMIT: more kinds or shapes than allowed, a cost above GS_FLEET_COST_MAX, or so many items that
+ * what they cost might not fit 63 bits. GS_NO_MEMORY. */
 int gs_fleet_solve(struct gs_arena *arena, const struct gs_fleet_spec *spec,
                    const struct gs_fleet_options *options, struct gs_fleet *ret,
                    struct gs_err *err);

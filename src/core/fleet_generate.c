@@ -76,8 +76,7 @@ static void note_bound(struct gs_fleet_work *work)
                         (__int128)spec->shapes[t].cost * GS_FLEET_PRICE_SCALE;
         sum -= over * (over > 0 ? work->most[t] : work->least[t]);
     }
-    __int128 unit = (__int128)GS_FLEET_PRICE_SCALE * spec->step;
-    int64_t bound = sum <= 0 ? 0 : (int64_t)((sum + unit - 1) / unit) * spec->step;
+    int64_t bound = gs_fleet_bound_of(work, sum);
     if (bound <= work->bound) {
         return;
     }

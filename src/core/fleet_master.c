@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const double NEEDS_AT_MOST = 1000; /* right sides of the simplex */
+static const double PRICE_MAX = 1e18;
 
 static int64_t dearest(const struct gs_fleet_spec *spec)
 {
@@ -171,6 +172,12 @@ bool gs_fleet_master_solve(struct gs_fleet_master *master)
     return gs_lp_solve(&master->lp, 50000) == GS_LP_OPTIMAL;
 }
 
+static int64_t in_price_units(double dual, double times)
+{
+    double price = dual * times;
+    return price > 0 ? (int64_t)(price < PRICE_MAX ? price : PRICE_MAX) : 0;
+}
+
 void gs_fleet_master_prices(const struct gs_fleet_master *master, int64_t scale, int64_t *prices,
                             int64_t *limit_prices)
 {
@@ -178,12 +185,12 @@ void gs_fleet_master_prices(const struct gs_fleet_master *master, int64_t scale,
     const double *y = master->lp.costs;
     double times = (double)scale / master->cost_scale;
     for (unsigned k = 0; k < master->spec->n_kinds; k++) {
-        prices[k] = y[k] > 0 ? (int64_t)(y[k] * times) : 0;
+        prices[k] = in_price_units(y[k], times);
     }
     for (unsigned t = 0; t < master->spec->n_shapes; t++) {
         double most = master->most_row[t] == UINT_MAX ? 0 : y[master->most_row[t]];
         double least = master->least_row[t] == UINT_MAX ? 0 : y[master->least_row[t]];
-        limit_prices[t] = (most > 0 ? (int64_t)(most * times) + 1 : 0) -
-                          (least > 0 ? (int64_t)(least * times) : 0);
+        limit_prices[t] =
+            in_price_units(most, times) + (most > 0 ? 1 : 0) - in_price_units(least, times);
     }
 }

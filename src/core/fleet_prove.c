@@ -62,6 +62,14 @@ static int prove_shapes(struct gs_fleet_work *work, struct gs_fleet_shape_proof 
     return 0;
 }
 
+int64_t gs_fleet_bound_of(const struct gs_fleet_work *work, __int128 sum)
+{
+    __int128 unit = (__int128)GS_FLEET_PRICE_SCALE * work->spec->step;
+    __int128 bound = sum <= 0 ? 0 : (sum + unit - 1) / unit * work->spec->step;
+    __int128 most = INT64_MAX / work->spec->step * work->spec->step;
+    return (int64_t)(bound < most ? bound : most);
+}
+
 __int128 gs_fleet_price_sum(const struct gs_fleet_work *work, const struct gs_fleet_leaf *leaf)
 {
     __int128 sum = 0;
@@ -116,8 +124,7 @@ int gs_fleet_prove(struct gs_fleet_work *work, struct gs_fleet_leaf *leaf)
     memcpy(prices, work->best_prices, n_kinds * sizeof(*prices));
     *leaf = (struct gs_fleet_leaf){.prices = prices, .shapes = proofs};
     __int128 sum = gs_fleet_price_sum(work, leaf);
-    __int128 unit = (__int128)GS_FLEET_PRICE_SCALE * work->spec->step;
-    leaf->price_bound = sum <= 0 ? 0 : (int64_t)((sum + unit - 1) / unit) * work->spec->step;
+    leaf->price_bound = gs_fleet_bound_of(work, sum);
     leaf->bound = leaf->price_bound;
     return 0;
 }

@@ -9,8 +9,9 @@ enum {
     TAIL_PATIENCE = 0,
     MANY_KINDS = 150, /* from here on steps are larger and shorter */
     TAIL_ROUNDS_MANY = 3,
-    EXACT_NODES = 2,   /* from here on an exact program chooses among the loads there are */
-    EXACT_SEARCH = 200 /* nodes of its search */
+    EXACT_NODES = 2,     /* from here on an exact program chooses among the loads there are */
+    EXACT_SEARCH = 200,  /* nodes of its search */
+    EXACT_CELLS = 300000 /* of its matrix: a search keeps up to eighty copies */
 };
 
 /* What is left to serve while a fleet is put together. */
@@ -186,9 +187,36 @@ static void take_anything(struct rest *rest)
     }
 }
 
-static bool add_column(const struct rest *rest, struct gs_ip *ip, unsigned c)
+/* The rest as an exact program over the columns that can still serve something of it. */
+struct exact {
+    struct gs_ip ip;
+    int *kind_row;     /* a kind: its row, when it is needed */
+    int *shape_row;    /* a shape: its row, when there is a limit */
+    unsigned *columns; /* a column of the program: that of the master */
+    bool failed;
+};
+
+static void add_rows(const struct rest *rest, struct exact *exact)
+{
+    const struct gs_fleet_work *work = rest->work;
+    for (unsigned k = 0; k < work->spec->n_kinds && !exact->failed; k++) {
+        if (rest->needs[k] > 0) {
+            exact->kind_row[k] = gs_ip_add_row(&exact->ip, work->scratch, rest->needs[k]);
+            exact->failed = exact->kind_row[k] < 0;
+        }
+    }
+    for (unsigned t = 0; t < work->spec->n_shapes && !exact->failed; t++) {
+        if (rest->limits[t] != GS_FLEET_NO_LIMIT) {
+            exact->shape_row[t] = gs_ip_add_row(&exact->ip, work->scratch, -rest->limits[t]);
+            exact->failed = exact->shape_row[t] < 0;
+        }
+    }
+}
+
+static void add_column(const struct rest *rest, struct exact *exact, unsigned c)
 {
     struct gs_fleet_work *work = rest->work;
+    struct gs_ip *ip = &exact->ip;
     const struct gs_fleet_column *column = &work->master.columns[c];
     int64_t most = 0;
     for (unsigned i = 0; i < column->n_parts; i++) {
@@ -196,54 +224,66 @@ static bool add_column(const struct rest *rest, struct gs_ip *ip, unsigned c)
         int64_t times = (need + column->parts[i].count - 1) / column->parts[i].count;
         most = times > most ? times : most;
     }
+    exact->columns[ip->n_cols] = c;
     bool ok = gs_ip_add_col(ip, work->scratch, gs_fleet_column_cost(&work->master, c), most) >= 0;
     for (unsigned i = 0; i < column->n_parts && ok; i++) {
         int64_t serves = gs_fleet_master_serves(&work->master, c, i);
-        ok = serves == 0 || gs_ip_add_entry(ip, work->scratch, column->parts[i].kind, serves);
+        unsigned row = (unsigned)exact->kind_row[column->parts[i].kind];
+        ok = serves == 0 || gs_ip_add_entry(ip, work->scratch, row, serves);
     }
     if (ok && column->shape != GS_FLEET_LEFT_OUT &&
         rest->limits[column->shape] != GS_FLEET_NO_LIMIT) {
-        ok = gs_ip_add_entry(ip, work->scratch, work->master.most_row[column->shape], -1);
+        unsigned row = (unsigned)exact->shape_row[column->shape];
+        ok = gs_ip_add_entry(ip, work->scratch, row, -1);
     }
-    return ok;
+    exact->failed = !ok;
 }
 
-/* The rest as an exact program over the columns there are. Takes its solution, if it finds one. */
+static int build_exact(const struct rest *rest, struct exact *exact)
+{
+    struct gs_fleet_work *work = rest->work;
+    *exact = (struct exact){
+        .kind_row = GS_ARENA_NEW(work->scratch, int, work->spec->n_kinds),
+        .shape_row = GS_ARENA_NEW(work->scratch, int, work->spec->n_shapes),
+        .columns = GS_ARENA_NEW(work->scratch, unsigned, work->master.n_columns),
+    };
+    gs_ip_init(&exact->ip);
+    if (exact->kind_row == NULL || exact->shape_row == NULL || exact->columns == NULL) {
+        return gs_fleet_no_memory(work);
+    }
+    add_rows(rest, exact);
+    for (unsigned c = 0; c < work->master.n_columns && !exact->failed; c++) {
+        if (times_left(rest, c) > 0) {
+            add_column(rest, exact, c);
+        }
+    }
+    return exact->failed ? gs_fleet_no_memory(work) : 0;
+}
+
+/* Takes the exact program's solution, if there is one. */
 static int take_exactly(struct rest *rest, bool *ret_done)
 {
     struct gs_fleet_work *work = rest->work;
-    struct gs_arena *arena = work->scratch;
-    struct gs_ip ip;
-    bool ok = true;
-    gs_ip_init(&ip);
-    for (unsigned k = 0; k < work->spec->n_kinds; k++) {
-        ok = ok && gs_ip_add_row(&ip, arena, rest->needs[k]) >= 0;
+    struct gs_arena_mark mark = gs_arena_mark(work->scratch);
+    struct exact exact;
+    int r = build_exact(rest, &exact);
+    if (r < 0) {
+        return r;
     }
-    for (unsigned t = 0; t < work->spec->n_shapes; t++) {
-        if (rest->limits[t] != GS_FLEET_NO_LIMIT) {
-            ok = ok && gs_ip_add_row(&ip, arena, -rest->limits[t]) >= 0;
-        }
-    }
-    for (unsigned c = 0; c < work->master.n_columns && ok; c++) {
-        ok = add_column(rest, &ip, c);
-    }
-    if (!ok) {
-        return gs_fleet_no_memory(work);
-    }
+    struct gs_ip_result result = {.found = false};
     struct gs_ip_options options = {.cutoff = INT64_MAX,
                                     .goal = INT64_MIN,
                                     .step = work->spec->step,
                                     .max_nodes = EXACT_SEARCH};
-    struct gs_ip_result result;
-    int r = gs_ip_solve(&ip, &options, arena, &result, work->err);
-    if (r < 0) {
-        return r;
+    if ((size_t)exact.ip.n_rows * exact.ip.n_cols <= EXACT_CELLS) {
+        r = gs_ip_solve(&exact.ip, &options, work->scratch, &result, work->err);
+    }
+    for (unsigned c = 0; result.found && c < exact.ip.n_cols; c++) {
+        rest->takes[exact.columns[c]] += result.x[c];
     }
     *ret_done = result.found;
-    for (unsigned c = 0; result.found && c < work->master.n_columns; c++) {
-        rest->takes[c] += result.x[c];
-    }
-    return 0;
+    gs_arena_rewind(work->scratch, mark);
+    return r;
 }
 
 static int start(struct rest *rest, struct gs_fleet_work *work)

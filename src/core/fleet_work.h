@@ -74,4 +74,8 @@ __int128 gs_fleet_price_sum(const struct gs_fleet_work *work, const struct gs_fl
 /* Counts the work of `nodes` nodes of a search about one shape. */
 void gs_fleet_spend(struct gs_fleet_work *work, unsigned shape, size_t nodes);
 
+/* The bound that a sum in price units proves: the least multiple of the step that is not below it,
+ * or the largest that there is. */
+int64_t gs_fleet_bound_of(const struct gs_fleet_work *work, __int128 sum);
+
 int gs_fleet_no_memory(struct gs_fleet_work *work);

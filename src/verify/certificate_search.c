@@ -26,6 +26,7 @@ struct search {
     struct column *columns;
     size_t n_columns;
     size_t *first; /* a shape: its first column, plus 1 */
+    size_t *seen;  /* an item: the last column that has it, plus 1 */
     uint64_t looks;
     uint64_t held;
     bool gave_up;
@@ -56,12 +57,16 @@ static int read_pair(struct search *search, const struct gs_field *pair, struct 
     r = gs_field_to_index(&item, check->problem.n_items, "items", &column->items[i], check->err);
     r = r < 0 ? r
               : gs_field_to_u64(&count, 1, GS_PROBLEM_COUNT_MAX, &column->counts[i], check->err);
-    for (size_t k = 0; k < i && r == 0; k++) {
-        if (column->items[k] == column->items[i]) {
-            r = gs_field_fail(pair, check->err, "item %u is there twice", column->items[i]);
-        }
+    if (r < 0) {
+        return r;
     }
-    return r;
+    size_t *seen = &search->seen[column->items[i]];
+    size_t number = (size_t)(column - search->columns) + 1;
+    if (*seen == number) {
+        return gs_field_fail(pair, check->err, "item %u is there twice", column->items[i]);
+    }
+    *seen = number;
+    return 0;
 }
 
 static int read_column(struct search *search, const struct gs_field *at, size_t index)
@@ -97,7 +102,8 @@ static int read_columns(struct search *search, const struct gs_field *at)
     int r = gs_field_list(at, "columns", COLUMNS_MAX, &list, &search->n_columns, check->err);
     search->columns = GS_ARENA_NEW(check->arena, struct column, search->n_columns);
     search->first = GS_ARENA_NEW(check->arena, size_t, search->certificate->n_shapes);
-    if (r == 0 && (search->columns == NULL || search->first == NULL)) {
+    search->seen = GS_ARENA_NEW(check->arena, size_t, check->problem.n_items);
+    if (r == 0 && (search->columns == NULL || search->first == NULL || search->seen == NULL)) {
         return no_memory(check);
     }
     for (size_t i = 0; i < search->n_columns && r == 0; i++) {

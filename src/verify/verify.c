@@ -147,6 +147,9 @@ int gs_verify_plan(const char *label, struct gs_view bytes, struct gs_verify_rep
         json_loadb(bytes.p == NULL ? "" : bytes.p, bytes.n, JSON_REJECT_DUPLICATES, &error);
     if (tree == NULL) {
         int code = json_error_code(&error) == json_error_out_of_memory ? GS_NO_MEMORY : GS_INVALID;
+        for (char *c = error.text; *c != '\0'; c++) {
+            *c = (unsigned char)*c < 0x20 || *c == 0x7F ? '?' : *c; /* it quotes the file */
+        }
         return gs_fail(err, code, "%s:%d: %s; expected a plan as JSON, as plan -o json writes it",
                        label, error.line, error.text);
     }

@@ -121,7 +121,7 @@ static void judge_node(const struct gs_fleet_spec *spec, const struct gs_fleet_l
     JUDGE(pods > 0);
 
     struct gs_arena arena;
-    gs_arena_init(&arena, &gs_alloc_heap, 64 << 20);
+    gs_arena_init(&arena, &gs_alloc_heap, 512 << 20);
     const struct gs_pack_layout *layouts;
     size_t n;
     JUDGE(gs_fleet_layouts(&arena, spec, load, &layouts, &n, NULL) == 0);

@@ -9,6 +9,26 @@
 
 enum { LISTED_GPUS_MAX = 3, LISTED_USES_MAX = 6 }; /* of a shape whose loads are all tried */
 
+/* An amount without what no sum of the shape's items can use: down to a multiple of
+ * what divides all they ask for. */
+static int64_t usable(const struct gs_fleet_shape *shape, const int64_t *amounts, int64_t capacity)
+{
+    int64_t unit = 0;
+    for (unsigned u = 0; u < shape->n_uses; u++) {
+        int64_t a = unit;
+        int64_t b = amounts[shape->uses[u].kind];
+        while (a != 0 && b != 0) {
+            if (a > b) {
+                a %= b;
+            } else {
+                b %= a;
+            }
+        }
+        unit = a + b;
+    }
+    return unit == 0 ? capacity : capacity - capacity % unit;
+}
+
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -38,10 +58,10 @@ static void describe_node(const struct gs_fleet_spec *spec, const struct gs_flee
     for (unsigned k = 0; k < spec->n_kinds; k++) {
         ret->ones[k] = 1;
     }
-    ret->resources[0] =
-        (struct gs_program_resource){.amounts = spec->cpu_milli, .capacity = shape->cpu_milli};
-    ret->resources[1] =
-        (struct gs_program_resource){.amounts = spec->memory, .capacity = shape->memory};
+    ret->resources[0] = (struct gs_program_resource){
+        .amounts = spec->cpu_milli, .capacity = usable(shape, spec->cpu_milli, shape->cpu_milli)};
+    ret->resources[1] = (struct gs_program_resource){
+        .amounts = spec->memory, .capacity = usable(shape, spec->memory, shape->memory)};
     ret->resources[2] = (struct gs_program_resource){.amounts = ret->ones, .capacity = shape->pods};
     ret->spec = (struct gs_program_spec){
         .targets = &shape->target,
