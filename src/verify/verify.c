@@ -120,12 +120,13 @@ static int check_document(struct gs_check *check, const struct gs_field *root)
     return r < 0 ? r : check_certificate(check, root);
 }
 
-static int check_tree(const json_t *tree, struct gs_verify_report *report, struct gs_err *err)
+static int check_tree(const struct gs_alloc *source, const json_t *tree,
+                      struct gs_verify_report *report, struct gs_err *err)
 {
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     GS_CLEANUP(gs_arena_done) struct gs_arena scratch;
-    gs_arena_init(&arena, &gs_alloc_heap, MEMORY_MAX);
-    gs_arena_init(&scratch, &gs_alloc_heap, MEMORY_MAX);
+    gs_arena_init(&arena, source, MEMORY_MAX);
+    gs_arena_init(&scratch, source, MEMORY_MAX);
     struct gs_check check = {.arena = &arena, .scratch = &scratch, .err = err, .report = report};
     const struct gs_field root = {.value = tree};
     int r = check_document(&check, &root);
@@ -135,8 +136,8 @@ static int check_tree(const json_t *tree, struct gs_verify_report *report, struc
     return r;
 }
 
-int gs_verify_plan(const char *label, struct gs_view bytes, struct gs_verify_report *ret,
-                   struct gs_err *err)
+int gs_verify_plan_with(const struct gs_alloc *source, const char *label, struct gs_view bytes,
+                        struct gs_verify_report *ret, struct gs_err *err)
 {
     if (bytes.n > GS_VERIFY_BYTES_MAX) {
         return gs_fail(err, GS_LIMIT, "%s: %zu bytes are too much to check; expected %d at most",
@@ -154,13 +155,19 @@ int gs_verify_plan(const char *label, struct gs_view bytes, struct gs_verify_rep
                        label, error.line, error.text);
     }
     struct gs_verify_report report = {.nodes = false};
-    int r = check_tree(tree, &report, err);
+    int r = check_tree(source, tree, &report, err);
     json_decref(tree);
     if (r < 0) {
         return gs_wrap(err, r, "%s", label);
     }
     *ret = report;
     return 0;
+}
+
+int gs_verify_plan(const char *label, struct gs_view bytes, struct gs_verify_report *ret,
+                   struct gs_err *err)
+{
+    return gs_verify_plan_with(&gs_alloc_heap, label, bytes, ret, err);
 }
 
 /* ------------------------------------------------------------------ words */

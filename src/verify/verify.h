@@ -53,6 +53,11 @@ struct gs_verify_report {
 int gs_verify_plan(const char *label, struct gs_view bytes, struct gs_verify_report *ret,
                    struct gs_err *err);
 
+/* As gs_verify_plan, with the memory for all but the JSON itself from `source`. */
+struct gs_alloc;
+int gs_verify_plan_with(const struct gs_alloc *source, const char *label, struct gs_view bytes,
+                        struct gs_verify_report *ret, struct gs_err *err);
+
 /* Writes the report for people: what was checked, the bound, and what was not checked. Cut at
  * `size`. */
 void gs_verify_format(const struct gs_verify_report *report, char *ret_text, size_t size);

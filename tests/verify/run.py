@@ -98,6 +98,28 @@ def plan__verify_says_what_is_wrong_and_where():
         assert "does not fit an A100-40GB" in done.stderr, done
 
 
+def plan__verify_lists_the_loads_that_a_search_must_look_at():
+    """A search that does not know one of its loads is refused, but for loads that others contain or
+    that the checker, whose bounds are a little tighter, knows to be of no use."""
+    text = plan(PLANS["search"].split(), os.path.join(HERE, "cases"))
+    made = json.loads(text)
+    leaves = [node["leaf"] for node in made["certificate"]["tree"] if "leaf" in node]
+    searches = [leaf["search"] for leaf in leaves if leaf["search"] is not None]
+    assert searches, "no plan has a search in its certificate"
+    refused = tried = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for columns in (search["columns"] for search in searches):
+            for number, column in enumerate(columns):
+                # Its place stays, so that the tree says what it said.
+                columns[number] = {"shape": column["shape"], "items": [[column["items"][0][0], 1]]}
+                done = verify(write(folder, "plan.json", json.dumps(made)))
+                refused += done.returncode == 3 and "which is in no column" in done.stderr
+                tried += 1
+                columns[number] = column
+    print(f"# {tried} loads taken out, {refused} missed")
+    assert refused * 2 > tried, "the checker does not list the loads"
+
+
 def plan__verify_refuses_changed_plans():
     """Every change in every place, by corrupt.c."""
     with tempfile.TemporaryDirectory() as folder:

@@ -26,7 +26,7 @@
 
 /* Eight of them need two nodes of one A100 each at a dollar: at 142,857 millionths each they are
  * worth more than one dollar, and no node holds more than seven. */
-#define PLAN_NODES                                                                                 \
+#define PLAN_NODES_BY(price, worth, bound, search)                                                 \
     "{'format': 'gpuslice-plan/1', 'minimises': 'usd_per_hour', 'gpus_used': 2,\n"                 \
     " 'lower_bound': null, 'gap': 0.0, 'proven': true, 'cost_usd_per_hour': 2.0,\n"                \
     " 'cost_lower_bound_usd_per_hour': 2.0, 'whole_gpu_baseline': null,\n"                         \
@@ -42,10 +42,10 @@
     " 'existing': [], 'items': [], 'unplaceable': [], 'excluded': [], 'ignored': [],\n"            \
     " 'certificate': {'kind': 'prices', 'price_scale': 1, 'memory_unit': 1024,\n"                  \
     "   'shapes': [{'offer': 'box', 'existing': [], 'limit': null}],\n"                            \
-    "   'tree': [{'leaf': {'prices': [142857], 'price_bound_uusd': 2000000,\n"                     \
+    "   'tree': [{'leaf': {'prices': [" price "], 'price_bound_uusd': " bound ",\n"                \
     "   'bound_uusd': 2000000, 'proofs': [{'limit_price': 0, 'rows': [{'slices': '1g.5gb'},\n"     \
-    "   {'pool': ''}], 'scale': 1, 'tree': [{'leaf': [[0, 142857], [1, 999999]]}]}],\n"            \
-    "   'search': null}}]},\n"                                                                     \
+    "   {'pool': ''}], 'scale': 1, 'tree': [{'leaf': [[0, " price "], [1, " worth "]]}]}],\n"      \
+    "   'search': " search "}}]},\n"                                                               \
     " 'problem': {'goal': 'nodes', 'items': [{'name': 'chat', 'count': 8, 'cpu_milli': 1000,\n"    \
     "   'memory_bytes': 1024, 'gpu_memory_mib': 4096, 'spare': false, 'alternatives':\n"           \
     "   [[{'slice': '1g.5gb', 'model': null, 'count': 1}]], 'not_on': []}],\n"                     \
@@ -53,6 +53,15 @@
     "   'model': 'A100-40GB', 'gpus': 1, 'gpu_memory_mib': 40960, 'cpu_milli': 8000,\n"            \
     "   'memory_bytes': 65536, 'pods': 10, 'price_uusd': 1000000, 'max_nodes': null}],\n"          \
     "   'existing': []}}\n"
+
+#define PLAN_NODES PLAN_NODES_BY("142857", "999999", "2000000", "null")
+
+/* The same by a search: at 125,000 each they are worth one dollar, so the prices prove no more. No
+ * load is worth its node then; of nodes with seven it takes two. */
+#define PLAN_SEARCH                                                                                \
+    PLAN_NODES_BY("125000", "875000", "1000000",                                                   \
+                  "{'columns': [{'shape': 0, 'items': [[0, 7]]}], 'rows': [{'need': 0}],"          \
+                  " 'scale': 7, 'tree': [{'leaf': [[0, 1000000]]}]}")
 
 /* A node that is there takes three slices on beside the 3g that is in use; its second GPU is used
  * whole. */

@@ -71,6 +71,16 @@ static void verify__accepts_a_plan_of_nodes_written_by_hand(void **state)
     assert_true(report.proven);
 }
 
+static void verify__accepts_a_bound_that_a_search_proves(void **state)
+{
+    (void)state;
+    struct gs_verify_report report;
+    accept(PLAN_SEARCH, "", "", &report);
+    assert_int_equal(report.proven_bound, 2000000);
+    assert_int_equal(report.bound, GS_VERIFY_BOUND_PROVEN);
+    assert_int_equal(report.leaves, 2);
+}
+
 static void verify__accepts_transitions_step_by_step(void **state)
 {
     (void)state;
@@ -282,6 +292,21 @@ static void verify__refuses_a_proof_of_nodes_that_proves_less(void **state)
     refuse_all(PLAN_NODES, edits, sizeof(edits) / sizeof(edits[0]));
 }
 
+/* That it must look at every load: tests/verify/run.py. */
+static void verify__refuses_a_search_that_proves_less(void **state)
+{
+    (void)state;
+    static const struct edit edits[] = {
+        {"[[0, 7]]", "[[0, 8]]", "bound_uusd is 2000000; it proves 1000000"},
+        {"[[0, 7]]", "[[0, 7], [0, 1]]", "columns[0].items[1]: item 0 is there twice"},
+        {"{'shape': 0, 'items'", "{'shape': 1, 'items'", "columns[0].shape: it is 1"},
+        {"[{'need': 0}]", "[{'most': 0}]", "rows[0]: shape 0 has no limit here"},
+        {"[{'need': 0}]", "[{'need': 0}, {'need': 0}]", "rows[1]: it is the same row as rows[0]"},
+        {"[[0, 1000000]]", "[[0, 800000]]", "bound_uusd is 2000000; it proves 1000000"},
+    };
+    refuse_all(PLAN_SEARCH, edits, sizeof(edits) / sizeof(edits[0]));
+}
+
 static void verify__refuses_transitions_that_cannot_be_done(void **state)
 {
     (void)state;
@@ -346,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verify__accepts_a_plan_of_gpus_written_by_hand),
         cmocka_unit_test(verify__accepts_a_plan_of_nodes_written_by_hand),
+        cmocka_unit_test(verify__accepts_a_bound_that_a_search_proves),
         cmocka_unit_test(verify__accepts_transitions_step_by_step),
         cmocka_unit_test(verify__says_that_a_plan_without_certificate_has_no_checked_bound),
         cmocka_unit_test(verify__accepts_a_proof_that_proves_more_than_is_claimed),
@@ -354,6 +380,7 @@ int main(void)
         cmocka_unit_test(verify__refuses_a_proof_of_gpus_that_proves_less),
         cmocka_unit_test(verify__refuses_a_plan_of_nodes_that_says_what_is_not_so),
         cmocka_unit_test(verify__refuses_a_proof_of_nodes_that_proves_less),
+        cmocka_unit_test(verify__refuses_a_search_that_proves_less),
         cmocka_unit_test(verify__refuses_transitions_that_cannot_be_done),
         cmocka_unit_test(verify__refuses_what_is_no_plan_at_all),
         cmocka_unit_test(verify__refuses_more_bytes_than_it_can_check),
