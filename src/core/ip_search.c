@@ -39,6 +39,7 @@ struct gs_ip_search {
     struct gs_ip_options options;
     struct gs_arena *arena;
     bool out_of_memory;
+    bool is_residual; /* made by another search: it makes none of its own */
 
     double cost_scale;
     double *row_scale;
@@ -592,8 +593,8 @@ static bool try_residual(struct gs_ip_search *s, int64_t root_bound)
     __int128 cost = 0;
     for (unsigned j = 0; j < s->ip->n_cols; j++) {
         double x = s->x[j] * s->rhs_scale;
-        large = large || x > RESIDUAL_FROM;
         whole[j] = x >= 2 ? whole_below(s, j, x + WHOLE) - 1 : 0;
+        large = large || whole[j] >= RESIDUAL_FROM - 1;
         cost += (__int128)whole[j] * s->ip->cost[j];
     }
     struct gs_ip residual;
@@ -610,8 +611,13 @@ static bool try_residual(struct gs_ip_search *s, int64_t root_bound)
         .step = s->options.step,
         .max_nodes = s->options.max_nodes < RESIDUAL_NODES ? s->options.max_nodes : RESIDUAL_NODES,
     };
+    struct gs_ip_search *inner = gs_ip_search_new(&residual, &options, s->arena);
     struct gs_ip_result rest;
-    if (gs_ip_solve(&residual, &options, s->arena, &rest, NULL) < 0) {
+    if (inner == NULL) {
+        return false;
+    }
+    inner->is_residual = true;
+    if (!gs_ip_search_run(inner, &rest)) {
         return false;
     }
     if (rest.found) {
@@ -646,7 +652,7 @@ bool gs_ip_search_run(struct gs_ip_search *s, struct gs_ip_result *ret)
     if (status == GS_LP_OPTIMAL) {
         refine_scale(s, root);
     }
-    if (status == GS_LP_OPTIMAL && !try_residual(s, prove_bound(s, root, status))) {
+    if (status == GS_LP_OPTIMAL && !s->is_residual && !try_residual(s, prove_bound(s, root, status))) {
         return false;
     }
     s->done = false;

@@ -298,7 +298,7 @@ static void verify__refuses_a_search_that_proves_less(void **state)
     (void)state;
     static const struct edit edits[] = {
         {"[[0, 7]]", "[[0, 8]]", "bound_uusd is 2000000; it proves 1000000"},
-        {"[[0, 7]]", "[[0, 7], [0, 1]]", "columns[0].items[1]: item 0 is there twice"},
+        {"[[0, 7]]", "[[0, 7], [0, 1]]", "columns[0].items: it has 2 elements; expected 1 at most"},
         {"{'shape': 0, 'items'", "{'shape': 1, 'items'", "columns[0].shape: it is 1"},
         {"[{'need': 0}]", "[{'most': 0}]", "rows[0]: shape 0 has no limit here"},
         {"[{'need': 0}]", "[{'need': 0}, {'need': 0}]", "rows[1]: it is the same row as rows[0]"},
