@@ -16,6 +16,7 @@ static char *edited(const char *plan, const char *from, const char *to)
     const char *at = strstr(plan, from);
     if (at == NULL) {
         fail_msg("the plan has no %s", from);
+        abort(); /* the compiler does not know that it is not reached */
     }
     snprintf(text, size, "%.*s%s%s", (int)(at - plan), plan, to, at + strlen(from));
     for (char *c = text; *c != '\0'; c++) {
