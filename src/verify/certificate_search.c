@@ -184,7 +184,9 @@ static int find_column(void *ctx, const struct gs_field *split, size_t *ret_col,
     const struct search *search = ctx;
     uint32_t index;
     int r = gs_field_to_index(split, search->n_columns, "columns", &index, err);
-    *ret_col = r == 0 ? index : *ret_col;
+    if (r == 0) {
+        *ret_col = index;
+    }
     return r;
 }
 

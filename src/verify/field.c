@@ -213,7 +213,9 @@ int gs_field_to_u64(const struct gs_field *at, uint64_t min, uint64_t max, uint6
     int64_t value;
     assert(max <= INT64_MAX && min <= max);
     int r = gs_field_to_i64(at, (int64_t)min, (int64_t)max, &value, err);
-    *ret = r == 0 ? (uint64_t)value : *ret;
+    if (r == 0) {
+        *ret = (uint64_t)value;
+    }
     return r;
 }
 
@@ -226,7 +228,9 @@ int gs_field_to_index(const struct gs_field *at, size_t n, const char *of, uint3
         return gs_field_fail(at, err, "it is %" PRIu64 "; expected the number of one of the %zu %s",
                              value, n, of);
     }
-    *ret = r == 0 ? (uint32_t)value : *ret;
+    if (r == 0) {
+        *ret = (uint32_t)value;
+    }
     return r;
 }
 
@@ -256,7 +260,9 @@ int gs_field_bool(const struct gs_field *at, const char *key, bool *ret, struct 
     if (r == 0 && !json_is_boolean(field.value)) {
         return fail_kind(&field, "true or false", err);
     }
-    *ret = r == 0 ? json_is_true(field.value) : *ret;
+    if (r == 0) {
+        *ret = json_is_true(field.value);
+    }
     return r;
 }
 
@@ -281,7 +287,9 @@ int gs_field_u32(const struct gs_field *at, const char *key, uint32_t min, uint3
 {
     uint64_t value;
     int r = gs_field_u64(at, key, min, max, &value, err);
-    *ret = r == 0 ? (uint32_t)value : *ret;
+    if (r == 0) {
+        *ret = (uint32_t)value;
+    }
     return r;
 }
 
@@ -302,7 +310,9 @@ int gs_field_maybe_u32(const struct gs_field *at, const char *key, uint32_t max,
 {
     uint64_t value;
     int r = gs_field_maybe_u64(at, key, max, none, &value, err);
-    *ret = r == 0 ? (uint32_t)value : *ret;
+    if (r == 0) {
+        *ret = (uint32_t)value;
+    }
     return r;
 }
 
