@@ -24,7 +24,8 @@ MAY_SEE = {
     "wire": {"base", "core"},
     "cloud": {"base", "core", "wire"},
     "verify": {"base", "core"},
-    "cli": {"base", "core", "wire", "cloud", "sim", "verify"},
+    "gpu": {"base", "core"},
+    "cli": {"base", "core", "wire", "cloud", "sim", "verify", "gpu"},
 }
 
 # All that core may take from outside: no file, socket, clock, thread, environment, heap.

@@ -1,0 +1,86 @@
+#include "gpu/gpu.h"
+
+#include <assert.h>
+
+void gs_gpu_close(struct gs_gpus *gpus)
+{
+    if (gpus->ops != NULL) {
+        gpus->ops->close(gpus->impl);
+    }
+    *gpus = (struct gs_gpus){0};
+}
+
+int gs_gpu_driver(struct gs_gpus *gpus, struct gs_gpu_driver *ret, struct gs_err *err)
+{
+    return gpus->ops->driver(gpus->impl, ret, err);
+}
+
+int gs_gpu_count(struct gs_gpus *gpus, unsigned *ret, struct gs_err *err)
+{
+    return gpus->ops->count(gpus->impl, ret, err);
+}
+
+int gs_gpu_get(struct gs_gpus *gpus, unsigned gpu, struct gs_gpu *ret, struct gs_err *err)
+{
+    return gpus->ops->get(gpus->impl, gpu, ret, err);
+}
+
+int gs_gpu_profiles(struct gs_gpus *gpus, unsigned gpu, struct gs_gpu_profile *ret, unsigned *ret_n,
+                    struct gs_err *err)
+{
+    return gpus->ops->profiles(gpus->impl, gpu, ret, ret_n, err);
+}
+
+int gs_gpu_instances(struct gs_gpus *gpus, unsigned gpu, struct gs_gpu_instances *ret,
+                     struct gs_err *err)
+{
+    return gpus->ops->instances(gpus->impl, gpu, ret, err);
+}
+
+int gs_gpu_compute_profiles(struct gs_gpus *gpus, unsigned gpu, uint32_t gi,
+                            struct gs_compute_profile *ret, unsigned *ret_n, struct gs_err *err)
+{
+    return gpus->ops->compute_profiles(gpus->impl, gpu, gi, ret, ret_n, err);
+}
+
+int gs_gpu_processes(struct gs_gpus *gpus, unsigned gpu, struct gs_gpu_process *ret, size_t cap,
+                     size_t *ret_n, struct gs_err *err)
+{
+    return gpus->ops->processes(gpus->impl, gpu, ret, cap, ret_n, err);
+}
+
+int gs_gpu_create(struct gs_gpus *gpus, unsigned gpu, uint32_t profile_id, uint32_t start,
+                  uint32_t size, struct gs_gpu_instance *ret, struct gs_err *err)
+{
+    return gpus->ops->create(gpus->impl, gpu, profile_id, start, size, ret, err);
+}
+
+int gs_gpu_destroy(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, struct gs_err *err)
+{
+    return gpus->ops->destroy(gpus->impl, gpu, gi, err);
+}
+
+int gs_gpu_create_compute(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint32_t profile_id,
+                          uint32_t start, uint32_t size, struct gs_compute_instance *ret,
+                          struct gs_err *err)
+{
+    return gpus->ops->create_compute(gpus->impl, gpu, gi, profile_id, start, size, ret, err);
+}
+
+int gs_gpu_destroy_compute(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint32_t ci,
+                           struct gs_err *err)
+{
+    return gpus->ops->destroy_compute(gpus->impl, gpu, gi, ci, err);
+}
+
+int gs_gpu_set_mode(struct gs_gpus *gpus, unsigned gpu, enum gs_mig_mode mode,
+                    enum gs_mig_activation *ret, struct gs_err *err)
+{
+    assert(mode != GS_MIG_NOT_CAPABLE);
+    return gpus->ops->set_mode(gpus->impl, gpu, mode, ret, err);
+}
+
+int gs_gpu_reset(struct gs_gpus *gpus, const unsigned *indices, unsigned n, struct gs_err *err)
+{
+    return gpus->ops->reset(gpus->impl, indices, n, err);
+}
