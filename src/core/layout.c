@@ -207,7 +207,7 @@ static int find_profile(const struct gs_model *model, struct gs_view name, unsig
                         struct gs_err *err)
 {
     struct gs_profile_name parts;
-    int r = gs_profile_name_parse(name, &parts, err);
+    int r = gs_profile_name_read(name, &parts, err);
     if (r < 0) {
         return r;
     }

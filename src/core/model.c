@@ -26,7 +26,7 @@ int gs_model_profile_find(const struct gs_model *model, struct gs_view name, uns
                           struct gs_err *err)
 {
     struct gs_profile_name parts;
-    int r = gs_profile_name_parse(name, &parts, err);
+    int r = gs_profile_name_read(name, &parts, err);
     if (r < 0) {
         return r;
     }

@@ -110,6 +110,30 @@ static bool ends_with(struct gs_view v, const char *tail)
     return v.n >= n && memcmp(v.p + v.n - n, tail, n) == 0;
 }
 
+/* A name in which a dot behind "gb" stands for the plus sign. `text` is what was written. */
+static int parse_dotted(struct gs_view name, struct gs_view text, struct gs_profile_name *ret,
+                        struct gs_err *err)
+{
+    if (ends_with(name, ".shared")) {
+        return gs_fail(err, GS_UNSUPPORTED,
+                       "\"%.*s\" counts time-sliced replicas, not slices; ask for the resource "
+                       "without \".shared\"",
+                       GS_VIEW_ARGS(text));
+    }
+    char plain[GS_PROFILE_NAME_MAX + 1];
+    if (name.n >= sizeof(plain)) {
+        return gs_fail(err, GS_INVALID, "\"%.*s\" is longer than a resource name may be",
+                       GS_VIEW_ARGS(text));
+    }
+    memcpy(plain, name.p, name.n);
+    plain[name.n] = '\0';
+    char *dot = strstr(plain, "gb.");
+    if (dot != NULL) {
+        dot[2] = '+';
+    }
+    return gs_profile_name_parse(gs_view(plain), ret, err);
+}
+
 int gs_profile_name_from_resource(struct gs_view text, struct gs_profile_name *ret,
                                   struct gs_err *err)
 {
@@ -118,26 +142,18 @@ int gs_profile_name_from_resource(struct gs_view text, struct gs_profile_name *r
     if (!gs_view_skip(&v, "mig-")) {
         return GS_NOT_FOUND;
     }
-    if (ends_with(v, ".shared")) {
-        return gs_fail(err, GS_UNSUPPORTED,
-                       "\"%.*s\" counts time-sliced replicas, not slices; ask for the resource "
-                       "without \".shared\"",
-                       GS_VIEW_ARGS(text));
+    int r = parse_dotted(v, text, ret, err);
+    return r == GS_INVALID ? gs_wrap(err, r, "resource \"%.*s\"", GS_VIEW_ARGS(text)) : r;
+}
+
+int gs_profile_name_read(struct gs_view text, struct gs_profile_name *ret, struct gs_err *err)
+{
+    int r = gs_profile_name_from_resource(text, ret, err);
+    if (r != GS_NOT_FOUND) {
+        return r;
     }
-    /* Behind "gb" a dot stands for the plus sign of the profile. */
-    char plain[GS_PROFILE_NAME_MAX + 1];
-    if (v.n >= sizeof(plain)) {
-        return gs_fail(err, GS_INVALID, "\"%.*s\" is longer than a resource name may be",
-                       GS_VIEW_ARGS(text));
-    }
-    memcpy(plain, v.p, v.n);
-    plain[v.n] = '\0';
-    char *dot = strstr(plain, "gb.");
-    if (dot != NULL) {
-        dot[2] = '+';
-    }
-    int r = gs_profile_name_parse(gs_view(plain), ret, err);
-    return r == 0 ? 0 : gs_wrap(err, r, "resource \"%.*s\"", GS_VIEW_ARGS(text));
+    /* What is wrong is said about the text as it was written. */
+    return parse_dotted(text, text, ret, NULL) == 0 ? 0 : gs_profile_name_parse(text, ret, err);
 }
 
 void gs_profile_name_format(const struct gs_profile_name *name,

@@ -38,6 +38,11 @@ int gs_profile_name_parse(struct gs_view text, struct gs_profile_name *ret, stru
 int gs_profile_name_from_resource(struct gs_view text, struct gs_profile_name *ret,
                                   struct gs_err *err);
 
+/* Reads a profile as people write it: its name, its resource name with or without "nvidia.com/",
+ * or the end of that ("1g.10gb+me", "nvidia.com/mig-1g.10gb.me", "mig-1g.10gb.me", "1g.10gb.me").
+ * GS_INVALID: none of them. GS_UNSUPPORTED as gs_profile_name_from_resource. */
+int gs_profile_name_read(struct gs_view text, struct gs_profile_name *ret, struct gs_err *err);
+
 /* Writes the canonical name ("1c.3g.20gb+me"). */
 void gs_profile_name_format(const struct gs_profile_name *name,
                             char ret_text[GS_PROFILE_NAME_MAX + 1]);

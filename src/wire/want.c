@@ -146,7 +146,7 @@ static int slice_of(struct gs_view model_name, struct gs_view text, struct gs_wa
     struct gs_profile_name profile;
     int r = gs_catalog_find(model_name, &model, err);
     if (r == 0) {
-        r = gs_profile_name_parse(text, &profile, err);
+        r = gs_profile_name_read(text, &profile, err);
     }
     if (r < 0) {
         return as_invalid(r, err);
@@ -168,13 +168,31 @@ static int fail_neither(struct gs_view text, const struct gs_gpu_names *names, s
                    GS_VIEW_ARGS(text), list);
 }
 
+/* A resource as pods name it: any whole GPU, or a slice on any model. GS_NOT_FOUND: it is none. */
+static int resource(struct gs_view text, struct gs_want *ret, struct gs_err *err)
+{
+    struct gs_profile_name profile;
+    if (gs_view_eq(text, "gpu") || gs_view_eq(text, "nvidia.com/gpu")) {
+        *ret = (struct gs_want){.whole_gpu = true, .count = 1};
+        return 0;
+    }
+    int r = gs_profile_name_from_resource(text, &profile, err);
+    if (r == GS_NOT_FOUND) {
+        return r;
+    }
+    if (r < 0) {
+        return as_invalid(r, err);
+    }
+    return slice(text, &profile, NULL, ret, err);
+}
+
 int gs_want_parse(struct gs_view text, const struct gs_gpu_names *names, struct gs_want *ret,
                   struct gs_err *err)
 {
     text = gs_view_trim(text);
-    if (gs_view_eq(text, "gpu")) {
-        *ret = (struct gs_want){.whole_gpu = true, .count = 1};
-        return 0;
+    int r = resource(text, ret, err);
+    if (r != GS_NOT_FOUND) {
+        return r;
     }
     struct gs_view rest = text;
     if (gs_view_skip(&rest, "gpu:")) {
@@ -187,10 +205,11 @@ int gs_want_parse(struct gs_view text, const struct gs_gpu_names *names, struct 
                                        : slice_of(head, rest, ret, err);
     }
     struct gs_profile_name profile;
-    if (gs_profile_name_parse(text, &profile, NULL) == 0) {
-        return slice(text, &profile, NULL, ret, err);
+    r = gs_profile_name_read(text, &profile, err);
+    if (r != GS_INVALID) {
+        return r < 0 ? as_invalid(r, err) : slice(text, &profile, NULL, ret, err);
     }
-    int r = whole_gpu(text, names, ret, NULL);
+    r = whole_gpu(text, names, ret, NULL);
     if (r == 0) {
         return 0;
     }

@@ -2,7 +2,8 @@
  *
  *     1g.5gb               a slice, on any model that has the profile
  *     A100-40GB/1g.5gb     a slice of that model
- *     gpu                  any whole GPU
+ *     1g.5gb.me  mig-1g.5gb  nvidia.com/mig-1g.5gb   a slice as Kubernetes' resources spell it
+ *     gpu  nvidia.com/gpu  any whole GPU
  *     gpu:L4  L4/gpu  L4   a whole GPU of that kind
  *
  * Models go by all names of the catalogue. GPUs that are never cut go by the names that the caller

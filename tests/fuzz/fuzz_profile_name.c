@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct gs_profile_name name;
     struct gs_err err;
     (void)gs_profile_name_from_resource(text, &name, &err);
-    if (gs_profile_name_parse(text, &name, &err) != 0) {
+    if (gs_profile_name_read(text, &name, &err) != 0) {
         return 0;
     }
     char printed[GS_PROFILE_NAME_MAX + 1];

@@ -1,6 +1,6 @@
 #include "unit/check.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "core/profile_name.h"
 
@@ -77,6 +77,28 @@ static void profile_name__goes_to_a_resource_name_and_back(void **state)
                      GS_INVALID);
 }
 
+static void profile_name__is_read_in_every_spelling(void **state)
+{
+    (void)state;
+    static const char *const spellings[] = {"1g.10gb+me", "1g.10gb.me", "mig-1g.10gb.me",
+                                            "nvidia.com/mig-1g.10gb.me", "1c.1g.10gb.me"};
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
+        struct gs_profile_name name;
+        char text[GS_PROFILE_NAME_MAX + 1];
+        assert_int_equal(gs_profile_name_read(gs_view(spellings[i]), &name, NULL), 0);
+        gs_profile_name_format(&name, text);
+        assert_string_equal(text, "1g.10gb+me");
+    }
+    struct gs_profile_name name;
+    struct gs_err err;
+    assert_int_equal(gs_profile_name_read(gs_view("1g.5gb.1"), &name, &err), GS_INVALID);
+    assert_non_null(strstr(err.msg, "\"1g.5gb.1\" is not a MIG profile name"));
+    assert_int_equal(gs_profile_name_read(gs_view("1g.5gb.shared"), &name, &err), GS_INVALID);
+    assert_int_equal(gs_profile_name_read(gs_view("nvidia.com/1g.5gb"), &name, &err), GS_INVALID);
+    assert_int_equal(gs_profile_name_read(gs_view("mig-1g.5gb.shared"), &name, &err),
+                     GS_UNSUPPORTED);
+}
+
 static void profile_name__compares_attributes_in_any_order(void **state)
 {
     (void)state;
@@ -95,6 +117,7 @@ int main(void)
         cmocka_unit_test(profile_name__reads_and_writes_nvidias_grammar),
         cmocka_unit_test(profile_name__refuses_what_the_grammar_does_not_have),
         cmocka_unit_test(profile_name__goes_to_a_resource_name_and_back),
+        cmocka_unit_test(profile_name__is_read_in_every_spelling),
         cmocka_unit_test(profile_name__compares_attributes_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,15 @@ static const struct {
     {" 1g.5gb = 12 ", "1g.5gb", "", "", false, 12},
     {"1g.5gb x3", "1g.5gb", "", "", false, 3},
     {"1g.10gb+me=1000000000", "1g.10gb+me", "", "", false, 1000000000},
+    /* as Kubernetes' resources are spelled */
+    {"1g.10gb.me=2", "1g.10gb+me", "", "", false, 2},
+    {"2g.48gb.gfx", "2g.48gb+gfx", "", "", false, 1},
+    {"mig-1g.10gb.me=2", "1g.10gb+me", "", "", false, 2},
+    {"nvidia.com/mig-1g.5gb=3", "1g.5gb", "", "", false, 3},
+    {"nvidia.com/mig-1g.24gb-me", "1g.24gb-me", "", "", false, 1},
+    {"A100-40GB/mig-1g.5gb.me", "A100-40GB/1g.5gb+me", "A100-40GB", "", false, 1},
+    {"A100-40GB/1g.5gb.me", "A100-40GB/1g.5gb+me", "A100-40GB", "", false, 1},
+    {"nvidia.com/gpu=2", "gpu", "", "", true, 2},
     {"3c.3g.20gb=1", "3g.20gb", "", "", false, 1}, /* the whole slice as one compute instance */
     {"A100-40GB/3g.20gb=2", "A100-40GB/3g.20gb", "A100-40GB", "", false, 2},
     {"a100-sxm4-40gb/3g.20gb=2", "A100-40GB/3g.20gb", "A100-40GB", "", false, 2},
@@ -117,6 +126,11 @@ static const struct {
                           "`gpuslice profiles`; near names: "},
     {"1g.5gb+mee", "--demand: part 1: no model has a profile 1g.5gb+mee; expected one of "
                    "`gpuslice profiles`; near names: 1g.5gb+me"},
+    {"nvidia.com/mig-1g.5gb.shared", "--demand: part 1: \"nvidia.com/mig-1g.5gb.shared\" counts "
+                                     "time-sliced replicas"},
+    {"mig-5gb", "--demand: part 1: resource \"mig-5gb\": \"5gb\" is not a MIG profile name"},
+    {"mig-1g.7gb", "--demand: part 1: no model has a profile mig-1g.7gb; expected one of "},
+    {"nvidia.com/L4", "--demand: part 1: no GPU model is named \"nvidia.com\""},
     {"1g,5gb", "--demand: part 1: found \"1g\"; expected a slice (1g.5gb, MODEL/1g.5gb) or a "
                "whole GPU (gpu, gpu:L4)"},
     {"gpu:L5", "--demand: part 1: no GPU is named \"L5\"; expected a model of `gpuslice profiles` "
