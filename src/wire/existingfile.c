@@ -1,6 +1,8 @@
 #include "wire/existingfile.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "core/demand.h"
@@ -15,11 +17,57 @@ static const char *const node_keys[] = {
     "labels", "taints", "gpu_memory",    "gpus", "free_slices", "free_gpus",
 };
 
+/* A name that may be given once, and where it is. */
+struct named {
+    const char *name;
+    const struct gs_doc_node *at;
+};
+
 struct reading {
     struct gs_arena *arena;
     const struct gs_gpu_names *names;
     const struct gs_existing_types *types;
+    struct named *uuids; /* those that are written, of all nodes */
+    size_t n_uuids;
+    size_t cap_uuids;
 };
+
+static int no_memory(const struct gs_doc_node *at, struct gs_err *err)
+{
+    return gs_fail(err, GS_NO_MEMORY, "%s:%u: no memory for the nodes", at->label, at->line);
+}
+
+static int refuse_second(const struct named *first, const struct named *second, const char *what,
+                         struct gs_err *err)
+{
+    return gs_doc_fail(second->at, err,
+                       "found %s \"%s\" again (first in line %u); expected it once", what,
+                       second->name, first->at->line);
+}
+
+static int compare_named(const void *a, const void *b)
+{
+    const struct named *x = a;
+    const struct named *y = b;
+    int names = strcmp(x->name, y->name);
+    return names != 0 ? names : (x->at->line > y->at->line) - (x->at->line < y->at->line);
+}
+
+/* Refuses the first name of the file that was there before; puts the names into another order. */
+static int refuse_repeated(struct named *all, size_t n, const char *what, struct gs_err *err)
+{
+    const struct named *second = NULL;
+    if (n > 1) {
+        qsort(all, n, sizeof(*all), compare_named);
+    }
+    for (size_t i = 1; i < n; i++) {
+        bool again = strcmp(all[i - 1].name, all[i].name) == 0;
+        if (again && (second == NULL || all[i].at->line < second->at->line)) {
+            second = &all[i];
+        }
+    }
+    return second == NULL ? 0 : refuse_second(second - 1, second, what, err);
+}
 
 static int find_type(const struct reading *reading, const struct gs_doc_node *node,
                      struct gs_existing_type *ret, struct gs_err *err)
@@ -122,22 +170,28 @@ static int read_whole(const struct gs_doc_node *node, struct gs_existing_gpu *gp
     return 0;
 }
 
-static int read_uuid(struct gs_arena *arena, const struct gs_doc_node *map, unsigned index,
+static int read_uuid(struct reading *reading, const struct gs_doc_node *map, unsigned index,
                      const char **ret, struct gs_err *err)
 {
     const struct gs_doc_node *node = gs_doc_find(map, "uuid");
     if (node != NULL) {
-        return gs_doc_copy(node, UUID_MAX, arena, ret, err);
+        int r = gs_doc_copy(node, UUID_MAX, reading->arena, ret, err);
+        if (r == 0 && !gs_arena_room(reading->arena, &reading->uuids, &reading->cap_uuids,
+                                     reading->n_uuids, sizeof(*reading->uuids))) {
+            return no_memory(map, err);
+        }
+        if (r == 0) {
+            reading->uuids[reading->n_uuids++] = (struct named){*ret, node};
+        }
+        return r;
     }
     char text[16];
     int n = snprintf(text, sizeof(text), "%u", index);
-    *ret = gs_arena_text(arena, text, (size_t)n);
-    return *ret == NULL
-               ? gs_fail(err, GS_NO_MEMORY, "%s:%u: no memory for the nodes", map->label, map->line)
-               : 0;
+    *ret = gs_arena_text(reading->arena, text, (size_t)n);
+    return *ret == NULL ? no_memory(map, err) : 0;
 }
 
-static int read_gpu(const struct reading *reading, const struct gs_doc_node *map, unsigned index,
+static int read_gpu(struct reading *reading, const struct gs_doc_node *map, unsigned index,
                     const struct gs_existing_node *node, struct gs_existing_gpu *gpu,
                     struct gs_err *err)
 {
@@ -153,7 +207,7 @@ static int read_gpu(const struct reading *reading, const struct gs_doc_node *map
         return gs_doc_fail(map, err, "found %s; expected layout or whole",
                            layout == NULL ? "neither layout nor whole" : "both layout and whole");
     }
-    r = read_uuid(reading->arena, map, index, &gpu->uuid, err);
+    r = read_uuid(reading, map, index, &gpu->uuid, err);
     if (r < 0) {
         return r;
     }
@@ -161,8 +215,20 @@ static int read_gpu(const struct reading *reading, const struct gs_doc_node *map
                           : read_whole(whole, gpu, err);
 }
 
-static int read_gpus(const struct reading *reading, const struct gs_doc_node *list,
-                     unsigned expected, struct gs_existing_node *node, struct gs_err *err)
+/* A GPU without uuid goes by its number, which another of the node may bear as its uuid. */
+static int refuse_number_as_uuid(const struct gs_doc_node *list, const struct gs_existing_gpu *gpus,
+                                 struct gs_err *err)
+{
+    struct named at[GS_OFFER_GPUS_MAX];
+    unsigned n = 0;
+    for (const struct gs_doc_node *map = list->first; map != NULL; map = map->next, n++) {
+        at[n] = (struct named){gpus[n].uuid, map};
+    }
+    return refuse_repeated(at, n, "the GPU", err);
+}
+
+static int read_gpus(struct reading *reading, const struct gs_doc_node *list, unsigned expected,
+                     struct gs_existing_node *node, struct gs_err *err)
 {
     int r = gs_doc_expect(list, GS_DOC_LIST, err);
     if (r < 0) {
@@ -178,8 +244,7 @@ static int read_gpus(const struct reading *reading, const struct gs_doc_node *li
     }
     struct gs_existing_gpu *gpus = GS_ARENA_NEW(reading->arena, struct gs_existing_gpu, list->n);
     if (gpus == NULL) {
-        return gs_fail(err, GS_NO_MEMORY, "%s:%u: no memory for the nodes", list->label,
-                       list->line);
+        return no_memory(list, err);
     }
     for (const struct gs_doc_node *map = list->first; map != NULL; map = map->next) {
         r = read_gpu(reading, map, node->n_gpus, node, &gpus[node->n_gpus], err);
@@ -187,6 +252,10 @@ static int read_gpus(const struct reading *reading, const struct gs_doc_node *li
             return r;
         }
         node->n_gpus++;
+    }
+    int second = refuse_number_as_uuid(list, gpus, err);
+    if (second < 0) {
+        return second;
     }
     node->layout_known = true;
     node->gpus = gpus;
@@ -238,7 +307,7 @@ static int read_free(const struct gs_doc_node *map, unsigned most, struct gs_exi
     return r;
 }
 
-static int read_what_is_there(const struct reading *reading, const struct gs_doc_node *map,
+static int read_what_is_there(struct reading *reading, const struct gs_doc_node *map,
                               unsigned expected, struct gs_existing_node *node, struct gs_err *err)
 {
     const struct gs_doc_node *gpus = gs_doc_find(map, "gpus");
@@ -288,7 +357,7 @@ static int read_facts(const struct reading *reading, const struct gs_doc_node *m
     return r < 0 ? r : gs_nodefacts_read(reading->arena, map, node->name, type, &node->facts, err);
 }
 
-static int read_node(const struct reading *reading, const struct gs_doc_node *map,
+static int read_node(struct reading *reading, const struct gs_doc_node *map,
                      struct gs_existing_node *node, struct gs_err *err)
 {
     const struct gs_doc_node *name;
@@ -309,23 +378,11 @@ static int read_node(const struct reading *reading, const struct gs_doc_node *ma
     return read_facts(reading, map, node, err);
 }
 
-static int refuse_second(const struct gs_doc_node *map, const struct gs_existing_node *nodes,
-                         size_t n, struct gs_err *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(nodes[i].name, nodes[n].name) == 0) {
-            return gs_doc_fail(map, err, "found node \"%s\" again; expected it once",
-                               nodes[n].name);
-        }
-    }
-    return 0;
-}
-
 int gs_existingfile_read(struct gs_arena *arena, const struct gs_doc_input *input,
                          const struct gs_gpu_names *names, const struct gs_existing_types *types,
                          const struct gs_existing_node **ret, size_t *ret_count, struct gs_err *err)
 {
-    const struct reading reading = {.arena = arena, .names = names, .types = types};
+    struct reading reading = {.arena = arena, .names = names, .types = types};
     const struct gs_doc_node *root;
     const struct gs_doc_node *list;
     int r = gs_doc_read(arena, input, &root, err);
@@ -333,15 +390,22 @@ int gs_existingfile_read(struct gs_arena *arena, const struct gs_doc_input *inpu
         return r;
     }
     struct gs_existing_node *nodes = GS_ARENA_NEW(arena, struct gs_existing_node, list->n);
-    if (nodes == NULL) {
+    struct named *names_given = GS_ARENA_NEW(arena, struct named, list->n);
+    if (nodes == NULL || names_given == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "%s: no memory for the nodes", input->label);
     }
     size_t n = 0;
     for (const struct gs_doc_node *map = list->first; map != NULL; map = map->next, n++) {
         r = read_node(&reading, map, &nodes[n], err);
-        if (r < 0 || (r = refuse_second(map, nodes, n, err)) < 0) {
+        if (r < 0) {
             return r;
         }
+        names_given[n] = (struct named){nodes[n].name, map};
+    }
+    r = refuse_repeated(names_given, n, "the node", err);
+    r = r < 0 ? r : refuse_repeated(reading.uuids, reading.n_uuids, "the GPU", err);
+    if (r < 0) {
+        return r;
     }
     *ret = nodes;
     *ret_count = n;

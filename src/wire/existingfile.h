@@ -44,7 +44,8 @@ struct gs_existing_types {
 };
 
 /* Reads the nodes into the arena. `names`: GPUs without MIG that `model` may name.
- * A GPU without uuid goes by its number, "0" the first. GS_INVALID with file and line;
+ * A GPU without uuid goes by its number, "0" the first. A node's name and a uuid come once in the
+ * file. GS_INVALID with file and line, where a name comes again with both;
  * GS_LIMIT, GS_NO_MEMORY. */
 int gs_existingfile_read(struct gs_arena *arena, const struct gs_doc_input *input,
                          const struct gs_gpu_names *names, const struct gs_existing_types *types,

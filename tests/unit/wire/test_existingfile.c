@@ -195,7 +195,15 @@ static const struct bad_input bad[] = {
     {"- {name: a, model: L4, " REST ", free_slices: {1g.5gb: 1}}\n",
      "f.yaml:1: free_slices: found some on L4"},
     {A100 "labels: 3, free_gpus: 1}\n", "f.yaml:1: labels: found \"3\""},
-    {A100 "free_gpus: 1}\n" A100 "free_gpus: 1}\n", "f.yaml:2: found node \"a\" again"},
+    {A100 "free_gpus: 1}\n" A100 "free_gpus: 1}\n",
+     "f.yaml:2: found the node \"a\" again (first in line 1); expected it once"},
+    {A100 "gpus: [{whole: free, uuid: GPU-7},\n{whole: free, uuid: GPU-7}]}\n",
+     "f.yaml:2: found the GPU \"GPU-7\" again (first in line 1); expected it once"},
+    {A100 "gpus: [{whole: free, uuid: \"1\"},\n{whole: free}]}\n",
+     "f.yaml:2: found the GPU \"1\" again (first in line 1); expected it once"},
+    {A100 "gpus: [{whole: free, uuid: GPU-7}]}\n- {name: b, model: A100-40GB, cpu: 1, memory: 1, "
+          "pods: 1, gpus: [{layout: \"\", uuid: GPU-7}]}\n",
+     "f.yaml:2: found the GPU \"GPU-7\" again (first in line 1); expected it once"},
 };
 
 static void existingfile__refuses_what_it_cannot_read(void **state)
