@@ -4,6 +4,9 @@
 
 #include "base/cleanup.h"
 
+/* What the document is written in; the name of the file says so, or else its first byte. */
+enum language { NOT_KNOWN_YET, JSON, YAML };
+
 /* One reading: libyaml's parser, the event at hand, and what bounds them. */
 struct reader {
     yaml_parser_t parser;
@@ -15,7 +18,8 @@ struct reader {
     uint64_t n_bytes;    /* read so far */
     uint64_t gap_bytes;  /* read since the last event */
     uint64_t n_nodes;    /* of the tree at hand */
-    int failed;          /* what our read handler failed with */
+    enum language language;
+    int failed; /* what our read handler failed with */
 };
 
 static uint64_t byte_limit(const struct gs_doc_input *input)
@@ -49,6 +53,31 @@ static int take_bytes(struct reader *rd, void *bytes, size_t size, size_t *ret_n
     return 0;
 }
 
+static bool ends_with(const char *text, const char *tail)
+{
+    size_t n = strlen(text);
+    size_t of_tail = strlen(tail);
+    return n >= of_tail && strcmp(text + n - of_tail, tail) == 0;
+}
+
+static enum language language_of_name(const char *label)
+{
+    if (ends_with(label, ".yaml") || ends_with(label, ".yml")) {
+        return YAML;
+    }
+    return ends_with(label, ".json") ? JSON : NOT_KNOWN_YET;
+}
+
+static enum language language_of_text(const unsigned char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strchr(" \t\r\n\xEF\xBB\xBF", bytes[i]) == NULL) { /* blanks and a byte order mark */
+            return bytes[i] == '{' || bytes[i] == '[' ? JSON : YAML;
+        }
+    }
+    return NOT_KNOWN_YET;
+}
+
 /* libyaml's read handler: 1 is good, 0 ends the parsing with a reader error. */
 static int feed(void *ctx, unsigned char *bytes, size_t size, size_t *ret_n)
 {
@@ -56,6 +85,9 @@ static int feed(void *ctx, unsigned char *bytes, size_t size, size_t *ret_n)
     rd->failed = take_bytes(rd, bytes, size, ret_n);
     if (rd->failed < 0) {
         return 0;
+    }
+    if (rd->language == NOT_KNOWN_YET) {
+        rd->language = language_of_text(bytes, *ret_n);
     }
     rd->n_bytes += *ret_n;
     rd->gap_bytes += *ret_n;
@@ -78,7 +110,11 @@ static void reader_done(struct reader *rd)
 static int reader_init(struct reader *rd, struct gs_arena *arena, const struct gs_doc_input *input,
                        struct gs_err *err)
 {
-    *rd = (struct reader){.input = input, .arena = arena, .err = err, .left = input->bytes};
+    *rd = (struct reader){.input = input,
+                          .arena = arena,
+                          .err = err,
+                          .left = input->bytes,
+                          .language = language_of_name(input->label)};
     if (yaml_parser_initialize(&rd->parser) == 0) {
         return gs_fail(err, GS_NO_MEMORY, "%s: no memory for a parser", input->label);
     }
@@ -99,6 +135,44 @@ static int refuse(const struct reader *rd, const char *found, const char *expect
                    line_of(rd), found, expected);
 }
 
+static const char *language_name(const struct reader *rd)
+{
+    switch (rd->language) {
+    case JSON:
+        return "JSON";
+    case YAML:
+        return "YAML";
+    case NOT_KNOWN_YET:
+        return "YAML or JSON";
+    }
+    return "";
+}
+
+/* libyaml's words are YAML's; what they mean to one who writes JSON. */
+static const char *in_words_of(const struct reader *rd, const char *text)
+{
+    static const struct {
+        const char *yaml, *json;
+    } words[] = {
+        {"while parsing a flow mapping", "in an object"},
+        {"while parsing a flow sequence", "in an array"},
+        {"while parsing a flow node", "where a value belongs"},
+        {"while parsing a block mapping", "behind the end of the value"},
+        {"while parsing a quoted scalar", "in a text"},
+        {"while scanning a quoted scalar", "in a text"},
+        {"while scanning for the next token", "where a value belongs"},
+        {"did not find expected node content", "found none"},
+        {"did not find expected <document start>", "found more behind the end of the value"},
+        {"found character that cannot start any token", "found a character that begins none"},
+    };
+    for (size_t i = 0; rd->language == JSON && text != NULL && i < GS_ARRAY_LEN(words); i++) {
+        if (strcmp(words[i].yaml, text) == 0) {
+            return words[i].json;
+        }
+    }
+    return text == NULL ? "" : text;
+}
+
 static int syntax_error(const struct reader *rd)
 {
     if (rd->failed < 0) {
@@ -110,10 +184,10 @@ static int syntax_error(const struct reader *rd)
     }
     bool in_bytes = parser->error == YAML_READER_ERROR;
     size_t line = in_bytes ? parser->mark.line : parser->problem_mark.line;
-    return gs_fail(rd->err, GS_INVALID, "%s:%zu: not valid YAML or JSON: %s%s%s; expected %s",
-                   rd->input->label, line + 1, parser->problem == NULL ? "" : parser->problem,
-                   parser->context == NULL ? "" : " ",
-                   parser->context == NULL ? "" : parser->context, rd->input->what);
+    return gs_fail(rd->err, GS_INVALID, "%s:%zu: not valid %s: %s%s%s; expected %s",
+                   rd->input->label, line + 1, language_name(rd), in_words_of(rd, parser->problem),
+                   parser->context == NULL ? "" : " ", in_words_of(rd, parser->context),
+                   rd->input->what);
 }
 
 static bool is_marked(const yaml_event_t *event)
@@ -137,10 +211,14 @@ static int advance(struct reader *rd)
     }
     rd->gap_bytes = 0;
     if (rd->event.type == YAML_ALIAS_EVENT) {
-        return refuse(rd, "an alias (*name)", "the value written out");
+        return refuse(rd, rd->language == JSON ? "a *, which begins no value" : "an alias (*name)",
+                      "the value written out");
     }
     if (is_marked(&rd->event)) {
-        return refuse(rd, "an anchor (&name) or a tag (!type)", "a plain value");
+        return refuse(rd,
+                      rd->language == JSON ? "a & or !, which begins no value"
+                                           : "an anchor (&name) or a tag (!type)",
+                      "a plain value");
     }
     return 0;
 }
@@ -197,7 +275,10 @@ static int build_list(struct reader *rd, unsigned depth, struct gs_doc_node *lis
 static int take_key(struct reader *rd, const struct gs_doc_node *map, struct gs_view *ret)
 {
     if (rd->event.type != YAML_SCALAR_EVENT) {
-        return refuse(rd, "a key that is a list or a map", "a key that is text");
+        return refuse(rd,
+                      rd->language == JSON ? "a key that is an array or an object"
+                                           : "a key that is a list or a map",
+                      "a key that is text");
     }
     if (map->n == GS_DOC_KEYS_MAX) {
         return gs_fail(rd->err, GS_LIMIT, "%s:%u: found more than %d keys in one map",
@@ -257,6 +338,7 @@ static int build(struct reader *rd, unsigned depth, struct gs_view key, struct g
     }
     node->label = rd->input->label;
     node->line = line_of(rd);
+    node->json = rd->language == JSON;
     node->key = key;
     *ret = node;
     if (rd->event.type == YAML_SCALAR_EVENT) {
@@ -359,7 +441,10 @@ static int enter_list(struct reader *rd, const struct each *each)
     struct gs_view key;
     struct gs_arena_mark mark = gs_arena_mark(rd->arena);
     if (rd->event.type != YAML_SCALAR_EVENT) {
-        return refuse(rd, "a key that is a list or a map", each->key);
+        return refuse(rd,
+                      rd->language == JSON ? "a key that is an array or an object"
+                                           : "a key that is a list or a map",
+                      each->key);
     }
     int r = take_scalar(rd, &key);
     if (r == 0 && !gs_view_eq(key, each->key)) {
@@ -384,7 +469,11 @@ static int stream_map(struct reader *rd, const struct each *each)
             return r;
         }
         if (rd->event.type == YAML_MAPPING_END_EVENT) {
-            return found ? 0 : refuse(rd, "a map without its list", each->key);
+            return found ? 0
+                         : refuse(rd,
+                                  rd->language == JSON ? "an object without its list"
+                                                       : "a map without its list",
+                                  each->key);
         }
         if (found) {
             return refuse(rd, "a key behind the list", "one key only");

@@ -11,7 +11,8 @@
  * true or false (yes and on are refused), and what is asked for as text stays the text it is.
  *
  * Errors are GS_INVALID "<label>:<line>: <what was found, what was expected>", but for GS_LIMIT
- * (a bound below), GS_NO_MEMORY and what the read callback returns. */
+ * (a bound below), GS_NO_MEMORY and what the read callback returns. They speak of JSON where the
+ * label ends in ".json", or has no such ending and the document begins with { or [. */
 #pragma once
 
 #include "base/arena.h"
@@ -44,6 +45,7 @@ enum gs_doc_kind { GS_DOC_MAP, GS_DOC_LIST, GS_DOC_SCALAR };
 struct gs_doc_node {
     enum gs_doc_kind kind;
     uint32_t line;       /* 1 is the first */
+    bool json;           /* of a document in JSON: what errors call things */
     bool quoted;         /* a scalar in quotes or a block scalar: text, whatever it looks like */
     uint32_t n;          /* children */
     const char *label;   /* of the input */

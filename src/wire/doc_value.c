@@ -33,13 +33,13 @@ int gs_doc_wrap(const struct gs_doc_node *at, int code, struct gs_err *err)
     return code;
 }
 
-static const char *kind_name(enum gs_doc_kind kind)
+static const char *kind_name(enum gs_doc_kind kind, bool json)
 {
     switch (kind) {
     case GS_DOC_MAP:
-        return "a map (key: value)";
+        return json ? "an object ({\"key\": value})" : "a map (key: value)";
     case GS_DOC_LIST:
-        return "a list";
+        return json ? "an array" : "a list";
     case GS_DOC_SCALAR:
         return "a single value";
     }
@@ -55,7 +55,7 @@ static int fail_found(const struct gs_doc_node *node, const char *expected, stru
     }
     if (node->kind != GS_DOC_SCALAR) {
         return gs_doc_fail(node, err, "%.*s: found %s; expected %s", GS_VIEW_ARGS(name),
-                           kind_name(node->kind), expected);
+                           kind_name(node->kind, node->json), expected);
     }
     return gs_doc_fail(node, err, "%.*s: found \"%.*s\"%s; expected %s", GS_VIEW_ARGS(name),
                        GS_VIEW_ARGS(node->text), node->quoted ? " in quotes" : "", expected);
@@ -63,7 +63,7 @@ static int fail_found(const struct gs_doc_node *node, const char *expected, stru
 
 int gs_doc_expect(const struct gs_doc_node *node, enum gs_doc_kind kind, struct gs_err *err)
 {
-    return node->kind == kind ? 0 : fail_found(node, kind_name(kind), err);
+    return node->kind == kind ? 0 : fail_found(node, kind_name(kind, node->json), err);
 }
 
 static bool is_one_of(struct gs_view key, const char *const *keys, size_t n)

@@ -231,8 +231,8 @@ static int read_doc(struct services *services, const char *label, struct gs_view
 {
     const struct gs_doc_input input = {
         .label = label,
-        .what = "services: CSV with the header name,rate_per_s,latency_ms, or a YAML list with "
-                "these keys",
+        .what = "services: CSV with the header name,rate_per_s,latency_ms, or a list with these "
+                "keys",
         .bytes = bytes,
         .max_bytes = GS_CSV_BYTES_MAX,
     };

@@ -97,18 +97,18 @@ static const struct bad_input bad[] = {
     {"--- !m\na: 1\n", "f.yaml:1: found an anchor"},
     {"a: 1\n---\na: 2\n", "f.yaml:2: found a second document; expected one document"},
     {"a: 1\n...\n---\n", "f.yaml:3: found a second document"},
-    {"{\"a\": 1}\n{\"a\": 2}\n", "f.yaml:2: not valid YAML or JSON"},
-    {"{\"a\": 1}}", "f.yaml:1: not valid YAML or JSON"},
-    {"{\"a\": 1", "f.yaml:2: not valid YAML or JSON"},
-    {"{\"a\": \"x}", "f.yaml:1: not valid YAML or JSON: "},
-    {"a:\n  - 1\n - 2\n", "f.yaml:3: not valid YAML or JSON"},
-    {"a: 1\n\tb: 2\n", "f.yaml:2: not valid YAML or JSON"},
+    {"{\"a\": 1}\n{\"a\": 2}\n", "f.yaml:2: not valid YAML"},
+    {"{\"a\": 1}}", "f.yaml:1: not valid YAML"},
+    {"{\"a\": 1", "f.yaml:2: not valid YAML"},
+    {"{\"a\": \"x}", "f.yaml:1: not valid YAML: "},
+    {"a:\n  - 1\n - 2\n", "f.yaml:3: not valid YAML"},
+    {"a: 1\n\tb: 2\n", "f.yaml:2: not valid YAML"},
     {"a: \"\\0\"\n", "f.yaml:1: found a control character or line break"},
     {"a: |\n  x\n  y\n", "f.yaml:1: found a control character or line break"},
     {"\"a\\n\": 1\n", "f.yaml:1: found a control character or line break"},
     {"? [a]\n: 1\n", "f.yaml:1: found a key that is a list or a map"},
-    {"a: \x01\n", "f.yaml:1: not valid YAML or JSON: control characters are not allowed"},
-    {"a: \xff\xfe\n", "f.yaml:1: not valid YAML or JSON: invalid leading UTF-8 octet"},
+    {"a: \x01\n", "f.yaml:1: not valid YAML: control characters are not allowed"},
+    {"a: \xff\xfe\n", "f.yaml:1: not valid YAML: invalid leading UTF-8 octet"},
     {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
      "f.yaml:1: found more than 32 levels"},
 };
@@ -117,6 +117,42 @@ static void doc__refuses_what_has_no_one_meaning(void **state)
 {
     (void)state;
     CHECK_BAD_INPUTS(bad, parse);
+}
+
+static int parse_json(const char *text, struct gs_err *err)
+{
+    struct gs_doc_input input = text_input(text);
+    const struct gs_doc_node *root;
+    input.label = "stdin";
+    int r = gs_doc_read(&arena, &input, &root, err);
+    return r < 0 ? r : gs_doc_expect(root, GS_DOC_MAP, err);
+}
+
+static const struct bad_input bad_json[] = {
+    {"{\"a\": 1 \"b\": 2}",
+     "stdin:1: not valid JSON: did not find expected ',' or '}' in an object"},
+    {"\n {\"a\": [1,, 2]}", "stdin:2: not valid JSON: found none where a value belongs"},
+    {"\xEF\xBB\xBF{\"a\": @}", "stdin:1: not valid JSON: found a character that begins none"},
+    {"{\"a\": \"x}", "stdin:1: not valid JSON: found unexpected end of stream in a text"},
+    {"{\"a\": 1}\n{\"a\": 2}", "stdin:2: not valid JSON: found more behind the end of the value"},
+    {"{\"a\": *b}", "stdin:1: found a *, which begins no value"},
+    {"{\"a\": !b 1}", "stdin:1: found a & or !, which begins no value"},
+    {"{[1]: 1}", "stdin:1: found a key that is an array or an object"},
+    {"[1]", "stdin:1: the document: found an array; expected an object ({\"key\": value})"},
+    {"a: [1\n", "stdin:2: not valid YAML: did not find expected ',' or ']' while parsing a flow"},
+    {"", "stdin:1: the document is empty"},
+};
+
+static void doc__speaks_of_json_where_it_reads_json(void **state)
+{
+    (void)state;
+    CHECK_BAD_INPUTS(bad_json, parse_json);
+    struct gs_doc_input input = text_input("a: [1\n");
+    const struct gs_doc_node *root;
+    struct gs_err err;
+    input.label = "f.json"; /* the name goes before what the text looks like */
+    assert_int_equal(gs_doc_read(&arena, &input, &root, &err), GS_INVALID);
+    assert_non_null(strstr(err.msg, "f.json:2: not valid JSON: "));
 }
 
 static void doc__refuses_bytes_that_end_in_the_middle_of_a_letter(void **state)
@@ -270,7 +306,7 @@ static const struct bad_input bad_streams[] = {
     {"? [items]\n: []\n", "f.yaml:1: found a key that is a list"},
     {"items:\n- 1\n---\nitems:\n- 2\n", "f.yaml:3: found a second document"},
     {"items:\n- 1\n- {a: 1, a: 2}\n", "f.yaml:3: found key \"a\" again"},
-    {"items: [1, 2", "f.yaml:2: not valid YAML or JSON"},
+    {"items: [1, 2", "f.yaml:2: not valid YAML"},
 };
 
 static void doc__refuses_a_stream_that_is_no_list(void **state)
@@ -431,6 +467,7 @@ int main(void)
         TEST(doc__reads_yaml_and_json_to_the_same_tree),
         TEST(doc__knows_the_line_of_every_node),
         TEST(doc__refuses_what_has_no_one_meaning),
+        TEST(doc__speaks_of_json_where_it_reads_json),
         TEST(doc__refuses_bytes_that_end_in_the_middle_of_a_letter),
         TEST(doc__refuses_a_value_or_map_that_is_too_large),
         TEST(doc__refuses_a_file_that_is_too_large_before_reading_it),

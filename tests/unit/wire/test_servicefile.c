@@ -63,7 +63,7 @@ static int parse(const char *text, struct gs_err *err)
 
 static const struct bad_input bad[] = {
     {"", "f.yaml:1: the document is empty; expected services: CSV with the header "
-         "name,rate_per_s,latency_ms, or a YAML list with these keys"},
+         "name,rate_per_s,latency_ms, or a list with these keys"},
     {HEADER, "f.yaml:1: found no row; expected a service or more"},
     {"name;rate_per_s;latency_ms\n", "f.yaml:1: the document: found \"name;rate"},
     {"name,rate,latency\n", "f.yaml:1: found another header; expected the header name,rate_per_s"},
