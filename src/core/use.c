@@ -1,10 +1,58 @@
 #include "core/use.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool has_memory(uint32_t has_mib, uint32_t needs_mib)
 {
     return needs_mib == 0 || (has_mib != GS_NOT_KNOWN && has_mib >= needs_mib);
+}
+
+/* The slice of which most memory is known; NULL: of none it is. */
+static const struct gs_profile *largest_slice(const struct gs_model *model)
+{
+    const struct gs_profile *largest = NULL;
+    for (unsigned p = 0; p < model->n_profiles; p++) {
+        const struct gs_profile *profile = &model->profiles[p];
+        if (profile->memory_mib != GS_NOT_KNOWN && profile->starts != 0 &&
+            (largest == NULL || profile->memory_mib > largest->memory_mib)) {
+            largest = profile;
+        }
+    }
+    return largest;
+}
+
+/* What was asked, what the slice or GPU `what` has, and, of a model, the largest slice there is. */
+static int fail_memory(const struct gs_item *item, const char *what, uint32_t has_mib,
+                       const struct gs_model *model, struct gs_err *why)
+{
+    const struct gs_profile *largest = model == NULL ? NULL : largest_slice(model);
+    char has[120];
+    char most[120] = "";
+    if (has_mib == GS_NOT_KNOWN) {
+        snprintf(has, sizeof(has), "how much %s has is not known", what);
+    } else {
+        snprintf(has, sizeof(has), "%s has %u", what, has_mib);
+    }
+    if (largest != NULL) {
+        snprintf(most, sizeof(most), ", the largest slice, %s, %u", largest->name,
+                 largest->memory_mib);
+    }
+    return gs_fail(why, GS_NOT_FOUND, "asks for %u MiB of GPU memory; %s%s", item->gpu_memory_mib,
+                   has, most);
+}
+
+/* GS_NOT_FOUND: no slice of the model has what the item asks for, whatever profile it names. */
+static int check_largest(const struct gs_item *item, const struct gs_model *model,
+                         struct gs_err *why)
+{
+    const struct gs_profile *largest = largest_slice(model);
+    if (largest == NULL || has_memory(largest->memory_mib, item->gpu_memory_mib)) {
+        return 0;
+    }
+    return gs_fail(why, GS_NOT_FOUND,
+                   "asks for %u MiB of GPU memory; the largest slice, %s, has %u",
+                   item->gpu_memory_mib, largest->name, largest->memory_mib);
 }
 
 static int resolve_gpus(const struct gs_item *item, const struct gs_want *want,
@@ -17,8 +65,7 @@ static int resolve_gpus(const struct gs_item *item, const struct gs_want *want,
                        want->model != NULL ? want->model->id : want->gpu_name);
     }
     if (!has_memory(target->gpu_memory_mib, item->gpu_memory_mib)) {
-        return gs_fail(why, GS_NOT_FOUND, "a %s is not known to have %u MiB", target->gpu_name,
-                       item->gpu_memory_mib);
+        return fail_memory(item, target->gpu_name, target->gpu_memory_mib, NULL, why);
     }
     use->gpus += want->count;
     return 0;
@@ -39,11 +86,13 @@ static int resolve_slices(const struct gs_item *item, const struct gs_want *want
     }
     int profile = gs_model_profile_index(target->model, &want->profile);
     if (profile < 0) {
-        return gs_fail(why, GS_NOT_FOUND, "%s has no profile %s", target->gpu_name, name);
+        int r = check_largest(item, target->model, why);
+        return r < 0 ? r
+                     : gs_fail(why, GS_NOT_FOUND, "%s has no profile %s", target->gpu_name, name);
     }
     if (!has_memory(target->model->profiles[profile].memory_mib, item->gpu_memory_mib)) {
-        return gs_fail(why, GS_NOT_FOUND, "%s of %s is not known to have %u MiB", name,
-                       target->gpu_name, item->gpu_memory_mib);
+        return fail_memory(item, name, target->model->profiles[profile].memory_mib, target->model,
+                           why);
     }
     use->slices[profile] += want->count;
     return 0;
