@@ -254,9 +254,10 @@ static int make_plan(struct gs_cmd_plan_question *question, struct gs_cmd_plan_a
     r = r < 0 ? r : gs_cmd_plan_read_services(question, err);
     r = r < 0 ? r : gs_cmd_plan_limit_kinds(question, err);
     uint64_t read_us = now_us();
-    /* A proof is worked out whatever the output is, so that each form shows the same figures. */
+    /* A proof is worked out whatever the output is, so that each form shows the same figures; a
+     * quick plan's is of the bound that it has. */
     question->input.quick = question->args->quick;
-    question->input.certificate = !question->args->quick;
+    question->input.certificate = true;
     question->input.baseline = !question->args->quick;
     r = r < 0 ? r : gs_plan_make(question->arena, &question->input, &answer->plan, err);
     if (r == 0 && question->chosen_before) {

@@ -243,7 +243,7 @@ int gs_cmd_plan_put_proof(struct gs_result *result, json_t *at,
                           const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
                           struct gs_err *err)
 {
-    bool wanted = question->args->certificate == 0 && !question->args->quick;
+    bool wanted = question->args->certificate == 0;
     if (!wanted || !plan->has_proof || plan->n_kinds == 0) {
         gs_result_null(result, at, "certificate");
         return 0;

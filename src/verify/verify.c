@@ -61,18 +61,27 @@ static int check_rest(struct gs_check *check, const struct gs_field *root)
                : gs_field_u64(root, "elapsed_us", 0, INT64_MAX, &elapsed, check->err);
 }
 
+/* Without one a plan may claim no more than that nothing costs less than nothing. */
+static int check_without_certificate(struct gs_check *check, const struct gs_field *certificate)
+{
+    struct gs_verify_report *report = check->report;
+    if (report->claimed_bound > 0) {
+        return gs_field_fail(certificate, check->err,
+                             "there is none, and the plan says %s; expected the certificate, "
+                             "without which nothing shows it (plan without --certificate no)",
+                             report->proven ? "that it is proven" : "that it has a lower bound");
+    }
+    report->bound = check->value > 0 ? GS_VERIFY_BOUND_NONE : GS_VERIFY_BOUND_PROVEN;
+    return 0;
+}
+
 static int check_certificate(struct gs_check *check, const struct gs_field *root)
 {
     struct gs_verify_report *report = check->report;
     struct gs_field certificate;
     int r = gs_field_get(root, "certificate", &certificate, check->err);
     if (r == 0 && gs_field_is_null(&certificate)) {
-        if (report->claimed_bound > 0) {
-            report->bound = GS_VERIFY_BOUND_NONE;
-            report->proven = false;
-            gs_check_note(check, "the lower bound: the plan has no certificate");
-        }
-        return 0;
+        return check_without_certificate(check, &certificate);
     }
     if (r == 0) {
         r = check->problem.nodes
@@ -180,7 +189,7 @@ static const char *bound_words(const struct gs_verify_report *report)
     case GS_VERIFY_BOUND_PRICES:
         return "bound: checked up to prices";
     case GS_VERIFY_BOUND_NONE:
-        return "bound: not checked";
+        return "it gives no bound";
     }
     return "";
 }

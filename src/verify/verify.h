@@ -25,7 +25,7 @@ enum {
 enum gs_verify_bound {
     GS_VERIFY_BOUND_PROVEN, /* the certificate proves lower_bound, all of it was checked */
     GS_VERIFY_BOUND_PRICES, /* the prices' bound was checked; the search beyond it was not */
-    GS_VERIFY_BOUND_NONE    /* the plan has no certificate */
+    GS_VERIFY_BOUND_NONE    /* the plan gives no bound, and no certificate */
 };
 
 struct gs_verify_report {

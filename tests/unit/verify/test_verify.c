@@ -94,18 +94,43 @@ static void verify__accepts_transitions_step_by_step(void **state)
     assert_int_equal(report.bound, GS_VERIFY_BOUND_PROVEN);
 }
 
-static void verify__says_that_a_plan_without_certificate_has_no_checked_bound(void **state)
+/* PLAN_GPUS without its certificate, and with `claim` about its bound. */
+static int check_bare(const char *claim, struct gs_verify_report *report, struct gs_err *err)
+{
+    char *bare = edited(PLAN_GPUS,
+                        "{'kind': 'tree', 'rows': [{'slices': '1g.5gb', 'model': 'A100-40GB'},\n"
+                        "   {'need': 0}], 'scale': 7, 'tree': [{'leaf': [[0, 1], [1, 1]]}]}",
+                        "null");
+    char *claimed = edited(bare, "\"lower_bound\": 1,\n \"gap\": 0.0, \"proven\": true", claim);
+    int r = gs_verify_plan("plan.json", gs_view(claimed), report, err);
+    free(bare);
+    free(claimed);
+    return r;
+}
+
+static void verify__refuses_a_bound_without_certificate(void **state)
 {
     (void)state;
     struct gs_verify_report report;
-    accept(PLAN_GPUS,
-           "{'kind': 'tree', 'rows': [{'slices': '1g.5gb', 'model': 'A100-40GB'},\n"
-           "   {'need': 0}], 'scale': 7, 'tree': [{'leaf': [[0, 1], [1, 1]]}]}",
-           "null", &report);
+    struct gs_err err = {0};
+    int r = check_bare("'lower_bound': 1, 'gap': 0.0, 'proven': true", &report, &err);
+    assert_int_equal(r, GS_INVALID);
+    assert_non_null(strstr(err.msg, "certificate: there is none, and the plan says that it is "
+                                    "proven; expected the certificate"));
+}
+
+static void verify__accepts_a_plan_that_gives_no_bound(void **state)
+{
+    (void)state;
+    struct gs_verify_report report;
+    struct gs_err err = {0};
+    char text[400];
+    int r = check_bare("'lower_bound': 0, 'gap': 1.0, 'proven': false", &report, &err);
+    assert_int_equal(r, 0);
     assert_int_equal(report.bound, GS_VERIFY_BOUND_NONE);
     assert_false(report.proven);
-    assert_int_equal(report.n_notes, 1);
-    assert_string_equal(report.notes[0], "the lower bound: the plan has no certificate");
+    gs_verify_format(&report, text, sizeof(text));
+    assert_non_null(strstr(text, "; it gives no bound ("));
 }
 
 static void verify__accepts_a_proof_that_proves_more_than_is_claimed(void **state)
@@ -374,7 +399,8 @@ int main(void)
         cmocka_unit_test(verify__accepts_a_plan_of_nodes_written_by_hand),
         cmocka_unit_test(verify__accepts_a_bound_that_a_search_proves),
         cmocka_unit_test(verify__accepts_transitions_step_by_step),
-        cmocka_unit_test(verify__says_that_a_plan_without_certificate_has_no_checked_bound),
+        cmocka_unit_test(verify__refuses_a_bound_without_certificate),
+        cmocka_unit_test(verify__accepts_a_plan_that_gives_no_bound),
         cmocka_unit_test(verify__accepts_a_proof_that_proves_more_than_is_claimed),
         cmocka_unit_test(verify__formats_what_was_checked),
         cmocka_unit_test(verify__refuses_a_plan_of_gpus_that_says_what_is_not_so),
