@@ -8,6 +8,7 @@ usage: test_plan.py GPUSLICE SOURCE_DIR [--update-page]
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -194,10 +195,15 @@ def page_blocks():
             yield block, lines[0].removeprefix("$ "), lines[1:]
 
 
+def run_line(command, folder):
+    """As a user does who has the built program on the path."""
+    path = os.path.dirname(os.path.abspath(GPUSLICE)) + os.pathsep + os.environ["PATH"]
+    return subprocess.run(command, shell=True, capture_output=True, text=True, check=False,
+                          cwd=folder, env={**os.environ, "PATH": path})
+
+
 def printed(command):
-    path = os.path.dirname(GPUSLICE) + os.pathsep + os.environ["PATH"]
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False,
-                          cwd=SOURCE, env={**os.environ, "PATH": path})
+    done = run_line(command, SOURCE)
     return (done.stdout + done.stderr).rstrip("\n").split("\n")
 
 
@@ -211,6 +217,29 @@ def plan__prints_what_the_users_page_shows():
         assert found == lines, (command, found)
         shown += 1
     assert shown >= 8
+
+
+def readme_commands():
+    """What the README tells to paste; `gpuslice bench` takes minutes and has tests of its own."""
+    with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
+        table = [line for line in file.read().split("\n") if line.startswith("| ")]
+    for line in table:
+        for command in re.findall("`(gpuslice [^`]*)`", line):
+            if command != "gpuslice bench":
+                yield command
+
+
+def plan__does_what_the_readme_says_to_paste():
+    """In a folder that has the examples, as a fresh clone has."""
+    done = 0
+    with tempfile.TemporaryDirectory() as folder:
+        examples = os.path.abspath(os.path.join(SOURCE, "examples"))
+        os.symlink(examples, os.path.join(folder, "examples"))
+        for command in readme_commands():
+            said = run_line(command, folder)
+            assert said.returncode == 0, (command, said.stderr)
+            done += 1
+    assert done >= 10
 
 
 def update_page():
