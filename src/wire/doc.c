@@ -19,6 +19,7 @@ struct reader {
     uint64_t gap_bytes;  /* read since the last event */
     uint64_t n_nodes;    /* of the tree at hand */
     enum language language;
+    bool empty; /* the document is */
     int failed; /* what our read handler failed with */
 };
 
@@ -239,7 +240,8 @@ static int take_scalar(struct reader *rd, struct gs_view *ret)
                        rd->input->label, line_of(rd), n, GS_DOC_SCALAR_MAX);
     }
     for (size_t i = 0; i < n; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+        bool allowed = rd->input->lines && (text[i] == '\n' || text[i] == '\t');
+        if (((unsigned char)text[i] < 0x20 && !allowed) || text[i] == 0x7f) {
             return refuse(rd, "a control character or line break within a value",
                           "text on one line");
         }
@@ -353,8 +355,9 @@ static int build(struct reader *rd, unsigned depth, struct gs_view key, struct g
     return build_map(rd, depth, node);
 }
 
-static int fail_empty(const struct reader *rd)
+static int fail_empty(struct reader *rd)
 {
+    rd->empty = true;
     return gs_fail(rd->err, GS_INVALID, "%s:%u: the document is empty; expected %s",
                    rd->input->label, line_of(rd), rd->input->what);
 }
@@ -389,13 +392,23 @@ static int close_document(struct reader *rd)
     return 0;
 }
 
+/* The document is empty, and may be. */
+static int take_nothing(struct reader *rd, const struct gs_doc_node **ret_root)
+{
+    int r = rd->event.type == YAML_STREAM_END_EVENT ? 0 : close_document(rd);
+    if (r == 0) {
+        *ret_root = NULL;
+    }
+    return r;
+}
+
 int gs_doc_read(struct gs_arena *arena, const struct gs_doc_input *input,
                 const struct gs_doc_node **ret_root, struct gs_err *err)
 {
     GS_CLEANUP(reader_done) struct reader rd;
     int r = reader_init(&rd, arena, input, err);
     if (r < 0 || (r = open_document(&rd)) < 0) {
-        return r;
+        return rd.empty && input->may_be_empty ? take_nothing(&rd, ret_root) : r;
     }
     struct gs_doc_node *root;
     r = build(&rd, 1, gs_view(""), &root);

@@ -6,9 +6,10 @@
  *
  * The subset is what has one meaning to every reader: maps, lists and scalars. Anchors, aliases,
  * tags, duplicate keys, a second document, keys that are not text, and control characters in a
- * value are refused. A scalar has no type of its own: the getters say what is expected, an
- * integer is plain decimal digits (010, 0x1f, 1e3 and 1_000 are refused, not guessed), a boolean is
- * true or false (yes and on are refused), and what is asked for as text stays the text it is.
+ * value (line breaks too, unless the input says otherwise) are refused. A scalar has no type of its
+ * own: the getters say what is expected, an integer is plain decimal digits (010, 0x1f, 1e3 and
+ * 1_000 are refused, not guessed), a boolean is true or false (yes and on are refused), and what is
+ * asked for as text stays the text it is.
  *
  * Errors are GS_INVALID "<label>:<line>: <what was found, what was expected>", but for GS_LIMIT
  * (a bound below), GS_NO_MEMORY and what the read callback returns. They speak of JSON where the
@@ -34,6 +35,8 @@ struct gs_doc_input {
     const char *what;  /* for errors: what it should hold, "a list of items" */
     uint64_t size; /* bytes in all when known (a file), else 0: too much is then refused at once */
     uint64_t max_bytes;   /* 0: GS_DOC_BYTES_MAX */
+    bool may_be_empty;    /* gs_doc_read: nothing at all is no error, the root is NULL then */
+    bool lines;           /* values may hold line breaks and tabs: scripts */
     struct gs_view bytes; /* the whole document, when `read` is NULL */
     /* Fills up to `size` bytes at `bytes`; *ret_n 0 is the end. 0 or a negative gs_code. */
     int (*read)(void *ctx, void *bytes, size_t size, size_t *ret_n, struct gs_err *err);
@@ -55,7 +58,8 @@ struct gs_doc_node {
     const struct gs_doc_node *next;  /* sibling, in the order of the document */
 };
 
-/* Reads the whole document. The tree lives in the arena. An empty document is refused. */
+/* Reads the whole document. The tree lives in the arena. An empty document is refused, unless
+ * the input says that it may be empty. */
 int gs_doc_read(struct gs_arena *arena, const struct gs_doc_input *input,
                 const struct gs_doc_node **ret_root, struct gs_err *err);
 
