@@ -25,7 +25,8 @@ MAY_SEE = {
     "cloud": {"base", "core", "wire"},
     "verify": {"base", "core"},
     "gpu": {"base", "core"},
-    "cli": {"base", "core", "wire", "cloud", "sim", "verify", "gpu"},
+    "partition": {"base", "core", "wire", "gpu"},
+    "cli": {"base", "core", "wire", "cloud", "sim", "verify", "gpu", "partition"},
 }
 
 # All that core may take from outside: no file, socket, clock, thread, environment, heap.

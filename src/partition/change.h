@@ -1,0 +1,98 @@
+/* change: the steps from what a GPU is cut into to what it should be cut into.
+ *
+ * core/transition, with compute instances, and with instances that stay whatever is wanted: those
+ * in use, and foreign ones. Of all final states with the wanted instances that keep those, the one
+ * that keeps the most compute instances as they are, then the one with the fewest steps, then the
+ * one that the transition index has first. A GPU instance that stays and has other compute
+ * instances than wanted changes only these. Pure; no I/O, no allocation.
+ * Why: docs/internals/partition.md. */
+#pragma once
+
+#include "partition/cut.h"
+
+enum {
+    /* all instances with all compute instances gone, and as many made */
+    GS_CHANGE_STEPS_MAX = 2 * GS_GPU_INSTANCES_MAX * (GS_COMPUTE_INSTANCES_MAX + 1)
+};
+
+enum gs_change_kind {
+    GS_CHANGE_DESTROY_CI,
+    GS_CHANGE_DESTROY_GI,
+    GS_CHANGE_CREATE_GI,
+    GS_CHANGE_CREATE_CI
+};
+
+/* A GPU instance before or after a change: whether it is there, and its compute instances by NVML
+ * profile, in no order. */
+struct gs_change_cis {
+    bool present;
+    uint8_t n;
+    uint8_t profiles[GS_COMPUTE_INSTANCES_MAX];
+};
+
+struct gs_change_step {
+    enum gs_change_kind kind;
+    uint32_t gi; /* GS_NOT_KNOWN: the one that the last CREATE_GI made */
+    uint32_t ci; /* DESTROY_CI */
+    /* the GPU instance in question */
+    uint32_t profile; /* NVML's */
+    uint32_t profile_id;
+    uint32_t start;
+    uint32_t size;
+    uint32_t ci_profile; /* NVML's, of the compute instance in question */
+    uint32_t ci_slices;  /* CREATE_CI */
+    /* the GPU instance before its first and after its last step */
+    struct gs_change_cis was;
+    struct gs_change_cis shall;
+};
+
+struct gs_change {
+    unsigned n;
+    unsigned n_kept; /* compute instances that stay as they are */
+    struct gs_change_step steps[GS_CHANGE_STEPS_MAX];
+};
+
+/* `renew`: make all compute instances of a GI anew where they differ and none is busy: those kept
+ * can lie so that a larger one finds no place between them.
+ * GS_BUSY: instances in use or foreign ones are in the way; *ret_blockers has the fewest of them.
+ * GS_INFEASIBLE: it does not fit even on an empty GPU. On failure *ret_change is untouched. */
+int gs_change_plan(const struct gs_cut *cut, const struct gs_cut_goal *goal, bool renew,
+                   struct gs_change *ret_change, struct gs_cut_blockers *ret_blockers,
+                   struct gs_err *err);
+
+/* The largest part of a goal that can be had beside what is in use or foreign: most slices, then
+ * most memory, then those that come first. *ret_goal has what stays too, so that it can be planned;
+ * *ret_left is what is given up. Fails as gs_change_plan would on an empty GPU. */
+int gs_change_reduce(const struct gs_cut *cut, const struct gs_cut_goal *goal,
+                     struct gs_cut_goal *ret_goal, struct gs_cut_goal *ret_left,
+                     struct gs_err *err);
+
+/* Everything goes. Needs no table: `model` may be NULL. GS_BUSY as above; a foreign instance that
+ * is idle is in the way too, as nobody here made it. */
+int gs_change_clear(const struct gs_model *model, const struct gs_gpu_instances *instances,
+                    const struct gs_cut_busy *busy, struct gs_change *ret_change,
+                    struct gs_cut_blockers *ret_blockers, struct gs_err *err);
+
+/* Where one more slice of a profile loses the fewest placements (core/policy, min-loss).
+ * `start` GS_NOT_KNOWN: anywhere. *ret_cost makes GPUs of one model comparable; lower is better.
+ * GS_INFEASIBLE: no room (the text says what is there); GS_INVALID: it may not start there. */
+int gs_change_place(const struct gs_cut *cut, unsigned profile, uint32_t start, unsigned *ret_start,
+                    int32_t *ret_cost, struct gs_err *err);
+
+/* The steps that make one GPU instance with its compute instances. */
+void gs_change_add(const struct gs_model *model, const struct gs_cut_gi *gi,
+                   struct gs_change *ret_change);
+
+/* The steps that make one compute instance more in at[i]. */
+void gs_change_add_ci(const struct gs_gpu_instances *instances, unsigned i,
+                      const struct gs_cut_ci *ci, struct gs_change *ret_change);
+
+/* The steps that remove at[i]; with `ci` not GS_NOT_KNOWN only that compute instance, and the GPU
+ * instance when it was the last one. GS_BUSY: it is in use. */
+int gs_change_remove(const struct gs_gpu_instances *instances, const struct gs_cut_busy *busy,
+                     unsigned i, uint32_t ci, struct gs_change *ret_change, struct gs_err *err);
+
+/* "create 3g.20gb at 4", for people. `model` may be NULL. */
+enum { GS_CHANGE_TEXT_MAX = 120 };
+void gs_change_format(const struct gs_model *model, const struct gs_change_step *step,
+                      char ret_text[GS_CHANGE_TEXT_MAX + 1]);

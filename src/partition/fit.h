@@ -1,0 +1,52 @@
+/* fit: which final state of a GPU serves a goal best, and which instance becomes which. The search
+ * behind change.h, private to partition. Pure. */
+#pragma once
+
+#include "partition/cut.h"
+
+enum { GS_FIT_UNEQUAL_MAX = 8 }; /* wanted GIs of one profile, of which not all are alike */
+
+/* What it takes to make a wanted GI from one that is there. */
+struct gs_fit_pair {
+    bool possible;
+    uint8_t kept;    /* compute instances of the one that is there (bit j) */
+    uint8_t missing; /* compute instances of the wanted one (bit j) */
+    uint16_t n_kept;
+    uint16_t steps;
+};
+
+/* A GPU as placements of the table. */
+struct gs_fit {
+    const struct gs_cut *cut;
+    const struct gs_statetable *table;
+    bool renew;
+    uint64_t set;                            /* what is there, foreign ones left out */
+    uint64_t in_use;                         /* of it */
+    uint16_t foreign;                        /* bit i: at[i] */
+    uint16_t foreign_units;                  /* memory units that they cover */
+    int16_t placement[GS_GPU_INSTANCES_MAX]; /* of at[i]; -1: foreign */
+    int8_t instance[GS_PLACEMENTS_MAX];      /* that lies there, or -1 */
+    struct gs_fit_pair pairs[GS_GPU_INSTANCES_MAX][GS_MEMORY_UNITS_MAX]; /* at[i], goal's [b] */
+};
+
+/* The answer. */
+struct gs_fit_target {
+    uint16_t state;
+    int n_kept;                          /* compute instances */
+    int8_t wanted[GS_GPU_INSTANCES_MAX]; /* what at[i] becomes: index into the goal; -1: it goes */
+};
+
+/* Reads the GPU and compares each instance with each wanted one. */
+void gs_fit_init(struct gs_fit *fit, const struct gs_cut *cut, const struct gs_cut_goal *goal,
+                 bool renew);
+
+/* GS_INFEASIBLE: it does not fit an empty GPU. GS_LIMIT: GS_FIT_UNEQUAL_MAX. */
+int gs_fit_check(const struct gs_fit *fit, const struct gs_cut_goal *goal, struct gs_err *err);
+
+/* False: what is in use or foreign leaves no state. The goal must have passed gs_fit_check. */
+bool gs_fit_find(const struct gs_fit *fit, const struct gs_cut_goal *goal,
+                 struct gs_fit_target *ret_target);
+
+/* The fewest instances without which there would be a state; the first such set. */
+void gs_fit_blockers(const struct gs_fit *fit, const struct gs_cut_goal *goal,
+                     struct gs_cut_blockers *ret_blockers);

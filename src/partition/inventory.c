@@ -1,0 +1,258 @@
+#include "partition/inventory.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "core/catalog.h"
+#include "partition/line.h"
+
+void gs_inventory_tables_init(struct gs_inventory_tables *tables, struct gs_arena *arena)
+{
+    *tables = (struct gs_inventory_tables){.arena = arena};
+}
+
+static int make_kind(struct gs_inventory_tables *tables, const struct gs_gpu *facts,
+                     const struct gs_gpu_profile *profiles, unsigned n,
+                     struct gs_inventory_kind *kind, struct gs_err *err)
+{
+    const struct gs_model *model;
+    int r = gs_catalog_find(gs_view(facts->name), &model, err);
+    if (r < 0 || (r = gs_model_require_placements(model, err)) < 0) {
+        return r;
+    }
+    const struct gs_statetable *table;
+    r = gs_statetable_new(tables->arena, model, GS_ALL_PROFILES, &table, err);
+    if (r == 0) {
+        r = gs_transition_index_init(tables->arena, table, &kind->index, err);
+    }
+    kind->memory_bytes = facts->memory_bytes;
+    kind->n_profiles = n;
+    memcpy(kind->profiles, profiles, n * sizeof(*profiles));
+    return r;
+}
+
+static bool is_kind(const struct gs_inventory_kind *kind, const struct gs_gpu *facts,
+                    const struct gs_gpu_profile *profiles, unsigned n)
+{
+    return kind->memory_bytes == facts->memory_bytes && kind->n_profiles == n &&
+           memcmp(kind->profiles, profiles, n * sizeof(*profiles)) == 0;
+}
+
+static int find_index(struct gs_inventory_tables *tables, const struct gs_gpu *facts,
+                      const struct gs_gpu_profile *profiles, unsigned n,
+                      const struct gs_transition_index **ret, struct gs_err *err)
+{
+    for (unsigned k = 0; k < tables->n; k++) {
+        if (is_kind(tables->kinds[k], facts, profiles, n)) {
+            *ret = &tables->kinds[k]->index;
+            return 0;
+        }
+    }
+    struct gs_inventory_kind *kind = GS_ARENA_NEW(tables->arena, struct gs_inventory_kind, 1);
+    if (kind == NULL || tables->n == GS_GPUS_MAX) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the table of %s", facts->name);
+    }
+    int r = make_kind(tables, facts, profiles, n, kind, err);
+    if (r == 0) {
+        tables->kinds[tables->n++] = kind;
+        *ret = &kind->index;
+    }
+    return r;
+}
+
+/* A GPU without a table can still be looked at, and cleared: that is no failure of the reading. */
+static int read_profiles(struct gs_gpus *gpus, struct gs_inventory_tables *tables,
+                         struct gs_inventory_gpu *gpu, struct gs_err *err)
+{
+    struct gs_gpu_profile profiles[GS_GPU_PROFILES_MAX];
+    unsigned n = 0;
+    memset(profiles, 0, sizeof(profiles));
+    int r = gs_gpu_profiles(gpus, gpu->gpu, profiles, &n, &gpu->why);
+    if (r == 0 && n == 0) {
+        r = gs_fail(&gpu->why, GS_UNSUPPORTED, "GPU %u (%s) offers no profile", gpu->gpu,
+                    gpu->facts.name);
+    }
+    if (r == 0) {
+        r = find_index(tables, &gpu->facts, profiles, n, &gpu->index, &gpu->why);
+    }
+    if (r == GS_NO_MEMORY) {
+        return gs_fail(err, r, "%s", gpu->why.msg);
+    }
+    return 0;
+}
+
+static void mark_gi(struct gs_inventory_gpu *gpu, unsigned i)
+{
+    gpu->busy.gis = (uint16_t)(gpu->busy.gis | 1u << i);
+    gpu->busy.cis[i] = (uint16_t)((1u << gpu->instances.at[i].n_compute) - 1u);
+}
+
+void gs_inventory_mark(struct gs_inventory_gpu *gpu, uint32_t gi, uint32_t ci)
+{
+    for (unsigned i = 0; i < gpu->instances.n; i++) {
+        const struct gs_gpu_instance *instance = &gpu->instances.at[i];
+        if (gi != GS_NOT_KNOWN && instance->id != gi) {
+            continue;
+        }
+        bool found = false;
+        for (unsigned j = 0; j < instance->n_compute && gi != GS_NOT_KNOWN; j++) {
+            if (instance->compute[j].id == ci) {
+                gpu->busy.gis = (uint16_t)(gpu->busy.gis | 1u << i);
+                gpu->busy.cis[i] = (uint16_t)(gpu->busy.cis[i] | 1u << j);
+                found = true;
+            }
+        }
+        if (!found) {
+            mark_gi(gpu, i);
+        }
+    }
+}
+
+static bool has_gi(const struct gs_gpu_instances *instances, uint32_t gi)
+{
+    for (unsigned i = 0; i < instances->n; i++) {
+        if (instances->at[i].id == gi) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_processes(struct gs_inventory_gpu *gpu, const struct gs_gpu_process *processes,
+                           size_t n, size_t kept)
+{
+    gpu->n_processes = (unsigned)n;
+    gpu->held = n > 0;
+    for (size_t k = 0; k < kept; k++) {
+        /* one that names an instance that was not there a moment ago: do not guess */
+        uint32_t gi = has_gi(&gpu->instances, processes[k].gpu_instance) ? processes[k].gpu_instance
+                                                                         : GS_NOT_KNOWN;
+        gs_inventory_mark(gpu, gi, processes[k].compute_instance);
+        if (gpu->n_holders < GS_INVENTORY_HOLDERS_MAX) {
+            gs_holder_read(&processes[k], &gpu->holders[gpu->n_holders++]);
+        }
+    }
+    if (n > kept) {
+        gs_inventory_mark(gpu, GS_NOT_KNOWN, GS_NOT_KNOWN);
+    }
+}
+
+static void free_processes(struct gs_gpu_process **processes)
+{
+    free(*processes);
+}
+
+static int read_holders(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu, struct gs_err *err)
+{
+    GS_CLEANUP(free_processes)
+    struct gs_gpu_process *processes = calloc(GS_GPU_PROCESSES_MAX, sizeof(*processes));
+    if (processes == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the processes of GPU %u", gpu->gpu);
+    }
+    size_t n = 0;
+    gpu->busy = (struct gs_cut_busy){.gis = 0};
+    gpu->n_holders = 0;
+    gpu->holders_unknown =
+        gs_gpu_processes(gpus, gpu->gpu, processes, GS_GPU_PROCESSES_MAX, &n, NULL) < 0;
+    if (gpu->holders_unknown) {
+        gpu->n_processes = 0;
+        gpu->held = true;
+        gs_inventory_mark(gpu, GS_NOT_KNOWN, GS_NOT_KNOWN);
+        return 0;
+    }
+    note_processes(gpu, processes, n, n < GS_GPU_PROCESSES_MAX ? n : GS_GPU_PROCESSES_MAX);
+    return 0;
+}
+
+int gs_inventory_refresh(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu, struct gs_err *err)
+{
+    gpu->instances.n = 0;
+    if (gpu->facts.mode == GS_MIG_ON) {
+        int r = gs_gpu_instances(gpus, gpu->gpu, &gpu->instances, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return gpu->facts.mode == GS_MIG_NOT_CAPABLE ? 0 : read_holders(gpus, gpu, err);
+}
+
+int gs_inventory_read(struct gs_gpus *gpus, unsigned gpu, bool with_profiles,
+                      struct gs_inventory_tables *tables, struct gs_inventory_gpu *ret,
+                      struct gs_err *err)
+{
+    *ret = (struct gs_inventory_gpu){.gpu = gpu};
+    int r = gs_gpu_get(gpus, gpu, &ret->facts, err);
+    if (r == 0 && ret->facts.mode != GS_MIG_NOT_CAPABLE &&
+        (with_profiles || ret->facts.mode == GS_MIG_ON)) {
+        r = read_profiles(gpus, tables, ret, err);
+    }
+    return r < 0 ? r : gs_inventory_refresh(gpus, ret, err);
+}
+
+struct gs_cut gs_inventory_cut(const struct gs_inventory_gpu *gpu)
+{
+    assert(gpu->index != NULL);
+    return (struct gs_cut){.index = gpu->index, .instances = &gpu->instances, .busy = &gpu->busy};
+}
+
+const struct gs_model *gs_inventory_model(const struct gs_inventory_gpu *gpu)
+{
+    return gpu->index == NULL ? NULL : gpu->index->table->model;
+}
+
+static void put_holder(struct gs_line *text, const struct gs_holder *holder)
+{
+    gs_line_put(text, "pid %u", holder->pid);
+    if (holder->command[0] != '\0') {
+        gs_line_put(text, " (%s)", holder->command);
+    }
+    if (holder->pod[0] != '\0') {
+        gs_line_put(text, " of pod %s", holder->pod);
+    }
+}
+
+/* How many holders one slice is named with. */
+enum { NAMED_MAX = 2 };
+
+static void put_holders(struct gs_line *text, const struct gs_inventory_gpu *gpu, uint32_t gi)
+{
+    unsigned n = 0;
+    for (unsigned k = 0; k < gpu->n_holders; k++) {
+        const struct gs_holder *holder = &gpu->holders[k];
+        if (holder->gi != gi && has_gi(&gpu->instances, holder->gi)) {
+            continue;
+        }
+        if (n < NAMED_MAX) {
+            gs_line_put(text, "%s", n == 0 ? " by " : ", ");
+            put_holder(text, holder);
+        }
+        n++;
+    }
+    if (n > NAMED_MAX) {
+        gs_line_put(text, " and %u more", n - NAMED_MAX);
+    } else if (n == 0) {
+        gs_line_put(text, "%s", gpu->holders_unknown ? " by processes that cannot be read" : "");
+    }
+}
+
+void gs_inventory_name_holders(const struct gs_inventory_gpu *gpu, uint32_t which,
+                               char ret_text[GS_INVENTORY_TEXT_MAX + 1])
+{
+    struct gs_line text = {.p = ret_text, .size = GS_INVENTORY_TEXT_MAX + 1};
+    gs_line_put(&text, "%s", "");
+    for (unsigned i = 0; i < gpu->instances.n; i++) {
+        if ((which >> i & 1u) == 0) {
+            continue;
+        }
+        const struct gs_gpu_instance *gi = &gpu->instances.at[i];
+        char name[GS_CUT_TEXT_MAX + 1];
+        gs_cut_format(gs_inventory_model(gpu), &gpu->instances, 1u << i, name);
+        gs_line_put(&text, "%s%s", text.used == 0 ? "" : "; ", name);
+        if (gi->n_compute > 0) {
+            gs_line_put(&text, " (%s)", gi->compute[0].uuid);
+        }
+        put_holders(&text, gpu, gi->id);
+    }
+}
