@@ -43,7 +43,9 @@ void sim_store_end(struct sim_store *store);
 /* Begins a change: no other process changes the machine until the commit or the abandon, one of
  * which must follow. NULL: the file could not be locked or is damaged (nothing to end then). */
 struct sim_machine *sim_store_begin(struct sim_store *store);
-void sim_store_commit(struct sim_store *store);
+
+/* SIM_OK, or SIM_UNKNOWN: the disk refused, and nothing is changed. */
+int sim_store_commit(struct sim_store *store);
 void sim_store_abandon(struct sim_store *store);
 
 /* Drops holders and sessions of processes that are gone, if there are any. To be called where it
