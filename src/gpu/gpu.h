@@ -45,8 +45,8 @@ struct gs_gpu_driver {
     char driver_version[80]; /* "580.65.06" */
     char nvml_version[80];
     uint32_t cuda_version; /* 1000 * major + 10 * minor, or GS_NOT_KNOWN */
-    bool
-        can_place; /* creates instances where we say; false (before R450): look but do not change */
+    bool can_place;        /* creates GPU instances where we say; false (before R460): every change
+                              is GS_UNSUPPORTED */
 };
 
 struct gs_gpu {
@@ -75,10 +75,10 @@ struct gs_gpu_profile {
     char name[64];       /* by NVIDIA's rule from the facts below: "1g.5gb+me" */
     uint32_t compute_slices;
     uint32_t max_instances; /* as the driver says; wrong on A30 with some drivers */
-    uint32_t memory_mib;
+    uint32_t memory_mib;    /* or GS_NOT_KNOWN, as the three below */
     uint32_t sm_count;
     uint32_t engines[GS_ENGINES];
-    uint32_t size;   /* memory units of each placement */
+    uint32_t size;   /* memory units of each placement; 0: not told */
     uint32_t starts; /* bit u: may start at memory unit u; 0: not told */
 };
 

@@ -79,7 +79,8 @@ static struct turn turn_of(void *impl, enum gs_gpu_op op, uint32_t gpu)
                                   .start = GS_NOT_KNOWN}};
 }
 
-/* False: the operation is not carried out, and end() says with which code. */
+/* False: the operation is not carried out, and end() says with which code. A driver that is only
+ * looked at refuses changes there. */
 static bool begin(struct turn *turn)
 {
     struct gs_gpu_table *table = turn->table;
@@ -89,7 +90,9 @@ static bool begin(struct turn *turn)
     if (table->hook != NULL) {
         table->hook(table->hook_ctx, &turn->call, false);
     }
-    return turn->fault == NULL || turn->fault->done;
+    bool refused =
+        gs_gpu_op_changes(turn->call.op) && gs_gpu_rules_may_change(turn->table, NULL) < 0;
+    return !refused && (turn->fault == NULL || turn->fault->done);
 }
 
 static int end(struct turn *turn, int r, struct gs_err *err)
@@ -97,7 +100,11 @@ static int end(struct turn *turn, int r, struct gs_err *err)
     if (turn->table->hook != NULL) {
         turn->table->hook(turn->table->hook_ctx, &turn->call, true);
     }
-    return turn->fault != NULL ? fail_as(turn->fault, err) : r;
+    if (turn->fault != NULL) {
+        return fail_as(turn->fault, err);
+    }
+    int refused = gs_gpu_op_changes(turn->call.op) ? gs_gpu_rules_may_change(turn->table, err) : 0;
+    return refused < 0 ? refused : r;
 }
 
 static void close_table(void *impl)

@@ -10,8 +10,9 @@
  * memory goes on living when the process that changed it is killed. Tests may read and write every
  * field. Models come from the catalogue; one whose placements are not known is refused.
  *
- * What drivers brought (mig-hardware 3.6): creation by place R470; +me profiles R470; 4g beside 3g
- * R510; double-memory 1g and +me of 2g R525; the gfx, -me and me.all profiles R575. */
+ * What drivers brought (mig-hardware 3.6): creation of GIs by place R460, and before it no change
+ * at all; +me profiles R470; 4g beside 3g R510; creation of CIs by place, double-memory 1g and +me
+ * of 2g R525; the gfx, -me and me.all profiles R575. */
 #pragma once
 
 #include "gpu/gpu.h"
@@ -98,9 +99,9 @@ struct gs_gpu_table_gpu {
     uint32_t minor;
     enum gs_mig_mode mode;
     enum gs_mig_mode pending;
-    bool lost;        /* fell off the bus: GS_IO, ENODEV */
-    bool vm;          /* passed through to a VM: no reset, mode changes wait for a reboot */
-    uint32_t clients; /* programs that hold the whole GPU open: monitors and the like */
+    bool lost; /* fell off the bus: GS_IO, ENODEV */
+    bool vm;   /* passed through to a VM: no reset; on Ampere a mode change waits for a reboot */
+    uint32_t clients; /* other programs with a driver session: monitors and the like */
     uint32_t resets;  /* so far */
     struct gs_gpu_table_gi gis[GS_GPU_INSTANCES_MAX]; /* by id */
     unsigned n_processes;

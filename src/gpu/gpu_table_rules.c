@@ -6,13 +6,22 @@
 
 #include "core/layout.h"
 
-/* Compute instance profiles by NVML's enum; a table has the first seven. */
-static const uint8_t ci_slices[] = {1, 2, 3, 4, 7, 8, 6};
-enum { CI_PROFILES = sizeof(ci_slices) };
+/* What drivers brought. */
+enum { PLACES_GIS = 460, FOUR_BESIDE_THREE = 510, PLACES_CIS = 525 };
 
 bool gs_gpu_rules_can_place(const struct gs_gpu_table *table)
 {
-    return table->driver_major >= 470;
+    return table->driver_major >= PLACES_GIS;
+}
+
+int gs_gpu_rules_may_change(const struct gs_gpu_table *table, struct gs_err *err)
+{
+    if (gs_gpu_rules_can_place(table)) {
+        return 0;
+    }
+    return gs_fail(err, GS_UNSUPPORTED,
+                   "driver %u cannot create GPU instances at a given place, so nothing is changed",
+                   table->driver_major);
 }
 
 int gs_gpu_rules_present(const struct gs_gpu_table *table, unsigned gpu, struct gs_err *err)
@@ -172,27 +181,73 @@ int gs_gpu_rules_profiles(const struct gs_gpu_table *table, unsigned gpu,
     return 0;
 }
 
-/* Which compute instances a GI of `slices` takes: 1 and 2 wherever they fit, 3 and 4 in a 7g, and
- * the whole (mig-catalog.json, ciProfiles). */
-static bool ci_is_offered(unsigned slices, unsigned of_gi)
+/* A kind of compute instance inside a GI. */
+struct ci_kind {
+    unsigned slices; /* compute slices that it has */
+    unsigned size;   /* compute slices that it takes */
+    uint32_t sm_count;
+};
+
+enum { CI_REV1 = 7, CI_KINDS = 8 };
+
+/* From Hopper on, where a 1g of double memory has more SMs than a 1g, a 2g offers a CI of one slice
+ * with as many, which takes the whole GI (-lcip of an H100). GS_NOT_KNOWN: not here. */
+static uint32_t rev1_sms(const struct gs_model *model, const struct gs_profile *gi)
 {
-    return slices == of_gi || (slices < of_gi && (slices <= 2 || (slices <= 4 && of_gi == 7)));
+    uint32_t plain = model->profiles[0].sm_count;
+    for (unsigned i = 0; gi->compute_slices == 2 && i < model->n_profiles; i++) {
+        const struct gs_profile *p = &model->profiles[i];
+        if (p->nvml_profile == 9 && p->sm_count != GS_NOT_KNOWN && plain != GS_NOT_KNOWN &&
+            p->sm_count > plain && p->sm_count < gi->sm_count) {
+            return p->sm_count;
+        }
+    }
+    return GS_NOT_KNOWN;
+}
+
+/* Kinds by NVML's enum, which is also the table's profile id (mig-catalog.json, ciProfiles): 1 and
+ * 2 slices wherever they fit, 3 and 4 in a 7g, the whole GI, and the special one above. */
+static bool ci_kind(const struct gs_model *model, const struct gs_profile *gi, uint32_t profile,
+                    struct ci_kind *ret)
+{
+    static const uint8_t slices[CI_KINDS] = {1, 2, 3, 4, 7, 8, 6, 1};
+    unsigned of = gi->compute_slices;
+    if (profile >= CI_KINDS || slices[profile] > of) {
+        return false;
+    }
+    unsigned n = slices[profile];
+    *ret =
+        (struct ci_kind){.slices = n, .size = n, .sm_count = n == of ? gi->sm_count : GS_NOT_KNOWN};
+    if (profile == CI_REV1) {
+        ret->size = of;
+        ret->sm_count = rev1_sms(model, gi);
+        return ret->sm_count != GS_NOT_KNOWN;
+    }
+    return n == of || n <= 2 || (n <= 4 && of == 7);
 }
 
 /* Compute instances start at multiples of their size; one of 3 like one of 4. */
-static bool ci_may_start(unsigned start, unsigned slices, unsigned of_gi)
+static bool ci_may_start(uint32_t start, unsigned size, unsigned of_gi)
 {
-    unsigned step = slices == 3 ? 4 : slices;
-    return start % step == 0 && start + slices <= of_gi;
+    unsigned step = size == 3 ? 4 : size;
+    return start < of_gi && start % step == 0 && start + size <= of_gi;
 }
 
-static unsigned ci_starts(unsigned slices, unsigned of_gi)
+static unsigned ci_starts(unsigned size, unsigned of_gi)
 {
     unsigned n = 0;
     for (unsigned start = 0; start < of_gi; start++) {
-        n += ci_may_start(start, slices, of_gi) ? 1 : 0;
+        n += ci_may_start(start, size, of_gi) ? 1 : 0;
     }
     return n;
+}
+
+/* Before R525 a driver lists the first seven only. */
+static bool ci_is_offered(const struct gs_gpu_table *table, const struct gs_model *model,
+                          const struct gs_profile *gi, uint32_t profile, struct ci_kind *ret)
+{
+    return (profile < CI_REV1 || table->driver_major >= PLACES_CIS) &&
+           ci_kind(model, gi, profile, ret);
 }
 
 int gs_gpu_rules_compute_profiles(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi,
@@ -205,16 +260,16 @@ int gs_gpu_rules_compute_profiles(const struct gs_gpu_table *table, unsigned gpu
     }
     const struct gs_gpu_table_gpu *on = &table->gpus[gpu];
     const struct gs_profile *profile = &on->model->profiles[on->gis[gi].profile];
-    unsigned of_gi = profile->compute_slices;
     unsigned n = 0;
-    for (unsigned p = 0; p < CI_PROFILES; p++) {
-        if (ci_is_offered(ci_slices[p], of_gi)) {
+    for (unsigned p = 0; p < CI_KINDS; p++) {
+        struct ci_kind kind;
+        if (ci_is_offered(table, on->model, profile, p, &kind)) {
             ret[n++] = (struct gs_compute_profile){
                 .profile = p,
                 .profile_id = p,
-                .compute_slices = ci_slices[p],
-                .max_instances = ci_starts(ci_slices[p], of_gi),
-                .sm_count = ci_slices[p] == of_gi ? profile->sm_count : GS_NOT_KNOWN};
+                .compute_slices = kind.slices,
+                .max_instances = ci_starts(kind.size, profile->compute_slices),
+                .sm_count = kind.sm_count};
         }
     }
     *ret_n = n;
@@ -313,7 +368,7 @@ static bool one_more_fits(const struct gs_gpu_table *table, unsigned gpu, unsign
     }
     bool four_beside_three = on->model->compute_slices == 7 && slices[4] && slices[3];
     return gs_model_counts_within_limits(on->model, counts) &&
-           (!four_beside_three || table->driver_major >= 510);
+           (!four_beside_three || table->driver_major >= FOUR_BESIDE_THREE);
 }
 
 static bool place_is_free(const struct gs_gpu_table_gpu *gpu, uint16_t span)
@@ -329,20 +384,18 @@ static bool place_is_free(const struct gs_gpu_table_gpu *gpu, uint16_t span)
 }
 
 /* GI ids go by the part of the GPU that is taken: 0 the whole, 1 and 2 the halves, 3 to 6 the
- * quarters, 7 to 14 the eighths (mig-hardware 1.9). A part of another size, or one whose id is
- * taken, gets the lowest that is free from the next smaller part on. */
+ * quarters, 7 to 14 the eighths, where the seven 1g of an H100 PCIe left out 10 (mig-hardware 1.9).
+ * Where that one is taken, the next that is free. */
 static int gi_id_for(const struct gs_gpu_table_gpu *gpu, const struct gs_profile *profile,
                      unsigned start)
 {
     unsigned parts = gpu->model->memory_units / profile->memory_units;
-    unsigned first = parts <= 1 ? 0 : parts <= 2 ? 1 : parts <= 4 ? 3 : 7;
-    unsigned id = first + start / profile->memory_units;
-    if (id < GS_GPU_INSTANCES_MAX && !gpu->gis[id].present) {
-        return (int)id;
-    }
-    for (id = first; id < GS_GPU_INSTANCES_MAX; id++) {
-        if (!gpu->gis[id].present) {
-            return (int)id;
+    unsigned nth = start / profile->memory_units;
+    unsigned id = nth + (parts >= 8 ? 7 : parts >= 4 ? 3 : parts >= 2 ? 1 : 0);
+    id += parts >= 8 && nth >= 3 && strcmp(gpu->model->id, "H100-80GB-PCIe") == 0 ? 1 : 0;
+    for (unsigned tries = 0; tries < GS_GPU_INSTANCES_MAX; tries++, id++) {
+        if (!gpu->gis[id % GS_GPU_INSTANCES_MAX].present) {
+            return (int)(id % GS_GPU_INSTANCES_MAX);
         }
     }
     return -1;
@@ -354,10 +407,6 @@ int gs_gpu_rules_create(struct gs_gpu_table *table, unsigned gpu, uint32_t profi
 {
     unsigned index = 0;
     int r = cut_gpu(table, gpu, err);
-    if (r == 0 && !gs_gpu_rules_can_place(table)) {
-        r = gs_fail(err, GS_UNSUPPORTED, "driver %u cannot create GPU instances at a given place",
-                    table->driver_major);
-    }
     if (r < 0 || (r = find_profile(table, gpu, profile_id, &index, err)) < 0) {
         return r;
     }
@@ -422,14 +471,12 @@ static unsigned taken_slices(const struct gs_gpu_table_gi *gi)
 }
 
 /* Where a compute instance goes: `start`, or the lowest that is free. -1: nowhere. */
-static int ci_place(const struct gs_gpu_table_gi *gi, unsigned of_gi, unsigned slices,
-                    uint32_t start)
+static int ci_place(const struct gs_gpu_table_gi *gi, unsigned of_gi, unsigned size, uint32_t start)
 {
     unsigned taken = taken_slices(gi);
     for (unsigned s = 0; s < of_gi; s++) {
         bool wanted = start == GS_NOT_KNOWN || start == s;
-        if (wanted && ci_may_start(s, slices, of_gi) &&
-            (taken & (((1u << slices) - 1) << s)) == 0) {
+        if (wanted && ci_may_start(s, size, of_gi) && (taken & (((1u << size) - 1) << s)) == 0) {
             return (int)s;
         }
     }
@@ -446,6 +493,25 @@ static int free_ci(const struct gs_gpu_table_gi *gi)
     return -1;
 }
 
+static int check_ci_place(const struct gs_gpu_table *table, uint32_t start, uint32_t size,
+                          const struct ci_kind *kind, unsigned of_gi, struct gs_err *err)
+{
+    if (start == GS_NOT_KNOWN) {
+        return 0;
+    }
+    bool only_place = start == 0 && size == of_gi;
+    if (table->driver_major < PLACES_CIS && !only_place) {
+        return gs_fail(err, GS_UNSUPPORTED,
+                       "driver %u cannot create compute instances at a given place",
+                       table->driver_major);
+    }
+    if (size != kind->size || !ci_may_start(start, size, of_gi)) {
+        return gs_fail(err, GS_INVALID, "a compute instance of %u may not take %u slices from %u",
+                       kind->size, size, start);
+    }
+    return 0;
+}
+
 int gs_gpu_rules_create_compute(struct gs_gpu_table *table, unsigned gpu, uint32_t gi,
                                 uint32_t profile_id, uint32_t start, uint32_t size,
                                 struct gs_compute_instance *ret, struct gs_err *err)
@@ -456,36 +522,27 @@ int gs_gpu_rules_create_compute(struct gs_gpu_table *table, unsigned gpu, uint32
     }
     struct gs_gpu_table_gpu *on = &table->gpus[gpu];
     struct gs_gpu_table_gi *at = &on->gis[gi];
-    unsigned of_gi = on->model->profiles[at->profile].compute_slices;
-    if (profile_id >= CI_PROFILES || !ci_is_offered(ci_slices[profile_id], of_gi)) {
+    const struct gs_profile *profile = &on->model->profiles[at->profile];
+    struct ci_kind kind;
+    if (!ci_is_offered(table, on->model, profile, profile_id, &kind)) {
         return gs_fail(err, GS_INVALID,
                        "GPU %u, GPU instance %u: there is no compute instance profile %u", gpu, gi,
                        profile_id);
     }
-    unsigned slices = ci_slices[profile_id];
-    if (start != GS_NOT_KNOWN && !gs_gpu_rules_can_place(table)) {
-        return gs_fail(err, GS_UNSUPPORTED,
-                       "driver %u cannot create compute instances at a given place",
-                       table->driver_major);
+    if ((r = check_ci_place(table, start, size, &kind, profile->compute_slices, err)) < 0) {
+        return gs_wrap(err, r, "GPU %u, GPU instance %u", gpu, gi);
     }
-    if (start != GS_NOT_KNOWN &&
-        (size != slices || start >= of_gi || !ci_may_start(start, slices, of_gi))) {
-        return gs_fail(err, GS_INVALID,
-                       "GPU %u, GPU instance %u: a compute instance of %u may not take %u slices "
-                       "from %u",
-                       gpu, gi, slices, size, start);
-    }
-    int place = ci_place(at, of_gi, slices, start);
+    int place = ci_place(at, profile->compute_slices, kind.size, start);
     int id = free_ci(at);
     if (place < 0 || id < 0) {
         return gs_fail(err, GS_INFEASIBLE,
                        "GPU %u, GPU instance %u: no room for a compute instance of %u slices", gpu,
-                       gi, slices);
+                       gi, kind.size);
     }
     at->cis[id] = (struct gs_gpu_table_ci){.present = true,
                                            .profile = (uint8_t)profile_id,
                                            .start = (uint8_t)place,
-                                           .size = (uint8_t)slices,
+                                           .size = (uint8_t)kind.size,
                                            .generation = ++table->generation};
     *ret = read_ci(on, gi, (unsigned)id);
     return 0;
@@ -535,13 +592,12 @@ int gs_gpu_rules_set_mode(struct gs_gpu_table *table, unsigned gpu, enum gs_mig_
         *ret = GS_MIG_ACTIVE;
         return 0;
     }
-    bool held = on->n_processes > 0 || on->clients > 0;
-    if (is_cut(on) || (held && !on->model->mode_change_needs_reset)) {
-        return gs_fail(err, GS_BUSY, "GPU %u: %s", gpu,
-                       is_cut(on) ? "it has GPU instances" : "clients hold it");
+    if (is_cut(on)) {
+        return gs_fail(err, GS_BUSY, "GPU %u: it has GPU instances", gpu);
     }
+    bool ampere = on->model->mode_change_needs_reset;
+    bool waits = on->n_processes > 0 || (ampere && (on->clients > 0 || on->vm));
     on->pending = mode;
-    bool waits = on->vm || (held && on->model->mode_change_needs_reset);
     on->mode = waits ? on->mode : mode;
     *ret = waits ? GS_MIG_PENDING_RESET : GS_MIG_ACTIVE;
     return 0;
@@ -577,6 +633,9 @@ int gs_gpu_rules_reset(struct gs_gpu_table *table, const unsigned *gpus, unsigne
     }
     for (unsigned i = 0; i < n; i++) {
         struct gs_gpu_table_gpu *gpu = &table->gpus[gpus[i]];
+        if (gpu->model != NULL && !gpu->model->mode_change_needs_reset) {
+            gpu->pending = GS_MIG_OFF; /* Hopper and later forget it */
+        }
         gpu->mode = gpu->pending;
         gpu->resets++;
         memset(gpu->gis, 0, sizeof(gpu->gis));

@@ -7,6 +7,9 @@
 
 bool gs_gpu_rules_can_place(const struct gs_gpu_table *table);
 
+/* GS_UNSUPPORTED: a driver that is only looked at. */
+int gs_gpu_rules_may_change(const struct gs_gpu_table *table, struct gs_err *err);
+
 /* GS_NOT_FOUND: no such GPU. GS_IO, ENODEV: it is lost. */
 int gs_gpu_rules_present(const struct gs_gpu_table *table, unsigned gpu, struct gs_err *err);
 

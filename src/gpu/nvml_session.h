@@ -1,0 +1,85 @@
+/* nvml_session: an open driver session, and what of it is remembered between calls.
+ *
+ * Handles of GPUs and the kinds of instances are asked for once and kept, since a driver answers
+ * slowly and they do not change; a change of mode and a reset make all of them invalid. Handles of
+ * instances are never kept: they die with the instance. Private to the room. */
+#pragma once
+
+#include "gpu/gpu_nvml.h"
+#include "gpu/nvml_lib.h"
+
+/* The CI profiles of the GIs of one profile. */
+struct gs_nvml_ci_kinds {
+    bool known;
+    unsigned n;
+    struct gs_compute_profile at[GS_COMPUTE_PROFILES_MAX];
+};
+
+/* What is remembered of one GPU. */
+struct gs_nvml_gpu {
+    struct nvml_device *device; /* NULL: not asked for yet */
+    bool profiles_known;
+    unsigned n_profiles;
+    struct gs_gpu_profile profiles[GS_GPU_PROFILES_MAX];
+    struct gs_nvml_ci_kinds ci_kinds[GS_GPU_PROFILES_MAX]; /* by index of the GI profile */
+};
+
+struct gs_nvml_session {
+    struct gs_nvml_lib lib;
+    bool open; /* nvmlInit was called and not yet nvmlShutdown */
+    char driver_version[80];
+    char root[4096];
+    char smi[4096];
+    unsigned reset_limit_s;
+    struct gs_nvml_gpu gpus[GS_GPUS_MAX];
+};
+
+/* Starts the session where it is not open. GS_IO. */
+int gs_nvml_begin(struct gs_nvml_session *session, struct gs_err *err);
+void gs_nvml_end(struct gs_nvml_session *session);
+
+/* Forgets handles and kinds of all GPUs. */
+void gs_nvml_forget(struct gs_nvml_session *session);
+
+/* The handle of a GPU. GS_NOT_FOUND: there is no such GPU. */
+int gs_nvml_device(struct gs_nvml_session *session, unsigned gpu, struct nvml_device **ret,
+                   struct gs_err *err);
+
+/* GS_UNSUPPORTED, with the reason, when the driver cannot place instances. */
+int gs_nvml_may_change(const struct gs_nvml_session *session, struct gs_err *err);
+
+/* A text of the driver: ended within its array, and without control characters. `from` is changed.
+ */
+void gs_nvml_text(char *ret, size_t size, char *from, size_t from_size);
+
+/* Total memory in bytes; UINT64_MAX: not known (a MIG GPU tells it to monitors only). */
+uint64_t gs_nvml_memory(struct gs_nvml_session *session, struct nvml_device *device);
+
+/* The mode and what is pending, as in struct gs_gpu. */
+int gs_nvml_mode(struct gs_nvml_session *session, unsigned gpu, struct nvml_device *device,
+                 enum gs_mig_mode *ret_mode, enum gs_mig_mode *ret_pending, struct gs_err *err);
+
+/* nvml_profiles.c: kinds, remembered. */
+int gs_nvml_profiles(struct gs_nvml_session *session, unsigned gpu, struct gs_err *err);
+int gs_nvml_ci_kinds(struct gs_nvml_session *session, unsigned gpu, uint32_t gi_id,
+                     struct nvml_gi *gi, unsigned profile, const struct gs_nvml_ci_kinds **ret,
+                     struct gs_err *err);
+
+/* nvml_instances.c: functions of gpu.h. */
+int gs_nvml_instances(void *impl, unsigned gpu, struct gs_gpu_instances *ret, struct gs_err *err);
+int gs_nvml_compute_profiles(void *impl, unsigned gpu, uint32_t gi, struct gs_compute_profile *ret,
+                             unsigned *ret_n, struct gs_err *err);
+int gs_nvml_create(void *impl, unsigned gpu, uint32_t profile_id, uint32_t start, uint32_t size,
+                   struct gs_gpu_instance *ret, struct gs_err *err);
+int gs_nvml_destroy(void *impl, unsigned gpu, uint32_t gi, struct gs_err *err);
+int gs_nvml_create_compute(void *impl, unsigned gpu, uint32_t gi, uint32_t profile_id,
+                           uint32_t start, uint32_t size, struct gs_compute_instance *ret,
+                           struct gs_err *err);
+int gs_nvml_destroy_compute(void *impl, unsigned gpu, uint32_t gi, uint32_t ci, struct gs_err *err);
+
+/* nvml_processes.c */
+int gs_nvml_processes(void *impl, unsigned gpu, struct gs_gpu_process *ret, size_t cap,
+                      size_t *ret_n, struct gs_err *err);
+
+/* nvml_reset.c */
+int gs_nvml_reset(void *impl, const unsigned *gpus, unsigned n, struct gs_err *err);
