@@ -127,7 +127,8 @@ void gs_cmd_plan_put_slices(struct gs_result *result, json_t *at, const struct g
 
 /* cmd_plan_problem.c */
 void gs_cmd_plan_put_problem(struct gs_result *result, json_t *at,
-                             const struct gs_cmd_plan_question *question);
+                             const struct gs_cmd_plan_question *question,
+                             const struct gs_plan *plan);
 
 /* cmd_plan_proof.c: the certificate, or null. */
 int gs_cmd_plan_put_proof(struct gs_result *result, json_t *at,

@@ -269,7 +269,7 @@ static int build(struct gs_result *result, const struct gs_cmd_plan_question *qu
     put_served(result, result->root, question, plan->served, plan->n_served);
     put_rest(result, result->root, question, plan);
     int r = gs_cmd_plan_put_proof(result, result->root, question, plan, err);
-    gs_cmd_plan_put_problem(result, result->root, question);
+    gs_cmd_plan_put_problem(result, result->root, question, plan);
     if (question->args->timing) {
         gs_result_number(result, result->root, "elapsed_us", answer->read_us + answer->plan_us);
     }

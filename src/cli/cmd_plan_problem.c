@@ -30,14 +30,15 @@ static void put_want(struct gs_result *result, json_t *at, const struct gs_want 
     gs_result_number(result, one, "count", want->count);
 }
 
-static bool ruled_out(const struct gs_item *item, const struct gs_node_facts *facts)
+/* `held`: to nodes that are known to carry its labels. */
+static bool ruled_out(const struct gs_item *item, bool held, const struct gs_node_facts *facts)
 {
-    const char *because;
-    return gs_constraint_check(item->constraint, facts, &because) == GS_VERDICT_NO;
+    enum gs_verdict verdict = gs_constraint_check(item->constraint, facts, NULL);
+    return verdict == GS_VERDICT_NO || (held && verdict == GS_VERDICT_UNKNOWN);
 }
 
 /* Nodes are no matter where GPUs alone are planned. */
-static void put_not_on(struct gs_result *result, json_t *at, const struct gs_item *item,
+static void put_not_on(struct gs_result *result, json_t *at, const struct gs_item *item, bool held,
                        const struct gs_plan_input *input)
 {
     json_t *names = gs_result_array(result, at, "not_on");
@@ -45,21 +46,21 @@ static void put_not_on(struct gs_result *result, json_t *at, const struct gs_ite
         return;
     }
     for (size_t i = 0; i < input->n_offers; i++) {
-        if (item->bound_node != NULL || ruled_out(item, input->offers[i].facts)) {
+        if (item->bound_node != NULL || ruled_out(item, held, input->offers[i].facts)) {
             gs_result_text(result, names, NULL, input->offers[i].name);
         }
     }
     for (size_t i = 0; i < input->n_existing; i++) {
         const struct gs_existing_node *node = &input->existing[i];
         bool elsewhere = item->bound_node != NULL && strcmp(item->bound_node, node->name) != 0;
-        if (elsewhere || ruled_out(item, node->facts)) {
+        if (elsewhere || ruled_out(item, held, node->facts)) {
             gs_result_text(result, names, NULL, node->name);
         }
     }
 }
 
 static void put_item(struct gs_result *result, json_t *at, const struct gs_plan_input *input,
-                     const struct gs_item *item)
+                     const struct gs_item *item, bool held)
 {
     json_t *one = gs_result_object(result, at, NULL);
     gs_result_text(result, one, "name", item->name == NULL ? "" : item->name);
@@ -75,7 +76,7 @@ static void put_item(struct gs_result *result, json_t *at, const struct gs_plan_
             put_want(result, wants, &item->alternatives[a].wants[w]);
         }
     }
-    put_not_on(result, one, item, input);
+    put_not_on(result, one, item, held, input);
 }
 
 static void put_service(struct gs_result *result, json_t *at, const struct gs_plan_service *service)
@@ -153,14 +154,15 @@ static void put_node(struct gs_result *result, json_t *at, const struct gs_exist
 }
 
 void gs_cmd_plan_put_problem(struct gs_result *result, json_t *at,
-                             const struct gs_cmd_plan_question *question)
+                             const struct gs_cmd_plan_question *question,
+                             const struct gs_plan *plan)
 {
     const struct gs_plan_input *input = &question->input;
     json_t *problem = gs_result_object(result, at, "problem");
     gs_result_text(result, problem, "goal", goal_text(input->goal));
     json_t *items = gs_result_array(result, problem, "items");
     for (size_t i = 0; i < input->n_items; i++) {
-        put_item(result, items, input, &input->items[i]);
+        put_item(result, items, input, &input->items[i], plan->held != NULL && plan->held[i]);
     }
     json_t *services = gs_result_array(result, problem, "services");
     for (size_t i = 0; i < input->n_services; i++) {

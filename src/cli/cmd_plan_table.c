@@ -101,7 +101,7 @@ static void put_baseline(const struct gs_plan *plan, struct gs_buf *out)
         gs_buf_printf(out, ": %lld %% saved\n",
                       (long long)saved_percent(plan->value, plan->baseline_gpus));
     } else if (plan->baseline_uusd < 0) {
-        gs_buf_puts(out, ", and for some item no node of these types has them\n");
+        gs_buf_puts(out, ", and some item can run on no new node of these types so\n");
     } else {
         char dollars[40];
         format_dollars(plan->baseline_uusd, dollars, sizeof(dollars));

@@ -19,7 +19,8 @@ static const char *find_label(const struct gs_node_facts *facts, const char *key
             return facts->labels[i].value;
         }
     }
-    return NULL;
+    /* What the kubelet sets it to. */
+    return strcmp(key, "kubernetes.io/hostname") == 0 ? facts->name : NULL;
 }
 
 static bool has_value(const struct gs_requirement *requirement, const char *value)

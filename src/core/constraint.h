@@ -39,7 +39,7 @@ struct gs_toleration {
 };
 
 struct gs_constraint {
-    struct gs_term selector; /* spec.nodeSelector as IN requirements; no requirements: none */
+    struct gs_term selector;     /* spec.nodeSelector as IN requirements; no requirements: none */
     const struct gs_term *terms; /* required affinity: one of them must match */
     size_t n_terms;              /* 0: no affinity */
     const struct gs_toleration *tolerations;
@@ -64,13 +64,14 @@ struct gs_node_facts {
     size_t n_labels;
     const struct gs_taint *taints;
     size_t n_taints;
-    bool labels_complete; /* false: a label that is not listed may still be there */
+    bool labels_complete; /* false: a label that is not listed may still be there; but that for
+                             kubernetes.io/hostname a node without it is taken by its name */
 };
 
 enum gs_verdict {
-    GS_VERDICT_NO,      /* the pod can never run there; *ret_because names the key or taint */
-    GS_VERDICT_YES,     /* it can */
-    GS_VERDICT_UNKNOWN  /* hangs on a label that is not known; *ret_because names its key */
+    GS_VERDICT_NO,     /* the pod can never run there; *ret_because names the key or taint */
+    GS_VERDICT_YES,    /* it can */
+    GS_VERDICT_UNKNOWN /* hangs on a label that is not known; *ret_because names its key */
 };
 
 /* `constraint` NULL: no selector, no toleration. `ret_because` may be NULL; it borrows from the

@@ -130,6 +130,8 @@ struct gs_plan {
     size_t n_unplaced;
     const struct gs_plan_unchecked *unchecked;
     size_t n_unchecked;
+    const bool *held; /* goal NODES, an item of the input: it goes only onto nodes that are known to
+                         carry the labels it asks for, as some that are there do */
 
     bool has_baseline;
     int64_t baseline_gpus; /* one a slice or GPU asked for */

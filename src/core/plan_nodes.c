@@ -128,44 +128,9 @@ static bool shapes_are_alike(const struct gs_nodes_work *w, unsigned s, unsigned
 
 /* ------------------------------------------------------------------ uses */
 
-static int note_unchecked(struct gs_nodes_work *w, uint32_t item, const char *offer,
-                          const char *key)
-{
-    struct gs_planner *planner = w->planner;
-    if (!gs_arena_room(planner->arena, &planner->unchecked, &planner->cap_unchecked,
-                       planner->n_unchecked, sizeof(*planner->unchecked))) {
-        return gs_plan_no_memory(planner);
-    }
-    planner->unchecked[planner->n_unchecked++] =
-        (struct gs_plan_unchecked){.item = item, .offer = offer, .key = key};
-    return 0;
-}
-
 static const char *shape_name(const struct gs_nodes_work *w, const struct gs_nodes_shape *shape)
 {
     return shape->offer != NULL ? shape->offer->name : w->input->existing[shape->existing[0]].name;
-}
-
-/* Whether the item may run on nodes of the shape at all. */
-static int may_run(struct gs_nodes_work *w, const struct gs_nodes_shape *shape, uint32_t index,
-                   struct gs_err *why)
-{
-    const struct gs_item *item = &w->input->items[index];
-    const char *name = shape_name(w, shape);
-    if (item->bound_node != NULL && (shape->offer != NULL || strcmp(item->bound_node, name) != 0)) {
-        return gs_fail(why, GS_NOT_FOUND, "it must stay on node %s", item->bound_node);
-    }
-    const char *because = "";
-    switch (gs_constraint_check(item->constraint, shape->facts, &because)) {
-    case GS_VERDICT_YES:
-        return 0;
-    case GS_VERDICT_NO:
-        return gs_fail(why, GS_NOT_FOUND, "its selector, affinity or taints rule it out (%s)",
-                       because);
-    case GS_VERDICT_UNKNOWN:
-        return note_unchecked(w, index, name, because);
-    }
-    return 0;
 }
 
 static int fits_amounts(const struct gs_nodes_work *w, const struct gs_fleet_shape *fleet,
@@ -217,7 +182,7 @@ static int add_uses(struct gs_nodes_work *w, unsigned s, uint32_t kind,
     const struct gs_item *item = &w->input->items[w->item_of[kind]];
     const char *name = shape_name(w, shape);
     struct gs_err why;
-    int r = may_run(w, shape, w->item_of[kind], &why);
+    int r = gs_nodes_may_run(w, w->item_of[kind], shape->offer == NULL, name, shape->facts, &why);
     r = r < 0 ? r : fits_amounts(w, &w->fleet_shapes[s], kind, &why);
     if (r == GS_NOT_FOUND) {
         gs_plan_add_reason(reasons, name, &why);
@@ -544,20 +509,43 @@ static int solve(struct gs_nodes_work *w)
     }
 }
 
+static int set_up(struct gs_nodes_work *w)
+{
+    w->memory_unit = memory_unit(w->input);
+    int r = make_room(w);
+    r = r < 0 ? r : list_shapes(w);
+    if (r == 0) {
+        list_kinds(w);
+        r = list_uses(w);
+    }
+    return r;
+}
+
+/* Items that are held to nodes known to carry their labels, and find no place there, are let go,
+ * and all is planned anew. */
+static int plan_held(struct gs_nodes_work *w)
+{
+    int r = gs_nodes_hold(w);
+    bool again = true;
+    while (r == 0 && again) {
+        r = set_up(w);
+        r = r < 0 ? r : solve(w);
+        again = r == 0 && gs_nodes_let_go(w);
+        if (again) {
+            *w = (struct gs_nodes_work){.planner = w->planner, .input = w->input, .held = w->held};
+        }
+    }
+    return r;
+}
+
 int gs_plan_nodes(struct gs_planner *planner)
 {
     struct gs_nodes_work w = {.planner = planner, .input = planner->input};
-    w.memory_unit = memory_unit(planner->input);
-    int r = make_room(&w);
-    r = r < 0 ? r : list_shapes(&w);
-    if (r == 0) {
-        list_kinds(&w);
-        r = list_uses(&w);
-    }
-    r = r < 0 ? r : solve(&w);
+    int r = plan_held(&w);
     r = r < 0 ? r : gs_nodes_answer(&w);
     if (r == 0 && planner->input->baseline) {
         r = gs_nodes_baseline(&w);
     }
+    planner->plan->held = w.held;
     return r;
 }

@@ -28,9 +28,23 @@ struct gs_nodes_work {
     int64_t *memory; /* in units of memory_unit bytes */
     int64_t memory_unit;
     unsigned n_kinds;
+    bool *held; /* an item of the input: to nodes that are known to carry its labels */
     struct gs_fleet_spec spec;
     struct gs_fleet fleet;
 };
+
+/* plan_nodes_labels.c */
+
+/* Makes `held`: items whose labels are known of some node that is there. */
+int gs_nodes_hold(struct gs_nodes_work *w);
+
+/* Lets items go that have no place although they are held, and takes back what was left out and
+ * noted; false: there is none, or each asks for one node by its name. */
+bool gs_nodes_let_go(struct gs_nodes_work *w);
+
+/* Whether the item may run on a node (`there`: one that is there) at all. GS_NOT_FOUND: not. */
+int gs_nodes_may_run(struct gs_nodes_work *w, uint32_t index, bool there, const char *name,
+                     const struct gs_node_facts *facts, struct gs_err *why);
 
 /* Fills the plan from the fleet. */
 int gs_nodes_answer(struct gs_nodes_work *w);

@@ -171,6 +171,22 @@ static const struct gs_requirement zone_a = {"zone", GS_LABEL_IN, VALUES("a")};
 static const struct gs_requirement zone_b = {"zone", GS_LABEL_IN, VALUES("b")};
 static const struct gs_requirement rack_1 = {"rack", GS_LABEL_IN, VALUES("1")};
 
+static void constraint__a_host_name_that_is_not_told_is_the_nodes_name(void **state)
+{
+    (void)state;
+    const struct gs_requirement host = {"kubernetes.io/hostname", GS_LABEL_IN, VALUES("a")};
+    const struct gs_constraint constraint = {.selector = {&host, 1}};
+    const struct gs_label other = {"kubernetes.io/hostname", "b"};
+    struct gs_node_facts facts = {.name = "a"};
+    assert_int_equal(gs_constraint_check(&constraint, &facts, NULL), GS_VERDICT_YES);
+    facts.name = "b";
+    assert_int_equal(gs_constraint_check(&constraint, &facts, NULL), GS_VERDICT_NO);
+    facts.name = NULL; /* a new node, whose name nobody knows */
+    assert_int_equal(gs_constraint_check(&constraint, &facts, NULL), GS_VERDICT_UNKNOWN);
+    facts = (struct gs_node_facts){.name = "a", .labels = &other, .n_labels = 1};
+    assert_int_equal(gs_constraint_check(&constraint, &facts, NULL), GS_VERDICT_NO);
+}
+
 static void constraint__one_term_is_enough_and_an_empty_one_matches_nothing(void **state)
 {
     (void)state;
@@ -273,6 +289,7 @@ int main(void)
         cmocka_unit_test(constraint__a_field_is_unknown_while_the_node_has_no_name),
         cmocka_unit_test(constraint__tolerations_mean_what_kubernetes_means),
         cmocka_unit_test(constraint__every_taint_needs_a_toleration),
+        cmocka_unit_test(constraint__a_host_name_that_is_not_told_is_the_nodes_name),
         cmocka_unit_test(constraint__one_term_is_enough_and_an_empty_one_matches_nothing),
         cmocka_unit_test(constraint__selector_and_affinity_must_both_hold),
         cmocka_unit_test(constraint__a_sure_no_outweighs_what_is_not_known),
