@@ -169,10 +169,11 @@ static uint32_t ci_starts(unsigned slices, unsigned of)
     return starts;
 }
 
-/* A 3-slice CI is none of a 4g's kinds (-lcip, user guide). */
+/* The whole GI, or a part of 1 to 4 slices; 3 slices are none of a 4g's kinds (-lcip, user guide).
+ */
 static bool gi_has_ci(unsigned of, unsigned slices)
 {
-    return slices <= of && !(of == 4 && slices == 3);
+    return slices == of || (slices < of && slices <= 4 && !(of == 4 && slices == 3));
 }
 
 /* Since Hopper, where a 1g with double memory has more SMs than a 1g, a 2g offers a second kind of
