@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "core/catalog.h"
+#include "gpu/gpu_model.h"
 #include "partition/line.h"
 
 void gs_inventory_tables_init(struct gs_inventory_tables *tables, struct gs_arena *arena)
@@ -18,7 +18,7 @@ static int make_kind(struct gs_inventory_tables *tables, const struct gs_gpu *fa
                      struct gs_inventory_kind *kind, struct gs_err *err)
 {
     const struct gs_model *model;
-    int r = gs_catalog_find(gs_view(facts->name), &model, err);
+    int r = gs_gpu_model_new(tables->arena, facts, profiles, n, &model, err);
     if (r < 0 || (r = gs_model_require_placements(model, err)) < 0) {
         return r;
     }

@@ -1,0 +1,234 @@
+#include "partition/apply.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "partition/apply_work.h"
+#include "partition/lock.h"
+#include "partition/recover.h"
+
+/* Bytes of one apply: the tables of all kinds of GPUs of a machine, and what is read of each GPU.
+ */
+#define APPLY_MEMORY_MAX ((size_t)256 << 20)
+
+const char *gs_apply_condition_name(enum gs_apply_condition condition)
+{
+    switch (condition) {
+    case GS_APPLY_UNTOUCHED:
+        return "untouched";
+    case GS_APPLY_AS_WANTED:
+        return "as wanted";
+    case GS_APPLY_PARTLY:
+        return "partly as wanted";
+    case GS_APPLY_IN_BETWEEN:
+        return "in between";
+    case GS_APPLY_PENDING:
+        return "waiting for a reset";
+    }
+    return "";
+}
+
+static void want(struct gs_apply_gpu *gpu, const struct gs_apply_want *want)
+{
+    gpu->want = want;
+    if (want->state != NULL) {
+        gpu->wanted = true;
+        gpu->mig = want->state->mig_enabled;
+    } else if (want->wish != NULL && want->wish->named) {
+        gpu->wanted = true;
+        gpu->mig = want->wish->mig_enabled;
+    }
+}
+
+static int init(struct gs_apply_work *work, const struct gs_apply_want *wants, unsigned n,
+                struct gs_err *err)
+{
+    unsigned there;
+    int r = gs_gpu_count(work->gpus, &there, err);
+    if (r < 0) {
+        return r;
+    }
+    if (there != n || n > GS_GPUS_MAX) {
+        return gs_fail(err, GS_INVALID, "the driver lists %u GPUs, and %u were asked about", there,
+                       n);
+    }
+    work->n = n;
+    for (unsigned k = 0; k < n; k++) {
+        struct gs_apply_gpu *gpu = &work->at[k];
+        want(gpu, &wants[k]);
+        if (gpu->wanted) {
+            gpu->now = GS_ARENA_NEW(work->arena, struct gs_inventory_gpu, 1);
+            gpu->change = GS_ARENA_NEW(work->arena, struct gs_change, 1);
+            if (gpu->now == NULL || gpu->change == NULL) {
+                return gs_fail(err, GS_NO_MEMORY, "no memory for the state of GPU %u", k);
+            }
+        }
+    }
+    return 0;
+}
+
+int gs_apply_read(struct gs_apply_work *work, struct gs_err *err)
+{
+    for (unsigned k = 0; k < work->n; k++) {
+        struct gs_apply_gpu *gpu = &work->at[k];
+        if (!gpu->wanted) {
+            continue;
+        }
+        int r = gs_inventory_read(work->gpus, k, gpu->mig && !work->options->mode_only,
+                                  work->tables, gpu->now, err);
+        if (r < 0) {
+            return r;
+        }
+        if (gpu->now->facts.mode == GS_MIG_NOT_CAPABLE && gpu->mig) {
+            return gs_fail(err, GS_UNSUPPORTED, "GPU %u (%s) cannot be cut: MIG on was asked of it",
+                           k, gpu->now->facts.name);
+        }
+    }
+    return 0;
+}
+
+void gs_apply_leave(struct gs_apply_work *work, unsigned gpu, const struct gs_err *err)
+{
+    work->report->gpus[gpu] = GS_APPLY_PARTLY;
+    gs_say(&work->options->note, "left: %s", err->msg);
+    if (!work->left) {
+        work->left = true;
+        work->why = *err;
+    }
+}
+
+int gs_apply_blocked(const struct gs_inventory_gpu *gpu, const struct gs_cut_blockers *blockers,
+                     int r, struct gs_err *err)
+{
+    if (r == GS_BUSY && err != NULL) {
+        char who[GS_INVENTORY_TEXT_MAX + 1];
+        gs_inventory_name_holders(gpu, (uint32_t)blockers->busy | blockers->foreign, who);
+        size_t used = strlen(err->msg);
+        snprintf(err->msg + used, sizeof(err->msg) - used, "; held: %s", who);
+    }
+    return gs_wrap(err, r, "GPU %u", gpu->gpu);
+}
+
+static void free_tables(struct gs_arena *arena)
+{
+    gs_arena_done(arena);
+}
+
+/* What is wanted again when all went well, or what a failure left. */
+static void judge(struct gs_apply_work *work, int r)
+{
+    for (unsigned k = 0; k < work->n; k++) {
+        struct gs_apply_gpu *gpu = &work->at[k];
+        if (!gpu->wanted) {
+            continue;
+        }
+        const struct gs_gpu *facts = &gpu->now->facts;
+        enum gs_apply_condition *condition = &work->report->gpus[k];
+        if (facts->mode != facts->pending && facts->mode != GS_MIG_NOT_CAPABLE) {
+            *condition = GS_APPLY_PENDING;
+        } else if (r == 0 && *condition == GS_APPLY_UNTOUCHED) {
+            *condition = GS_APPLY_AS_WANTED;
+        } else if (*condition == GS_APPLY_UNTOUCHED && gpu->touched) {
+            *condition = GS_APPLY_IN_BETWEEN;
+        }
+        if (r < 0 && gpu->touched) {
+            char text[GS_CUT_TEXT_MAX + 1];
+            gs_cut_format(gs_inventory_model(gpu->now), &gpu->now->instances, UINT32_MAX, text);
+            gs_say(&work->options->note, "GPU %u is %s; it is cut into %s", k,
+                   gs_apply_condition_name(*condition), text);
+        }
+    }
+}
+
+static int both_parts(struct gs_apply_work *work, struct gs_err *err)
+{
+    int r = gs_apply_mode(work, err);
+    if (r == 0 && !work->options->mode_only) {
+        r = gs_apply_config(work, err);
+    }
+    return r;
+}
+
+/* What was read before the first hook is what there is when there is no hook. */
+static int with_hooks(struct gs_apply_work *work, struct gs_err *err)
+{
+    const struct gs_hooks *hooks = work->options->hooks;
+    int r = gs_hooks_run(hooks, GS_MIGHOOK_APPLY_START, err);
+    if (r == 0 && gs_hooks_has(hooks, GS_MIGHOOK_APPLY_START)) {
+        r = gs_apply_read(work, err);
+    }
+    r = r < 0 ? r : both_parts(work, err);
+    struct gs_err exit_err;
+    int exit_r = gs_hooks_run(hooks, GS_MIGHOOK_APPLY_EXIT, &exit_err);
+    if (exit_r < 0 && r < 0) {
+        gs_say(&work->options->note, "%s", exit_err.msg);
+    } else if (exit_r < 0) {
+        return gs_fail(err, (enum gs_code)exit_r, "%s", exit_err.msg);
+    }
+    return r;
+}
+
+static int check_driver(struct gs_gpus *gpus, struct gs_err *err)
+{
+    struct gs_gpu_driver driver;
+    int r = gs_gpu_driver(gpus, &driver, err);
+    if (r == 0 && !driver.can_place) {
+        return gs_fail(err, GS_UNSUPPORTED,
+                       "driver %s does not create instances where it is told, which came with "
+                       "R450: nothing is changed",
+                       driver.driver_version);
+    }
+    return r;
+}
+
+static int run(struct gs_apply_work *work, struct gs_err *err)
+{
+    const struct gs_apply_options *options = work->options;
+    int r = options->dry_run ? gs_recover_look(options->dir, &options->detail, err)
+                             : gs_recover(work->gpus, options->dir, &options->note, err);
+    if (r < 0 || (r = check_driver(work->gpus, err)) < 0 || (r = gs_apply_read(work, err)) < 0 ||
+        (r = gs_apply_check(work, err)) < 0) {
+        return r;
+    }
+    r = options->dry_run ? both_parts(work, err) : with_hooks(work, err);
+    judge(work, r);
+    if (r == 0 && work->left) {
+        return gs_fail(err, GS_BUSY, "not all could be done: %s", work->why.msg);
+    }
+    return r;
+}
+
+int gs_apply(struct gs_gpus *gpus, const struct gs_apply_want *wants, unsigned n,
+             const struct gs_apply_options *options, struct gs_apply_report *ret_report,
+             struct gs_err *err)
+{
+    GS_CLEANUP(free_tables) struct gs_arena arena;
+    gs_arena_init(&arena, options->alloc == NULL ? &gs_alloc_heap : options->alloc,
+                  APPLY_MEMORY_MAX);
+    struct gs_inventory_tables own;
+    gs_inventory_tables_init(&own, &arena);
+    struct gs_err local;
+    struct gs_apply_work *work = GS_ARENA_NEW(&arena, struct gs_apply_work, 1);
+    *ret_report = (struct gs_apply_report){.n = n};
+    if (work == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for a change of the GPUs");
+    }
+    *work = (struct gs_apply_work){
+        .gpus = gpus,
+        .options = options,
+        .arena = &arena,
+        .tables = options->tables == NULL ? &own : options->tables,
+        .report = ret_report,
+    };
+    err = err == NULL ? &local : err;
+    GS_CLEANUP(gs_lock_release) struct gs_lock lock = {.fd = -1};
+    if (!options->dry_run) {
+        int r = gs_lock_take(&lock, options->dir, options->what, options->wait_ms, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    int r = init(work, wants, n, err);
+    return r < 0 ? r : run(work, err);
+}

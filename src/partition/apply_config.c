@@ -1,0 +1,227 @@
+#include <stdio.h>
+
+#include "partition/apply_work.h"
+
+int gs_apply_goal(const struct gs_apply_gpu *gpu, struct gs_cut_goal *ret, struct gs_err *err)
+{
+    struct gs_cut cut = gs_inventory_cut(gpu->now);
+    if (gpu->want->state != NULL) {
+        return gs_cut_goal_from_state(cut.index->table->model, gpu->want->state, ret, err);
+    }
+    return gs_cut_goal_from_wish(&cut, gpu->want->wish, ret, err);
+}
+
+int gs_apply_check(struct gs_apply_work *work, struct gs_err *err)
+{
+    for (unsigned k = 0; k < work->n && !work->options->mode_only; k++) {
+        const struct gs_apply_gpu *gpu = &work->at[k];
+        if (!gpu->wanted || !gpu->mig || gpu->now->index == NULL) {
+            continue;
+        }
+        /* on an empty GPU: what is in the way is another question */
+        const struct gs_gpu_instances nothing = {.n = 0};
+        const struct gs_cut_busy idle = {.gis = 0};
+        const struct gs_cut cut = {.index = gpu->now->index, .instances = &nothing, .busy = &idle};
+        struct gs_cut_goal goal;
+        struct gs_cut_blockers blockers;
+        int r = gpu->want->state != NULL
+                    ? gs_cut_goal_from_state(cut.index->table->model, gpu->want->state, &goal, err)
+                    : gs_cut_goal_from_wish(&cut, gpu->want->wish, &goal, err);
+        if (r == 0) {
+            r = gs_change_plan(&cut, &goal, false, gpu->change, &blockers, err);
+        }
+        if (r < 0) {
+            return gs_wrap(err, r, "GPU %u", k);
+        }
+    }
+    return 0;
+}
+
+/* What can be had beside what is in use. */
+static int plan_partly(struct gs_apply_work *work, struct gs_apply_gpu *gpu,
+                       const struct gs_cut_goal *goal, const struct gs_err *why, struct gs_err *err)
+{
+    struct gs_cut cut = gs_inventory_cut(gpu->now);
+    struct gs_cut_goal part;
+    struct gs_cut_goal left;
+    struct gs_cut_blockers blockers;
+    int r = gs_change_reduce(&cut, goal, &part, &left, err);
+    if (r == 0) {
+        r = gs_change_plan(&cut, &part, false, gpu->change, &blockers, err);
+    }
+    if (r < 0) {
+        return gs_wrap(err, r, "GPU %u", gpu->now->gpu);
+    }
+    gs_apply_leave(work, gpu->now->gpu, why);
+    char text[GS_CUT_TEXT_MAX + 1];
+    gs_cut_goal_format(cut.index->table->model, &left, text);
+    gs_say(&work->options->note, "GPU %u: not made now: %s", gpu->now->gpu, text);
+    return 0;
+}
+
+static int plan_one(struct gs_apply_work *work, struct gs_apply_gpu *gpu, bool partly, bool renew,
+                    struct gs_err *err)
+{
+    if (gpu->now->index == NULL) {
+        return gs_fail(err, gpu->now->why.code == 0 ? GS_UNKNOWN : gpu->now->why.code, "GPU %u: %s",
+                       gpu->now->gpu, gpu->now->why.msg);
+    }
+    struct gs_cut_goal goal;
+    int r = gs_apply_goal(gpu, &goal, err);
+    if (r < 0) {
+        return gs_wrap(err, r, "GPU %u", gpu->now->gpu);
+    }
+    struct gs_cut cut = gs_inventory_cut(gpu->now);
+    struct gs_cut_blockers blockers = {0};
+    r = gs_change_plan(&cut, &goal, renew, gpu->change, &blockers, err);
+    if (r < 0) {
+        r = gs_apply_blocked(gpu->now, &blockers, r, err);
+    }
+    if (r == GS_BUSY && partly) {
+        const struct gs_err why = *err;
+        return plan_partly(work, gpu, &goal, &why, err);
+    }
+    return r;
+}
+
+static bool has_config(const struct gs_apply_gpu *gpu)
+{
+    return gpu->wanted && gpu->mig;
+}
+
+int gs_apply_plan(struct gs_apply_work *work, bool partly, struct gs_err *err)
+{
+    for (unsigned k = 0; k < work->n; k++) {
+        struct gs_apply_gpu *gpu = &work->at[k];
+        if (has_config(gpu) && gpu->now->facts.mode == GS_MIG_ON) {
+            int r = plan_one(work, gpu, partly, false, err);
+            if (r < 0) {
+                return r;
+            }
+        }
+    }
+    return 0;
+}
+
+/* GPUs whose mode is not on after the mode part: it waits for a reset. */
+static int check_modes(struct gs_apply_work *work, struct gs_err *err)
+{
+    for (unsigned k = 0; k < work->n; k++) {
+        struct gs_apply_gpu *gpu = &work->at[k];
+        if (!has_config(gpu) || gpu->now->facts.mode == GS_MIG_ON || work->options->dry_run) {
+            continue;
+        }
+        int r = gs_fail(err, GS_BUSY,
+                        "GPU %u: MIG is off until the GPU is reset, so nothing can be cut yet", k);
+        if (!work->options->only_idle) {
+            return r;
+        }
+        gs_apply_leave(work, k, err);
+    }
+    return 0;
+}
+
+static unsigned count_steps(const struct gs_apply_work *work)
+{
+    unsigned steps = 0;
+    for (unsigned k = 0; k < work->n; k++) {
+        const struct gs_apply_gpu *gpu = &work->at[k];
+        steps += has_config(gpu) && gpu->now->facts.mode == GS_MIG_ON ? gpu->change->n : 0;
+    }
+    return steps;
+}
+
+/* Compute instances that stay can lie so that a wanted one has no room between them, which the
+ * driver alone knows: then they are made anew, once. */
+static int perform_one(struct gs_apply_work *work, struct gs_perform *perform,
+                       struct gs_apply_gpu *gpu, struct gs_err *err)
+{
+    unsigned done = 0;
+    int r = gs_perform(perform, gpu->now, gpu->change, &done, err);
+    if (r == GS_INFEASIBLE && done < gpu->change->n &&
+        gpu->change->steps[done].kind == GS_CHANGE_CREATE_CI &&
+        gpu->change->steps[done].gi != GS_NOT_KNOWN) {
+        gpu->touched = gpu->touched || done > 0;
+        struct gs_err planned;
+        if (plan_one(work, gpu, false, true, &planned) == 0) {
+            r = gs_perform(perform, gpu->now, gpu->change, &done, err);
+        }
+    }
+    gpu->touched = gpu->touched || done > 0;
+    if (r < 0) {
+        work->report->gpus[gpu->now->gpu] = gpu->touched ? GS_APPLY_IN_BETWEEN : GS_APPLY_UNTOUCHED;
+    } else if (work->report->gpus[gpu->now->gpu] != GS_APPLY_PARTLY) {
+        work->report->gpus[gpu->now->gpu] = GS_APPLY_AS_WANTED;
+    }
+    return r;
+}
+
+static int perform_all(struct gs_apply_work *work, unsigned steps, struct gs_err *err)
+{
+    struct gs_journal journal;
+    int r = gs_journal_open(&journal, work->options->dir, work->options->what, steps,
+                            work->options->io, err);
+    if (r < 0) {
+        return r;
+    }
+    struct gs_perform perform = {
+        .gpus = work->gpus,
+        .journal = &journal,
+        .detail = work->options->detail,
+        .of = steps,
+    };
+    for (unsigned k = 0; k < work->n && r == 0; k++) {
+        struct gs_apply_gpu *gpu = &work->at[k];
+        if (!has_config(gpu) || gpu->now->facts.mode != GS_MIG_ON) {
+            continue;
+        }
+        r = perform_one(work, &perform, gpu, err);
+        if (r == GS_BUSY && work->options->only_idle) {
+            gs_apply_leave(work, k, err);
+            r = 0;
+        }
+    }
+    int closed = gs_journal_close(&journal, r < 0 ? NULL : err);
+    return r < 0 ? r : closed;
+}
+
+static void say_dry(const struct gs_apply_work *work)
+{
+    for (unsigned k = 0; k < work->n; k++) {
+        const struct gs_apply_gpu *gpu = &work->at[k];
+        bool planned = has_config(gpu) && gpu->now->facts.mode == GS_MIG_ON;
+        if (has_config(gpu) && !planned) {
+            gs_say(&work->options->detail, "GPU %u: then cut it as wanted", k);
+        }
+        for (unsigned i = 0; planned && i < gpu->change->n; i++) {
+            char text[GS_CHANGE_TEXT_MAX + 1];
+            gs_change_format(gs_inventory_model(gpu->now), &gpu->change->steps[i], text);
+            gs_say(&work->options->detail, "GPU %u: %s", k, text);
+        }
+    }
+}
+
+int gs_apply_config(struct gs_apply_work *work, struct gs_err *err)
+{
+    const struct gs_hooks *hooks = work->options->hooks;
+    bool hook = !work->options->dry_run && gs_hooks_has(hooks, GS_MIGHOOK_PRE_APPLY_CONFIG);
+    int r = check_modes(work, err);
+    if (r < 0) {
+        return r;
+    }
+    r = gs_apply_plan(work, work->options->only_idle && !hook, err);
+    if (hook && (r == GS_BUSY || (r == 0 && count_steps(work) > 0))) {
+        r = gs_hooks_run(hooks, GS_MIGHOOK_PRE_APPLY_CONFIG, err);
+        r = r < 0 ? r : gs_apply_read(work, err);
+        r = r < 0 ? r : gs_apply_plan(work, work->options->only_idle, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (work->options->dry_run) {
+        say_dry(work);
+        return 0;
+    }
+    unsigned steps = count_steps(work);
+    return steps == 0 ? 0 : perform_all(work, steps, err);
+}

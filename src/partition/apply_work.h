@@ -1,0 +1,51 @@
+/* apply_work: one apply while it runs. Private to apply.c, apply_mode.c and apply_config.c. */
+#pragma once
+
+#include "partition/apply.h"
+
+struct gs_apply_gpu {
+    bool wanted;
+    bool mig; /* MIG is wanted on */
+    const struct gs_apply_want *want;
+    struct gs_inventory_gpu *now; /* NULL unless wanted */
+    struct gs_change *change;
+    bool touched;
+};
+
+struct gs_apply_work {
+    struct gs_gpus *gpus;
+    const struct gs_apply_options *options;
+    struct gs_arena *arena;
+    struct gs_inventory_tables *tables;
+    struct gs_apply_report *report;
+    unsigned n;
+    struct gs_apply_gpu at[GS_GPUS_MAX];
+    bool left;         /* only_idle: something was left */
+    struct gs_err why; /* the first of it */
+};
+
+/* Reads every wanted GPU anew. */
+int gs_apply_read(struct gs_apply_work *work, struct gs_err *err);
+
+/* The goal of a GPU that has a table. */
+int gs_apply_goal(const struct gs_apply_gpu *gpu, struct gs_cut_goal *ret, struct gs_err *err);
+
+/* Names and sums of every goal that can be looked at now. Touches nothing. */
+int gs_apply_check(struct gs_apply_work *work, struct gs_err *err);
+
+/* Plans the configuration of every GPU whose mode is on. `partly`: with only_idle, take what can be
+ * had and note the rest (and once only). GS_BUSY names who is in the way. */
+int gs_apply_plan(struct gs_apply_work *work, bool partly, struct gs_err *err);
+
+/* Brings the mode of every wanted GPU to what is wanted. */
+int gs_apply_mode(struct gs_apply_work *work, struct gs_err *err);
+
+/* Brings every wanted GPU with MIG on to its goal. */
+int gs_apply_config(struct gs_apply_work *work, struct gs_err *err);
+
+/* only_idle: what this error says of a GPU is left, and the work goes on. */
+void gs_apply_leave(struct gs_apply_work *work, unsigned gpu, const struct gs_err *err);
+
+/* The error with those who hold these slices. */
+int gs_apply_blocked(const struct gs_inventory_gpu *gpu, const struct gs_cut_blockers *blockers,
+                     int r, struct gs_err *err);

@@ -1,0 +1,167 @@
+#include "partition/perform.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { LINE_MAX_BYTES = 1024 };
+
+void gs_say(const struct gs_say *say, const char *fmt, ...)
+{
+    if (say->line == NULL) {
+        return;
+    }
+    char line[LINE_MAX_BYTES];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    say->line(say->ctx, line);
+}
+
+static enum gs_journal_do journal_kind(enum gs_change_kind kind)
+{
+    switch (kind) {
+    case GS_CHANGE_DESTROY_CI:
+        return GS_JOURNAL_DESTROY_CI;
+    case GS_CHANGE_DESTROY_GI:
+        return GS_JOURNAL_DESTROY;
+    case GS_CHANGE_CREATE_GI:
+        return GS_JOURNAL_CREATE;
+    case GS_CHANGE_CREATE_CI:
+        return GS_JOURNAL_CREATE_CI;
+    }
+    assert(false);
+    return GS_JOURNAL_CREATE;
+}
+
+static int announce(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
+                    struct gs_journal_step *step, struct gs_err *err)
+{
+    step->n = ++perform->n;
+    step->of = perform->of;
+    snprintf(step->gpu, sizeof(step->gpu), "%s", gpu->facts.uuid);
+    return gs_journal_write(perform->journal, step, err);
+}
+
+int gs_perform_announce(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
+                        enum gs_journal_do kind, struct gs_err *err)
+{
+    struct gs_journal_step step = {.kind = kind};
+    return announce(perform, gpu, &step, err);
+}
+
+static int create_gi(struct gs_perform *perform, unsigned gpu, const struct gs_change_step *step,
+                     uint32_t *ret_gi, struct gs_err *err)
+{
+    struct gs_gpu_instance made;
+    int r =
+        gs_gpu_create(perform->gpus, gpu, step->profile_id, step->start, step->size, &made, err);
+    if (r < 0) {
+        return r;
+    }
+    if (made.start != step->start || made.size != step->size) {
+        return gs_fail(err, GS_IO,
+                       "GPU %u: the driver put a GPU instance at %u (%u units) where %u (%u) was "
+                       "asked",
+                       gpu, made.start, made.size, step->start, step->size);
+    }
+    *ret_gi = made.id;
+    return 0;
+}
+
+static int create_ci(struct gs_perform *perform, unsigned gpu, const struct gs_change_step *step,
+                     uint32_t gi, struct gs_err *err)
+{
+    struct gs_compute_profile profile;
+    struct gs_compute_instance made;
+    int r = gs_settle_ci_profile(perform->gpus, gpu, gi, step->ci_profile, &profile, err);
+    if (r == 0) {
+        r = gs_gpu_create_compute(perform->gpus, gpu, gi, profile.profile_id, GS_NOT_KNOWN,
+                                  profile.compute_slices, &made, err);
+    }
+    if (r == 0) {
+        gs_say(&perform->detail, "GPU %u: GPU instance %u, compute instance %u: %s", gpu, gi,
+               made.id, made.uuid);
+    }
+    return r;
+}
+
+/* *gi: the instance that the last CREATE_GI made. */
+static int act(struct gs_perform *perform, unsigned gpu, const struct gs_change_step *step,
+               uint32_t *gi, struct gs_err *err)
+{
+    uint32_t at = step->gi == GS_NOT_KNOWN ? *gi : step->gi;
+    int r = 0;
+    switch (step->kind) {
+    case GS_CHANGE_DESTROY_CI:
+        r = gs_gpu_destroy_compute(perform->gpus, gpu, at, step->ci, err);
+        return r == GS_NOT_FOUND ? 0 : r; /* somebody was quicker */
+    case GS_CHANGE_DESTROY_GI:
+        r = gs_gpu_destroy(perform->gpus, gpu, at, err);
+        return r == GS_NOT_FOUND ? 0 : r;
+    case GS_CHANGE_CREATE_GI:
+        return create_gi(perform, gpu, step, gi, err);
+    case GS_CHANGE_CREATE_CI:
+        return create_ci(perform, gpu, step, at, err);
+    }
+    return r;
+}
+
+static int one(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
+               const struct gs_change_step *step, uint32_t *gi, struct gs_err *err)
+{
+    struct gs_journal_step record = {
+        .kind = journal_kind(step->kind),
+        .profile = step->profile,
+        .start = step->start,
+        .size = step->size,
+        .was = step->was,
+        .shall = step->shall,
+    };
+    char text[GS_CHANGE_TEXT_MAX + 1];
+    gs_change_format(gs_inventory_model(gpu), step, text);
+    int r = announce(perform, gpu, &record, err);
+    if (r < 0) {
+        return gs_wrap(err, r, "GPU %u, before: %s", gpu->gpu, text);
+    }
+    gs_say(&perform->detail, "GPU %u: %s", gpu->gpu, text);
+    r = act(perform, gpu->gpu, step, gi, err);
+    return r < 0 ? gs_wrap(err, r, "GPU %u, %s", gpu->gpu, text) : 0;
+}
+
+/* Takes back the slice of a step that failed. What cannot be is added to the text. */
+static void take_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
+                      const struct gs_change_step *step, struct gs_err *err)
+{
+    const struct gs_settle_slice slice = {
+        .profile = step->profile,
+        .start = step->start,
+        .size = step->size,
+        .was = step->was,
+        .shall = step->shall,
+    };
+    enum gs_settle_outcome outcome;
+    struct gs_err why;
+    if (gs_settle(perform->gpus, gpu, &slice, false, &outcome, &why) < 0 && err != NULL) {
+        size_t used = strlen(err->msg);
+        snprintf(err->msg + used, sizeof(err->msg) - used,
+                 "; and it could not be taken back: %.200s", why.msg);
+    }
+}
+
+int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
+               const struct gs_change *change, unsigned *ret_done, struct gs_err *err)
+{
+    uint32_t gi = GS_NOT_KNOWN;
+    for (unsigned k = 0; k < change->n; k++) {
+        int r = one(perform, gpu, &change->steps[k], &gi, err);
+        if (r < 0) {
+            *ret_done = k;
+            take_back(perform, gpu, &change->steps[k], err);
+            return r;
+        }
+    }
+    *ret_done = change->n;
+    return gs_inventory_refresh(perform->gpus, gpu, err);
+}

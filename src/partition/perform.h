@@ -1,0 +1,33 @@
+/* perform: carries out steps, each announced in the journal before it is done.
+ *
+ * A step that fails ends the work on its GPU, and the slice that it belongs to is taken back, so
+ * that the GPU has only whole slices: those of before and those wanted. */
+#pragma once
+
+#include "partition/journal.h"
+#include "partition/settle.h"
+
+/* What the work says, one line without a newline at a time. */
+struct gs_say {
+    void (*line)(void *ctx, const char *line);
+    void *ctx;
+};
+
+void gs_say(const struct gs_say *say, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+struct gs_perform {
+    struct gs_gpus *gpus;
+    struct gs_journal *journal;
+    struct gs_say detail; /* each step, and each new MIG device */
+    unsigned n;           /* steps so far */
+    unsigned of;
+};
+
+/* Makes the change on a GPU, whose inventory is read anew at the end, on failure too. On failure
+ * *ret_done has the steps that were done and stayed. Codes of gpu.h and of the journal. */
+int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
+               const struct gs_change *change, unsigned *ret_done, struct gs_err *err);
+
+/* Announces a step of a whole GPU. */
+int gs_perform_announce(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
+                        enum gs_journal_do kind, struct gs_err *err);

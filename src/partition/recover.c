@@ -1,0 +1,169 @@
+#include "partition/recover.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+
+enum { NAME_MAX_BYTES = 120 };
+
+static void name_run(const struct gs_journal_left *left, char text[NAME_MAX_BYTES])
+{
+    if (left->what[0] == '\0') {
+        snprintf(text, NAME_MAX_BYTES, "a run that was killed");
+    } else {
+        snprintf(text, NAME_MAX_BYTES, "%s (pid %llu), which was killed", left->what,
+                 (unsigned long long)left->pid);
+    }
+}
+
+/* GS_NOT_FOUND: no GPU has that UUID. */
+static int find_gpu(struct gs_gpus *gpus, const char *uuid, struct gs_inventory_gpu *ret,
+                    struct gs_err *err)
+{
+    unsigned n;
+    int r = gs_gpu_count(gpus, &n, err);
+    for (unsigned k = 0; k < n && r == 0; k++) {
+        /* one that is lost says so, and is not the one that we look for until it is back */
+        if (gs_gpu_get(gpus, k, &ret->facts, NULL) == 0 && strcmp(ret->facts.uuid, uuid) == 0) {
+            ret->gpu = k;
+            return 0;
+        }
+    }
+    return r < 0 ? r : gs_fail(err, GS_NOT_FOUND, "no GPU %s answers", uuid);
+}
+
+static const char *outcome_words(enum gs_settle_outcome outcome)
+{
+    switch (outcome) {
+    case GS_SETTLE_NOT_BEGUN:
+        return "had not begun";
+    case GS_SETTLE_COMPLETE:
+        return "was complete";
+    case GS_SETTLE_FINISHED:
+        return "is finished now";
+    case GS_SETTLE_UNDONE:
+        return "is undone now";
+    case GS_SETTLE_GONE:
+        return "has nothing left to finish";
+    }
+    return "";
+}
+
+static void name_step(const struct gs_journal_step *step, char text[NAME_MAX_BYTES])
+{
+    const char *verb = !step->shall.present ? "destroying"
+                       : !step->was.present ? "creating"
+                                            : "changing";
+    snprintf(text, NAME_MAX_BYTES, "step %u of %u, %s the GPU instance of profile %u at %u",
+             step->n, step->of, verb, step->profile, step->start);
+}
+
+static int recover_slice(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu,
+                         const struct gs_journal_step *step, const char *run,
+                         const struct gs_say *say, struct gs_err *err)
+{
+    const struct gs_settle_slice slice = {
+        .profile = step->profile,
+        .start = step->start,
+        .size = step->size,
+        .was = step->was,
+        .shall = step->shall,
+    };
+    char name[NAME_MAX_BYTES];
+    name_step(step, name);
+    int r = gs_inventory_refresh(gpus, gpu, err);
+    if (r < 0) {
+        return r;
+    }
+    enum gs_settle_outcome outcome;
+    struct gs_err why;
+    if (gs_settle(gpus, gpu, &slice, true, &outcome, &why) < 0) {
+        gs_say(say, "GPU %u: left by %s: %s could be neither finished nor undone: %s", gpu->gpu,
+               run, name, why.msg);
+    } else {
+        gs_say(say, "GPU %u: left by %s: %s %s", gpu->gpu, run, name, outcome_words(outcome));
+    }
+    return 0;
+}
+
+static void say_mode(const struct gs_inventory_gpu *gpu, const char *run, const struct gs_say *say)
+{
+    gs_say(say, "GPU %u: left by %s while the MIG mode changed: it is %s%s", gpu->gpu, run,
+           gpu->facts.mode == GS_MIG_ON ? "on" : "off",
+           gpu->facts.mode == gpu->facts.pending ? "" : ", and the other after a reset");
+}
+
+static void free_gpu(struct gs_inventory_gpu **gpu)
+{
+    free(*gpu);
+}
+
+static int recover_step(struct gs_gpus *gpus, const struct gs_journal_left *left, const char *run,
+                        const struct gs_say *say, struct gs_err *err)
+{
+    GS_CLEANUP(free_gpu) struct gs_inventory_gpu *gpu = calloc(1, sizeof(*gpu));
+    if (gpu == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the recovery");
+    }
+    int r = find_gpu(gpus, left->step.gpu, gpu, err);
+    if (r == GS_NOT_FOUND) {
+        gs_say(say, "%s was left by %s and is not there now: nothing can be done", left->step.gpu,
+               run);
+        return 0;
+    }
+    if (r < 0) {
+        return r;
+    }
+    switch (left->step.kind) {
+    case GS_JOURNAL_CREATE:
+    case GS_JOURNAL_CREATE_CI:
+    case GS_JOURNAL_DESTROY:
+    case GS_JOURNAL_DESTROY_CI:
+        return recover_slice(gpus, gpu, &left->step, run, say, err);
+    case GS_JOURNAL_MODE_ON:
+    case GS_JOURNAL_MODE_OFF:
+    case GS_JOURNAL_RESET:
+    case GS_JOURNAL_DOS:
+        say_mode(gpu, run, say);
+        return 0;
+    }
+    return 0;
+}
+
+int gs_recover(struct gs_gpus *gpus, const char *dir, const struct gs_say *say, struct gs_err *err)
+{
+    struct gs_journal_left left;
+    int r = gs_journal_load(dir, &left, err);
+    if (r < 0) {
+        return r == GS_NOT_FOUND ? 0 : r;
+    }
+    char run[NAME_MAX_BYTES];
+    name_run(&left, run);
+    if (left.begun) {
+        r = recover_step(gpus, &left, run, say, err);
+    } else {
+        gs_say(say, "the journal of %s was found; no step had begun", run);
+    }
+    return r < 0 ? gs_wrap(err, r, "recovering from %s", run) : gs_journal_remove(dir, err);
+}
+
+int gs_recover_look(const char *dir, const struct gs_say *say, struct gs_err *err)
+{
+    struct gs_journal_left left;
+    int r = gs_journal_load(dir, &left, err);
+    if (r < 0) {
+        return r == GS_NOT_FOUND ? 0 : r;
+    }
+    char run[NAME_MAX_BYTES];
+    name_run(&left, run);
+    if (left.begun) {
+        char name[NAME_MAX_BYTES];
+        name_step(&left.step, name);
+        gs_say(say, "first: finish or undo what was left by %s: %s", run, name);
+    } else {
+        gs_say(say, "first: remove the journal of %s; no step had begun", run);
+    }
+    return 0;
+}
