@@ -9,8 +9,8 @@
 enum { HELP_MAX = 64 * 1024 };
 
 const struct gs_command *const gs_commands[] = {
-    &gs_command_plan,  &gs_command_profiles,   &gs_command_layouts, &gs_command_transition,
-    &gs_command_bench, &gs_command_completion, &gs_command_help,
+    &gs_command_plan, &gs_command_profiles, &gs_command_layouts,    &gs_command_transition,
+    &gs_command_mig,  &gs_command_bench,    &gs_command_completion, &gs_command_help,
 };
 const size_t gs_n_commands = GS_ARRAY_LEN(gs_commands);
 
@@ -114,6 +114,9 @@ int gs_cmd_help(int argc, char **argv)
 int gs_cmd_main(int argc, char **argv)
 {
     struct gs_err err;
+    if (argc > 0 && gs_exit_is_mig_parted(argv[0])) {
+        return gs_cmd_mig(argc, argv);
+    }
     if (argc < 2) {
         gs_fail(&err, GS_INVALID, "which command? gpuslice --help lists them");
         return gs_exit_usage(&err);

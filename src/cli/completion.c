@@ -39,6 +39,15 @@ static void put_command_names(const struct script *script)
     }
 }
 
+/* The words that name a group's commands. */
+static void put_subcommand_names(struct gs_buf *out, const struct gs_command *group)
+{
+    for (size_t i = 0; i < group->n_subcommands; i++) {
+        gs_buf_printf(out, "%s%s", i == 0 ? "" : " ",
+                      group->subcommands[i]->name + strlen(group->name) + 1);
+    }
+}
+
 static void put_choices(struct gs_buf *out, const struct gs_option *option)
 {
     for (size_t i = 0; option->choices[i] != NULL; i++) {
@@ -83,6 +92,20 @@ static const char bash_head[] =
     "    (( COMP_CWORD > 1 )) && command=${COMP_WORDS[1]}\n"
     "    COMPREPLY=()\n";
 
+/* The command of a group has two words. */
+static void put_bash_groups(const struct script *script)
+{
+    for (size_t i = 0; i < script->n_commands; i++) {
+        const struct gs_command *group = script->commands[i];
+        if (group->n_subcommands > 0) {
+            gs_buf_printf(script->out,
+                          "    [[ $command == %s ]] && (( COMP_CWORD > 2 )) && command=\"%s "
+                          "${COMP_WORDS[2]}\"\n",
+                          group->name, group->name);
+        }
+    }
+}
+
 static void put_bash_words(const struct script *script, const struct gs_option *option)
 {
     struct gs_buf *out = script->out;
@@ -104,7 +127,7 @@ static void put_bash_words(const struct script *script, const struct gs_option *
 static void put_bash_command(const struct script *script, const struct gs_command *command)
 {
     struct gs_buf *out = script->out;
-    gs_buf_printf(out, "    %s)\n        case $prev in\n", command->name);
+    gs_buf_printf(out, "    '%s')\n        case $prev in\n", command->name);
     for (size_t i = 0; i < command->n_options; i++) {
         const struct gs_option *option = &command->options[i];
         if (option->kind == GS_OPTION_FLAG) {
@@ -123,18 +146,26 @@ static void put_bash_command(const struct script *script, const struct gs_comman
         gs_buf_printf(out, " --%s", command->options[i].name);
     }
     gs_buf_puts(out, "'\n        [[ $cur == -* ]] || ");
-    if (command->operand != NULL) {
+    if (command->n_subcommands > 0) {
+        gs_buf_puts(out, "COMPREPLY=($(compgen -W '");
+        put_subcommand_names(out, command);
+        gs_buf_puts(out, "' -- \"$cur\"))");
+    } else if (command->operand != NULL) {
         put_bash_words(script, command->operand);
     } else {
         gs_buf_puts(out, ":");
     }
     gs_buf_puts(out, "\n        ;;\n");
+    for (size_t i = 0; i < command->n_subcommands; i++) {
+        put_bash_command(script, command->subcommands[i]);
+    }
 }
 
 static void put_bash(const struct script *script)
 {
     struct gs_buf *out = script->out;
     gs_buf_puts(out, bash_head);
+    put_bash_groups(script);
     gs_buf_puts(out, "    case $command in\n    '')\n        options='--help --version'\n"
                      "        [[ $cur == -* ]] || COMPREPLY=($(compgen -W '");
     put_command_names(script);
@@ -202,7 +233,8 @@ static void put_zsh_option(const struct script *script, const struct gs_option *
 static void put_zsh_command(const struct script *script, const struct gs_command *command)
 {
     struct gs_buf *out = script->out;
-    gs_buf_printf(out, "    %s)\n        _arguments '(-h --help)'{-h,--help}'[show help and exit]'",
+    gs_buf_printf(out,
+                  "    '%s')\n        _arguments '(-h --help)'{-h,--help}'[show help and exit]'",
                   command->name);
     for (size_t i = 0; i < command->n_options; i++) {
         put_zsh_option(script, &command->options[i]);
@@ -213,7 +245,32 @@ static void put_zsh_command(const struct script *script, const struct gs_command
         put_zsh_argument(script, command->operand);
         gs_buf_puts(out, "'");
     }
+    if (command->n_subcommands > 0) {
+        gs_buf_puts(out, " \\\n            ':COMMAND:(");
+        put_subcommand_names(out, command);
+        gs_buf_puts(out, ")'");
+    }
     gs_buf_puts(out, "\n        ;;\n");
+    for (size_t i = 0; i < command->n_subcommands; i++) {
+        put_zsh_command(script, command->subcommands[i]);
+    }
+}
+
+/* The command of a group has two words. */
+static void put_zsh_groups(const struct script *script)
+{
+    for (size_t i = 0; i < script->n_commands; i++) {
+        const struct gs_command *group = script->commands[i];
+        if (group->n_subcommands > 0) {
+            gs_buf_printf(script->out,
+                          "    if [[ $command == %s ]] && (( CURRENT > 2 )); then\n"
+                          "        command=\"%s ${words[2]}\"\n"
+                          "        shift words\n"
+                          "        (( CURRENT-- ))\n"
+                          "    fi\n",
+                          group->name, group->name);
+        }
+    }
 }
 
 static void put_zsh(const struct script *script)
@@ -238,8 +295,9 @@ static void put_zsh(const struct script *script)
                 "    fi\n"
                 "    local command=${words[2]}\n"
                 "    shift words\n"
-                "    (( CURRENT-- ))\n"
-                "    case $command in\n");
+                "    (( CURRENT-- ))\n");
+    put_zsh_groups(script);
+    gs_buf_puts(out, "    case $command in\n");
     for (size_t i = 0; i < script->n_commands; i++) {
         put_zsh_command(script, script->commands[i]);
     }
@@ -268,16 +326,45 @@ static void put_fish_argument(const struct script *script, const struct gs_optio
     }
 }
 
-static void put_fish_command(const struct script *script, const struct gs_command *command)
+/* "-n '<when the command is on the line>'"; the command of a group has two words. */
+static void put_fish_when(struct gs_buf *out, const struct gs_command *command)
 {
-    struct gs_buf *out = script->out;
-    gs_buf_printf(out, "complete -c gpuslice -n __fish_use_subcommand -a %s -d '", command->name);
+    const char *second = strchr(command->name, ' ');
+    gs_buf_puts(out, "complete -c gpuslice -n '__fish_seen_subcommand_from ");
+    gs_buf_put(out, command->name,
+               second == NULL ? strlen(command->name) : (size_t)(second - command->name));
+    gs_buf_printf(out, "%s%s'", second == NULL ? "" : "; and __fish_seen_subcommand_from",
+                  second == NULL ? "" : second);
+}
+
+/* Offers the command by its name. */
+static void put_fish_name(const struct gs_command *group, const struct gs_command *command,
+                          struct gs_buf *out)
+{
+    if (group == NULL) {
+        gs_buf_printf(out, "complete -c gpuslice -n __fish_use_subcommand -a %s", command->name);
+    } else {
+        gs_buf_printf(out,
+                      "complete -c gpuslice -n '__fish_seen_subcommand_from %s; and not "
+                      "__fish_seen_subcommand_from ",
+                      group->name);
+        put_subcommand_names(out, group);
+        gs_buf_printf(out, "' -a %s", command->name + strlen(group->name) + 1);
+    }
+    gs_buf_puts(out, " -d '");
     put_quoted(out, command->summary);
     gs_buf_puts(out, "'\n");
+}
+
+static void put_fish_command(const struct script *script, const struct gs_command *group,
+                             const struct gs_command *command)
+{
+    struct gs_buf *out = script->out;
+    put_fish_name(group, command, out);
     for (size_t i = 0; i < command->n_options; i++) {
         const struct gs_option *option = &command->options[i];
-        gs_buf_printf(out, "complete -c gpuslice -n '__fish_seen_subcommand_from %s' -l %s",
-                      command->name, option->name);
+        put_fish_when(out, command);
+        gs_buf_printf(out, " -l %s", option->name);
         if (option->letter != 0) {
             gs_buf_printf(out, " -s %c", option->letter);
         }
@@ -290,10 +377,12 @@ static void put_fish_command(const struct script *script, const struct gs_comman
         gs_buf_puts(out, "\n");
     }
     if (command->operand != NULL) {
-        gs_buf_printf(out, "complete -c gpuslice -n '__fish_seen_subcommand_from %s'",
-                      command->name);
+        put_fish_when(out, command);
         put_fish_argument(script, command->operand);
         gs_buf_puts(out, "\n");
+    }
+    for (size_t i = 0; i < command->n_subcommands; i++) {
+        put_fish_command(script, command, command->subcommands[i]);
     }
 }
 
@@ -305,7 +394,7 @@ static void put_fish(const struct script *script)
                              "complete -c gpuslice -n __fish_use_subcommand -l version"
                              " -d 'show the version'\n");
     for (size_t i = 0; i < script->n_commands; i++) {
-        put_fish_command(script, script->commands[i]);
+        put_fish_command(script, NULL, script->commands[i]);
     }
 }
 

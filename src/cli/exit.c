@@ -1,5 +1,6 @@
 #include "cli/exit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,13 +8,25 @@
 #include "base/cleanup.h"
 #include "base/table.h"
 
+/* Users of mig-parted see its name where we are called by it. */
+static const char *program(void)
+{
+    return gs_exit_is_mig_parted(program_invocation_name) ? "nvidia-mig-parted" : "gpuslice";
+}
+
+bool gs_exit_is_mig_parted(const char *called)
+{
+    const char *slash = strrchr(called, '/');
+    return strcmp(slash == NULL ? called : slash + 1, "nvidia-mig-parted") == 0;
+}
+
 /* One line, whatever the names in the message hold. */
 static void print_failure(const struct gs_err *err)
 {
     GS_CLEANUP(gs_buf_done) struct gs_buf line;
     gs_buf_init(&line, 4 * sizeof(err->msg));
     gs_text_clean(&line, err->msg, strlen(err->msg));
-    fprintf(stderr, "gpuslice: %s\n", gs_buf_text(&line));
+    fprintf(stderr, "%s: %s\n", program(), gs_buf_text(&line));
 }
 
 static int status_of(enum gs_code code)

@@ -1,6 +1,8 @@
 /* exit: how a command ends: one line on stderr where it failed, and the exit status. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 enum gs_exit {
@@ -11,8 +13,12 @@ enum gs_exit {
     GS_EXIT_SYSTEM = 4      /* no memory, or the output could not be written */
 };
 
-/* Prints "gpuslice: <text>" on one line of stderr and returns the exit status that `err->code`
- * stands for: GS_INFEASIBLE, GS_BUSY and GS_UNKNOWN are 1, GS_NO_MEMORY 4, the others 3. */
+/* Whether argv[0] is the name of NVIDIA's mig-parted, for which `gpuslice mig` stands in. */
+bool gs_exit_is_mig_parted(const char *called);
+
+/* Prints "gpuslice: <text>" (nvidia-mig-parted, where we are called so) on one line of stderr and
+ * returns the exit status that `err->code` stands for: GS_INFEASIBLE, GS_BUSY and GS_UNKNOWN are 1,
+ * GS_NO_MEMORY 4, the others 3. */
 int gs_exit_failed(const struct gs_err *err);
 
 /* As gs_exit_failed, but the status is 2: the command line itself is wrong. */

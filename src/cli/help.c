@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/options.h"
@@ -98,6 +99,12 @@ static void put_option(struct gs_buf *out, const struct gs_option *option)
     if (option->name != NULL && option->kind == GS_OPTION_LIST) {
         put_words(&flow, "(may be given again)");
     }
+    if (option->env != NULL) {
+        put_words(&flow, "(environment:");
+        char word[80];
+        snprintf(word, sizeof(word), "%s)", option->env);
+        put_words(&flow, word);
+    }
     gs_buf_puts(out, "\n");
 }
 
@@ -124,17 +131,31 @@ static void put_status(struct gs_buf *out, char digit, const char *meaning)
     gs_buf_puts(out, "\n");
 }
 
+static void put_subcommands(struct gs_buf *out, const struct gs_command *command)
+{
+    if (command->n_subcommands > 0) {
+        gs_buf_puts(out, "\nCommands:\n");
+    }
+    for (size_t i = 0; i < command->n_subcommands; i++) {
+        const struct gs_command *sub = command->subcommands[i];
+        /* its name is "<group> <word>" */
+        gs_buf_printf(out, "  %-16s %s\n", sub->name + strlen(command->name) + 1, sub->summary);
+    }
+}
+
 void gs_help_command(const struct gs_command *command, struct gs_buf *out)
 {
     const struct gs_option *operand = command->operand;
     gs_buf_printf(out, "gpuslice %s: %s\n\n", command->name, command->summary);
-    gs_buf_printf(out, "Usage: gpuslice %s [OPTIONS]", command->name);
+    gs_buf_printf(out, "Usage: gpuslice %s%s [OPTIONS]", command->name,
+                  command->n_subcommands > 0 ? " COMMAND" : "");
     if (operand != NULL) {
         gs_buf_printf(out, command->operand_required ? " %s%s" : " [%s%s]", operand->arg,
                       operand->kind == GS_OPTION_LIST ? "..." : "");
     }
     gs_buf_puts(out, "\n");
     put_text(out, command->text);
+    put_subcommands(out, command);
     if (operand != NULL) {
         gs_buf_puts(out, "\nArguments:\n");
         put_option(out, operand);
@@ -149,6 +170,10 @@ void gs_help_command(const struct gs_command *command, struct gs_buf *out)
     }
     gs_buf_puts(out, "\nExit status:\n");
     put_status(out, '0', "done");
+    if (command->drop_in) {
+        put_status(out, '1', command->impossible);
+        return;
+    }
     if (command->impossible != NULL) {
         put_status(out, '1', command->impossible);
     }

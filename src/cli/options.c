@@ -32,7 +32,9 @@ static void list_for_getopt(struct parse *parse)
         bool takes = option->kind != GS_OPTION_FLAG;
         parse->longs[i] = (struct option){
             .name = option->name,
-            .has_arg = takes ? required_argument : no_argument,
+            .has_arg = takes              ? required_argument
+                       : command->drop_in ? optional_argument
+                                          : no_argument,
             .val = FIRST_LONG + (int)i,
         };
         if (option->letter != 0) {
@@ -60,7 +62,7 @@ static const struct gs_option *row_of(const struct gs_command *command, int valu
     return NULL;
 }
 
-static int fail_choice(struct parse *parse, const struct gs_option *option, const char *arg)
+static int fail_choice(const struct gs_option *option, const char *arg, struct gs_err *err)
 {
     char list[300] = "";
     size_t n = 0;
@@ -72,29 +74,31 @@ static int fail_choice(struct parse *parse, const struct gs_option *option, cons
                              option->choices[n]);
         used = wrote > 0 && used + (size_t)wrote < sizeof(list) ? used + (size_t)wrote : used;
     }
-    return gs_fail(parse->err, GS_INVALID, "%s%s cannot be \"%.100s\"; it is one of %s%s%s%s",
+    return gs_fail(err, GS_INVALID, "%s%s cannot be \"%.100s\"; it is one of %s%s%s%s",
                    option->name == NULL ? "" : "--",
                    option->name == NULL ? option->arg : option->name, arg, list,
                    near.n == 0 ? "" : "; did you mean ", near.n == 0 ? "" : near.names[0],
                    near.n == 0 ? "" : "?");
 }
 
-static int store_choice(struct parse *parse, const struct gs_option *option, const char *arg)
+static int store_choice(const struct gs_option *option, const char *arg, char *values,
+                        struct gs_err *err)
 {
     for (unsigned i = 0; option->choices[i] != NULL; i++) {
         if (strcmp(option->choices[i], arg) == 0) {
-            *(unsigned *)(void *)(parse->values + option->into) = i;
+            *(unsigned *)(void *)(values + option->into) = i;
             return 0;
         }
     }
-    return fail_choice(parse, option, arg);
+    return fail_choice(option, arg, err);
 }
 
-static int store_list(struct parse *parse, const struct gs_option *option, const char *arg)
+static int store_list(const struct gs_option *option, const char *arg, char *values,
+                      struct gs_err *err)
 {
-    struct gs_texts *texts = (void *)(parse->values + option->into);
+    struct gs_texts *texts = (void *)(values + option->into);
     if (texts->n == GS_TEXTS_MAX) {
-        return gs_fail(parse->err, GS_INVALID, "%s%s is given more than %d times",
+        return gs_fail(err, GS_INVALID, "%s%s is given more than %d times",
                        option->name == NULL ? "" : "--",
                        option->name == NULL ? option->arg : option->name, GS_TEXTS_MAX);
     }
@@ -102,32 +106,35 @@ static int store_list(struct parse *parse, const struct gs_option *option, const
     return 0;
 }
 
-static int store_number(struct parse *parse, const struct gs_option *option, const char *arg)
+static int store_number(const struct gs_option *option, const char *arg, char *values,
+                        struct gs_err *err)
 {
-    uint64_t *number = (void *)(parse->values + option->into);
+    uint64_t *number = (void *)(values + option->into);
     if (gs_view_is_u64(gs_view(arg), option->max, number)) {
         return 0;
     }
-    return gs_fail(parse->err, GS_INVALID,
+    return gs_fail(err, GS_INVALID,
                    "--%s cannot be \"%.100s\"; it is a whole number from 0 to %llu", option->name,
                    arg, (unsigned long long)option->max);
 }
 
-static int store(struct parse *parse, const struct gs_option *option, const char *arg)
+int gs_options_store(const struct gs_option *option, const char *arg, void *ret_values,
+                     struct gs_err *err)
 {
+    char *values = ret_values;
     switch (option->kind) {
     case GS_OPTION_FLAG:
-        *(bool *)(void *)(parse->values + option->into) = true;
+        *(bool *)(void *)(values + option->into) = true;
         return 0;
     case GS_OPTION_TEXT:
-        *(const char **)(void *)(parse->values + option->into) = arg;
+        *(const char **)(void *)(values + option->into) = arg;
         return 0;
     case GS_OPTION_LIST:
-        return store_list(parse, option, arg);
+        return store_list(option, arg, values, err);
     case GS_OPTION_CHOICE:
-        return store_choice(parse, option, arg);
+        return store_choice(option, arg, values, err);
     case GS_OPTION_NUMBER:
-        return store_number(parse, option, arg);
+        return store_number(option, arg, values, err);
     }
     return 0;
 }
@@ -135,11 +142,18 @@ static int store(struct parse *parse, const struct gs_option *option, const char
 static int store_option(struct parse *parse, const struct gs_option *option, const char *arg)
 {
     size_t i = (size_t)(option - parse->command->options);
-    if (parse->given[i] && option->kind != GS_OPTION_LIST) {
+    if (parse->given[i] && option->kind != GS_OPTION_LIST && !parse->command->drop_in) {
         return gs_fail(parse->err, GS_INVALID, "--%s is given twice", option->name);
     }
     parse->given[i] = true;
-    return store(parse, option, arg);
+    if (option->kind == GS_OPTION_FLAG && arg != NULL) { /* --flag=false, of a drop-in */
+        bool *flag = (bool *)(void *)(parse->values + option->into);
+        return gs_options_bool(arg, flag)
+                   ? 0
+                   : gs_fail(parse->err, GS_INVALID,
+                             "--%s cannot be \"%.100s\"; it is true or false", option->name, arg);
+    }
+    return gs_options_store(option, arg, parse->values, parse->err);
 }
 
 /* The options that begin with the `n` letters at `name`, as a list; "" when there are none. */
@@ -222,7 +236,7 @@ static int read_operands(struct parse *parse, int argc, char **argv)
                        command->name, operand->arg, command->name);
     }
     for (int i = optind; i < argc; i++) {
-        int r = store(parse, operand, argv[i]);
+        int r = gs_options_store(operand, argv[i], parse->values, parse->err);
         if (r < 0) {
             return r;
         }
@@ -258,5 +272,6 @@ int gs_options_parse(const struct gs_command *command, int argc, char **argv, vo
             return r;
         }
     }
-    return read_operands(&parse, argc, argv);
+    int r = read_operands(&parse, argc, argv);
+    return r < 0 ? r : gs_options_env(command, parse.given, ret_values, err);
 }

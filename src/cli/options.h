@@ -62,6 +62,7 @@ struct gs_option {
     const char *const *choices; /* GS_OPTION_CHOICE: ends with NULL */
     uint64_t max;               /* GS_OPTION_NUMBER */
     size_t into;                /* offset of the value in the struct of values */
+    const char *env; /* environment variable that stands for the option where it is not given */
 };
 
 #define GS_INTO(type, field, wanted)                                                               \
@@ -102,6 +103,12 @@ struct gs_command {
     const struct gs_example *examples;
     size_t n_examples;
     const char *impossible; /* when it exits with status 1, for --help; NULL: it never does */
+    /* Stands in for a command of NVIDIA's mig-parted: exit status 0 or 1 only, and of an option
+     * given twice the last counts. */
+    bool drop_in;
+    /* A group: its first word names one of these, whose name is "<group> <word>". */
+    const struct gs_command *const *subcommands;
+    size_t n_subcommands;
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit status */
 };
 
@@ -111,6 +118,19 @@ struct gs_command {
  * mistake. They point into argv. Not thread-safe (getopt). */
 #define GS_OPTIONS_HELP 1
 int gs_options_parse(const struct gs_command *command, int argc, char **argv, void *ret_values,
+                     struct gs_err *err);
+
+/* options_env.c: as if the options that were not `given` (one entry a row) had been, with what
+ * their environment variables hold. A flag is on with 1, t or true, off with 0, f, false or
+ * nothing. GS_INVALID names the variable. */
+int gs_options_env(const struct gs_command *command, const bool *given, void *ret_values,
+                   struct gs_err *err);
+
+/* How a flag is spelled as a value: 1, t, T, true, True, TRUE and their counterparts. */
+bool gs_options_bool(const char *text, bool *ret);
+
+/* Stores `arg` as the value of `option`. */
+int gs_options_store(const struct gs_option *option, const char *arg, void *ret_values,
                      struct gs_err *err);
 
 /* help.c: what `gpuslice COMMAND --help` and `gpuslice --help` print, 80 columns wide. */

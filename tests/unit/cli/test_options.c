@@ -219,40 +219,52 @@ static void check_row(const struct gs_option *row)
 }
 
 /* What the compiler cannot check of the tables. */
+static void check_command(const struct gs_command *it)
+{
+    assert_non_null(it->run);
+    assert_true(it->n_options <= GS_OPTIONS_MAX);
+    assert_true(it->operand != NULL || !it->operand_required);
+    assert_true(!it->drop_in || it->impossible != NULL);
+    for (size_t i = 0; i < it->n_options; i++) {
+        check_row(&it->options[i]);
+        assert_non_null(it->options[i].name);
+        assert_true(it->options[i].letter != 'h');
+        assert_string_not_equal(it->options[i].name, "help");
+        for (size_t j = 0; j < i; j++) {
+            assert_string_not_equal(it->options[i].name, it->options[j].name);
+            assert_true(it->options[i].letter == 0 ||
+                        it->options[i].letter != it->options[j].letter);
+        }
+    }
+    if (it->operand != NULL) {
+        check_row(it->operand);
+        assert_null(it->operand->name);
+    }
+    for (size_t i = 0; i < it->n_examples; i++) {
+        assert_int_equal(strncmp(it->examples[i].command, "gpuslice ", 9) != 0 &&
+                             strncmp(it->examples[i].command, "source ", 7) != 0 &&
+                             strncmp(it->examples[i].command, "kubectl ", 8) != 0,
+                         0);
+    }
+    GS_CLEANUP(gs_buf_done) struct gs_buf out;
+    gs_buf_init(&out, 64 * 1024);
+    gs_help_command(it, &out);
+    assert_true(gs_buf_ok(&out));
+    assert_narrow(gs_buf_text(&out));
+}
+
 static void commands__have_sound_tables(void **state)
 {
     (void)state;
     for (size_t c = 0; c < gs_n_commands; c++) {
         const struct gs_command *it = gs_commands[c];
-        assert_non_null(it->run);
-        assert_true(it->n_options <= GS_OPTIONS_MAX);
-        assert_true(it->operand != NULL || !it->operand_required);
-        for (size_t i = 0; i < it->n_options; i++) {
-            check_row(&it->options[i]);
-            assert_non_null(it->options[i].name);
-            assert_true(it->options[i].letter != 'h');
-            assert_string_not_equal(it->options[i].name, "help");
-            for (size_t j = 0; j < i; j++) {
-                assert_string_not_equal(it->options[i].name, it->options[j].name);
-                assert_true(it->options[i].letter == 0 ||
-                            it->options[i].letter != it->options[j].letter);
-            }
+        check_command(it);
+        for (size_t i = 0; i < it->n_subcommands; i++) {
+            size_t n = strlen(it->name);
+            assert_int_equal(strncmp(it->subcommands[i]->name, it->name, n), 0);
+            assert_int_equal(it->subcommands[i]->name[n], ' ');
+            check_command(it->subcommands[i]);
         }
-        if (it->operand != NULL) {
-            check_row(it->operand);
-            assert_null(it->operand->name);
-        }
-        for (size_t i = 0; i < it->n_examples; i++) {
-            assert_int_equal(strncmp(it->examples[i].command, "gpuslice ", 9) != 0 &&
-                                 strncmp(it->examples[i].command, "source ", 7) != 0 &&
-                                 strncmp(it->examples[i].command, "kubectl ", 8) != 0,
-                             0);
-        }
-        GS_CLEANUP(gs_buf_done) struct gs_buf out;
-        gs_buf_init(&out, 64 * 1024);
-        gs_help_command(it, &out);
-        assert_true(gs_buf_ok(&out));
-        assert_narrow(gs_buf_text(&out));
     }
 }
 
