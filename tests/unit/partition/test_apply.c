@@ -1,0 +1,548 @@
+#include "unit/check.h"
+
+#include "unit/partition/desk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "partition/lock.h"
+
+/* One apply on a machine of `table`. */
+struct bench {
+    struct gs_gpu_table table;
+    char dir[64];
+    struct desk_lines notes;
+    struct desk_lines steps;
+    struct gs_apply_options options;
+    struct gs_apply_report report;
+    struct gs_apply_want wants[GS_GPUS_MAX];
+    struct gs_mig_wish wishes[GS_GPUS_MAX];
+    struct gs_err err;
+};
+
+static void begin(struct bench *b, const char *model, unsigned n)
+{
+    memset(b, 0, sizeof(*b));
+    desk_machine(&b->table, model, n);
+    desk_dir(b->dir);
+    b->options = (struct gs_apply_options){
+        .dir = b->dir,
+        .what = "mig apply",
+        .note = {.line = desk_line, .ctx = &b->notes},
+        .detail = {.line = desk_line, .ctx = &b->steps},
+    };
+}
+
+static void end(struct bench *b)
+{
+    desk_dir_done(b->dir);
+}
+
+static void want(struct bench *b, unsigned gpu, const char *counts)
+{
+    desk_wish(&b->wishes[gpu], counts);
+    b->wants[gpu] = (struct gs_apply_want){.wish = &b->wishes[gpu]};
+}
+
+static void want_off(struct bench *b, unsigned gpu)
+{
+    b->wishes[gpu] = (struct gs_mig_wish){.named = true, .mig_enabled = false};
+    b->wants[gpu] = (struct gs_apply_want){.wish = &b->wishes[gpu]};
+}
+
+static int apply(struct bench *b)
+{
+    struct gs_gpus gpus;
+    b->notes = (struct desk_lines){.used = 0};
+    b->steps = (struct desk_lines){.used = 0};
+    gs_gpu_table_open(&b->table, &gpus);
+    int r = gs_apply(&gpus, b->wants, b->table.n_gpus, &b->options, &b->report, &b->err);
+    gs_gpu_close(&gpus);
+    return r;
+}
+
+#define ASSERT_CUT(b, gpu, layout)                                                                 \
+    do {                                                                                           \
+        char text_[DESK_TEXT_MAX];                                                                 \
+        assert_string_equal(desk_read(&(b)->table, gpu, text_), layout);                           \
+    } while (0)
+
+#define ASSERT_DONE(r, b)                                                                          \
+    do {                                                                                           \
+        if ((r) != 0) {                                                                            \
+            fail_msg("%s", (b)->err.msg);                                                          \
+        }                                                                                          \
+    } while (0)
+
+static bool journal_is_there(const struct bench *b)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/journal", b->dir);
+    return access(path, F_OK) == 0;
+}
+
+static void apply__cuts_an_empty_gpu(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    want(&b, 0, "3g.20gb=1,2g.10gb=2");
+    ASSERT_DONE(apply(&b), &b);
+    ASSERT_CUT(&b, 0, "2g.10gb@0,2g.10gb@2,3g.20gb@4");
+    assert_int_equal(b.report.gpus[0], GS_APPLY_AS_WANTED);
+    assert_false(journal_is_there(&b));
+    end(&b);
+}
+
+static void apply__keeps_what_is_wanted_already(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "3g.20gb@4,1g.5gb@0,1g.5gb@1");
+    uint64_t three = desk_generation(&b.table, 0, 4);
+    uint64_t one = desk_generation(&b.table, 0, 0);
+    want(&b, 0, "3g.20gb=1,1g.5gb=2,2g.10gb=1");
+    ASSERT_DONE(apply(&b), &b);
+    ASSERT_CUT(&b, 0, "1g.5gb@0,1g.5gb@1,2g.10gb@2,3g.20gb@4");
+    assert_int_equal(desk_generation(&b.table, 0, 4), three);
+    assert_int_equal(desk_generation(&b.table, 0, 0), one);
+    end(&b);
+}
+
+static void apply__does_nothing_when_nothing_differs(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 2);
+    desk_cut(&b.table, 0, "3g.20gb@4!,4g.20gb@0");
+    want(&b, 0, "4g.20gb=1,3g.20gb=1");
+    struct gs_gpu_table before = b.table;
+    ASSERT_DONE(apply(&b), &b);
+    assert_true(gs_gpu_table_equal(&before, &b.table));
+    assert_string_equal(b.steps.text, "");
+    assert_int_equal(b.report.gpus[0], GS_APPLY_AS_WANTED);
+    assert_int_equal(b.report.gpus[1], GS_APPLY_UNTOUCHED);
+    end(&b);
+}
+
+static void apply__changes_idle_slices_beside_busy_ones(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "3g.20gb@0!,1g.5gb@4,1g.5gb@5,1g.5gb@6");
+    uint64_t busy = desk_generation(&b.table, 0, 0);
+    want(&b, 0, "3g.20gb=2");
+    ASSERT_DONE(apply(&b), &b);
+    ASSERT_CUT(&b, 0, "3g.20gb@0,3g.20gb@4");
+    assert_int_equal(desk_generation(&b.table, 0, 0), busy);
+    end(&b);
+}
+
+static void apply__touches_no_gpu_when_one_is_blocked(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 3);
+    desk_cut(&b.table, 1, "1g.5gb@2!,1g.5gb@4");
+    for (unsigned g = 0; g < 3; g++) {
+        want(&b, g, "7g.40gb=1");
+    }
+    struct gs_gpu_table before = b.table;
+    assert_int_equal(apply(&b), GS_BUSY);
+    assert_true(gs_gpu_table_equal(&before, &b.table));
+    assert_non_null(strstr(b.err.msg, "GPU 1"));
+    assert_non_null(strstr(b.err.msg, "1g.5gb@2"));
+    assert_null(strstr(b.err.msg, "1g.5gb@4"));
+    assert_non_null(strstr(b.err.msg, "pid 1009"));
+    assert_non_null(strstr(b.err.msg, "MIG-"));
+    end(&b);
+}
+
+static void apply__only_idle_does_what_it_can(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 2);
+    desk_cut(&b.table, 0, "1g.5gb@2!,2g.10gb@4");
+    want(&b, 0, "4g.20gb=1,3g.20gb=1");
+    want(&b, 1, "7g.40gb=1");
+    b.options.only_idle = true;
+    assert_int_equal(apply(&b), GS_BUSY);
+    ASSERT_CUT(&b, 0, "1g.5gb@2,3g.20gb@4");
+    ASSERT_CUT(&b, 1, "7g.40gb@0");
+    assert_int_equal(b.report.gpus[0], GS_APPLY_PARTLY);
+    assert_int_equal(b.report.gpus[1], GS_APPLY_AS_WANTED);
+    assert_non_null(strstr(b.notes.text, "not made now: 4g.20gb"));
+    end(&b);
+}
+
+static void apply__dry_run_says_the_steps_and_does_none(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "1g.5gb@0,3g.20gb@4");
+    want(&b, 0, "4g.20gb=1,3g.20gb=1");
+    b.options.dry_run = true;
+    struct gs_gpu_table before = b.table;
+    ASSERT_DONE(apply(&b), &b);
+    assert_true(gs_gpu_table_equal(&before, &b.table));
+    assert_string_equal(b.steps.text,
+                        "GPU 0: destroy compute instance 0 of 1g.5gb at 0\n"
+                        "GPU 0: destroy 1g.5gb at 0\n"
+                        "GPU 0: create 4g.20gb at 0\n"
+                        "GPU 0: create compute instance of 4 slices in 4g.20gb at 0\n");
+    end(&b);
+}
+
+static void apply__makes_small_compute_instances_in_few_gpu_instances(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    want(&b, 0, "1c.3g.20gb=3,2c.3g.20gb=1");
+    ASSERT_DONE(apply(&b), &b);
+    ASSERT_CUT(&b, 0, "3g.20gb@0(2c,1c),3g.20gb@4(1c,1c)");
+    end(&b);
+}
+
+static void apply__changes_only_the_compute_instances_of_a_gi_that_stays(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "3g.20gb@4,3g.20gb@0(1c,1c,1c)!");
+    uint64_t low = desk_generation(&b.table, 0, 0);
+    uint64_t high = desk_generation(&b.table, 0, 4);
+    want(&b, 0, "1c.3g.20gb=4,2c.3g.20gb=1");
+    ASSERT_DONE(apply(&b), &b);
+    ASSERT_CUT(&b, 0, "3g.20gb@0(1c,1c,1c),3g.20gb@4(2c,1c)");
+    assert_int_equal(desk_generation(&b.table, 0, 0), low);
+    assert_int_equal(desk_generation(&b.table, 0, 4), high);
+    end(&b);
+}
+
+static void apply__a_busy_compute_instance_that_is_not_wanted_is_in_the_way(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "3g.20gb@0(1c,1c,1c)!");
+    want(&b, 0, "3g.20gb=1");
+    struct gs_gpu_table before = b.table;
+    assert_int_equal(apply(&b), GS_BUSY);
+    assert_true(gs_gpu_table_equal(&before, &b.table));
+    end(&b);
+}
+
+static void apply__makes_compute_instances_anew_where_kept_ones_leave_no_room(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "4g.20gb@0(1c,1c,1c,1c)");
+    struct gs_gpus gpus;
+    gs_gpu_table_open(&b.table, &gpus);
+    uint32_t gi = 0;
+    while (!b.table.gpus[0].gis[gi].present) {
+        gi++;
+    }
+    /* what stays lies at 1 and 3: a 2c has no room between */
+    assert_int_equal(gs_gpu_destroy_compute(&gpus, 0, gi, 0, NULL), 0);
+    assert_int_equal(gs_gpu_destroy_compute(&gpus, 0, gi, 2, NULL), 0);
+    want(&b, 0, "1c.4g.20gb=2,2c.4g.20gb=1");
+    ASSERT_DONE(apply(&b), &b);
+    ASSERT_CUT(&b, 0, "4g.20gb@0(2c,1c,1c)");
+    end(&b);
+}
+
+static void apply__gives_a_gi_without_compute_instance_its_own(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "3g.20gb@4(),2g.10gb@0()");
+    uint64_t three = desk_generation(&b.table, 0, 4);
+    want(&b, 0, "3g.20gb=1,4g.20gb=1");
+    ASSERT_DONE(apply(&b), &b);
+    ASSERT_CUT(&b, 0, "4g.20gb@0,3g.20gb@4");
+    assert_int_equal(desk_generation(&b.table, 0, 4), three);
+    end(&b);
+}
+
+static void apply__a_process_of_which_the_slice_is_not_known_makes_all_busy(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "3g.20gb@4,2g.10gb@0");
+    assert_int_equal(gs_gpu_table_hold(&b.table, 0, GS_NOT_KNOWN, GS_NOT_KNOWN, 77, NULL), 0);
+    want(&b, 0, "7g.40gb=1");
+    struct gs_gpu_table before = b.table;
+    assert_int_equal(apply(&b), GS_BUSY);
+    assert_true(gs_gpu_table_equal(&before, &b.table));
+    end(&b);
+}
+
+static void apply__processes_that_cannot_be_read_make_all_busy(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "3g.20gb@4");
+    const struct gs_gpu_fault fault = {
+        .op = GS_GPU_OP_PROCESSES, .times = GS_NOT_KNOWN, .code = GS_IO, .sys_errno = EPERM};
+    assert_int_equal(gs_gpu_table_fault(&b.table, &fault, NULL), 0);
+    want(&b, 0, "7g.40gb=1");
+    assert_int_equal(apply(&b), GS_BUSY);
+    assert_non_null(strstr(b.err.msg, "cannot be read"));
+    ASSERT_CUT(&b, 0, "3g.20gb@4");
+    end(&b);
+}
+
+static void apply__a_leaked_handle_leaves_the_gpu_as_it_was(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 2);
+    desk_cut(&b.table, 0, "1g.5gb@0");
+    for (unsigned g = 0; g < GS_GPU_INSTANCES_MAX; g++) {
+        if (b.table.gpus[0].gis[g].present) {
+            b.table.gpus[0].gis[g].leaked = 1; /* its CI goes, it does not */
+        }
+    }
+    want(&b, 0, "7g.40gb=1");
+    want(&b, 1, "7g.40gb=1");
+    assert_int_equal(apply(&b), GS_BUSY);
+    ASSERT_CUT(&b, 0, "1g.5gb@0");
+    ASSERT_CUT(&b, 1, "");
+    assert_false(journal_is_there(&b));
+    end(&b);
+}
+
+static void apply__refuses_what_no_gpu_holds_before_anything_is_touched(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 2);
+    want(&b, 0, "7g.40gb=1");
+    want(&b, 1, "4g.20gb=2");
+    struct gs_gpu_table before = b.table;
+    assert_int_equal(apply(&b), GS_INFEASIBLE);
+    want(&b, 1, "9g.99gb=1");
+    assert_int_equal(apply(&b), GS_NOT_FOUND);
+    assert_true(gs_gpu_table_equal(&before, &b.table));
+    end(&b);
+}
+
+static void apply__takes_names_that_moved_by_one_gb(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-80GB", 1);
+    want(&b, 0, "3g.39gb=1,1g.10gb=1");
+    ASSERT_DONE(apply(&b), &b);
+    ASSERT_CUT(&b, 0, "1g.10gb@0,3g.40gb@4");
+    end(&b);
+}
+
+static void apply__restores_places(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct gs_mig_state saved;
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "3g.20gb@4,1g.5gb@0");
+    uint64_t kept = desk_generation(&b.table, 0, 0);
+    desk_state(&saved, "A100-40GB", "3g.20gb@0(1c,2c),1g.5gb@6,1g.5gb@4");
+    b.wants[0] = (struct gs_apply_want){.state = &saved};
+    ASSERT_DONE(apply(&b), &b);
+    ASSERT_CUT(&b, 0, "3g.20gb@0(2c,1c),1g.5gb@4,1g.5gb@6");
+    desk_state(&saved, "A100-40GB", "3g.20gb@0(2c,1c)");
+    assert_int_not_equal(kept, 0);
+    kept = desk_generation(&b.table, 0, 0);
+    ASSERT_DONE(apply(&b), &b);
+    ASSERT_CUT(&b, 0, "3g.20gb@0(2c,1c)");
+    assert_int_equal(desk_generation(&b.table, 0, 0), kept);
+    end(&b);
+}
+
+static void apply__turns_mig_on_and_cuts(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "H100-80GB-SXM5", 1);
+    b.table.gpus[0].mode = b.table.gpus[0].pending = GS_MIG_OFF;
+    want(&b, 0, "1g.10gb=7");
+    ASSERT_DONE(apply(&b), &b);
+    assert_int_equal(b.table.gpus[0].mode, GS_MIG_ON);
+    ASSERT_CUT(&b, 0, "1g.10gb@0,1g.10gb@1,1g.10gb@2,1g.10gb@3,1g.10gb@4,1g.10gb@5,1g.10gb@6");
+    end(&b);
+}
+
+static void apply__turns_mig_off_after_clearing(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 2);
+    desk_cut(&b.table, 0, "3g.20gb@4,2g.10gb@0");
+    desk_cut(&b.table, 1, "3g.20gb@4");
+    want_off(&b, 0);
+    ASSERT_DONE(apply(&b), &b);
+    assert_int_equal(b.table.gpus[0].mode, GS_MIG_OFF);
+    ASSERT_CUT(&b, 1, "3g.20gb@4");
+    end(&b);
+}
+
+static void apply__does_not_turn_mig_off_under_a_process(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 2);
+    desk_cut(&b.table, 1, "3g.20gb@4!,2g.10gb@0");
+    want_off(&b, 0);
+    want_off(&b, 1);
+    struct gs_gpu_table before = b.table;
+    assert_int_equal(apply(&b), GS_BUSY);
+    assert_true(gs_gpu_table_equal(&before, &b.table));
+    end(&b);
+}
+
+static void apply__resets_only_the_gpus_that_need_it(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 3);
+    b.table.gpus[1].mode = b.table.gpus[1].pending = GS_MIG_OFF;
+    b.table.gpus[1].clients = 1; /* a monitor: the mode stays pending until the reset */
+    desk_cut(&b.table, 0, "3g.20gb@4!");
+    for (unsigned g = 0; g < 3; g++) {
+        want(&b, g, "3g.20gb=1");
+    }
+    int r = apply(&b);
+    if (r == GS_BUSY) { /* the client still holds it: nothing was reset, and it is said */
+        assert_int_equal(b.report.gpus[1], GS_APPLY_PENDING);
+        b.table.gpus[1].clients = 0;
+        r = apply(&b);
+    }
+    ASSERT_DONE(r, &b);
+    assert_int_equal(b.table.gpus[0].resets, 0);
+    assert_int_equal(b.table.gpus[2].resets, 0);
+    assert_int_equal(b.table.gpus[1].mode, GS_MIG_ON);
+    ASSERT_CUT(&b, 1, "3g.20gb@4");
+    end(&b);
+}
+
+static void apply__skip_reset_leaves_the_mode_pending(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    b.table.gpus[0].mode = b.table.gpus[0].pending = GS_MIG_OFF;
+    b.table.gpus[0].clients = 1;
+    b.options.mode_only = true;
+    b.options.skip_reset = true;
+    want(&b, 0, "3g.20gb=1");
+    ASSERT_DONE(apply(&b), &b);
+    assert_int_equal(b.table.gpus[0].pending, GS_MIG_ON);
+    assert_int_equal(b.table.gpus[0].mode, GS_MIG_OFF);
+    assert_int_equal(b.report.gpus[0], GS_APPLY_PENDING);
+    assert_int_equal(b.table.gpus[0].resets, 0);
+    assert_non_null(strstr(b.notes.text, "waits for a reset"));
+    end(&b);
+}
+
+static void apply__a_gpu_in_a_vm_stays_pending_and_says_so(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    b.table.gpus[0].mode = b.table.gpus[0].pending = GS_MIG_OFF;
+    b.table.gpus[0].vm = true;
+    want(&b, 0, "3g.20gb=1");
+    assert_true(apply(&b) < 0);
+    assert_int_equal(b.report.gpus[0], GS_APPLY_PENDING);
+    assert_false(journal_is_there(&b));
+    end(&b);
+}
+
+static void apply__refuses_mig_on_a_gpu_that_cannot_be_cut(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    assert_int_equal(gs_gpu_table_add_whole(&b.table, 1, NULL), 0);
+    want(&b, 1, "1g.5gb=1");
+    assert_int_equal(apply(&b), GS_UNSUPPORTED);
+    want_off(&b, 1);
+    ASSERT_DONE(apply(&b), &b);
+    end(&b);
+}
+
+static void apply__refuses_a_driver_that_does_not_place(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    b.table.driver_major = 450;
+    want(&b, 0, "3g.20gb=1");
+    assert_int_equal(apply(&b), GS_UNSUPPORTED);
+    ASSERT_CUT(&b, 0, "");
+    end(&b);
+}
+
+static void apply__two_at_once_do_not_interleave(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct gs_lock lock;
+    begin(&b, "A100-40GB", 1);
+    want(&b, 0, "3g.20gb=1");
+    assert_int_equal(gs_lock_take(&lock, b.dir, "mig restore", 0, &b.err), 0);
+    assert_int_equal(apply(&b), GS_BUSY);
+    assert_non_null(strstr(b.err.msg, "mig restore"));
+    b.options.wait_ms = 30;
+    assert_int_equal(apply(&b), GS_BUSY);
+    assert_int_equal(b.table.calls, 0);
+    gs_lock_release(&lock);
+    ASSERT_DONE(apply(&b), &b);
+    end(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(apply__cuts_an_empty_gpu),
+        cmocka_unit_test(apply__keeps_what_is_wanted_already),
+        cmocka_unit_test(apply__does_nothing_when_nothing_differs),
+        cmocka_unit_test(apply__changes_idle_slices_beside_busy_ones),
+        cmocka_unit_test(apply__touches_no_gpu_when_one_is_blocked),
+        cmocka_unit_test(apply__only_idle_does_what_it_can),
+        cmocka_unit_test(apply__dry_run_says_the_steps_and_does_none),
+        cmocka_unit_test(apply__makes_small_compute_instances_in_few_gpu_instances),
+        cmocka_unit_test(apply__changes_only_the_compute_instances_of_a_gi_that_stays),
+        cmocka_unit_test(apply__a_busy_compute_instance_that_is_not_wanted_is_in_the_way),
+        cmocka_unit_test(apply__makes_compute_instances_anew_where_kept_ones_leave_no_room),
+        cmocka_unit_test(apply__gives_a_gi_without_compute_instance_its_own),
+        cmocka_unit_test(apply__a_process_of_which_the_slice_is_not_known_makes_all_busy),
+        cmocka_unit_test(apply__processes_that_cannot_be_read_make_all_busy),
+        cmocka_unit_test(apply__a_leaked_handle_leaves_the_gpu_as_it_was),
+        cmocka_unit_test(apply__refuses_what_no_gpu_holds_before_anything_is_touched),
+        cmocka_unit_test(apply__takes_names_that_moved_by_one_gb),
+        cmocka_unit_test(apply__restores_places),
+        cmocka_unit_test(apply__turns_mig_on_and_cuts),
+        cmocka_unit_test(apply__turns_mig_off_after_clearing),
+        cmocka_unit_test(apply__does_not_turn_mig_off_under_a_process),
+        cmocka_unit_test(apply__resets_only_the_gpus_that_need_it),
+        cmocka_unit_test(apply__skip_reset_leaves_the_mode_pending),
+        cmocka_unit_test(apply__a_gpu_in_a_vm_stays_pending_and_says_so),
+        cmocka_unit_test(apply__refuses_mig_on_a_gpu_that_cannot_be_cut),
+        cmocka_unit_test(apply__refuses_a_driver_that_does_not_place),
+        cmocka_unit_test(apply__two_at_once_do_not_interleave),
+    };
+    return cmocka_run_group_tests_name("apply", tests, NULL, NULL);
+}
