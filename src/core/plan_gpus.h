@@ -36,6 +36,13 @@ struct gs_gpus_work {
 unsigned gs_gpus_target(struct gs_gpus_work *w, const struct gs_model *model, const char *gpu_name,
                         uint32_t gpu_memory_mib);
 
+/* plan_gpus_prefer.c: the same new GPUs with less on them and more on those that are there.
+ * *ret_found: there is such a packing; *ret_pack has then what is served and cut, in the terms of
+ * *ret_two. */
+int gs_gpus_prefer_existing(const struct gs_gpus_work *w, const struct gs_pack *pack,
+                            struct gs_gpus_work *ret_two, struct gs_pack *ret_pack,
+                            bool *ret_found);
+
 /* Fills the plan from the packing of `spec`. */
 int gs_gpus_answer(struct gs_gpus_work *w, const struct gs_program_spec *spec,
                    const struct gs_pack *pack);

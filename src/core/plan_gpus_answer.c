@@ -36,11 +36,18 @@ static int list_served(struct gs_gpus_work *w, const struct gs_pack *pack)
             int64_t count = left[u] < want ? left[u] : want;
             left[u] -= count;
             want -= service ? 0 : count;
+            const struct gs_target *target = &w->targets[w->uses[u].target];
+            if (n > 0 && served[n - 1].item == i &&
+                served[n - 1].alternative == w->uses[u].alternative &&
+                strcmp(served[n - 1].gpu_name, target->gpu_name) == 0) {
+                served[n - 1].count += count; /* there, and bought */
+                continue;
+            }
             served[n++] = (struct gs_plan_served){
                 .item = i,
                 .alternative = w->uses[u].alternative,
-                .model = w->targets[w->uses[u].target].model,
-                .gpu_name = w->targets[w->uses[u].target].gpu_name,
+                .model = target->model,
+                .gpu_name = target->gpu_name,
                 .count = count,
             };
         }
@@ -169,13 +176,20 @@ static void note_baseline(struct gs_gpus_work *w)
 int gs_gpus_answer(struct gs_gpus_work *w, const struct gs_program_spec *spec,
                    const struct gs_pack *pack)
 {
-    int r = list_served(w, pack);
-    r = r < 0 ? r : list_layouts(w, pack);
-    r = r < 0 ? r : list_existing(w, pack);
+    struct gs_gpus_work two;
+    struct gs_pack preferred;
+    bool found;
+    int r = gs_gpus_prefer_existing(w, pack, &two, &preferred, &found);
+    struct gs_gpus_work *how = r == 0 && found ? &two : w;
+    const struct gs_pack *what = r == 0 && found ? &preferred : pack;
+    r = r < 0 ? r : list_served(how, what);
+    r = r < 0 ? r : list_layouts(how, what);
+    r = r < 0 ? r : list_existing(how, what);
     if (r == 0) {
-        w->planner->plan->value = pack->value;
-        w->planner->plan->bound = pack->bound;
-        w->planner->plan->gpus_bound = pack->bound;
+        struct gs_plan *plan = w->planner->plan;
+        plan->value = plan->gpus_used < pack->value ? plan->gpus_used : pack->value;
+        plan->bound = pack->bound;
+        plan->gpus_bound = pack->bound;
         keep_proof(w, spec, pack);
         note_baseline(w);
     }

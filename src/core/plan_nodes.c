@@ -542,6 +542,7 @@ int gs_plan_nodes(struct gs_planner *planner)
 {
     struct gs_nodes_work w = {.planner = planner, .input = planner->input};
     int r = plan_held(&w);
+    r = r < 0 ? r : gs_nodes_prefer_existing(&w);
     r = r < 0 ? r : gs_nodes_answer(&w);
     if (r == 0 && planner->input->baseline) {
         r = gs_nodes_baseline(&w);

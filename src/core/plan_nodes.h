@@ -46,6 +46,10 @@ bool gs_nodes_let_go(struct gs_nodes_work *w);
 int gs_nodes_may_run(struct gs_nodes_work *w, uint32_t index, bool there, const char *name,
                      const struct gs_node_facts *facts, struct gs_err *why);
 
+/* plan_nodes_prefer.c: moves items from new nodes onto those that are there, as many as they have
+ * room for. The fleet then costs no more. */
+int gs_nodes_prefer_existing(struct gs_nodes_work *w);
+
 /* Fills the plan from the fleet. */
 int gs_nodes_answer(struct gs_nodes_work *w);
 

@@ -154,6 +154,13 @@ static int compare_nodes(const void *a, const void *b)
     return (x->count < y->count) - (x->count > y->count);
 }
 
+static int compare_existing(const void *a, const void *b)
+{
+    const struct gs_plan_existing *x = a;
+    const struct gs_plan_existing *y = b;
+    return (x->node > y->node) - (x->node < y->node); /* of one array */
+}
+
 static int keep_shapes(struct gs_nodes_work *w)
 {
     struct gs_plan *plan = w->planner->plan;
@@ -206,6 +213,9 @@ static int list_nodes(struct gs_nodes_work *w)
     }
     if (plan->n_nodes > 1) {
         qsort(nodes, plan->n_nodes, sizeof(*nodes), compare_nodes);
+    }
+    if (plan->n_existing > 1) {
+        qsort(existing, plan->n_existing, sizeof(*existing), compare_existing);
     }
     plan->nodes = nodes;
     plan->existing = existing;
