@@ -82,7 +82,9 @@ static void start_anew(struct sim_machine *machine, unsigned gpu, bool activates
     struct sim_gpu *g = &machine->gpus[gpu];
     bool keeps = sim_gpu_model(g)->mode_change_needs_reset;
     memset(g->gis, 0, sizeof(g->gis));
-    set_mode_now(machine, gpu, !keeps ? 0 : activates ? g->pending : g->mode);
+    if (!keeps || activates) {
+        set_mode_now(machine, gpu, keeps ? g->pending : 0);
+    }
     sim_tree_changes(machine, g);
 }
 
@@ -160,6 +162,16 @@ void sim_reboot(struct sim_machine *machine)
     machine->boots++;
     machine->loads++;
     sim_tree_changes(machine, NULL);
+}
+
+int sim_lose(struct sim_machine *machine, unsigned gpu)
+{
+    if (gpu >= machine->n_gpus) {
+        return SIM_NOT_FOUND;
+    }
+    machine->gpus[gpu].lost = 1;
+    sim_tree_changes(machine, NULL);
+    return SIM_OK;
 }
 
 /* ---- Events ---- */

@@ -338,6 +338,9 @@ void sim_driver_load(struct sim_machine *machine);
  * after a reload, and pending ones of VMs are active. */
 void sim_reboot(struct sim_machine *machine);
 
+/* The GPU falls off the bus, until the next reboot. SIM_NOT_FOUND. */
+int sim_lose(struct sim_machine *machine, unsigned gpu);
+
 /* ---- Who holds what ---- */
 
 /* Whether a process (not `except`) has a context there; SIM_NONE for gi and ci: anywhere on the

@@ -119,6 +119,18 @@ static void make_file(struct tree *tree, const char *name, const char *text, siz
     }
 }
 
+/* An empty file has no half of it: it need not be renamed into its place. */
+static void make_empty(struct tree *tree, const char *name)
+{
+    int fd = tree->failed != 0
+                 ? -1
+                 : openat(tree->root, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    keep_failure(tree, fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 static void make_text(struct tree *tree, const char *name, const char *text)
 {
     make_file(tree, name, text, strlen(text));
@@ -198,15 +210,19 @@ static void make_cap(struct tree *tree, const char *proc, uint32_t minor, unsign
              minor, mode);
     make_text(tree, proc, text);
     snprintf(node, sizeof(node), "dev/nvidia-caps/nvidia-cap%u", minor);
-    make_text(tree, node, "");
+    make_empty(tree, node);
 }
 
 static void remove_cap(struct tree *tree, const char *folder, uint32_t minor)
 {
-    char node[NAME_MAX_BYTES];
-    snprintf(node, sizeof(node), "dev/nvidia-caps/nvidia-cap%u", minor);
-    remove_file(tree, node);
-    remove_tree(tree, folder);
+    char name[NAME_MAX_BYTES];
+    snprintf(name, sizeof(name), "dev/nvidia-caps/nvidia-cap%u", minor);
+    remove_file(tree, name);
+    snprintf(name, sizeof(name), "%.140s/access", folder);
+    remove_file(tree, name);
+    if (tree->failed == 0 && unlinkat(tree->root, folder, AT_REMOVEDIR) < 0) {
+        remove_tree(tree, folder); /* something else is in it */
+    }
 }
 
 /* A folder of an instance with its `access`: there or not. */
@@ -349,7 +365,7 @@ static void sync_pci(struct tree *tree, const struct sim_machine *machine, unsig
     if (gpu->vm) {
         remove_file(tree, path);
     } else {
-        make_text(tree, path, "");
+        make_empty(tree, path);
     }
     snprintf(path, sizeof(path), "%s/driver", folder);
     if (machine->driver_gone) {
@@ -438,7 +454,7 @@ static void sync_nodes(struct tree *tree, const struct sim_machine *machine)
         if (machine->driver_gone) {
             remove_file(tree, common_nodes[i]);
         } else {
-            make_text(tree, common_nodes[i], "");
+            make_empty(tree, common_nodes[i]);
         }
     }
     for (unsigned i = 0; i < machine->n_gpus; i++) {
@@ -447,7 +463,7 @@ static void sync_nodes(struct tree *tree, const struct sim_machine *machine)
         if (machine->driver_gone || machine->gpus[i].lost) {
             remove_file(tree, name);
         } else {
-            make_text(tree, name, "");
+            make_empty(tree, name);
         }
     }
 }
