@@ -12,11 +12,19 @@
 #include "gpu/gpu.h"
 #include "wire/migconfig.h"
 
+extern const struct gs_command gs_command_mig_apply;
+extern const struct gs_command gs_command_mig_restore;
+extern const struct gs_command gs_command_mig_create;
+extern const struct gs_command gs_command_mig_destroy;
 extern const struct gs_command gs_command_mig_assert;
 extern const struct gs_command gs_command_mig_export;
 extern const struct gs_command gs_command_mig_generate;
 extern const struct gs_command gs_command_mig_checkpoint;
 
+int gs_cmd_mig_apply(int argc, char **argv);
+int gs_cmd_mig_restore(int argc, char **argv);
+int gs_cmd_mig_create(int argc, char **argv);
+int gs_cmd_mig_destroy(int argc, char **argv);
 int gs_cmd_mig_assert(int argc, char **argv);
 int gs_cmd_mig_export(int argc, char **argv);
 int gs_cmd_mig_generate(int argc, char **argv);

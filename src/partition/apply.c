@@ -5,7 +5,6 @@
 
 #include "base/cleanup.h"
 #include "partition/apply_work.h"
-#include "partition/lock.h"
 #include "partition/recover.h"
 
 /* Bytes of one apply: the tables of all kinds of GPUs of a machine, and what is read of each GPU.
@@ -182,13 +181,25 @@ static int check_driver(struct gs_gpus *gpus, struct gs_err *err)
     return r;
 }
 
-static int run(struct gs_apply_work *work, struct gs_err *err)
+int gs_apply_enter(struct gs_gpus *gpus, const struct gs_apply_options *options,
+                   struct gs_lock *lock, struct gs_err *err)
+{
+    int r = 0;
+    if (options->dry_run) {
+        r = gs_recover_look(options->dir, &options->detail, err);
+    } else {
+        r = gs_lock_take(lock, options->dir, options->what, options->wait_ms, err);
+        r = r < 0 ? r : gs_recover(gpus, options->dir, &options->note, err);
+    }
+    return r < 0 ? r : check_driver(gpus, err);
+}
+
+static int run(struct gs_apply_work *work, const struct gs_apply_want *wants, unsigned n,
+               struct gs_err *err)
 {
     const struct gs_apply_options *options = work->options;
-    int r = options->dry_run ? gs_recover_look(options->dir, &options->detail, err)
-                             : gs_recover(work->gpus, options->dir, &options->note, err);
-    if (r < 0 || (r = check_driver(work->gpus, err)) < 0 || (r = gs_apply_read(work, err)) < 0 ||
-        (r = gs_apply_check(work, err)) < 0) {
+    int r = init(work, wants, n, err);
+    if (r < 0 || (r = gs_apply_read(work, err)) < 0 || (r = gs_apply_check(work, err)) < 0) {
         return r;
     }
     r = options->dry_run ? both_parts(work, err) : with_hooks(work, err);
@@ -223,12 +234,6 @@ int gs_apply(struct gs_gpus *gpus, const struct gs_apply_want *wants, unsigned n
     };
     err = err == NULL ? &local : err;
     GS_CLEANUP(gs_lock_release) struct gs_lock lock = {.fd = -1};
-    if (!options->dry_run) {
-        int r = gs_lock_take(&lock, options->dir, options->what, options->wait_ms, err);
-        if (r < 0) {
-            return r;
-        }
-    }
-    int r = init(work, wants, n, err);
-    return r < 0 ? r : run(work, err);
+    int r = gs_apply_enter(gpus, options, &lock, err);
+    return r < 0 ? r : run(work, wants, n, err);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "partition/apply.h"
+#include "partition/lock.h"
 
 struct gs_apply_gpu {
     bool wanted;
@@ -23,6 +24,11 @@ struct gs_apply_work {
     bool left;         /* only_idle: something was left */
     struct gs_err why; /* the first of it */
 };
+
+/* What comes before any change: the lock, what a killed run left, a driver that can place. A dry
+ * run takes no lock and only says what would be recovered. The lock is held on failure too. */
+int gs_apply_enter(struct gs_gpus *gpus, const struct gs_apply_options *options,
+                   struct gs_lock *lock, struct gs_err *err);
 
 /* Reads every wanted GPU anew. */
 int gs_apply_read(struct gs_apply_work *work, struct gs_err *err);

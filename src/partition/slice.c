@@ -1,0 +1,345 @@
+#include "partition/slice.h"
+
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "partition/apply_work.h"
+
+#define SLICE_MEMORY_MAX ((size_t)256 << 20)
+
+/* The machine while one slice changes. */
+struct slice_work {
+    struct gs_gpus *gpus;
+    const struct gs_apply_options *options;
+    struct gs_inventory_tables tables;
+    struct gs_inventory_gpu *gpu; /* the one that is looked at */
+    struct gs_change *change;
+    struct gs_lock lock;
+    struct gs_arena arena;
+};
+
+static void leave(struct slice_work *work)
+{
+    gs_lock_release(&work->lock);
+    gs_arena_done(&work->arena);
+}
+
+static int enter(struct slice_work *work, struct gs_gpus *gpus,
+                 const struct gs_apply_options *options, struct gs_err *err)
+{
+    *work = (struct slice_work){.gpus = gpus, .options = options, .lock = {.fd = -1}};
+    gs_arena_init(&work->arena, options->alloc == NULL ? &gs_alloc_heap : options->alloc,
+                  SLICE_MEMORY_MAX);
+    gs_inventory_tables_init(&work->tables, &work->arena);
+    work->gpu = GS_ARENA_NEW(&work->arena, struct gs_inventory_gpu, 1);
+    work->change = GS_ARENA_NEW(&work->arena, struct gs_change, 1);
+    if (work->gpu == NULL || work->change == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for a change of the GPUs");
+    }
+    return gs_apply_enter(gpus, options, &work->lock, err);
+}
+
+static int perform(struct slice_work *work, struct gs_err *err)
+{
+    if (work->options->dry_run) {
+        for (unsigned i = 0; i < work->change->n; i++) {
+            char text[GS_CHANGE_TEXT_MAX + 1];
+            gs_change_format(gs_inventory_model(work->gpu), &work->change->steps[i], text);
+            gs_say(&work->options->detail, "GPU %u: %s", work->gpu->gpu, text);
+        }
+        return 0;
+    }
+    struct gs_journal journal;
+    int r = gs_journal_open(&journal, work->options->dir, work->options->what, work->change->n,
+                            work->options->io, err);
+    if (r < 0) {
+        return r;
+    }
+    struct gs_perform perform = {
+        .gpus = work->gpus,
+        .journal = &journal,
+        .detail = work->options->detail,
+        .of = work->change->n,
+    };
+    unsigned done;
+    r = gs_perform(&perform, work->gpu, work->change, &done, err);
+    int closed = gs_journal_close(&journal, r < 0 ? NULL : err);
+    return r < 0 ? r : closed;
+}
+
+/* Where a slice could go; the best so far. */
+struct choice {
+    bool found;
+    unsigned gpu;
+    struct gs_cut_gi gi;
+    int inside; /* an instance that has room for the compute instance, or -1 */
+    int32_t cost;
+    struct gs_err why; /* of the last GPU that cannot have it */
+};
+
+static int wanted_cis(const struct gs_slice_ask *ask, const struct gs_profile *profile,
+                      struct gs_cut_gi *gi, struct gs_err *err)
+{
+    unsigned sum = 0;
+    gi->n_cis = 0;
+    for (unsigned j = 0; j < (ask->n_cis == 0 ? 1 : ask->n_cis); j++) {
+        unsigned slices = ask->n_cis == 0 ? ask->name.compute_slices : ask->cis[j];
+        uint32_t kind = gs_cut_ci_profile(slices);
+        sum += slices;
+        if (kind == GS_NOT_KNOWN || sum > profile->compute_slices) {
+            return gs_fail(err, GS_INVALID,
+                           "a %s has %u compute slices: %u more do not fit, or there are no "
+                           "compute instances of that size",
+                           profile->name, profile->compute_slices, slices);
+        }
+        gi->cis[gi->n_cis++] = (struct gs_cut_ci){.slices = (uint8_t)slices, .profile = kind};
+    }
+    return 0;
+}
+
+/* A GPU instance with room for one small compute instance. */
+static int find_inside(const struct gs_inventory_gpu *gpu, const struct gs_slice_ask *ask,
+                       unsigned profile)
+{
+    const struct gs_model *model = gs_inventory_model(gpu);
+    for (unsigned i = 0; i < gpu->instances.n; i++) {
+        const struct gs_gpu_instance *gi = &gpu->instances.at[i];
+        unsigned used = 0;
+        for (unsigned j = 0; j < gi->n_compute; j++) {
+            used += gs_cut_slices_of(&gi->compute[j]);
+        }
+        if (gs_cut_profile_of(model, gi) == (int)profile &&
+            gi->n_compute < GS_COMPUTE_INSTANCES_MAX &&
+            (ask->start == GS_NOT_KNOWN || gi->start == ask->start) &&
+            used + ask->name.compute_slices <= model->profiles[profile].compute_slices) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* What it would cost on this GPU. */
+static int consider(const struct gs_inventory_gpu *gpu, const struct gs_slice_ask *ask,
+                    struct choice *ret, struct gs_err *err)
+{
+    if (gpu->index == NULL) {
+        return gpu->why.code != GS_OK
+                   ? gs_fail(err, gpu->why.code, "GPU %u: %s", gpu->gpu, gpu->why.msg)
+                   : gs_fail(err, GS_UNSUPPORTED, "GPU %u: MIG is off", gpu->gpu);
+    }
+    struct gs_cut cut = gs_inventory_cut(gpu);
+    unsigned profile;
+    struct choice choice = {.found = true, .gpu = gpu->gpu, .inside = -1, .cost = INT32_MIN};
+    int r = gs_cut_profile_find(gs_inventory_model(gpu), &ask->name, &profile, err);
+    if (r == 0) {
+        r = wanted_cis(ask, &gs_inventory_model(gpu)->profiles[profile], &choice.gi, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    choice.gi.profile = (uint8_t)profile;
+    if (ask->n_cis == 0 && ask->name.compute_slices < ask->name.gpu_slices) {
+        choice.inside = find_inside(gpu, ask, profile);
+    }
+    if (choice.inside < 0) {
+        unsigned start;
+        r = gs_change_place(&cut, profile, ask->start, &start, &choice.cost, err);
+        choice.gi.start = r < 0 ? 0 : (uint8_t)start;
+    }
+    if (r == 0) {
+        *ret = choice;
+    }
+    return r;
+}
+
+static int choose(struct slice_work *work, const struct gs_slice_ask *ask, struct choice *best,
+                  struct gs_err *err)
+{
+    unsigned n;
+    int r = gs_gpu_count(work->gpus, &n, err);
+    if (r < 0) {
+        return r;
+    }
+    if (ask->gpu != GS_NOT_KNOWN && ask->gpu >= n) {
+        return gs_fail(err, GS_NOT_FOUND, "there is no GPU %u: the driver lists %u", ask->gpu, n);
+    }
+    *best = (struct choice){.found = false};
+    gs_fail(&best->why, GS_NOT_FOUND, "this machine has no GPU");
+    for (unsigned k = 0; k < n; k++) {
+        struct choice here;
+        if (ask->gpu != GS_NOT_KNOWN && ask->gpu != k) {
+            continue;
+        }
+        struct gs_err why = best->why;
+        r = gs_inventory_read(work->gpus, k, false, &work->tables, work->gpu, &why);
+        r = r < 0 ? r : consider(work->gpu, ask, &here, &why);
+        if (r == 0 && (!best->found || here.cost < best->cost)) {
+            *best = here;
+        }
+        best->why = why;
+    }
+    if (!best->found) {
+        return gs_fail(err, best->why.code, "%s", best->why.msg);
+    }
+    return gs_inventory_read(work->gpus, best->gpu, false, &work->tables, work->gpu, err);
+}
+
+static bool was_there(const struct gs_gpu_instances *before, const struct gs_gpu_instance *gi,
+                      const struct gs_compute_instance *ci)
+{
+    for (unsigned i = 0; i < before->n; i++) {
+        for (unsigned j = 0; j < before->at[i].n_compute; j++) {
+            if (before->at[i].id == gi->id && before->at[i].compute[j].id == ci->id) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What is there now and was not before. */
+static void list_made(const struct gs_inventory_gpu *gpu, const struct gs_gpu_instances *before,
+                      struct gs_slice_made *ret)
+{
+    *ret = (struct gs_slice_made){.gpu = gpu->gpu, .gi = GS_NOT_KNOWN};
+    for (unsigned i = 0; i < gpu->instances.n; i++) {
+        const struct gs_gpu_instance *gi = &gpu->instances.at[i];
+        for (unsigned j = 0; j < gi->n_compute; j++) {
+            if (!was_there(before, gi, &gi->compute[j]) && ret->n < GS_COMPUTE_INSTANCES_MAX) {
+                ret->gi = gi->id;
+                ret->compute[ret->n++] = gi->compute[j];
+            }
+        }
+    }
+}
+
+int gs_slice_create(struct gs_gpus *gpus, const struct gs_slice_ask *ask,
+                    const struct gs_apply_options *options, struct gs_slice_made *ret_made,
+                    struct gs_err *err)
+{
+    GS_CLEANUP(leave) struct slice_work work;
+    struct choice choice;
+    int r = enter(&work, gpus, options, err);
+    if (r < 0 || (r = choose(&work, ask, &choice, err)) < 0) {
+        return r;
+    }
+    struct gs_gpu_instances *before = GS_ARENA_NEW(&work.arena, struct gs_gpu_instances, 1);
+    if (before == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for a change of the GPUs");
+    }
+    *before = work.gpu->instances;
+    if (choice.inside >= 0) {
+        gs_change_add_ci(before, (unsigned)choice.inside, &choice.gi.cis[0], work.change);
+    } else {
+        gs_change_add(gs_inventory_model(work.gpu), &choice.gi, work.change);
+    }
+    r = perform(&work, err);
+    if (r == 0) {
+        list_made(work.gpu, before, ret_made);
+    }
+    return r;
+}
+
+/* Which slice is meant. */
+struct target {
+    uint32_t gpu; /* GS_NOT_KNOWN: by the UUID */
+    uint32_t gi;
+    uint32_t ci; /* GS_NOT_KNOWN: the whole GPU instance */
+    const char *uuid;
+};
+
+static int parse_target(const char *which, struct target *ret, struct gs_err *err)
+{
+    uint64_t parts[3] = {GS_NOT_KNOWN, GS_NOT_KNOWN, GS_NOT_KNOWN};
+    struct gs_view rest = gs_view(which);
+    *ret = (struct target){.gpu = GS_NOT_KNOWN, .uuid = which};
+    if (strncmp(which, "MIG-", 4) == 0) {
+        return 0;
+    }
+    unsigned n = 0;
+    bool right = true;
+    while (rest.p != NULL && right) {
+        right = n < 3 && gs_view_is_u64(gs_view_split(&rest, ':'), 255, &parts[n]);
+        n++;
+    }
+    if (!right || n < 2) {
+        return gs_fail(err, GS_INVALID,
+                       "\"%.100s\" names no slice: expected the UUID of a MIG device (MIG-...), "
+                       "GPU:GI or GPU:GI:CI",
+                       which);
+    }
+    ret->gpu = (uint32_t)parts[0];
+    ret->gi = (uint32_t)parts[1];
+    ret->ci = (uint32_t)parts[2];
+    return 0;
+}
+
+/* The instance that is meant on the GPU that is read, or -1; the compute instance into *ret_ci. */
+static int find_target(const struct gs_inventory_gpu *gpu, const struct target *target,
+                       uint32_t *ret_ci)
+{
+    for (unsigned i = 0; i < gpu->instances.n; i++) {
+        const struct gs_gpu_instance *gi = &gpu->instances.at[i];
+        if (target->gpu != GS_NOT_KNOWN && gi->id == target->gi) {
+            *ret_ci = target->ci;
+            return (int)i;
+        }
+        for (unsigned j = 0; j < gi->n_compute && target->gpu == GS_NOT_KNOWN; j++) {
+            if (strcmp(gi->compute[j].uuid, target->uuid) == 0) {
+                *ret_ci = gi->compute[j].id;
+                return (int)i;
+            }
+        }
+    }
+    return -1;
+}
+
+static int look_for(struct slice_work *work, const struct target *target, unsigned *ret_i,
+                    uint32_t *ret_ci, struct gs_err *err)
+{
+    unsigned n;
+    int r = gs_gpu_count(work->gpus, &n, err);
+    if (r < 0) {
+        return r;
+    }
+    for (unsigned k = 0; k < n; k++) {
+        if (target->gpu != GS_NOT_KNOWN && target->gpu != k) {
+            continue;
+        }
+        /* a GPU that is lost is not the one, unless it was named */
+        r = gs_inventory_read(work->gpus, k, false, &work->tables, work->gpu, err);
+        if (r < 0 && target->gpu != GS_NOT_KNOWN) {
+            return r;
+        }
+        int i = r < 0 ? -1 : find_target(work->gpu, target, ret_ci);
+        if (i >= 0) {
+            *ret_i = (unsigned)i;
+            return 0;
+        }
+    }
+    return gs_fail(err, GS_NOT_FOUND, "there is no slice %.100s; gpuslice gpu show lists them",
+                   target->uuid);
+}
+
+int gs_slice_destroy(struct gs_gpus *gpus, const char *which,
+                     const struct gs_apply_options *options, struct gs_err *err)
+{
+    struct target target;
+    int r = parse_target(which, &target, err);
+    if (r < 0) {
+        return r;
+    }
+    GS_CLEANUP(leave) struct slice_work work;
+    unsigned i = 0;
+    uint32_t ci = GS_NOT_KNOWN;
+    r = enter(&work, gpus, options, err);
+    if (r < 0 || (r = look_for(&work, &target, &i, &ci, err)) < 0) {
+        return r;
+    }
+    r = gs_change_remove(&work.gpu->instances, &work.gpu->busy, i, ci, work.change, err);
+    if (r < 0) {
+        const struct gs_cut_blockers blockers = {.busy = (uint16_t)(1u << i)};
+        return gs_apply_blocked(work.gpu, &blockers, r, err);
+    }
+    return perform(&work, err);
+}
