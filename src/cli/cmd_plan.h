@@ -32,6 +32,7 @@ struct gs_cmd_plan_args {
     const char *nodes;
     const char *services;
     const char *profiles_dir;
+    const char *measured_on;
     struct gs_texts spare;
 
     struct gs_texts model;

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "cli/cmd_plan.h"
 #include "cli/infile.h"
+#include "core/catalog.h"
 #include "wire/csv.h"
 
 /* Services: what serves them, from measurements. GPUs are planned with all mixtures of slices at
@@ -61,8 +62,104 @@ static int add_options(struct gs_cmd_plan_question *question, const struct gs_mo
     return r;
 }
 
-static int read_service(struct gs_cmd_plan_question *question, const struct gs_service *service,
-                        struct gs_plan_service *ret, struct gs_err *err)
+/* ------------------------------------------------------------------ which GPUs they hold for */
+
+static const char *plain_name(const struct gs_model *model, uint32_t compute_slices)
+{
+    int profile = gs_service_profile(model, compute_slices);
+    return profile < 0 ? "" : model->profiles[profile].name;
+}
+
+/* The same slices by name, of as much memory: what was measured on one may run on the other. */
+static bool same_profiles(const struct gs_model *a, const struct gs_model *b)
+{
+    bool same = a->compute_slices == b->compute_slices;
+    for (uint32_t size = 1; same && size <= a->compute_slices; size++) {
+        same = strcmp(plain_name(a, size), plain_name(b, size)) == 0;
+    }
+    return same;
+}
+
+/* Whether the model has every size that was measured; if not, the table is another GPU's. */
+static bool has_all_sizes(const struct gs_model *model, const struct gs_service_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (gs_service_profile(model, rows[i].compute_slices) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* For which models the tables hold, and what was left out for it. */
+struct measured {
+    const struct gs_model *on; /* NULL: not told */
+    struct left_out {
+        size_t services;
+        const char *first;
+    } * left_out; /* a model of the input */
+};
+
+static bool holds_for(struct measured *measured, const struct gs_plan_input *input, size_t m,
+                      const char *service, const struct gs_service_row *rows, size_t n_rows)
+{
+    const struct gs_model *model = input->models[m];
+    bool holds = measured->on != NULL ? same_profiles(measured->on, model)
+                                      : has_all_sizes(model, rows, n_rows);
+    if (!holds && measured->left_out[m].services++ == 0) {
+        measured->left_out[m].first = service;
+    }
+    return holds;
+}
+
+static int note_left_out(struct gs_cmd_plan_question *question, const struct measured *measured,
+                         const struct gs_model *model, const struct left_out *left_out,
+                         struct gs_err *err)
+{
+    if (measured->on != NULL) {
+        return gs_cmd_plan_note(question, err,
+                                "%s for services: measured was on %s, whose profiles are others",
+                                model->id, measured->on->id);
+    }
+    return gs_cmd_plan_note(question, err,
+                            "%s for %zu service%s (%s%s): sizes of slices were measured that this "
+                            "GPU does not have, so it was on another",
+                            model->id, left_out->services, left_out->services == 1 ? "" : "s",
+                            left_out->services == 1 ? "" : "the first is ", left_out->first);
+}
+
+/* The tables themselves do not tell. */
+static int note_measured_on(struct gs_cmd_plan_question *question, const struct measured *measured,
+                            struct gs_err *err)
+{
+    int r = 0;
+    for (size_t m = 0; r == 0 && m < question->input.n_models; m++) {
+        const struct left_out *left_out = &measured->left_out[m];
+        r = left_out->services == 0
+                ? 0
+                : note_left_out(question, measured, question->input.models[m], left_out, err);
+    }
+    return r < 0 || measured->on != NULL
+               ? r
+               : gs_cmd_plan_note(question, err,
+                                  "which GPU the services were measured on: the tables do not say, "
+                                  "and are taken to hold for every model planned with that has all "
+                                  "sizes measured; --measured-on MODEL says it");
+}
+
+static int find_measured_on(const struct gs_cmd_plan_question *question,
+                            const struct gs_model **ret, struct gs_err *err)
+{
+    const char *name = question->args->measured_on;
+    *ret = NULL;
+    int r = name == NULL ? 0 : gs_catalog_find(gs_view(name), ret, err);
+    r = r == 0 && *ret != NULL ? gs_model_require_placements(*ret, err) : r;
+    return r < 0 ? gs_wrap(err, r, "--measured-on") : 0;
+}
+
+static int read_service(struct gs_cmd_plan_question *question, struct measured *measured,
+                        const struct gs_service *service, struct gs_plan_service *ret,
+                        struct gs_err *err)
 {
     const struct gs_plan_input *input = &question->input;
     const struct gs_service_row *rows;
@@ -75,7 +172,9 @@ static int read_service(struct gs_cmd_plan_question *question, const struct gs_s
     }
     size_t n = 0;
     for (size_t m = 0; r == 0 && m < input->n_models; m++) {
-        r = add_options(question, input->models[m], service, rows, n_rows, options, &n, err);
+        if (holds_for(measured, input, m, service->name, rows, n_rows)) {
+            r = add_options(question, input->models[m], service, rows, n_rows, options, &n, err);
+        }
     }
     *ret = (struct gs_plan_service){
         .name = service->name,
@@ -91,8 +190,14 @@ static int read_services(struct gs_cmd_plan_question *question, struct gs_err *e
     GS_CLEANUP(gs_infile_close) struct gs_infile file = {.fd = -1};
     struct gs_view bytes;
     const struct gs_service *services;
+    struct measured measured;
     size_t n = 0;
-    int r = gs_infile_open(&file, "services", question->args->services, err);
+    measured.left_out = GS_ARENA_NEW(question->arena, struct left_out, question->input.n_models);
+    if (measured.left_out == NULL) {
+        return no_memory(err);
+    }
+    int r = find_measured_on(question, &measured.on, err);
+    r = r < 0 ? r : gs_infile_open(&file, "services", question->args->services, err);
     r = r < 0 ? r : gs_infile_whole(&file, question->arena, GS_CSV_BYTES_MAX, &bytes, err);
     r = r < 0 ? r : gs_servicefile_read(question->arena, file.label, bytes, &services, &n, err);
     if (r < 0) {
@@ -103,11 +208,11 @@ static int read_services(struct gs_cmd_plan_question *question, struct gs_err *e
         return no_memory(err);
     }
     for (size_t i = 0; r == 0 && i < n; i++) {
-        r = read_service(question, &services[i], &made[i], err);
+        r = read_service(question, &measured, &services[i], &made[i], err);
     }
     question->input.services = made;
     question->input.n_services = n;
-    return r;
+    return r < 0 ? r : note_measured_on(question, &measured, err);
 }
 
 /* ------------------------------------------------------------------ nodes */
@@ -237,8 +342,8 @@ static int choose_model(struct gs_cmd_plan_question *question, struct gs_err *er
     question->chosen_before = true;
     return gs_cmd_plan_note(question, err,
                             "mixtures of slices for the services: those that take the fewest GPUs "
-                            "of %s were chosen before the nodes were, so that no bound is given; "
-                            "what was measured is taken to hold on every model planned with",
+                            "of %s were chosen before the nodes were, so that no bound is given, "
+                            "and the baseline has a GPU for each slice",
                             best->id);
 }
 

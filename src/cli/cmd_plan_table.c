@@ -90,13 +90,19 @@ static int64_t saved_percent(int64_t value, int64_t baseline)
     return baseline <= value ? 0 : (int64_t)((__int128)(baseline - value) * 100 / baseline);
 }
 
-static void put_baseline(const struct gs_plan *plan, struct gs_buf *out)
+static void put_baseline(const struct gs_cmd_plan_question *question, const struct gs_plan *plan,
+                         struct gs_buf *out)
 {
+    const struct gs_plan_input *input = &question->input;
+    const char *who = input->n_services == 0 ? "a GPU of its own for each slice"
+                      : input->n_items == 0  ? "whole GPUs for each service"
+                                             : "a GPU of its own for each slice, whole ones for "
+                                               "each service,";
     if (!plan->has_baseline || plan->baseline_gpus == 0) {
         return;
     }
-    gs_buf_printf(out, "a GPU of its own for each slice would take %lld GPU%s",
-                  (long long)plan->baseline_gpus, plural(plan->baseline_gpus));
+    gs_buf_printf(out, "%s would take %lld GPU%s", who, (long long)plan->baseline_gpus,
+                  plural(plan->baseline_gpus));
     if (plan->goal == GS_PLAN_GPUS) {
         gs_buf_printf(out, ": %lld %% saved\n",
                       (long long)saved_percent(plan->value, plan->baseline_gpus));
@@ -133,7 +139,7 @@ static void put_headline(const struct gs_cmd_plan_question *question, const stru
     if (question->args->quick) {
         gs_buf_puts(out, "quick: the proven optimum was not searched for\n");
     }
-    put_baseline(plan, out);
+    put_baseline(question, plan, out);
 }
 
 /* ------------------------------------------------------------------ layouts */

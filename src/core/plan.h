@@ -134,7 +134,8 @@ struct gs_plan {
                          carry the labels it asks for, as some that are there do */
 
     bool has_baseline;
-    int64_t baseline_gpus; /* one a slice or GPU asked for */
+    int64_t baseline_gpus; /* one a slice or GPU asked for; of a service the fewest whole ones that
+                              serve it, each as its best slice does */
     int64_t baseline_uusd; /* goal NODES: of a fleet for it; -1: no offer holds some item so */
 
     /* The proof, in the terms of core/pack and core/fleet. Kinds of those are items here. */

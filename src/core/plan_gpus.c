@@ -301,8 +301,9 @@ static int add_service(struct gs_gpus_work *w, uint32_t index)
     }
     int r = uses_of_service(w, w->n_kinds, service);
     if (r == GS_NOT_FOUND) {
-        return gs_plan_leave_out(w->planner, item, 1,
-                                 "no slice of the models planned with serves it in time");
+        return gs_plan_leave_out(
+            w->planner, item, 1,
+            "no slice of the models planned with is known to serve it in time");
     }
     w->kind_of[item] = w->n_kinds;
     w->item_of[w->n_kinds] = item;

@@ -159,6 +159,17 @@ static void keep_proof(struct gs_gpus_work *w, const struct gs_program_spec *spe
     plan->pack = *pack;
 }
 
+/* The fewest whole GPUs that serve it: a GPU that is not cut serves what its best slice does. */
+static int64_t gpus_of_service(const struct gs_gpus_work *w, uint32_t item)
+{
+    uint32_t kind = w->kind_of[item];
+    int64_t best = 0;
+    for (size_t u = 0; u < w->n_uses && kind != UINT32_MAX; u++) {
+        best = w->uses[u].kind == kind && w->yields[u] > best ? w->yields[u] : best;
+    }
+    return best == 0 ? 0 : (w->needs[kind] + best - 1) / best;
+}
+
 static void note_baseline(struct gs_gpus_work *w)
 {
     struct gs_plan *plan = w->planner->plan;
@@ -166,10 +177,8 @@ static void note_baseline(struct gs_gpus_work *w)
     for (uint32_t i = 0; i < w->input->n_items; i++) {
         plan->baseline_gpus += count_in_plan(w, i) * gs_plan_parts_of(&w->input->items[i]);
     }
-    for (size_t s = 0; s < plan->n_served; s++) {
-        /* A service would have as many GPUs as it has slices. */
-        bool service = plan->served[s].item >= w->input->n_items;
-        plan->baseline_gpus += service ? plan->served[s].count : 0;
+    for (uint32_t i = 0; i < w->input->n_services; i++) {
+        plan->baseline_gpus += gpus_of_service(w, (uint32_t)w->input->n_items + i);
     }
 }
 

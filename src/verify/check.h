@@ -20,10 +20,9 @@ struct gs_check {
     uint64_t *served;
 
     /* recomputed from the answer */
-    uint64_t value;          /* GPUs or millionths of a dollar */
-    uint64_t gpus_used;      /* new ones */
-    uint64_t service_slices; /* that serve services */
-    uint64_t *bought; /* a node of the problem: how many; an existing one: 1 when it is used */
+    uint64_t value;     /* GPUs or millionths of a dollar */
+    uint64_t gpus_used; /* new ones */
+    uint64_t *bought;   /* a node of the problem: how many; an existing one: 1 when it is used */
 };
 
 /* Adds a sentence to what was not checked. */

@@ -138,6 +138,29 @@ static uint64_t fewest_parts(const struct gs_problem_item *item)
     return item->n_ways == 0 ? 0 : fewest;
 }
 
+static bool is_planned_with(const struct gs_check *check, const struct gs_model *model)
+{
+    for (size_t m = 0; m < check->problem.n_models; m++) {
+        if (check->problem.models[m] == model) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whole GPUs that serve as much as the best slice of a model that new ones may be of. */
+static uint64_t fewest_for_service(const struct gs_check *check, const struct gs_problem_item *item,
+                                   uint64_t need)
+{
+    uint64_t best = 0;
+    for (size_t w = 0; w < item->n_ways; w++) {
+        const struct gs_problem_way *way = &item->ways[w];
+        bool counts = is_planned_with(check, way->wants[0].model) && way->yield > best;
+        best = counts ? way->yield : best;
+    }
+    return best == 0 ? 0 : need / best + (need % best != 0);
+}
+
 /* Each of these GPUs is on a node that is bought for it, so that it costs at least its share of
  * the node for which that is least. */
 static bool is_too_cheap(const struct gs_check *check, uint64_t gpus, uint64_t cost)
@@ -156,14 +179,16 @@ static int check_baseline(struct gs_check *check, const struct gs_field *root)
     struct gs_field baseline;
     uint64_t cost;
     bool known;
-    uint64_t gpus = check->service_slices;
+    uint64_t gpus = 0;
     int r = gs_field_get(root, "whole_gpu_baseline", &baseline, check->err);
     if (r < 0 || gs_field_is_null(&baseline)) {
         return r;
     }
     for (size_t i = 0; i < check->problem.n_items; i++) {
         const struct gs_problem_item *item = &check->problem.items[i];
-        gpus += item->service ? 0 : gs_check_placed(check, i) * fewest_parts(item);
+        uint64_t placed = gs_check_placed(check, i);
+        gpus +=
+            item->service ? fewest_for_service(check, item, placed) : placed * fewest_parts(item);
     }
     r = expect_u64(check, &baseline, "gpus", gpus);
     r = r < 0 ? r : gs_field_dollars(&baseline, "cost_usd_per_hour", &cost, &known, check->err);

@@ -115,7 +115,6 @@ static int check_entry(struct gs_check *check, const struct gs_field *at,
     r = r < 0 ? r : add(check, at, &amounts->cpu_milli, it->cpu_milli, count);
     r = r < 0 ? r : add(check, at, &amounts->memory_bytes, it->memory_bytes, count);
     r = r < 0 ? r : add(check, at, &amounts->pods, 1, count);
-    r = r < 0 || !it->service ? r : add(check, at, &check->service_slices, all, 1);
     return r < 0 ? r : add_parts(check, at, &parts, count, asked + t * GS_CHECK_PARTS);
 }
 
