@@ -97,8 +97,8 @@ void gs_apply_leave(struct gs_apply_work *work, unsigned gpu, const struct gs_er
     }
 }
 
-int gs_apply_blocked(const struct gs_inventory_gpu *gpu, const struct gs_cut_blockers *blockers,
-                     int r, struct gs_err *err)
+int gs_apply_blocked(const struct gs_inventory_gpu *gpu,
+                     const struct gs_geometry_blockers *blockers, int r, struct gs_err *err)
 {
     if (r == GS_BUSY && err != NULL) {
         char who[GS_INVENTORY_TEXT_MAX + 1];
@@ -132,8 +132,9 @@ static void judge(struct gs_apply_work *work, int r)
             *condition = GS_APPLY_IN_BETWEEN;
         }
         if (r < 0 && gpu->touched) {
-            char text[GS_CUT_TEXT_MAX + 1];
-            gs_cut_format(gs_inventory_model(gpu->now), &gpu->now->instances, UINT32_MAX, text);
+            char text[GS_GEOMETRY_TEXT_MAX + 1];
+            gs_geometry_format(gs_inventory_model(gpu->now), &gpu->now->instances, UINT32_MAX,
+                               text);
             gs_say(&work->options->note, "GPU %u is %s; it is cut into %s", k,
                    gs_apply_condition_name(*condition), text);
         }

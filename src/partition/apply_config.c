@@ -2,13 +2,13 @@
 
 #include "partition/apply_work.h"
 
-int gs_apply_goal(const struct gs_apply_gpu *gpu, struct gs_cut_goal *ret, struct gs_err *err)
+int gs_apply_goal(const struct gs_apply_gpu *gpu, struct gs_geometry_goal *ret, struct gs_err *err)
 {
-    struct gs_cut cut = gs_inventory_cut(gpu->now);
+    struct gs_geometry cut = gs_inventory_cut(gpu->now);
     if (gpu->want->state != NULL) {
-        return gs_cut_goal_from_state(cut.index->table->model, gpu->want->state, ret, err);
+        return gs_geometry_goal_from_state(cut.index->table->model, gpu->want->state, ret, err);
     }
-    return gs_cut_goal_from_wish(&cut, gpu->want->wish, ret, err);
+    return gs_geometry_goal_from_wish(&cut, gpu->want->wish, ret, err);
 }
 
 int gs_apply_check(struct gs_apply_work *work, struct gs_err *err)
@@ -20,13 +20,15 @@ int gs_apply_check(struct gs_apply_work *work, struct gs_err *err)
         }
         /* on an empty GPU: what is in the way is another question */
         const struct gs_gpu_instances nothing = {.n = 0};
-        const struct gs_cut_busy idle = {.gis = 0};
-        const struct gs_cut cut = {.index = gpu->now->index, .instances = &nothing, .busy = &idle};
-        struct gs_cut_goal goal;
-        struct gs_cut_blockers blockers;
-        int r = gpu->want->state != NULL
-                    ? gs_cut_goal_from_state(cut.index->table->model, gpu->want->state, &goal, err)
-                    : gs_cut_goal_from_wish(&cut, gpu->want->wish, &goal, err);
+        const struct gs_geometry_busy idle = {.gis = 0};
+        const struct gs_geometry cut = {
+            .index = gpu->now->index, .instances = &nothing, .busy = &idle};
+        struct gs_geometry_goal goal;
+        struct gs_geometry_blockers blockers;
+        int r =
+            gpu->want->state != NULL
+                ? gs_geometry_goal_from_state(cut.index->table->model, gpu->want->state, &goal, err)
+                : gs_geometry_goal_from_wish(&cut, gpu->want->wish, &goal, err);
         if (r == 0) {
             r = gs_change_plan(&cut, &goal, false, gpu->change, &blockers, err);
         }
@@ -39,12 +41,13 @@ int gs_apply_check(struct gs_apply_work *work, struct gs_err *err)
 
 /* What can be had beside what is in use. */
 static int plan_partly(struct gs_apply_work *work, struct gs_apply_gpu *gpu,
-                       const struct gs_cut_goal *goal, const struct gs_err *why, struct gs_err *err)
+                       const struct gs_geometry_goal *goal, const struct gs_err *why,
+                       struct gs_err *err)
 {
-    struct gs_cut cut = gs_inventory_cut(gpu->now);
-    struct gs_cut_goal part;
-    struct gs_cut_goal left;
-    struct gs_cut_blockers blockers;
+    struct gs_geometry cut = gs_inventory_cut(gpu->now);
+    struct gs_geometry_goal part;
+    struct gs_geometry_goal left;
+    struct gs_geometry_blockers blockers;
     int r = gs_change_reduce(&cut, goal, &part, &left, err);
     if (r == 0) {
         r = gs_change_plan(&cut, &part, false, gpu->change, &blockers, err);
@@ -53,8 +56,8 @@ static int plan_partly(struct gs_apply_work *work, struct gs_apply_gpu *gpu,
         return gs_wrap(err, r, "GPU %u", gpu->now->gpu);
     }
     gs_apply_leave(work, gpu->now->gpu, why);
-    char text[GS_CUT_TEXT_MAX + 1];
-    gs_cut_goal_format(cut.index->table->model, &left, text);
+    char text[GS_GEOMETRY_TEXT_MAX + 1];
+    gs_geometry_goal_format(cut.index->table->model, &left, text);
     gs_say(&work->options->note, "GPU %u: not made now: %s", gpu->now->gpu, text);
     return 0;
 }
@@ -66,13 +69,13 @@ static int plan_one(struct gs_apply_work *work, struct gs_apply_gpu *gpu, bool p
         return gs_fail(err, gpu->now->why.code == 0 ? GS_UNKNOWN : gpu->now->why.code, "GPU %u: %s",
                        gpu->now->gpu, gpu->now->why.msg);
     }
-    struct gs_cut_goal goal;
+    struct gs_geometry_goal goal;
     int r = gs_apply_goal(gpu, &goal, err);
     if (r < 0) {
         return gs_wrap(err, r, "GPU %u", gpu->now->gpu);
     }
-    struct gs_cut cut = gs_inventory_cut(gpu->now);
-    struct gs_cut_blockers blockers = {0};
+    struct gs_geometry cut = gs_inventory_cut(gpu->now);
+    struct gs_geometry_blockers blockers = {0};
     r = gs_change_plan(&cut, &goal, renew, gpu->change, &blockers, err);
     if (r < 0) {
         r = gs_apply_blocked(gpu->now, &blockers, r, err);

@@ -44,7 +44,7 @@ static int plan_clear(const struct gs_apply_work *work, struct gs_apply_gpu *gpu
                       struct gs_err *err)
 {
     struct gs_inventory_gpu *now = gpu->now;
-    struct gs_cut_blockers blockers;
+    struct gs_geometry_blockers blockers;
     *gpu->change = (struct gs_change){.n = 0};
     if (now->facts.mode == wanted_mode(gpu)) {
         return 0; /* only what is pending is called off */

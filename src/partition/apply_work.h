@@ -34,7 +34,7 @@ int gs_apply_enter(struct gs_gpus *gpus, const struct gs_apply_options *options,
 int gs_apply_read(struct gs_apply_work *work, struct gs_err *err);
 
 /* The goal of a GPU that has a table. */
-int gs_apply_goal(const struct gs_apply_gpu *gpu, struct gs_cut_goal *ret, struct gs_err *err);
+int gs_apply_goal(const struct gs_apply_gpu *gpu, struct gs_geometry_goal *ret, struct gs_err *err);
 
 /* Names and sums of every goal that can be looked at now. Touches nothing. */
 int gs_apply_check(struct gs_apply_work *work, struct gs_err *err);
@@ -53,5 +53,5 @@ int gs_apply_config(struct gs_apply_work *work, struct gs_err *err);
 void gs_apply_leave(struct gs_apply_work *work, unsigned gpu, const struct gs_err *err);
 
 /* The error with those who hold these slices. */
-int gs_apply_blocked(const struct gs_inventory_gpu *gpu, const struct gs_cut_blockers *blockers,
-                     int r, struct gs_err *err);
+int gs_apply_blocked(const struct gs_inventory_gpu *gpu,
+                     const struct gs_geometry_blockers *blockers, int r, struct gs_err *err);

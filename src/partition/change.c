@@ -42,7 +42,7 @@ static void put_destroy_ci(struct gs_change *change, struct gs_change_step step,
 }
 
 static void put_create_ci(struct gs_change *change, struct gs_change_step step,
-                          const struct gs_cut_ci *ci)
+                          const struct gs_geometry_ci *ci)
 {
     step.ci_profile = ci->profile;
     step.ci_slices = ci->slices;
@@ -51,7 +51,7 @@ static void put_create_ci(struct gs_change *change, struct gs_change_step step,
 
 /* Largest first, so that the driver finds a place for each. */
 static void put_create_cis(struct gs_change *change, const struct gs_change_step *step,
-                           const struct gs_cut_gi *want, unsigned these)
+                           const struct gs_geometry_gi *want, unsigned these)
 {
     for (unsigned slices = GS_COMPUTE_INSTANCES_MAX; slices > 0; slices--) {
         for (unsigned j = 0; j < want->n_cis; j++) {
@@ -62,7 +62,7 @@ static void put_create_cis(struct gs_change *change, const struct gs_change_step
     }
 }
 
-static struct gs_change_cis shall_be(const struct gs_cut_gi *want)
+static struct gs_change_cis shall_be(const struct gs_geometry_gi *want)
 {
     struct gs_change_cis shall = {.present = true, .n = want->n_cis};
     for (unsigned j = 0; j < want->n_cis; j++) {
@@ -81,7 +81,7 @@ static void put_gone(struct gs_change *change, const struct gs_gpu_instance *gi)
 }
 
 static void put_new(struct gs_change *change, const struct gs_model *model,
-                    const struct gs_cut_gi *want, unsigned start)
+                    const struct gs_geometry_gi *want, unsigned start)
 {
     const struct gs_profile *profile = &model->profiles[want->profile];
     struct gs_change_step step = {
@@ -102,7 +102,7 @@ static void put_new(struct gs_change *change, const struct gs_model *model,
  * lacks. What it shall have afterwards are those kept and those made: their profiles are not
  * always the plain ones of the goal. */
 static void put_stay(struct gs_change *change, const struct gs_gpu_instance *gi,
-                     const struct gs_cut_gi *want, const struct gs_fit_pair *pair)
+                     const struct gs_geometry_gi *want, const struct gs_fit_pair *pair)
 {
     struct gs_change_step step = step_of(gi);
     step.shall.present = true;
@@ -126,14 +126,15 @@ static void put_stay(struct gs_change *change, const struct gs_gpu_instance *gi,
 
 /* The wanted GIs that no instance becomes, each for the next created place of its profile. */
 struct newcomers {
-    const struct gs_cut_goal *goal;
+    const struct gs_geometry_goal *goal;
     uint32_t taken; /* bit b */
 };
 
-static const struct gs_cut_gi *next_new(struct newcomers *new, const struct gs_placement *place)
+static const struct gs_geometry_gi *next_new(struct newcomers *new,
+                                             const struct gs_placement *place)
 {
     for (unsigned b = 0; b < new->goal->n; b++) {
-        const struct gs_cut_gi *want = &new->goal->gis[b];
+        const struct gs_geometry_gi *want = &new->goal->gis[b];
         if ((new->taken >> b & 1u) == 0 && want->profile == place->profile &&
             (!new->goal->placed || want->start == place->start)) {
             new->taken |= 1u << b;
@@ -144,7 +145,7 @@ static const struct gs_cut_gi *next_new(struct newcomers *new, const struct gs_p
     return NULL;
 }
 
-static void write_steps(const struct gs_fit *fit, const struct gs_cut_goal *goal,
+static void write_steps(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
                         const struct gs_fit_target *target, struct gs_change *change)
 {
     const struct gs_statetable *table = fit->table;
@@ -175,12 +176,12 @@ static void write_steps(const struct gs_fit *fit, const struct gs_cut_goal *goal
 }
 
 static int fail_blocked(const struct gs_model *model, const struct gs_gpu_instances *instances,
-                        const char *wanted, const struct gs_cut_blockers *blockers,
+                        const char *wanted, const struct gs_geometry_blockers *blockers,
                         struct gs_err *err)
 {
     uint32_t which = (uint32_t)blockers->busy | blockers->foreign;
-    char blocking[GS_CUT_TEXT_MAX + 1];
-    gs_cut_format(model, instances, which, blocking);
+    char blocking[GS_GEOMETRY_TEXT_MAX + 1];
+    gs_geometry_format(model, instances, which, blocking);
     bool one = __builtin_popcount(which) == 1;
     const char *state = blockers->busy == 0      ? "unknown to the driver's own list"
                         : blockers->foreign == 0 ? "in use"
@@ -189,8 +190,8 @@ static int fail_blocked(const struct gs_model *model, const struct gs_gpu_instan
                    one ? "is" : "are", state, one ? "stands" : "stand", wanted);
 }
 
-int gs_change_plan(const struct gs_cut *cut, const struct gs_cut_goal *goal, bool renew,
-                   struct gs_change *ret_change, struct gs_cut_blockers *ret_blockers,
+int gs_change_plan(const struct gs_geometry *cut, const struct gs_geometry_goal *goal, bool renew,
+                   struct gs_change *ret_change, struct gs_geometry_blockers *ret_blockers,
                    struct gs_err *err)
 {
     struct gs_fit fit;
@@ -201,8 +202,8 @@ int gs_change_plan(const struct gs_cut *cut, const struct gs_cut_goal *goal, boo
     }
     struct gs_fit_target target;
     if (!gs_fit_find(&fit, goal, &target)) {
-        char wanted[GS_CUT_TEXT_MAX + 1];
-        gs_cut_goal_format(fit.table->model, goal, wanted);
+        char wanted[GS_GEOMETRY_TEXT_MAX + 1];
+        gs_geometry_goal_format(fit.table->model, goal, wanted);
         gs_fit_blockers(&fit, goal, ret_blockers);
         return fail_blocked(fit.table->model, cut->instances, wanted, ret_blockers, err);
     }
@@ -212,20 +213,20 @@ int gs_change_plan(const struct gs_cut *cut, const struct gs_cut_goal *goal, boo
 
 /* What is left of a goal when busy instances are given what they match, or stay as they are. */
 struct part {
-    const struct gs_cut *cut;
-    const struct gs_cut_goal *goal;
-    struct gs_cut_goal base; /* busy ones: wanted, or as they are */
-    uint32_t served;         /* of the goal, by busy ones */
+    const struct gs_geometry *cut;
+    const struct gs_geometry_goal *goal;
+    struct gs_geometry_goal base; /* busy ones: wanted, or as they are */
+    uint32_t served;              /* of the goal, by busy ones */
 };
 
-static struct gs_cut_gi as_it_is(const struct gs_fit *fit, unsigned i)
+static struct gs_geometry_gi as_it_is(const struct gs_fit *fit, unsigned i)
 {
     const struct gs_placement *place = &fit->table->placements[fit->placement[i]];
     const struct gs_gpu_instance *gi = &fit->cut->instances->at[i];
-    struct gs_cut_gi same = {.profile = place->profile, .start = place->start};
+    struct gs_geometry_gi same = {.profile = place->profile, .start = place->start};
     for (unsigned j = 0; j < gi->n_compute; j++) {
-        same.cis[same.n_cis++] = (struct gs_cut_ci){
-            .slices = (uint8_t)gs_cut_slices_of(&gi->compute[j]),
+        same.cis[same.n_cis++] = (struct gs_geometry_ci){
+            .slices = (uint8_t)gs_geometry_slices_of(&gi->compute[j]),
             .exact = true,
             .profile = gi->compute[j].profile,
         };
@@ -261,7 +262,7 @@ static void keep_busy(const struct gs_fit *fit, struct part *part)
 }
 
 /* The goal with these of the wanted GIs; false: more than can be said. */
-static bool with_these(const struct part *part, uint32_t these, struct gs_cut_goal *ret,
+static bool with_these(const struct part *part, uint32_t these, struct gs_geometry_goal *ret,
                        unsigned *ret_units)
 {
     *ret = part->base;
@@ -271,7 +272,7 @@ static bool with_these(const struct part *part, uint32_t these, struct gs_cut_go
             if (ret->n == GS_MEMORY_UNITS_MAX) {
                 return false;
             }
-            const struct gs_cut_gi *want = &part->goal->gis[b];
+            const struct gs_geometry_gi *want = &part->goal->gis[b];
             *ret_units += part->cut->index->table->model->profiles[want->profile].memory_units;
             ret->gis[ret->n++] = *want;
         }
@@ -279,7 +280,7 @@ static bool with_these(const struct part *part, uint32_t these, struct gs_cut_go
     return true;
 }
 
-static bool can_be(const struct gs_cut *cut, const struct gs_cut_goal *goal)
+static bool can_be(const struct gs_geometry *cut, const struct gs_geometry_goal *goal)
 {
     struct gs_fit fit;
     struct gs_fit_target target;
@@ -293,7 +294,7 @@ static uint32_t best_choice(const struct part *part, unsigned many)
     uint32_t best = 0;
     unsigned best_units = 0;
     for (uint32_t these = 1; these < 1u << part->goal->n; these++) {
-        struct gs_cut_goal goal;
+        struct gs_geometry_goal goal;
         unsigned units;
         if ((these & part->served) == 0 && (unsigned)__builtin_popcount(these) == many &&
             with_these(part, these, &goal, &units) && units > best_units &&
@@ -305,8 +306,9 @@ static uint32_t best_choice(const struct part *part, unsigned many)
     return best;
 }
 
-int gs_change_reduce(const struct gs_cut *cut, const struct gs_cut_goal *goal,
-                     struct gs_cut_goal *ret_goal, struct gs_cut_goal *ret_left, struct gs_err *err)
+int gs_change_reduce(const struct gs_geometry *cut, const struct gs_geometry_goal *goal,
+                     struct gs_geometry_goal *ret_goal, struct gs_geometry_goal *ret_left,
+                     struct gs_err *err)
 {
     struct gs_fit fit;
     gs_fit_init(&fit, cut, goal, false);
@@ -323,7 +325,7 @@ int gs_change_reduce(const struct gs_cut *cut, const struct gs_cut_goal *goal,
     }
     unsigned units;
     with_these(&part, these, ret_goal, &units);
-    struct gs_cut_goal left = {.placed = goal->placed};
+    struct gs_geometry_goal left = {.placed = goal->placed};
     for (unsigned b = 0; b < goal->n; b++) {
         if (((these | part.served) >> b & 1u) == 0) {
             left.gis[left.n++] = goal->gis[b];
@@ -334,13 +336,13 @@ int gs_change_reduce(const struct gs_cut *cut, const struct gs_cut_goal *goal,
 }
 
 int gs_change_clear(const struct gs_model *model, const struct gs_gpu_instances *instances,
-                    const struct gs_cut_busy *busy, struct gs_change *ret_change,
-                    struct gs_cut_blockers *ret_blockers, struct gs_err *err)
+                    const struct gs_geometry_busy *busy, struct gs_change *ret_change,
+                    struct gs_geometry_blockers *ret_blockers, struct gs_err *err)
 {
-    struct gs_cut_blockers blockers = {.busy = busy->gis};
+    struct gs_geometry_blockers blockers = {.busy = busy->gis};
     struct gs_change change = {.n = 0};
     for (unsigned i = 0; i < instances->n; i++) {
-        if (model != NULL && gs_cut_profile_of(model, &instances->at[i]) < 0) {
+        if (model != NULL && gs_geometry_profile_of(model, &instances->at[i]) < 0) {
             blockers.foreign = (uint16_t)(blockers.foreign | 1u << i);
         }
         put_gone(&change, &instances->at[i]);
@@ -358,8 +360,8 @@ static int fail_no_room(const struct gs_fit *fit, unsigned profile, uint32_t sta
                         struct gs_err *err)
 {
     const struct gs_model *model = fit->table->model;
-    char there[GS_CUT_TEXT_MAX + 1];
-    gs_cut_format(model, fit->cut->instances, UINT32_MAX, there);
+    char there[GS_GEOMETRY_TEXT_MAX + 1];
+    gs_geometry_format(model, fit->cut->instances, UINT32_MAX, there);
     if (start == GS_NOT_KNOWN) {
         return gs_fail(err, GS_INFEASIBLE, "no room for a %s beside %s",
                        model->profiles[profile].name, there);
@@ -368,10 +370,10 @@ static int fail_no_room(const struct gs_fit *fit, unsigned profile, uint32_t sta
                    model->profiles[profile].name, start, there);
 }
 
-int gs_change_place(const struct gs_cut *cut, unsigned profile, uint32_t start, unsigned *ret_start,
-                    int32_t *ret_cost, struct gs_err *err)
+int gs_change_place(const struct gs_geometry *cut, unsigned profile, uint32_t start,
+                    unsigned *ret_start, int32_t *ret_cost, struct gs_err *err)
 {
-    const struct gs_cut_goal nothing = {.n = 0};
+    const struct gs_geometry_goal nothing = {.n = 0};
     const struct gs_statetable *table = cut->index->table;
     struct gs_fit fit;
     gs_fit_init(&fit, cut, &nothing, false);
@@ -404,7 +406,7 @@ int gs_change_place(const struct gs_cut *cut, unsigned profile, uint32_t start, 
     return best < 0 ? fail_no_room(&fit, profile, start, err) : 0;
 }
 
-void gs_change_add(const struct gs_model *model, const struct gs_cut_gi *gi,
+void gs_change_add(const struct gs_model *model, const struct gs_geometry_gi *gi,
                    struct gs_change *ret_change)
 {
     *ret_change = (struct gs_change){.n = 0};
@@ -412,7 +414,7 @@ void gs_change_add(const struct gs_model *model, const struct gs_cut_gi *gi,
 }
 
 void gs_change_add_ci(const struct gs_gpu_instances *instances, unsigned i,
-                      const struct gs_cut_ci *ci, struct gs_change *ret_change)
+                      const struct gs_geometry_ci *ci, struct gs_change *ret_change)
 {
     struct gs_change_step step = step_of(&instances->at[i]);
     assert(step.was.n < GS_COMPUTE_INSTANCES_MAX);
@@ -422,7 +424,7 @@ void gs_change_add_ci(const struct gs_gpu_instances *instances, unsigned i,
     put_create_ci(ret_change, step, ci);
 }
 
-int gs_change_remove(const struct gs_gpu_instances *instances, const struct gs_cut_busy *busy,
+int gs_change_remove(const struct gs_gpu_instances *instances, const struct gs_geometry_busy *busy,
                      unsigned i, uint32_t ci, struct gs_change *ret_change, struct gs_err *err)
 {
     const struct gs_gpu_instance *gi = &instances->at[i];
@@ -462,7 +464,7 @@ static void name_gi(const struct gs_model *model, const struct gs_change_step *s
 {
     const struct gs_gpu_instance gi = {
         .profile = step->profile, .start = step->start, .size = step->size};
-    int profile = model == NULL ? -1 : gs_cut_profile_of(model, &gi);
+    int profile = model == NULL ? -1 : gs_geometry_profile_of(model, &gi);
     if (profile >= 0) {
         snprintf(text, size, "%s at %u", model->profiles[profile].name, step->start);
     } else {

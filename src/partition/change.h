@@ -8,7 +8,7 @@
  * Why: docs/internals/partition.md. */
 #pragma once
 
-#include "partition/cut.h"
+#include "partition/geometry.h"
 
 enum {
     /* all instances with all compute instances gone, and as many made */
@@ -56,40 +56,40 @@ struct gs_change {
  * can lie so that a larger one finds no place between them.
  * GS_BUSY: instances in use or foreign ones are in the way; *ret_blockers has the fewest of them.
  * GS_INFEASIBLE: it does not fit even on an empty GPU. On failure *ret_change is untouched. */
-int gs_change_plan(const struct gs_cut *cut, const struct gs_cut_goal *goal, bool renew,
-                   struct gs_change *ret_change, struct gs_cut_blockers *ret_blockers,
+int gs_change_plan(const struct gs_geometry *cut, const struct gs_geometry_goal *goal, bool renew,
+                   struct gs_change *ret_change, struct gs_geometry_blockers *ret_blockers,
                    struct gs_err *err);
 
 /* The largest part of a goal that can be had beside what is in use or foreign: most slices, then
  * most memory, then those that come first. *ret_goal has what stays too, so that it can be planned;
  * *ret_left is what is given up. Fails as gs_change_plan would on an empty GPU. */
-int gs_change_reduce(const struct gs_cut *cut, const struct gs_cut_goal *goal,
-                     struct gs_cut_goal *ret_goal, struct gs_cut_goal *ret_left,
+int gs_change_reduce(const struct gs_geometry *cut, const struct gs_geometry_goal *goal,
+                     struct gs_geometry_goal *ret_goal, struct gs_geometry_goal *ret_left,
                      struct gs_err *err);
 
 /* Everything goes. Needs no table: `model` may be NULL. GS_BUSY as above; a foreign instance that
  * is idle is in the way too, as nobody here made it. */
 int gs_change_clear(const struct gs_model *model, const struct gs_gpu_instances *instances,
-                    const struct gs_cut_busy *busy, struct gs_change *ret_change,
-                    struct gs_cut_blockers *ret_blockers, struct gs_err *err);
+                    const struct gs_geometry_busy *busy, struct gs_change *ret_change,
+                    struct gs_geometry_blockers *ret_blockers, struct gs_err *err);
 
 /* Where one more slice of a profile loses the fewest placements (core/policy, min-loss).
  * `start` GS_NOT_KNOWN: anywhere. *ret_cost makes GPUs of one model comparable; lower is better.
  * GS_INFEASIBLE: no room (the text says what is there); GS_INVALID: it may not start there. */
-int gs_change_place(const struct gs_cut *cut, unsigned profile, uint32_t start, unsigned *ret_start,
-                    int32_t *ret_cost, struct gs_err *err);
+int gs_change_place(const struct gs_geometry *cut, unsigned profile, uint32_t start,
+                    unsigned *ret_start, int32_t *ret_cost, struct gs_err *err);
 
 /* The steps that make one GPU instance with its compute instances. */
-void gs_change_add(const struct gs_model *model, const struct gs_cut_gi *gi,
+void gs_change_add(const struct gs_model *model, const struct gs_geometry_gi *gi,
                    struct gs_change *ret_change);
 
 /* The steps that make one compute instance more in at[i]. */
 void gs_change_add_ci(const struct gs_gpu_instances *instances, unsigned i,
-                      const struct gs_cut_ci *ci, struct gs_change *ret_change);
+                      const struct gs_geometry_ci *ci, struct gs_change *ret_change);
 
 /* The steps that remove at[i]; with `ci` not GS_NOT_KNOWN only that compute instance, and the GPU
  * instance when it was the last one. GS_BUSY: it is in use. */
-int gs_change_remove(const struct gs_gpu_instances *instances, const struct gs_cut_busy *busy,
+int gs_change_remove(const struct gs_gpu_instances *instances, const struct gs_geometry_busy *busy,
                      unsigned i, uint32_t ci, struct gs_change *ret_change, struct gs_err *err);
 
 /* "create 3g.20gb at 4", for people. `model` may be NULL. */

@@ -7,14 +7,14 @@
 /* A value of an assignment: compute instances kept first, then steps saved. */
 enum { KEPT = 4096, NEVER = INT_MIN };
 
-static bool matches(const struct gs_compute_instance *ci, const struct gs_cut_ci *want)
+static bool matches(const struct gs_compute_instance *ci, const struct gs_geometry_ci *want)
 {
-    return want->exact ? ci->profile == want->profile : gs_cut_slices_of(ci) == want->slices;
+    return want->exact ? ci->profile == want->profile : gs_geometry_slices_of(ci) == want->slices;
 }
 
 /* Gives each compute instance of `these` (bit j) one of the wanted ones that are still free. */
-static void match(const struct gs_gpu_instance *gi, unsigned these, const struct gs_cut_gi *want,
-                  struct gs_fit_pair *pair)
+static void match(const struct gs_gpu_instance *gi, unsigned these,
+                  const struct gs_geometry_gi *want, struct gs_fit_pair *pair)
 {
     for (unsigned j = 0; j < gi->n_compute; j++) {
         if ((these >> j & 1u) == 0) {
@@ -31,7 +31,7 @@ static void match(const struct gs_gpu_instance *gi, unsigned these, const struct
 }
 
 static struct gs_fit_pair compare(const struct gs_gpu_instance *gi, unsigned busy,
-                                  const struct gs_cut_gi *want, bool renew)
+                                  const struct gs_geometry_gi *want, bool renew)
 {
     unsigned all = (1u << gi->n_compute) - 1u;
     struct gs_fit_pair pair = {.missing = (uint8_t)((1u << want->n_cis) - 1u)};
@@ -61,7 +61,7 @@ static uint16_t units_of(const struct gs_gpu_instance *gi)
  * what the driver's list allows. */
 static int place_of(const struct gs_fit *fit, unsigned i)
 {
-    int profile = gs_cut_profile_of(fit->table->model, &fit->cut->instances->at[i]);
+    int profile = gs_geometry_profile_of(fit->table->model, &fit->cut->instances->at[i]);
     if (profile < 0) {
         return -1;
     }
@@ -92,15 +92,15 @@ static void read_instances(struct gs_fit *fit)
     }
 }
 
-void gs_fit_init(struct gs_fit *fit, const struct gs_cut *cut, const struct gs_cut_goal *goal,
-                 bool renew)
+void gs_fit_init(struct gs_fit *fit, const struct gs_geometry *cut,
+                 const struct gs_geometry_goal *goal, bool renew)
 {
     *fit = (struct gs_fit){.cut = cut, .table = cut->index->table, .renew = renew};
     read_instances(fit);
     for (unsigned i = 0; i < cut->instances->n; i++) {
         for (unsigned b = 0; b < goal->n && fit->placement[i] >= 0; b++) {
             const struct gs_placement *place = &fit->table->placements[fit->placement[i]];
-            const struct gs_cut_gi *want = &goal->gis[b];
+            const struct gs_geometry_gi *want = &goal->gis[b];
             if (want->profile == place->profile && (!goal->placed || want->start == place->start)) {
                 fit->pairs[i][b] = compare(&cut->instances->at[i], cut->busy->cis[i], want, renew);
             }
@@ -108,7 +108,7 @@ void gs_fit_init(struct gs_fit *fit, const struct gs_cut *cut, const struct gs_c
     }
 }
 
-static void count(const struct gs_cut_goal *goal, uint8_t counts[GS_PROFILES_MAX])
+static void count(const struct gs_geometry_goal *goal, uint8_t counts[GS_PROFILES_MAX])
 {
     memset(counts, 0, GS_PROFILES_MAX);
     for (unsigned b = 0; b < goal->n; b++) {
@@ -116,7 +116,7 @@ static void count(const struct gs_cut_goal *goal, uint8_t counts[GS_PROFILES_MAX
     }
 }
 
-static bool alike(const struct gs_cut_gi *a, const struct gs_cut_gi *b)
+static bool alike(const struct gs_geometry_gi *a, const struct gs_geometry_gi *b)
 {
     bool same = a->n_cis == b->n_cis;
     for (unsigned j = 0; same && j < a->n_cis; j++) {
@@ -127,7 +127,7 @@ static bool alike(const struct gs_cut_gi *a, const struct gs_cut_gi *b)
 }
 
 /* The wanted GIs of a profile, and whether one is as good as another. */
-static unsigned list_wanted(const struct gs_cut_goal *goal, unsigned profile,
+static unsigned list_wanted(const struct gs_geometry_goal *goal, unsigned profile,
                             uint8_t list[GS_MEMORY_UNITS_MAX], bool *ret_alike)
 {
     unsigned n = 0;
@@ -142,7 +142,7 @@ static unsigned list_wanted(const struct gs_cut_goal *goal, unsigned profile,
 }
 
 /* The one state of a goal with places; GS_STATE_NONE: they do not fit together. */
-static uint16_t placed_state(const struct gs_statetable *table, const struct gs_cut_goal *goal)
+static uint16_t placed_state(const struct gs_statetable *table, const struct gs_geometry_goal *goal)
 {
     uint64_t set = 0;
     for (unsigned b = 0; b < goal->n; b++) {
@@ -155,7 +155,7 @@ static uint16_t placed_state(const struct gs_statetable *table, const struct gs_
     return gs_statetable_find(table, set);
 }
 
-int gs_fit_check(const struct gs_fit *fit, const struct gs_cut_goal *goal, struct gs_err *err)
+int gs_fit_check(const struct gs_fit *fit, const struct gs_geometry_goal *goal, struct gs_err *err)
 {
     const struct gs_model *model = fit->table->model;
     uint8_t counts[GS_PROFILES_MAX];
@@ -163,8 +163,8 @@ int gs_fit_check(const struct gs_fit *fit, const struct gs_cut_goal *goal, struc
     bool fits = goal->placed ? placed_state(fit->table, goal) != GS_STATE_NONE
                              : gs_statetable_multiset(fit->table, counts) >= 0;
     if (!fits) {
-        char wanted[GS_CUT_TEXT_MAX + 1];
-        gs_cut_goal_format(model, goal, wanted);
+        char wanted[GS_GEOMETRY_TEXT_MAX + 1];
+        gs_geometry_goal_format(model, goal, wanted);
         int r = gs_layout_check_counts(model, counts, err);
         if (r == 0) {
             r = gs_fail(err, GS_INFEASIBLE, "no choice of places holds them all");
@@ -264,7 +264,7 @@ static unsigned list_kept(const struct gs_fit *fit, uint16_t state, unsigned pro
     return n;
 }
 
-static int assign(const struct gs_fit *fit, const struct gs_cut_goal *goal, uint16_t state,
+static int assign(const struct gs_fit *fit, const struct gs_geometry_goal *goal, uint16_t state,
                   unsigned profile, int8_t *becomes)
 {
     struct assignment a = {.fit = fit};
@@ -279,7 +279,7 @@ static int assign(const struct gs_fit *fit, const struct gs_cut_goal *goal, uint
 }
 
 /* Steps that the pairs do not count: GIs that go with all in them, GIs that come. */
-static int steps_around(const struct gs_fit *fit, const struct gs_cut_goal *goal,
+static int steps_around(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
                         const int8_t *becomes)
 {
     int steps = 0;
@@ -305,7 +305,7 @@ static bool keeps_all(const struct gs_fit *fit, uint16_t state)
 
 /* What a state is worth, and which instance becomes what. NEVER: something busy would have to
  * go. */
-static int judge(const struct gs_fit *fit, const struct gs_cut_goal *goal, uint16_t state,
+static int judge(const struct gs_fit *fit, const struct gs_geometry_goal *goal, uint16_t state,
                  int8_t becomes[GS_GPU_INSTANCES_MAX])
 {
     memset(becomes, -1, GS_GPU_INSTANCES_MAX);
@@ -325,7 +325,7 @@ static int judge(const struct gs_fit *fit, const struct gs_cut_goal *goal, uint1
 
 /* The states that have what is wanted, in the order in which they are liked: *ret_states up to
  * *ret_n of them. */
-static void candidates(const struct gs_fit *fit, const struct gs_cut_goal *goal, uint16_t *one,
+static void candidates(const struct gs_fit *fit, const struct gs_geometry_goal *goal, uint16_t *one,
                        const uint16_t **ret_states, unsigned *ret_n)
 {
     *ret_n = 0;
@@ -345,7 +345,7 @@ static void candidates(const struct gs_fit *fit, const struct gs_cut_goal *goal,
     }
 }
 
-bool gs_fit_find(const struct gs_fit *fit, const struct gs_cut_goal *goal,
+bool gs_fit_find(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
                  struct gs_fit_target *ret_target)
 {
     uint16_t one;
@@ -374,7 +374,7 @@ bool gs_fit_find(const struct gs_fit *fit, const struct gs_cut_goal *goal,
 }
 
 /* Busy instances that a state keeps and that would have to lose a busy compute instance. */
-static uint16_t torn(const struct gs_fit *fit, const struct gs_cut_goal *goal, uint16_t state)
+static uint16_t torn(const struct gs_fit *fit, const struct gs_geometry_goal *goal, uint16_t state)
 {
     uint16_t found = 0;
     for (unsigned p = 0; p < fit->table->model->n_profiles; p++) {
@@ -399,10 +399,10 @@ static uint16_t torn(const struct gs_fit *fit, const struct gs_cut_goal *goal, u
     return found;
 }
 
-static struct gs_cut_blockers blockers_of(const struct gs_fit *fit, const struct gs_cut_goal *goal,
-                                          uint16_t state)
+static struct gs_geometry_blockers blockers_of(const struct gs_fit *fit,
+                                               const struct gs_geometry_goal *goal, uint16_t state)
 {
-    struct gs_cut_blockers blockers = {.busy = torn(fit, goal, state)};
+    struct gs_geometry_blockers blockers = {.busy = torn(fit, goal, state)};
     for (unsigned i = 0; i < fit->cut->instances->n; i++) {
         uint16_t bit = (uint16_t)(1u << i);
         if (fit->placement[i] < 0) {
@@ -417,17 +417,17 @@ static struct gs_cut_blockers blockers_of(const struct gs_fit *fit, const struct
     return blockers;
 }
 
-void gs_fit_blockers(const struct gs_fit *fit, const struct gs_cut_goal *goal,
-                     struct gs_cut_blockers *ret_blockers)
+void gs_fit_blockers(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
+                     struct gs_geometry_blockers *ret_blockers)
 {
     uint16_t one;
     const uint16_t *states;
     unsigned n;
     candidates(fit, goal, &one, &states, &n);
     int fewest = INT_MAX;
-    *ret_blockers = (struct gs_cut_blockers){0};
+    *ret_blockers = (struct gs_geometry_blockers){0};
     for (unsigned k = 0; k < n; k++) {
-        struct gs_cut_blockers blockers = blockers_of(fit, goal, states[k]);
+        struct gs_geometry_blockers blockers = blockers_of(fit, goal, states[k]);
         int many = __builtin_popcount(blockers.busy) + __builtin_popcount(blockers.foreign);
         if (many < fewest) {
             fewest = many;

@@ -2,7 +2,7 @@
  * behind change.h, private to partition. Pure. */
 #pragma once
 
-#include "partition/cut.h"
+#include "partition/geometry.h"
 
 enum { GS_FIT_UNEQUAL_MAX = 8 }; /* wanted GIs of one profile, of which not all are alike */
 
@@ -17,7 +17,7 @@ struct gs_fit_pair {
 
 /* A GPU as placements of the table. */
 struct gs_fit {
-    const struct gs_cut *cut;
+    const struct gs_geometry *cut;
     const struct gs_statetable *table;
     bool renew;
     uint64_t set;                            /* what is there, foreign ones left out */
@@ -37,16 +37,16 @@ struct gs_fit_target {
 };
 
 /* Reads the GPU and compares each instance with each wanted one. */
-void gs_fit_init(struct gs_fit *fit, const struct gs_cut *cut, const struct gs_cut_goal *goal,
-                 bool renew);
+void gs_fit_init(struct gs_fit *fit, const struct gs_geometry *cut,
+                 const struct gs_geometry_goal *goal, bool renew);
 
 /* GS_INFEASIBLE: it does not fit an empty GPU. GS_LIMIT: GS_FIT_UNEQUAL_MAX. */
-int gs_fit_check(const struct gs_fit *fit, const struct gs_cut_goal *goal, struct gs_err *err);
+int gs_fit_check(const struct gs_fit *fit, const struct gs_geometry_goal *goal, struct gs_err *err);
 
 /* False: what is in use or foreign leaves no state. The goal must have passed gs_fit_check. */
-bool gs_fit_find(const struct gs_fit *fit, const struct gs_cut_goal *goal,
+bool gs_fit_find(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
                  struct gs_fit_target *ret_target);
 
 /* The fewest instances without which there would be a state; the first such set. */
-void gs_fit_blockers(const struct gs_fit *fit, const struct gs_cut_goal *goal,
-                     struct gs_cut_blockers *ret_blockers);
+void gs_fit_blockers(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
+                     struct gs_geometry_blockers *ret_blockers);

@@ -152,7 +152,7 @@ static int read_holders(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu, stru
         return gs_fail(err, GS_NO_MEMORY, "no memory for the processes of GPU %u", gpu->gpu);
     }
     size_t n = 0;
-    gpu->busy = (struct gs_cut_busy){.gis = 0};
+    gpu->busy = (struct gs_geometry_busy){.gis = 0};
     gpu->n_holders = 0;
     gpu->holders_unknown =
         gs_gpu_processes(gpus, gpu->gpu, processes, GS_GPU_PROCESSES_MAX, &n, NULL) < 0;
@@ -191,10 +191,11 @@ int gs_inventory_read(struct gs_gpus *gpus, unsigned gpu, bool with_profiles,
     return r < 0 ? r : gs_inventory_refresh(gpus, ret, err);
 }
 
-struct gs_cut gs_inventory_cut(const struct gs_inventory_gpu *gpu)
+struct gs_geometry gs_inventory_cut(const struct gs_inventory_gpu *gpu)
 {
     assert(gpu->index != NULL);
-    return (struct gs_cut){.index = gpu->index, .instances = &gpu->instances, .busy = &gpu->busy};
+    return (struct gs_geometry){
+        .index = gpu->index, .instances = &gpu->instances, .busy = &gpu->busy};
 }
 
 const struct gs_model *gs_inventory_model(const struct gs_inventory_gpu *gpu)
@@ -247,8 +248,8 @@ void gs_inventory_name_holders(const struct gs_inventory_gpu *gpu, uint32_t whic
             continue;
         }
         const struct gs_gpu_instance *gi = &gpu->instances.at[i];
-        char name[GS_CUT_TEXT_MAX + 1];
-        gs_cut_format(gs_inventory_model(gpu), &gpu->instances, 1u << i, name);
+        char name[GS_GEOMETRY_TEXT_MAX + 1];
+        gs_geometry_format(gs_inventory_model(gpu), &gpu->instances, 1u << i, name);
         gs_line_put(&text, "%s%s", text.used == 0 ? "" : "; ", name);
         if (gi->n_compute > 0) {
             gs_line_put(&text, " (%s)", gi->compute[0].uuid);

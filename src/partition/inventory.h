@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "partition/cut.h"
+#include "partition/geometry.h"
 #include "partition/holder.h"
 
 enum { GS_INVENTORY_HOLDERS_MAX = 32 /* of one GPU, kept by name */ };
@@ -36,7 +36,7 @@ struct gs_inventory_gpu {
     const struct gs_transition_index *index;
     struct gs_err why;
     struct gs_gpu_instances instances;
-    struct gs_cut_busy busy;
+    struct gs_geometry_busy busy;
     bool held; /* a process is on the GPU or on one of its slices, or that is not known */
     bool holders_unknown; /* the processes cannot be read */
     unsigned n_processes; /* those not kept in `holders` too */
@@ -59,8 +59,8 @@ int gs_inventory_refresh(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu, str
 /* Marks a slice as in use; ci GS_NOT_KNOWN: all of its GPU instance. */
 void gs_inventory_mark(struct gs_inventory_gpu *gpu, uint32_t gi, uint32_t ci);
 
-/* As struct gs_cut wants it; the index must be there. */
-struct gs_cut gs_inventory_cut(const struct gs_inventory_gpu *gpu);
+/* As struct gs_geometry wants it; the index must be there. */
+struct gs_geometry gs_inventory_cut(const struct gs_inventory_gpu *gpu);
 
 /* NULL without an index. */
 const struct gs_model *gs_inventory_model(const struct gs_inventory_gpu *gpu);

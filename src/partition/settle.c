@@ -19,7 +19,7 @@ int gs_settle_ci_profile(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint32
     }
     return gs_fail(err, GS_NOT_FOUND,
                    "GPU %u: GPU instance %u has no compute instances of %u slices", gpu, gi,
-                   gs_cut_ci_slices(ci_profile));
+                   gs_geometry_ci_slices(ci_profile));
 }
 
 static int find(const struct gs_inventory_gpu *gpu, const struct gs_settle_slice *slice)

@@ -71,20 +71,20 @@ static int perform(struct slice_work *work, struct gs_err *err)
 struct choice {
     bool found;
     unsigned gpu;
-    struct gs_cut_gi gi;
+    struct gs_geometry_gi gi;
     int inside; /* an instance that has room for the compute instance, or -1 */
     int32_t cost;
     struct gs_err why; /* of the last GPU that cannot have it */
 };
 
 static int wanted_cis(const struct gs_slice_ask *ask, const struct gs_profile *profile,
-                      struct gs_cut_gi *gi, struct gs_err *err)
+                      struct gs_geometry_gi *gi, struct gs_err *err)
 {
     unsigned sum = 0;
     gi->n_cis = 0;
     for (unsigned j = 0; j < (ask->n_cis == 0 ? 1 : ask->n_cis); j++) {
         unsigned slices = ask->n_cis == 0 ? ask->name.compute_slices : ask->cis[j];
-        uint32_t kind = gs_cut_ci_profile(slices);
+        uint32_t kind = gs_geometry_ci_profile(slices);
         sum += slices;
         if (kind == GS_NOT_KNOWN || sum > profile->compute_slices) {
             return gs_fail(err, GS_INVALID,
@@ -92,7 +92,7 @@ static int wanted_cis(const struct gs_slice_ask *ask, const struct gs_profile *p
                            "compute instances of that size",
                            profile->name, profile->compute_slices, slices);
         }
-        gi->cis[gi->n_cis++] = (struct gs_cut_ci){.slices = (uint8_t)slices, .profile = kind};
+        gi->cis[gi->n_cis++] = (struct gs_geometry_ci){.slices = (uint8_t)slices, .profile = kind};
     }
     return 0;
 }
@@ -106,9 +106,9 @@ static int find_inside(const struct gs_inventory_gpu *gpu, const struct gs_slice
         const struct gs_gpu_instance *gi = &gpu->instances.at[i];
         unsigned used = 0;
         for (unsigned j = 0; j < gi->n_compute; j++) {
-            used += gs_cut_slices_of(&gi->compute[j]);
+            used += gs_geometry_slices_of(&gi->compute[j]);
         }
-        if (gs_cut_profile_of(model, gi) == (int)profile &&
+        if (gs_geometry_profile_of(model, gi) == (int)profile &&
             gi->n_compute < GS_COMPUTE_INSTANCES_MAX &&
             (ask->start == GS_NOT_KNOWN || gi->start == ask->start) &&
             used + ask->name.compute_slices <= model->profiles[profile].compute_slices) {
@@ -127,10 +127,10 @@ static int consider(const struct gs_inventory_gpu *gpu, const struct gs_slice_as
                    ? gs_fail(err, gpu->why.code, "GPU %u: %s", gpu->gpu, gpu->why.msg)
                    : gs_fail(err, GS_UNSUPPORTED, "GPU %u: MIG is off", gpu->gpu);
     }
-    struct gs_cut cut = gs_inventory_cut(gpu);
+    struct gs_geometry cut = gs_inventory_cut(gpu);
     unsigned profile;
     struct choice choice = {.found = true, .gpu = gpu->gpu, .inside = -1, .cost = INT32_MIN};
-    int r = gs_cut_profile_find(gs_inventory_model(gpu), &ask->name, &profile, err);
+    int r = gs_geometry_profile_find(gs_inventory_model(gpu), &ask->name, &profile, err);
     if (r == 0) {
         r = wanted_cis(ask, &gs_inventory_model(gpu)->profiles[profile], &choice.gi, err);
     }
@@ -338,7 +338,7 @@ int gs_slice_destroy(struct gs_gpus *gpus, const char *which,
     }
     r = gs_change_remove(&work.gpu->instances, &work.gpu->busy, i, ci, work.change, err);
     if (r < 0) {
-        const struct gs_cut_blockers blockers = {.busy = (uint16_t)(1u << i)};
+        const struct gs_geometry_blockers blockers = {.busy = (uint16_t)(1u << i)};
         return gs_apply_blocked(work.gpu, &blockers, r, err);
     }
     return perform(&work, err);

@@ -1,4 +1,4 @@
-#include "partition/cut.h"
+#include "partition/geometry.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -12,12 +12,12 @@
 static const uint8_t slices_of_profile[] = {1, 2, 3, 4, 7, 8, 6, 1, 7};
 enum { PLAIN_PROFILES = 7 };
 
-unsigned gs_cut_ci_slices(uint32_t profile)
+unsigned gs_geometry_ci_slices(uint32_t profile)
 {
     return profile < GS_ARRAY_LEN(slices_of_profile) ? slices_of_profile[profile] : 0;
 }
 
-uint32_t gs_cut_ci_profile(unsigned slices)
+uint32_t gs_geometry_ci_profile(unsigned slices)
 {
     for (uint32_t p = 0; p < PLAIN_PROFILES; p++) {
         if (slices_of_profile[p] == slices) {
@@ -27,13 +27,13 @@ uint32_t gs_cut_ci_profile(unsigned slices)
     return GS_NOT_KNOWN;
 }
 
-unsigned gs_cut_slices_of(const struct gs_compute_instance *ci)
+unsigned gs_geometry_slices_of(const struct gs_compute_instance *ci)
 {
-    unsigned slices = gs_cut_ci_slices(ci->profile);
+    unsigned slices = gs_geometry_ci_slices(ci->profile);
     return slices != 0 ? slices : ci->size != GS_NOT_KNOWN ? ci->size : 0;
 }
 
-int gs_cut_profile_of(const struct gs_model *model, const struct gs_gpu_instance *gi)
+int gs_geometry_profile_of(const struct gs_model *model, const struct gs_gpu_instance *gi)
 {
     for (unsigned p = 0; p < model->n_profiles; p++) {
         const struct gs_profile *profile = &model->profiles[p];
@@ -53,8 +53,8 @@ static bool nearly_named(const struct gs_profile *profile, const struct gs_profi
            abs((int)name->memory_gb - (int)profile->parts.memory_gb) <= 1;
 }
 
-int gs_cut_profile_find(const struct gs_model *model, const struct gs_profile_name *name,
-                        unsigned *ret_profile, struct gs_err *err)
+int gs_geometry_profile_find(const struct gs_model *model, const struct gs_profile_name *name,
+                             unsigned *ret_profile, struct gs_err *err)
 {
     struct gs_profile_name whole = *name;
     whole.compute_slices = whole.gpu_slices;
@@ -85,9 +85,10 @@ struct loose {
     bool any;
 };
 
-static struct gs_cut_ci plain_ci(unsigned slices)
+static struct gs_geometry_ci plain_ci(unsigned slices)
 {
-    return (struct gs_cut_ci){.slices = (uint8_t)slices, .profile = gs_cut_ci_profile(slices)};
+    return (struct gs_geometry_ci){.slices = (uint8_t)slices,
+                                   .profile = gs_geometry_ci_profile(slices)};
 }
 
 static int count_wish(const struct gs_model *model, const struct gs_mig_wish *wish,
@@ -99,13 +100,13 @@ static int count_wish(const struct gs_model *model, const struct gs_mig_wish *wi
         char text[GS_PROFILE_NAME_MAX + 1];
         gs_profile_name_format(&want->name, text);
         unsigned profile;
-        int r = gs_cut_profile_find(model, &want->name, &profile, err);
+        int r = gs_geometry_profile_find(model, &want->name, &profile, err);
         if (r < 0) {
             return r;
         }
         unsigned slices = want->name.compute_slices;
         if (slices == 0 || slices > want->name.gpu_slices ||
-            gs_cut_ci_profile(slices) == GS_NOT_KNOWN) {
+            gs_geometry_ci_profile(slices) == GS_NOT_KNOWN) {
             return gs_fail(err, GS_INVALID, "%s: no GPU has compute instances of %u slices there",
                            text, slices);
         }
@@ -120,7 +121,7 @@ static int count_wish(const struct gs_model *model, const struct gs_mig_wish *wi
     return 0;
 }
 
-static unsigned slices_in(const struct gs_cut_gi *gi)
+static unsigned slices_in(const struct gs_geometry_gi *gi)
 {
     unsigned n = 0;
     for (unsigned j = 0; j < gi->n_cis; j++) {
@@ -129,26 +130,26 @@ static unsigned slices_in(const struct gs_cut_gi *gi)
     return n;
 }
 
-static int new_gi(const struct gs_model *model, struct gs_cut_goal *goal, unsigned profile,
+static int new_gi(const struct gs_model *model, struct gs_geometry_goal *goal, unsigned profile,
                   struct gs_err *err)
 {
     if (goal->n == GS_MEMORY_UNITS_MAX) {
         return gs_fail(err, GS_INFEASIBLE, "more GPU instances are asked for than a %s holds (%u)",
                        model->id, model->max_instances);
     }
-    goal->gis[goal->n++] = (struct gs_cut_gi){.profile = (uint8_t)profile};
+    goal->gis[goal->n++] = (struct gs_geometry_gi){.profile = (uint8_t)profile};
     return 0;
 }
 
 /* A busy GI keeps its busy compute instances: where all of them are wanted, they come first. */
-static int take_busy(const struct gs_cut *cut, unsigned i, unsigned profile, struct loose *loose,
-                     struct gs_cut_goal *goal, struct gs_err *err)
+static int take_busy(const struct gs_geometry *cut, unsigned i, unsigned profile,
+                     struct loose *loose, struct gs_geometry_goal *goal, struct gs_err *err)
 {
     const struct gs_gpu_instance *gi = &cut->instances->at[i];
     struct loose left = *loose;
-    struct gs_cut_gi there = {.profile = (uint8_t)profile};
+    struct gs_geometry_gi there = {.profile = (uint8_t)profile};
     for (unsigned j = 0; j < gi->n_compute; j++) {
-        unsigned slices = gs_cut_slices_of(&gi->compute[j]);
+        unsigned slices = gs_geometry_slices_of(&gi->compute[j]);
         if ((cut->busy->cis[i] >> j & 1u) == 0) {
             continue;
         }
@@ -172,7 +173,7 @@ static int take_busy(const struct gs_cut *cut, unsigned i, unsigned profile, str
 /* Largest first into the first GI that has room. GIs that several of a GPU have are of 3 slices at
  * most, where that is the fewest of them (parts are 1, 2 or 3); of the others there is but one. */
 static int fill(const struct gs_model *model, unsigned profile, struct loose *loose,
-                struct gs_cut_goal *goal, struct gs_err *err)
+                struct gs_geometry_goal *goal, struct gs_err *err)
 {
     unsigned first = 0;
     while (first < goal->n && goal->gis[first].profile != profile) {
@@ -190,24 +191,24 @@ static int fill(const struct gs_model *model, unsigned profile, struct loose *lo
             if (r < 0) {
                 return r;
             }
-            struct gs_cut_gi *gi = &goal->gis[at];
+            struct gs_geometry_gi *gi = &goal->gis[at];
             gi->cis[gi->n_cis++] = plain_ci(slices);
         }
     }
     return 0;
 }
 
-int gs_cut_goal_from_wish(const struct gs_cut *cut, const struct gs_mig_wish *wish,
-                          struct gs_cut_goal *ret_goal, struct gs_err *err)
+int gs_geometry_goal_from_wish(const struct gs_geometry *cut, const struct gs_mig_wish *wish,
+                               struct gs_geometry_goal *ret_goal, struct gs_err *err)
 {
     const struct gs_model *model = cut->index->table->model;
     struct loose loose[GS_PROFILES_MAX] = {{.any = false}};
-    struct gs_cut_goal goal = {.placed = false};
+    struct gs_geometry_goal goal = {.placed = false};
     int r = count_wish(model, wish, loose, err);
     for (unsigned p = 0; p < model->n_profiles && r == 0; p++) {
         for (unsigned i = 0; loose[p].any && i < cut->instances->n && r == 0; i++) {
             if ((cut->busy->gis >> i & 1u) != 0 &&
-                gs_cut_profile_of(model, &cut->instances->at[i]) == (int)p) {
+                gs_geometry_profile_of(model, &cut->instances->at[i]) == (int)p) {
                 r = take_busy(cut, i, p, &loose[p], &goal, err);
             }
         }
@@ -219,14 +220,15 @@ int gs_cut_goal_from_wish(const struct gs_cut *cut, const struct gs_mig_wish *wi
     return r;
 }
 
-static int state_cis(const struct gs_mig_state_gi *from, struct gs_cut_gi *to, struct gs_err *err)
+static int state_cis(const struct gs_mig_state_gi *from, struct gs_geometry_gi *to,
+                     struct gs_err *err)
 {
     if (from->n_cis > GS_COMPUTE_INSTANCES_MAX) {
         return gs_fail(err, GS_INVALID, "a GPU instance with %u compute instances: %d at most",
                        from->n_cis, GS_COMPUTE_INSTANCES_MAX);
     }
     for (unsigned j = 0; j < from->n_cis; j++) {
-        unsigned slices = gs_cut_ci_slices(from->cis[j].profile);
+        unsigned slices = gs_geometry_ci_slices(from->cis[j].profile);
         if (slices == 0 || from->cis[j].engine_profile != 0) {
             return gs_fail(err, GS_UNSUPPORTED,
                            "compute instance profile %u with engine profile %u: expected 0 to %zu "
@@ -234,7 +236,7 @@ static int state_cis(const struct gs_mig_state_gi *from, struct gs_cut_gi *to, s
                            from->cis[j].profile, from->cis[j].engine_profile,
                            GS_ARRAY_LEN(slices_of_profile) - 1);
         }
-        to->cis[to->n_cis++] = (struct gs_cut_ci){
+        to->cis[to->n_cis++] = (struct gs_geometry_ci){
             .slices = (uint8_t)slices, .exact = true, .profile = from->cis[j].profile};
     }
     return 0;
@@ -256,10 +258,10 @@ static int state_profile(const struct gs_model *model, const struct gs_mig_state
     return gs_fail(err, GS_NOT_FOUND, "%s has no GPU instance profile %u", model->id, gi->profile);
 }
 
-int gs_cut_goal_from_state(const struct gs_model *model, const struct gs_mig_state *state,
-                           struct gs_cut_goal *ret_goal, struct gs_err *err)
+int gs_geometry_goal_from_state(const struct gs_model *model, const struct gs_mig_state *state,
+                                struct gs_geometry_goal *ret_goal, struct gs_err *err)
 {
-    struct gs_cut_goal goal = {.placed = true};
+    struct gs_geometry_goal goal = {.placed = true};
     struct gs_layout layout = {.n_slices = 0};
     for (unsigned i = 0; i < state->n_gis; i++) {
         unsigned profile = 0;
@@ -268,9 +270,9 @@ int gs_cut_goal_from_state(const struct gs_model *model, const struct gs_mig_sta
             (r = gs_layout_add(model, &layout, profile, state->gis[i].start, false, err)) < 0) {
             return r;
         }
-        struct gs_cut_gi *gi = &goal.gis[goal.n++];
-        *gi =
-            (struct gs_cut_gi){.profile = (uint8_t)profile, .start = (uint8_t)state->gis[i].start};
+        struct gs_geometry_gi *gi = &goal.gis[goal.n++];
+        *gi = (struct gs_geometry_gi){.profile = (uint8_t)profile,
+                                      .start = (uint8_t)state->gis[i].start};
         if ((r = state_cis(&state->gis[i], gi, err)) < 0) {
             return r;
         }
@@ -292,13 +294,13 @@ static void put_cis(struct gs_line *text, const unsigned *slices, unsigned n, un
     gs_line_put(text, n == 0 ? "no compute instance)" : ")");
 }
 
-void gs_cut_goal_format(const struct gs_model *model, const struct gs_cut_goal *goal,
-                        char ret_text[GS_CUT_TEXT_MAX + 1])
+void gs_geometry_goal_format(const struct gs_model *model, const struct gs_geometry_goal *goal,
+                             char ret_text[GS_GEOMETRY_TEXT_MAX + 1])
 {
-    struct gs_line text = {.p = ret_text, .size = GS_CUT_TEXT_MAX + 1};
+    struct gs_line text = {.p = ret_text, .size = GS_GEOMETRY_TEXT_MAX + 1};
     gs_line_put(&text, goal->n == 0 ? "nothing" : "%s", "");
     for (unsigned i = 0; i < goal->n; i++) {
-        const struct gs_cut_gi *gi = &goal->gis[i];
+        const struct gs_geometry_gi *gi = &goal->gis[i];
         gs_line_put(&text, "%s%s", i == 0 ? "" : ",", model->profiles[gi->profile].name);
         if (goal->placed) {
             gs_line_put(&text, "@%u", gi->start);
@@ -311,10 +313,10 @@ void gs_cut_goal_format(const struct gs_model *model, const struct gs_cut_goal *
     }
 }
 
-void gs_cut_format(const struct gs_model *model, const struct gs_gpu_instances *instances,
-                   uint32_t which, char ret_text[GS_CUT_TEXT_MAX + 1])
+void gs_geometry_format(const struct gs_model *model, const struct gs_gpu_instances *instances,
+                        uint32_t which, char ret_text[GS_GEOMETRY_TEXT_MAX + 1])
 {
-    struct gs_line text = {.p = ret_text, .size = GS_CUT_TEXT_MAX + 1};
+    struct gs_line text = {.p = ret_text, .size = GS_GEOMETRY_TEXT_MAX + 1};
     bool any = false;
     for (unsigned i = 0; i < instances->n; i++) {
         const struct gs_gpu_instance *gi = &instances->at[i];
@@ -323,7 +325,7 @@ void gs_cut_format(const struct gs_model *model, const struct gs_gpu_instances *
         }
         gs_line_put(&text, "%s", any ? "," : "");
         any = true;
-        int profile = model == NULL ? -1 : gs_cut_profile_of(model, gi);
+        int profile = model == NULL ? -1 : gs_geometry_profile_of(model, gi);
         if (profile < 0) {
             gs_line_put(&text, "GPU instance %u (profile %u)@%u", gi->id, gi->profile, gi->start);
             continue;
@@ -331,7 +333,7 @@ void gs_cut_format(const struct gs_model *model, const struct gs_gpu_instances *
         gs_line_put(&text, "%s@%u", model->profiles[profile].name, gi->start);
         unsigned slices[GS_COMPUTE_INSTANCES_MAX];
         for (unsigned j = 0; j < gi->n_compute; j++) {
-            slices[j] = gs_cut_slices_of(&gi->compute[j]);
+            slices[j] = gs_geometry_slices_of(&gi->compute[j]);
         }
         put_cis(&text, slices, gi->n_compute, model->profiles[profile].compute_slices);
     }

@@ -1,4 +1,4 @@
-/* cut: what one GPU is cut into, what of it is in use, and what it should be cut into.
+/* geometry: what one GPU is cut into, what of it is in use, and what it should be cut into.
  *
  * The vocabulary of change.h. A goal is a list of GPU instances, each with its compute instances,
  * made from a mig-parted configuration (counts), a checkpoint (places), or from what is there.
@@ -11,82 +11,82 @@
 #include "wire/migspec.h"
 
 /* What is in use, in the order of the instances it was read with. */
-struct gs_cut_busy {
+struct gs_geometry_busy {
     uint16_t gis;                       /* bit i: at[i], or a compute instance in it */
     uint16_t cis[GS_GPU_INSTANCES_MAX]; /* bit j of [i]: at[i].compute[j] */
 };
 
 /* One GPU as it is. */
-struct gs_cut {
+struct gs_geometry {
     const struct gs_transition_index *index; /* of its model's state table */
     const struct gs_gpu_instances *instances;
-    const struct gs_cut_busy *busy;
+    const struct gs_geometry_busy *busy;
 };
 
 /* A compute instance that is wanted. */
-struct gs_cut_ci {
+struct gs_geometry_ci {
     uint8_t slices;
     bool exact;       /* of NVML profile `profile`; otherwise any with so many slices will do */
     uint32_t profile; /* NVML_COMPUTE_INSTANCE_PROFILE_*, always filled in */
 };
 
 /* A GPU instance that is wanted. */
-struct gs_cut_gi {
+struct gs_geometry_gi {
     uint8_t profile; /* index into the model */
-    uint8_t start;   /* memory unit; only with gs_cut_goal.placed */
+    uint8_t start;   /* memory unit; only with gs_geometry_goal.placed */
     uint8_t n_cis;
-    struct gs_cut_ci cis[GS_COMPUTE_INSTANCES_MAX];
+    struct gs_geometry_ci cis[GS_COMPUTE_INSTANCES_MAX];
 };
 
-struct gs_cut_goal {
+struct gs_geometry_goal {
     bool placed;
     unsigned n;
-    struct gs_cut_gi gis[GS_MEMORY_UNITS_MAX];
+    struct gs_geometry_gi gis[GS_MEMORY_UNITS_MAX];
 };
 
 /* Which instances of `cut` (bit i: at[i]) stand in the way of something. */
-struct gs_cut_blockers {
+struct gs_geometry_blockers {
     uint16_t busy;
     uint16_t foreign;
 };
 
 /* The compute slices of a CI profile of NVML; 0: not one that is known. */
-unsigned gs_cut_ci_slices(uint32_t profile);
+unsigned gs_geometry_ci_slices(uint32_t profile);
 
 /* The NVML profile of a plain CI of so many compute slices; GS_NOT_KNOWN: there is none. */
-uint32_t gs_cut_ci_profile(unsigned slices);
+uint32_t gs_geometry_ci_profile(unsigned slices);
 
 /* A CI that exists: its compute slices, by its profile and, when that is new, by its size. */
-unsigned gs_cut_slices_of(const struct gs_compute_instance *ci);
+unsigned gs_geometry_slices_of(const struct gs_compute_instance *ci);
 
 /* The profile of the model that a GI has, or -1: foreign (docs/internals/partition.md). */
-int gs_cut_profile_of(const struct gs_model *model, const struct gs_gpu_instance *gi);
+int gs_geometry_profile_of(const struct gs_model *model, const struct gs_gpu_instance *gi);
 
 /* The profile of the model that a name means, its compute slices apart. Memory that differs by one
  * GB will do where it is unambiguous: names moved with the driver (3g.39gb, 3g.40gb).
  * GS_NOT_FOUND: the model lacks it; the text lists what it has. */
-int gs_cut_profile_find(const struct gs_model *model, const struct gs_profile_name *name,
-                        unsigned *ret_profile, struct gs_err *err);
+int gs_geometry_profile_find(const struct gs_model *model, const struct gs_profile_name *name,
+                             unsigned *ret_profile, struct gs_err *err);
 
 /* What a configuration asks of this GPU. Compute instances smaller than their GPU instance share as
  * few GPU instances as can be; where some of them exist and are busy, so that those stay.
  * GS_NOT_FOUND as above; GS_INFEASIBLE: more than a GPU holds; GS_INVALID: a compute instance of a
  * size that no GPU has. */
-int gs_cut_goal_from_wish(const struct gs_cut *cut, const struct gs_mig_wish *wish,
-                          struct gs_cut_goal *ret_goal, struct gs_err *err);
+int gs_geometry_goal_from_wish(const struct gs_geometry *cut, const struct gs_mig_wish *wish,
+                               struct gs_geometry_goal *ret_goal, struct gs_err *err);
 
 /* What a checkpoint says. GS_NOT_FOUND: a GPU instance profile that the model lacks; GS_INVALID: a
  * place it may not have, or two that overlap; GS_UNSUPPORTED: a compute instance profile or engine
  * profile that is not known. */
-int gs_cut_goal_from_state(const struct gs_model *model, const struct gs_mig_state *state,
-                           struct gs_cut_goal *ret_goal, struct gs_err *err);
+int gs_geometry_goal_from_state(const struct gs_model *model, const struct gs_mig_state *state,
+                                struct gs_geometry_goal *ret_goal, struct gs_err *err);
 
 /* How a goal reads: "3g.20gb@4,2g.10gb@0(1c,1c)"; "nothing" when it is empty. Cut when too long. */
-enum { GS_CUT_TEXT_MAX = 400 };
-void gs_cut_goal_format(const struct gs_model *model, const struct gs_cut_goal *goal,
-                        char ret_text[GS_CUT_TEXT_MAX + 1]);
+enum { GS_GEOMETRY_TEXT_MAX = 400 };
+void gs_geometry_goal_format(const struct gs_model *model, const struct gs_geometry_goal *goal,
+                             char ret_text[GS_GEOMETRY_TEXT_MAX + 1]);
 
 /* The same of what there is; `model` may be NULL (then all reads as foreign), and `which` says
  * which of them (bit i: at[i]). */
-void gs_cut_format(const struct gs_model *model, const struct gs_gpu_instances *instances,
-                   uint32_t which, char ret_text[GS_CUT_TEXT_MAX + 1]);
+void gs_geometry_format(const struct gs_model *model, const struct gs_gpu_instances *instances,
+                        uint32_t which, char ret_text[GS_GEOMETRY_TEXT_MAX + 1]);
