@@ -32,14 +32,18 @@ static uint64_t estimated_mib(const struct sim_gpu *gpu, const struct gs_model *
     return (share - share / 50) / 64 * 64;
 }
 
+/* As many a slice as the smallest profile has, where that is known: a GPU must not have fewer than
+ * its slices take together. */
 static uint32_t estimated_engines(const struct gs_model *model, const struct gs_profile *profile,
                                   unsigned engine)
 {
+    uint32_t known = model->profiles[0].engines[engine];
+    uint32_t a_slice = known == GS_NOT_KNOWN || known == 0 ? 1 : known;
     switch ((enum gs_engine)engine) {
     case GS_ENGINE_COPY:
     case GS_ENGINE_DECODER:
     case GS_ENGINE_JPEG:
-        return profile->compute_slices;
+        return a_slice * profile->compute_slices;
     case GS_ENGINE_OFA:
         return profile->compute_slices == model->compute_slices || profile->parts.sign == '+';
     case GS_ENGINE_ENCODER:
