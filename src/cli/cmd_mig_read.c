@@ -2,8 +2,8 @@
 
 #include "base/cleanup.h"
 #include "cli/cmd_mig.h"
+#include "cli/gpuopen.h"
 #include "cli/infile.h"
-#include "gpu/gpu_nvml.h"
 
 static int no_memory(struct gs_err *err)
 {
@@ -45,7 +45,7 @@ int gs_mig_read_config(struct gs_arena *arena, const char *path, const char *sel
 
 int gs_mig_open(struct gs_gpus *ret, struct gs_err *err)
 {
-    return gs_gpu_nvml_open(NULL, ret, err);
+    return gs_gpuopen(ret, err);
 }
 
 int gs_mig_survey(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu **ret,

@@ -165,16 +165,16 @@ static int read_devices(struct gs_arena *arena, const struct gs_doc_node *node,
     return 0;
 }
 
-/* Every spelling of YAML 1.1 but y and n, for this is what mig-parted reads. */
+/* Every spelling of YAML 1.1, for this is what mig-parted reads. */
 static int read_bool(const struct gs_doc_node *node, bool *ret, struct gs_err *err)
 {
-    static const char *const words[2][9] = {
-        {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"},
-        {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"}};
+    static const char *const words[2][11] = {
+        {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N"},
+        {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"}};
     if (node->kind == GS_DOC_SCALAR && !node->quoted) {
-        for (unsigned i = 0; i < 18; i++) {
-            if (gs_view_eq(node->text, words[i / 9][i % 9])) {
-                *ret = i >= 9;
+        for (unsigned i = 0; i < 22; i++) {
+            if (gs_view_eq(node->text, words[i / 11][i % 11])) {
+                *ret = i >= 11;
                 return 0;
             }
         }

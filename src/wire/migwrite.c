@@ -164,8 +164,8 @@ static int take_bytes(void *out, unsigned char *bytes, size_t n)
     return gs_buf_ok(out) ? 1 : 0;
 }
 
-/* Whether YAML would read the plain text as something else: a number, a boolean, nothing. A name of
- * ours has a letter that no number has, mostly; when in doubt it is quoted. */
+/* Whether YAML would read the plain text as something else: a number, a boolean, nothing. What only
+ * might be one (1-2, 12e) is quoted too. A profile's name has a g, which no number has. */
 static bool needs_quotes(const char *text)
 {
     static const char *const words[] = {
@@ -178,7 +178,8 @@ static bool needs_quotes(const char *text)
             return true;
         }
     }
-    return text[0] == '\0' || (strchr("0123456789+-.", text[0]) != NULL &&
+    const char *digits = text + strspn(text, "+-.");
+    return text[0] == '\0' || (digits[0] >= '0' && digits[0] <= '9' &&
                                text[strspn(text, "0123456789abcdefABCDEF+-._:xXoOtTzZ ")] == '\0');
 }
 
