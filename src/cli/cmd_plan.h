@@ -153,6 +153,10 @@ int gs_cmd_plan_changes(const struct gs_cmd_plan_question *question,
                         const struct gs_cmd_plan_change **ret, size_t *ret_n, struct gs_err *err);
 
 /* cmd_plan_table.c */
+
+/* "$43.92"; what is under a dollar gets a third and fourth digit; negative amounts a sign. */
+enum { GS_CMD_PLAN_DOLLARS_MAX = 40 };
+void gs_cmd_plan_format_dollars(int64_t uusd, char ret_text[GS_CMD_PLAN_DOLLARS_MAX]);
 int gs_cmd_plan_write_table(const struct gs_cmd_plan_question *question,
                             const struct gs_cmd_plan_answer *answer, struct gs_err *err);
 

@@ -78,8 +78,9 @@ static void tell(struct trial *trial, const char *what, const char *item, int64_
     if (trial->plan->goal == GS_PLAN_GPUS) {
         gs_buf_printf(trial->out, "%lld GPU%s less\n", (long long)saved, saved == 1 ? "" : "s");
     } else {
-        gs_buf_printf(trial->out, "$%lld.%02lld an hour less\n", (long long)(saved / 1000000),
-                      (long long)(saved % 1000000 / 10000));
+        char dollars[GS_CMD_PLAN_DOLLARS_MAX];
+        gs_cmd_plan_format_dollars(saved, dollars);
+        gs_buf_printf(trial->out, "%s an hour less\n", dollars);
     }
 }
 
@@ -160,7 +161,8 @@ static int find_fewest(struct trial *trial, size_t i)
         }
     }
     char what[60];
-    snprintf(what, sizeof(what), "%llu fewer of", (unsigned long long)high);
+    bool all = high == trial->question->input.items[i].count;
+    snprintf(what, sizeof(what), all ? "none of" : "%llu fewer of", (unsigned long long)high);
     tell(trial, what, gs_cmd_plan_item_name(trial->question, (uint32_t)i), value);
     return 0;
 }

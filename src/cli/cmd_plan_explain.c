@@ -87,8 +87,8 @@ static void put_gpus(const struct gpus *gpus, struct gs_buf *out)
                   "%lld of %lld memory units (%u %%)\n",
                   model->id, (long long)gpus->cut, gpus->cut == 1 ? " is" : "s are",
                   (long long)gpus->compute, (long long)compute,
-                  percent((unsigned)gpus->compute, (unsigned)compute), (long long)gpus->units,
-                  (long long)units, percent((unsigned)gpus->units, (unsigned)units));
+                  percent((uint64_t)gpus->compute, (uint64_t)compute), (long long)gpus->units,
+                  (long long)units, percent((uint64_t)gpus->units, (uint64_t)units));
     if (gpus->filled > 0) {
         gs_buf_printf(out, "    %lld GPU%s full to the last compute slice and memory unit\n",
                       (long long)gpus->filled, gpus->filled == 1 ? " is" : "s are");
@@ -255,6 +255,61 @@ static int64_t divisor(int64_t a, int64_t b)
     return a;
 }
 
+/* Prices that are listed: the first few, behind a line that says what they are. */
+struct listing {
+    struct gs_buf *out;
+    const char *heading;
+    size_t shown;
+    size_t left_out;
+};
+
+/* Whether there is room for one more; its name is then written. */
+static bool list_one(struct listing *listing, const char *name)
+{
+    if (listing->shown == ITEMS_SHOWN) {
+        listing->left_out++;
+        return false;
+    }
+    gs_buf_printf(listing->out, "%s    %.60s: ", listing->shown++ == 0 ? listing->heading : "",
+                  name);
+    return true;
+}
+
+static void end_listing(struct listing *listing)
+{
+    if (listing->left_out > 0) {
+        gs_buf_printf(listing->out, "    and %zu more\n", listing->left_out);
+    }
+}
+
+/* What one of a row's units is worth: an item, a part of a service's need. */
+static void list_gpu_price(struct listing *listing, const struct gs_cmd_plan_question *question,
+                           const struct gs_plan *plan, const struct gs_program_row *row,
+                           int64_t price)
+{
+    const struct gs_program_rounding *rounding =
+        row->what == GS_PROGRAM_ROUNDED ? &plan->pack_spec.roundings[row->index] : NULL;
+    uint32_t item = plan->kinds[rounding == NULL ? row->index : rounding->kind];
+    int64_t scale = plan->pack.tree.scale;
+    int64_t shared = divisor(price, scale);
+    if (!list_one(listing, gs_cmd_plan_item_name(question, item))) {
+        return;
+    }
+    gs_buf_printf(listing->out, "%lld", (long long)(price / shared));
+    if (scale > shared) {
+        gs_buf_printf(listing->out, "/%lld", (long long)(scale / shared));
+    }
+    gs_buf_puts(listing->out, " of a GPU ");
+    if (rounding != NULL) {
+        gs_buf_printf(listing->out, "for each %lld.%03lld requests a second, a part counts whole\n",
+                      (long long)rounding->per / 1000, (long long)rounding->per % 1000);
+    } else {
+        gs_buf_puts(listing->out, item < question->input.n_items
+                                      ? "each\n"
+                                      : "for each thousandth of a request a second\n");
+    }
+}
+
 /* Where one price list proves the bound, it is told: no GPU can hold what is worth more than it. */
 static void explain_gpu_prices(const struct gs_cmd_plan_question *question,
                                const struct gs_plan *plan, struct gs_buf *out)
@@ -268,32 +323,18 @@ static void explain_gpu_prices(const struct gs_cmd_plan_question *question,
                       tree->n_leaves);
         return;
     }
-    gs_buf_puts(out, "  the proof's prices, by which no new GPU can be cut into more than 1 GPU's "
-                     "worth:\n");
-    size_t shown = 0;
-    size_t left_out = 0;
+    struct listing listing = {.out = out,
+                              .heading =
+                                  "  the proof's prices, by which no new GPU can be cut into "
+                                  "more than 1 GPU's worth:\n"};
     for (unsigned i = 0; i < plan->pack.program.ip.n_rows; i++) {
         const struct gs_program_row *row = &plan->pack.program.rows[i];
-        int64_t price = tree->multipliers[i];
-        if (row->what != GS_PROGRAM_NEED || price == 0) {
-            continue;
+        bool counts = row->what == GS_PROGRAM_NEED || row->what == GS_PROGRAM_ROUNDED;
+        if (counts && tree->multipliers[i] > 0) {
+            list_gpu_price(&listing, question, plan, row, tree->multipliers[i]);
         }
-        if (shown == ITEMS_SHOWN) {
-            left_out++;
-            continue;
-        }
-        uint32_t item = plan->kinds[row->index];
-        bool service = item >= question->input.n_items;
-        int64_t shared = divisor(price, tree->scale);
-        gs_buf_printf(out, "    %.60s: %lld/%lld of a GPU%s\n",
-                      gs_cmd_plan_item_name(question, item), (long long)(price / shared),
-                      (long long)(tree->scale / shared),
-                      service ? " for a thousandth of a request a second" : " each");
-        shown++;
     }
-    if (left_out > 0) {
-        gs_buf_printf(out, "    and %zu more\n", left_out);
-    }
+    end_listing(&listing);
 }
 
 /* The case of the proof whose prices add up nearest to what the plan costs: where node counts are
@@ -325,16 +366,26 @@ static void explain_node_prices(const struct gs_cmd_plan_question *question,
     if (leaf == NULL) {
         return;
     }
-    gs_buf_puts(out, "  the proof's prices: what one of these costs an hour, at the margin\n");
+    char heading[200];
+    snprintf(heading, sizeof(heading),
+             "  the proof's prices an hour, by which no new node holds more than it costs%s:\n",
+             plan->fleet.proof.n_leaves > 1 ? " (in one of the cases it tells apart)" : "");
+    struct listing listing = {.out = out, .heading = heading};
+    size_t free = 0;
     for (size_t k = 0; k < plan->n_kinds; k++) {
-        if (k == ITEMS_SHOWN) {
-            gs_buf_printf(out, "    and %zu more\n", plan->n_kinds - ITEMS_SHOWN);
-            return;
-        }
+        char dollars[GS_CMD_PLAN_DOLLARS_MAX];
         int64_t uusd = leaf->prices[k] / plan->fleet.proof.price_scale;
-        gs_buf_printf(out, "    %.60s: $%lld.%04lld\n",
-                      gs_cmd_plan_item_name(question, plan->kinds[k]), (long long)(uusd / 1000000),
-                      (long long)(uusd % 1000000 / 100));
+        if (uusd <= 0) {
+            free++;
+        } else if (list_one(&listing, gs_cmd_plan_item_name(question, plan->kinds[k]))) {
+            gs_cmd_plan_format_dollars(uusd, dollars);
+            gs_buf_printf(out, "%s each\n", dollars);
+        }
+    }
+    end_listing(&listing);
+    if (free > 0 && listing.shown > 0) {
+        gs_buf_printf(out, "    %zu other kind%s of items: nothing, there is room beside these\n",
+                      free, plural((int64_t)free));
     }
 }
 
@@ -342,6 +393,10 @@ int gs_cmd_plan_explain(const struct gs_cmd_plan_question *question, const struc
                         struct gs_buf *out, struct gs_err *err)
 {
     gs_buf_puts(out, "\nwhat binds\n");
+    if (plan->value == 0) {
+        gs_buf_puts(out, "  nothing: nothing new is needed\n");
+        return 0;
+    }
     explain_gpus(plan, out);
     if (plan->goal == GS_PLAN_NODES) {
         explain_nodes(question, plan, out);

@@ -9,15 +9,15 @@ enum { CENTS_UUSD = 10000 };
 
 /* ------------------------------------------------------------------ words */
 
-/* "$43.92"; what is under a dollar gets a third and fourth digit. */
-static void format_dollars(int64_t uusd, char *text, size_t size)
+void gs_cmd_plan_format_dollars(int64_t uusd, char ret_text[GS_CMD_PLAN_DOLLARS_MAX])
 {
-    bool small = uusd < 100 * CENTS_UUSD;
+    int64_t amount = uusd < 0 ? -uusd : uusd;
+    bool small = amount < 100 * CENTS_UUSD;
     int64_t unit = small ? CENTS_UUSD / 100 : CENTS_UUSD;
-    int64_t parts = (uusd + unit / 2) / unit;
+    int64_t parts = (amount + unit / 2) / unit;
     int64_t whole = small ? 10000 : 100;
-    snprintf(text, size, small ? "$%lld.%04lld" : "$%lld.%02lld", (long long)(parts / whole),
-             (long long)(parts % whole));
+    snprintf(ret_text, GS_CMD_PLAN_DOLLARS_MAX, small ? "%s$%lld.%04lld" : "%s$%lld.%02lld",
+             uusd < 0 ? "-" : "", (long long)(parts / whole), (long long)(parts % whole));
 }
 
 /* Hundredths of a percent, rounded up: "0.04". */
@@ -45,13 +45,21 @@ static int64_t nodes_of(const struct gs_plan *plan)
 
 /* ------------------------------------------------------------------ the headline */
 
+/* What a claim is about. */
+static const char *of_what(const struct gs_plan *plan)
+{
+    return plan->n_unplaced > 0 ? " for what can be placed" : "";
+}
+
 static void put_gpus_headline(const struct gs_plan *plan, char *text, size_t size)
 {
-    int n = snprintf(text, size, "%lld GPU%s", (long long)plan->value, plural(plan->value));
+    int n = snprintf(text, size, "%lld GPU%s%s", (long long)plan->value, plural(plan->value),
+                     of_what(plan));
     char *rest = text + n;
     size_t left = size - (size_t)n;
     if (plan->value == 0) {
-        snprintf(text, size, "no new GPU: what is there takes all of it");
+        snprintf(text, size, "no new GPU: what is there takes all %s",
+                 plan->n_unplaced > 0 ? "that can be placed" : "of it");
     } else if (plan->value == 1) {
         snprintf(rest, left, ": proven, as none is not enough");
     } else if (plan->proven) {
@@ -63,17 +71,18 @@ static void put_gpus_headline(const struct gs_plan *plan, char *text, size_t siz
 
 static void put_nodes_headline(const struct gs_plan *plan, char *text, size_t size)
 {
-    char dollars[40];
+    char dollars[GS_CMD_PLAN_DOLLARS_MAX];
     char gap[40];
-    format_dollars(plan->value, dollars, sizeof(dollars));
+    gs_cmd_plan_format_dollars(plan->value, dollars);
     int64_t nodes = nodes_of(plan);
-    int n = snprintf(text, size, "%s an hour for %lld node%s with %lld GPU%s", dollars,
+    int n = snprintf(text, size, "%s an hour for %lld node%s with %lld GPU%s%s", dollars,
                      (long long)nodes, plural(nodes), (long long)plan->gpus_used,
-                     plural(plan->gpus_used));
+                     plural(plan->gpus_used), of_what(plan));
     char *rest = text + n;
     size_t left = size - (size_t)n;
     if (nodes == 0) {
-        snprintf(text, size, "no new node: what is there takes all of it");
+        snprintf(text, size, "no new node: what is there takes all %s",
+                 plan->n_unplaced > 0 ? "that can be placed" : "of it");
     } else if (plan->proven) {
         snprintf(rest, left, ": proven, nobody can do it for less");
     } else if (plan->bound == 0) {
@@ -109,8 +118,8 @@ static void put_baseline(const struct gs_cmd_plan_question *question, const stru
     } else if (plan->baseline_uusd < 0) {
         gs_buf_puts(out, ", and some item can run on no new node of these types so\n");
     } else {
-        char dollars[40];
-        format_dollars(plan->baseline_uusd, dollars, sizeof(dollars));
+        char dollars[GS_CMD_PLAN_DOLLARS_MAX];
+        gs_cmd_plan_format_dollars(plan->baseline_uusd, dollars);
         gs_buf_printf(out, " at %s an hour: %lld %% saved\n", dollars,
                       (long long)saved_percent(plan->value, plan->baseline_uusd));
     }
@@ -120,7 +129,7 @@ static void put_headline(const struct gs_cmd_plan_question *question, const stru
                          bool styled, struct gs_buf *out)
 {
     char text[300];
-    if (plan->n_unplaced > 0 && plan->value == 0) {
+    if (plan->n_unplaced > 0 && plan->value == 0 && plan->n_existing == 0) {
         snprintf(text, sizeof(text), "nothing to buy: none of it can be placed on anything new");
     } else if (plan->goal == GS_PLAN_GPUS) {
         put_gpus_headline(plan, text, sizeof(text));
@@ -232,8 +241,8 @@ static void put_node_row(struct gs_table *table, const struct gs_cmd_plan_questi
     for (size_t i = 0; i < nodes->n_layouts; i++) {
         gpus += nodes->layouts[i].count;
     }
-    char dollars[40];
-    format_dollars((int64_t)offer->price_uusd, dollars, sizeof(dollars));
+    char dollars[GS_CMD_PLAN_DOLLARS_MAX];
+    gs_cmd_plan_format_dollars((int64_t)offer->price_uusd, dollars);
     gs_table_putf(table, "%lld", (long long)nodes->count);
     gs_table_put(table, offer->name);
     gs_table_put(table, dollars);

@@ -185,7 +185,9 @@ static const char *bound_words(const struct gs_verify_report *report)
 {
     switch (report->bound) {
     case GS_VERIFY_BOUND_PROVEN:
-        return report->proven ? "nothing does with less: proven" : "bound: proven";
+        return !report->proven            ? "bound: proven"
+               : report->unplaceable == 0 ? "nothing does with less: proven"
+                                          : "nothing does with less for what is placed: proven";
     case GS_VERIFY_BOUND_PRICES:
         return "bound: checked up to prices";
     case GS_VERIFY_BOUND_NONE:
