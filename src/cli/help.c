@@ -146,8 +146,9 @@ static void put_subcommands(struct gs_buf *out, const struct gs_command *command
 void gs_help_command(const struct gs_command *command, struct gs_buf *out)
 {
     const struct gs_option *operand = command->operand;
-    gs_buf_printf(out, "gpuslice %s: %s\n\n", command->name, command->summary);
-    gs_buf_printf(out, "Usage: gpuslice %s%s [OPTIONS]", command->name,
+    const char *program = gs_command_program(command);
+    gs_buf_printf(out, "%s %s: %s\n\n", program, command->name, command->summary);
+    gs_buf_printf(out, "Usage: %s %s%s [OPTIONS]", program, command->name,
                   command->n_subcommands > 0 ? " COMMAND" : "");
     if (operand != NULL) {
         gs_buf_printf(out, command->operand_required ? " %s%s" : " [%s%s]", operand->arg,

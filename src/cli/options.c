@@ -188,9 +188,12 @@ static int fail_long(const struct parse *parse, const char *word)
     for (size_t i = 0; i < command->n_options; i++) {
         gs_near_offer(&near, command->options[i].name);
     }
-    return gs_fail(parse->err, GS_INVALID, "%s has no option --%s; %s%s%s", command->name, name,
-                   near.n == 0 ? "see gpuslice " : "did you mean --",
-                   near.n == 0 ? command->name : near.names[0], near.n == 0 ? " --help" : "?");
+    if (near.n > 0) {
+        return gs_fail(parse->err, GS_INVALID, "%s has no option --%s; did you mean --%s?",
+                       command->name, name, near.names[0]);
+    }
+    return gs_fail(parse->err, GS_INVALID, "%s has no option --%s; see %s %s --help", command->name,
+                   name, gs_command_program(command), command->name);
 }
 
 /* getopt said '?': `word` is the argument where it stopped. */
@@ -202,8 +205,9 @@ static int fail_option(const struct parse *parse, const char *word)
                        option == NULL ? "help" : option->name);
     }
     if (optopt != 0) {
-        return gs_fail(parse->err, GS_INVALID, "%s has no option -%c; see gpuslice %s --help",
-                       parse->command->name, optopt, parse->command->name);
+        return gs_fail(parse->err, GS_INVALID, "%s has no option -%c; see %s %s --help",
+                       parse->command->name, optopt, gs_command_program(parse->command),
+                       parse->command->name);
     }
     return fail_long(parse, word);
 }
@@ -232,8 +236,8 @@ static int read_operands(struct parse *parse, int argc, char **argv)
     }
     assert(operand != NULL || !command->operand_required);
     if (command->operand_required && optind == argc) {
-        return gs_fail(parse->err, GS_INVALID, "%s wants a %s; see gpuslice %s --help",
-                       command->name, operand->arg, command->name);
+        return gs_fail(parse->err, GS_INVALID, "%s wants a %s; see %s %s --help", command->name,
+                       operand->arg, gs_command_program(command), command->name);
     }
     for (int i = optind; i < argc; i++) {
         int r = gs_options_store(operand, argv[i], parse->values, parse->err);

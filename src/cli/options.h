@@ -91,6 +91,7 @@ struct gs_example {
 };
 
 struct gs_command {
+    const char *program; /* NULL: "gpuslice" */
     const char *name;
     const char *summary; /* one line, for the list of commands */
     const char *text;    /* what it does, for --help; paragraphs parted by "\n" */
@@ -132,6 +133,12 @@ bool gs_options_bool(const char *text, bool *ret);
 /* Stores `arg` as the value of `option`. */
 int gs_options_store(const struct gs_option *option, const char *arg, void *ret_values,
                      struct gs_err *err);
+
+/* The program that the command is of. */
+static inline const char *gs_command_program(const struct gs_command *command)
+{
+    return command->program == NULL ? "gpuslice" : command->program;
+}
 
 /* help.c: what `gpuslice COMMAND --help` and `gpuslice --help` print, 80 columns wide. */
 void gs_help_command(const struct gs_command *command, struct gs_buf *out);
