@@ -374,6 +374,19 @@ static int make_ci(struct gs_nvml_session *session, struct nvml_gi *gi, uint32_t
     return GS_NVML(&session->lib, ci_create_at, gi, profile_id, &place, ret);
 }
 
+static int check_kind(const struct gs_nvml_ci_kinds *kinds, unsigned gpu, uint32_t gi,
+                      uint32_t profile_id, struct gs_err *err)
+{
+    for (unsigned i = 0; i < kinds->n; i++) {
+        if (kinds->at[i].profile_id == profile_id) {
+            return 0;
+        }
+    }
+    return gs_fail(err, GS_INVALID,
+                   "GPU %u, GPU instance %u: the driver lists no compute instance profile %u", gpu,
+                   gi, profile_id);
+}
+
 int gs_nvml_create_compute(void *impl, unsigned gpu, uint32_t gi, uint32_t profile_id,
                            uint32_t start, uint32_t size, struct gs_compute_instance *ret,
                            struct gs_err *err)
@@ -386,7 +399,8 @@ int gs_nvml_create_compute(void *impl, unsigned gpu, uint32_t gi, uint32_t profi
     const struct gs_nvml_ci_kinds *kinds = NULL;
     int r = gs_nvml_may_change(session, err);
     if (r < 0 || (r = find_gi_kind(session, gpu, gi, &handle, &info, &index, err)) < 0 ||
-        (r = gs_nvml_ci_kinds(session, gpu, gi, handle, index, &kinds, err)) < 0) {
+        (r = gs_nvml_ci_kinds(session, gpu, gi, handle, index, &kinds, err)) < 0 ||
+        (r = check_kind(kinds, gpu, gi, profile_id, err)) < 0) {
         return r;
     }
     struct nvml_placement place = {.start = start, .size = size};
