@@ -83,14 +83,14 @@ bool nvml_own_of(const void *handle, enum nvml_own kind, uint32_t *ret_index,
 
 static bool names_gpu(const struct sim_machine *machine, const struct parts *parts)
 {
-    return parts->kind == KIND_GPU && parts->gpu < machine->n_gpus &&
-           parts->generation == gpu_generation(machine);
+    return parts->kind == KIND_GPU && parts->gpu < machine->n_gpus && parts->gi == 0 &&
+           parts->ci == 0 && parts->generation == gpu_generation(machine);
 }
 
 static bool names_gi(const struct sim_machine *machine, const struct parts *parts)
 {
     const struct sim_gi *gi = sim_gi_get(machine, parts->gpu, parts->gi);
-    return parts->kind == KIND_GI && gi != NULL &&
+    return parts->kind == KIND_GI && gi != NULL && parts->ci == 0 &&
            (gi->generation & GENERATION_MASK) == parts->generation;
 }
 
