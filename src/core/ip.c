@@ -142,14 +142,17 @@ static __int128 leaf_bound(const struct gs_ip *ip, const int64_t *y, int64_t sca
     return bound;
 }
 
-void gs_ip_shorten(const struct gs_ip *ip, struct gs_arena *arena, int64_t step, int64_t bound,
+bool gs_ip_shorten(const struct gs_ip *ip, struct gs_arena *arena, int64_t step, int64_t bound,
                    struct gs_ip_tree *tree)
 {
     if (tree->n_leaves != 1 || tree->n_nodes != 1) {
-        return;
+        return true;
     }
     int64_t *y = GS_ARENA_NEW(arena, int64_t, ip->n_rows);
-    for (int64_t scale = 1; y != NULL && scale <= SHORT_SCALE_MAX; scale++) {
+    if (y == NULL) {
+        return false;
+    }
+    for (int64_t scale = 1; scale <= SHORT_SCALE_MAX; scale++) {
         for (unsigned i = 0; i < ip->n_rows; i++) {
             double exact = (double)tree->multipliers[i] / (double)tree->scale;
             y[i] = (int64_t)(exact * (double)scale + 0.5);
@@ -158,7 +161,8 @@ void gs_ip_shorten(const struct gs_ip *ip, struct gs_arena *arena, int64_t step,
         if (leaf_bound(ip, y, scale) > (__int128)(bound - step) * scale) {
             tree->multipliers = y;
             tree->scale = scale;
-            return;
+            return true;
         }
     }
+    return true;
 }

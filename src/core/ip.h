@@ -105,6 +105,6 @@ bool gs_ip_tree_copy(struct gs_ip_tree *tree, unsigned n_rows, struct gs_arena *
 
 /* Replaces the multipliers of a proof with a single leaf by small whole numbers over a small scale
  * where such numbers prove the same bound: prices that a person can check by hand. Leaves any
- * other proof as it is; never fails. */
-void gs_ip_shorten(const struct gs_ip *ip, struct gs_arena *arena, int64_t step, int64_t bound,
+ * other proof as it is. False: no memory. */
+bool gs_ip_shorten(const struct gs_ip *ip, struct gs_arena *arena, int64_t step, int64_t bound,
                    struct gs_ip_tree *tree);

@@ -260,7 +260,9 @@ int gs_pack_solve(struct gs_arena *arena, const struct gs_program_spec *spec, in
     if (r < 0) {
         return r;
     }
-    gs_ip_shorten(&pack.program.ip, arena, step, result.bound, &result.tree);
+    if (!gs_ip_shorten(&pack.program.ip, arena, step, result.bound, &result.tree)) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the proof of a packing");
+    }
     pack.bound = result.bound;
     pack.tree = result.tree;
     if (result.found) {
