@@ -2,9 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/cleanup.h"
 #include "gpu/gpu_model.h"
 #include "partition/line.h"
 
@@ -139,31 +137,25 @@ static void note_processes(struct gs_inventory_gpu *gpu, const struct gs_gpu_pro
     }
 }
 
-static void free_processes(struct gs_gpu_process **processes)
-{
-    free(*processes);
-}
+/* More than any GPU has; those beyond make everything busy. No heap, so that a recovery needs
+ * none. */
+enum { PROCESSES_READ = 1024 };
 
-static int read_holders(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu, struct gs_err *err)
+static void read_holders(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu)
 {
-    GS_CLEANUP(free_processes)
-    struct gs_gpu_process *processes = calloc(GS_GPU_PROCESSES_MAX, sizeof(*processes));
-    if (processes == NULL) {
-        return gs_fail(err, GS_NO_MEMORY, "no memory for the processes of GPU %u", gpu->gpu);
-    }
+    struct gs_gpu_process processes[PROCESSES_READ];
     size_t n = 0;
     gpu->busy = (struct gs_geometry_busy){.gis = 0};
     gpu->n_holders = 0;
     gpu->holders_unknown =
-        gs_gpu_processes(gpus, gpu->gpu, processes, GS_GPU_PROCESSES_MAX, &n, NULL) < 0;
+        gs_gpu_processes(gpus, gpu->gpu, processes, PROCESSES_READ, &n, NULL) < 0;
     if (gpu->holders_unknown) {
         gpu->n_processes = 0;
         gpu->held = true;
         gs_inventory_mark(gpu, GS_NOT_KNOWN, GS_NOT_KNOWN);
-        return 0;
+        return;
     }
-    note_processes(gpu, processes, n, n < GS_GPU_PROCESSES_MAX ? n : GS_GPU_PROCESSES_MAX);
-    return 0;
+    note_processes(gpu, processes, n, n < PROCESSES_READ ? n : PROCESSES_READ);
 }
 
 int gs_inventory_refresh(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu, struct gs_err *err)
@@ -175,7 +167,10 @@ int gs_inventory_refresh(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu, str
             return r;
         }
     }
-    return gpu->facts.mode == GS_MIG_NOT_CAPABLE ? 0 : read_holders(gpus, gpu, err);
+    if (gpu->facts.mode != GS_MIG_NOT_CAPABLE) {
+        read_holders(gpus, gpu);
+    }
+    return 0;
 }
 
 int gs_inventory_read(struct gs_gpus *gpus, unsigned gpu, bool with_profiles,

@@ -87,6 +87,29 @@ static int create_ci(struct gs_perform *perform, unsigned gpu, const struct gs_c
     return r;
 }
 
+/* That a GPU instance is not found is fine where it is to go, if it is true: somebody was quicker.
+ */
+static int check_gone(struct gs_perform *perform, unsigned gpu, uint32_t gi, int r,
+                      struct gs_err *err)
+{
+    struct gs_gpu_instances instances;
+    if (r != GS_NOT_FOUND) {
+        return r;
+    }
+    if (gs_gpu_instances(perform->gpus, gpu, &instances, err) < 0) {
+        return err == NULL ? GS_IO : (int)err->code;
+    }
+    for (unsigned i = 0; i < instances.n; i++) {
+        if (instances.at[i].id == gi) {
+            return gs_fail(err, GS_IO,
+                           "GPU %u: GPU instance %u is listed, and the driver does not "
+                           "find it",
+                           gpu, gi);
+        }
+    }
+    return 0;
+}
+
 /* *gi: the instance that the last CREATE_GI made. */
 static int act(struct gs_perform *perform, unsigned gpu, const struct gs_change_step *step,
                uint32_t *gi, struct gs_err *err)
@@ -99,7 +122,7 @@ static int act(struct gs_perform *perform, unsigned gpu, const struct gs_change_
         return r == GS_NOT_FOUND ? 0 : r; /* somebody was quicker */
     case GS_CHANGE_DESTROY_GI:
         r = gs_gpu_destroy(perform->gpus, gpu, at, err);
-        return r == GS_NOT_FOUND ? 0 : r;
+        return check_gone(perform, gpu, at, r, err);
     case GS_CHANGE_CREATE_GI:
         return create_gi(perform, gpu, step, gi, err);
     case GS_CHANGE_CREATE_CI:

@@ -1,10 +1,6 @@
 #include "partition/recover.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include "base/cleanup.h"
 
 enum { NAME_MAX_BYTES = 120 };
 
@@ -95,19 +91,11 @@ static void say_mode(const struct gs_inventory_gpu *gpu, const char *run, const 
            gpu->facts.mode == gpu->facts.pending ? "" : ", and the other after a reset");
 }
 
-static void free_gpu(struct gs_inventory_gpu **gpu)
-{
-    free(*gpu);
-}
-
 static int recover_step(struct gs_gpus *gpus, const struct gs_journal_left *left, const char *run,
                         const struct gs_say *say, struct gs_err *err)
 {
-    GS_CLEANUP(free_gpu) struct gs_inventory_gpu *gpu = calloc(1, sizeof(*gpu));
-    if (gpu == NULL) {
-        return gs_fail(err, GS_NO_MEMORY, "no memory for the recovery");
-    }
-    int r = find_gpu(gpus, left->step.gpu, gpu, err);
+    struct gs_inventory_gpu gpu = {.gpu = 0};
+    int r = find_gpu(gpus, left->step.gpu, &gpu, err);
     if (r == GS_NOT_FOUND) {
         gs_say(say, "%s was left by %s and is not there now: nothing can be done", left->step.gpu,
                run);
@@ -121,12 +109,12 @@ static int recover_step(struct gs_gpus *gpus, const struct gs_journal_left *left
     case GS_JOURNAL_CREATE_CI:
     case GS_JOURNAL_DESTROY:
     case GS_JOURNAL_DESTROY_CI:
-        return recover_slice(gpus, gpu, &left->step, run, say, err);
+        return recover_slice(gpus, &gpu, &left->step, run, say, err);
     case GS_JOURNAL_MODE_ON:
     case GS_JOURNAL_MODE_OFF:
     case GS_JOURNAL_RESET:
     case GS_JOURNAL_DOS:
-        say_mode(gpu, run, say);
+        say_mode(&gpu, run, say);
         return 0;
     }
     return 0;

@@ -175,5 +175,15 @@ int gs_settle(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu,
     r = work(gpus, gpu, slice, finish, ret, err);
     struct gs_err ignored;
     int again = gs_inventory_refresh(gpus, gpu, r < 0 ? &ignored : err);
-    return r < 0 ? r : again;
+    if (r < 0 || again < 0) {
+        return r < 0 ? r : again;
+    }
+    i = find(gpu, slice);
+    if (!is(gpu, i, &slice->shall) && !is(gpu, i, &slice->was)) {
+        return gs_fail(err, GS_IO,
+                       "GPU %u: the GPU instance of profile %u at %u is neither what it was nor "
+                       "what it shall be, though the driver said that all was done",
+                       gpu->gpu, slice->profile, slice->start);
+    }
+    return 0;
 }

@@ -204,8 +204,12 @@ void desk_state(struct gs_mig_state *state, const char *model_name, const char *
 
 void desk_dir(char dir[64])
 {
-    snprintf(dir, 64, "/tmp/gpuslice-test-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    /* in memory where there is such a folder, as /run is */
+    snprintf(dir, 64, "/dev/shm/gpuslice-test-XXXXXX");
+    if (mkdtemp(dir) == NULL) {
+        snprintf(dir, 64, "/tmp/gpuslice-test-XXXXXX");
+        assert_non_null(mkdtemp(dir));
+    }
 }
 
 void desk_dir_done(const char *dir)
