@@ -61,6 +61,7 @@ static bool is_aside_row(const struct gs_cmd_plan_proof *proof, const struct gs_
     case GS_PROGRAM_AMOUNT:
     case GS_PROGRAM_NEED:
     case GS_PROGRAM_MOST:
+    case GS_PROGRAM_ROOM:
     case GS_PROGRAM_ROUNDED:
         break;
     }
@@ -71,6 +72,7 @@ static void put_row(const struct gs_cmd_plan_proof *proof, json_t *at,
                     const struct gs_program_row *row)
 {
     static const char *const amounts[] = {"cpu_milli", "memory", "pods"};
+    static const char *const rooms[] = {"memory_units", "compute_slices"};
     struct gs_result *result = proof->result;
     json_t *one = gs_result_object(result, at, NULL);
     switch (row->what) {
@@ -98,6 +100,9 @@ static void put_row(const struct gs_cmd_plan_proof *proof, json_t *at,
         break;
     case GS_PROGRAM_MOST:
         gs_result_number(result, one, "most", proof->plan->kinds[row->index]);
+        break;
+    case GS_PROGRAM_ROOM:
+        gs_result_text(result, one, "amount", rooms[row->index]);
         break;
     case GS_PROGRAM_ROUNDED: {
         const struct gs_program_rounding *rounding = &proof->spec->roundings[row->index];
@@ -150,7 +155,8 @@ static void put_column(const struct gs_cmd_plan_proof *proof, json_t *at,
 void gs_cmd_plan_put_leaf(struct gs_result *result, json_t *at, const struct gs_ip_tree *tree,
                           const struct gs_ip_node *leaf, const int *row_numbers, size_t n_rows)
 {
-    json_t *pairs = gs_result_array(result, gs_result_object(result, at, NULL), "leaf");
+    json_t *one = gs_result_object(result, at, NULL);
+    json_t *pairs = gs_result_array(result, one, "leaf");
     const int64_t *y = tree->multipliers + (size_t)leaf->at * n_rows;
     for (size_t i = 0; i < n_rows; i++) {
         int number = row_numbers == NULL ? (int)i : row_numbers[i];
@@ -160,6 +166,9 @@ void gs_cmd_plan_put_leaf(struct gs_result *result, json_t *at, const struct gs_
         json_t *pair = gs_result_array(result, pairs, NULL);
         gs_result_number(result, pair, NULL, (uint64_t)number);
         gs_result_number(result, pair, NULL, (uint64_t)y[i]);
+    }
+    if (leaf->col == GS_IP_LEAF_FILLED) {
+        gs_result_bool(result, one, "filled", true);
     }
 }
 

@@ -2,16 +2,27 @@
 
 #include "core/fleet_work.h"
 
-/* Nodes that one search for a load may look at; more as finding one gets harder. */
-enum { MOST_PATIENT = 2000 };
-static const size_t patience_nodes[] = {12, 60, 400, MOST_PATIENT};
+/* How a load is looked for; more patiently as finding one gets harder. */
+struct patience {
+    unsigned margin; /* a load is wanted that is worth more than its node costs by this part, as a
+                        shift: with all that the bound loses as much */
+    size_t nodes;    /* of the search */
+    size_t looks;    /* of a search that fills CPU and memory exactly; 0: another search */
+};
 
-/* A load is worth adding when it beats its node's cost by more than rounding. */
-static int64_t asked_worth(const struct gs_fleet_work *work, unsigned shape)
+enum { EXACT = 28 /* no more than rounding */, LATE_LEVEL = 3 };
+static const uint64_t EXACT_SPENT_MAX = GS_FLEET_SPENT_MAX / 8;
+
+static const struct patience patience_levels[] = {
+    {EXACT, 12, 0}, {EXACT, 60, 0}, {11, 1, 6000}, {12, 60, 4000}, {EXACT, 200, 10000},
+};
+
+/* A load is worth adding when it beats its node's cost by more than the margin. */
+static int64_t asked_worth(const struct gs_fleet_work *work, unsigned shape, unsigned level)
 {
     int64_t cost =
         work->spec->shapes[shape].cost * GS_FLEET_PRICE_SCALE + work->limit_prices[shape];
-    return cost + (cost > 0 ? cost >> 28 : 0);
+    return cost + (cost > 0 ? cost >> patience_levels[level].margin : 0);
 }
 
 void gs_fleet_spend(struct gs_fleet_work *work, unsigned shape, size_t nodes)
@@ -21,22 +32,25 @@ void gs_fleet_spend(struct gs_fleet_work *work, unsigned shape, size_t nodes)
     work->spent += (uint64_t)nodes * PIVOTS * ip->n_rows * ip->n_cols;
 }
 
-static int price_shape(struct gs_fleet_work *work, unsigned shape, size_t max_nodes,
-                       bool *ret_added)
+static int price_shape(struct gs_fleet_work *work, unsigned shape, unsigned level, bool *ret_added)
 {
     struct gs_fleet_node *node = &work->nodes[shape];
     struct gs_arena_mark mark = gs_arena_mark(work->scratch);
     struct gs_fleet_priced priced;
-    bool last = max_nodes >= MOST_PATIENT;
-    int r = (last ? gs_fleet_node_bound : gs_fleet_node_price)(node, work->scratch, work->prices,
-                                                               asked_worth(work, shape), max_nodes,
-                                                               false, &priced, work->err);
+    const struct patience *patience = &patience_levels[level];
+    int64_t asked = asked_worth(work, shape, level);
+    int r = patience->looks > 0
+                ? gs_fleet_node_fill(node, work->scratch, work->arena, work->prices, asked,
+                                     patience->nodes, patience->looks, false, &priced, work->err)
+                : gs_fleet_node_price(node, work->scratch, work->prices, asked, patience->nodes,
+                                      false, &priced, work->err);
     if (r < 0) {
         return r;
     }
     work->worths[shape] = priced.bound;
     work->searched += priced.nodes;
     gs_fleet_spend(work, shape, priced.nodes);
+    work->spent += priced.cells;
     *ret_added = priced.found &&
                  gs_fleet_master_add(&work->master, shape, priced.x, node->program.ip.n_cols);
     gs_arena_rewind(work->scratch, mark);
@@ -90,22 +104,22 @@ static void note_bound(struct gs_fleet_work *work)
 }
 
 /* One round over all shapes. Returns loads added, or a negative code. */
-static int generate_once(struct gs_fleet_work *work, size_t max_nodes, bool only_open,
+static int generate_once(struct gs_fleet_work *work, unsigned level, bool only_open,
                          bool *ret_closed)
 {
     int added = 0;
     *ret_closed = true;
     for (unsigned t = 0; t < work->spec->n_shapes; t++) {
         bool one = false;
-        if (only_open && work->worths[t] <= asked_worth(work, t)) {
+        if (only_open && work->worths[t] <= asked_worth(work, t, level)) {
             continue;
         }
-        int r = price_shape(work, t, max_nodes, &one);
+        int r = price_shape(work, t, level, &one);
         if (r < 0) {
             return r;
         }
         added += one;
-        *ret_closed = *ret_closed && work->worths[t] <= asked_worth(work, t);
+        *ret_closed = *ret_closed && work->worths[t] <= asked_worth(work, t, level);
     }
     return added;
 }
@@ -127,7 +141,7 @@ int gs_fleet_generate(struct gs_fleet_work *work, unsigned rounds_max, unsigned 
                                    work->limit_prices);
         }
         bool closed;
-        int added = generate_once(work, patience_nodes[level], only_open, &closed);
+        int added = generate_once(work, level, only_open, &closed);
         if (added < 0) {
             return added;
         }
@@ -135,14 +149,18 @@ int gs_fleet_generate(struct gs_fleet_work *work, unsigned rounds_max, unsigned 
         if (bounding) {
             note_bound(work);
         }
-        /* Past the work that a plan is allowed, one last round shows what it can. */
-        bool late = work->spent > GS_FLEET_SPENT_MAX && bounding && level >= 2;
+        bool late = bounding && work->spent > GS_FLEET_SPENT_MAX;
         only_open = added == 0 || late;
-        if (only_open) {
-            if (closed || level == patience) {
-                return 0;
-            }
-            level = late ? patience : level + 1;
+        if (!only_open) {
+            continue;
+        }
+        bool exact = patience_levels[level].margin == EXACT;
+        if (level >= patience || (exact && closed) || (late && level >= LATE_LEVEL)) {
+            return 0;
+        }
+        level = late && level < LATE_LEVEL ? LATE_LEVEL : level + 1;
+        if (level == patience && work->spent > EXACT_SPENT_MAX && !exact) {
+            return 0; /* the proven optimum is looked for where it is not far */
         }
     }
     return 0;

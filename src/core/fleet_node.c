@@ -1,6 +1,7 @@
 #include "core/fleet_node.h"
 
 enum { CPU, MEMORY, PODS, RESOURCES };
+enum { FILLED_CPU, FILLED_MEMORY, FILLED_ROOM }; /* of GS_PROGRAM_ROOMS kinds */
 
 /* Kinds with several uses here: their uses' own bounds do not keep the sum within the need. */
 static int64_t *shared_limits(struct gs_arena *arena, const struct gs_fleet_spec *spec,
@@ -27,8 +28,15 @@ static bool find_limit_rows(struct gs_arena *arena, const struct gs_fleet_spec *
         rows[k] = -1;
     }
     for (unsigned i = 0; rows != NULL && i < node->program.ip.n_rows; i++) {
-        if (node->program.rows[i].what == GS_PROGRAM_MOST) {
-            rows[node->program.rows[i].index] = (int)i;
+        const struct gs_program_row *row = &node->program.rows[i];
+        if (row->what == GS_PROGRAM_MOST) {
+            rows[row->index] = (int)i;
+        }
+        if (row->what == GS_PROGRAM_AMOUNT && row->index != PODS) {
+            node->filled_row[row->index == CPU ? FILLED_CPU : FILLED_MEMORY] = (int)i;
+        }
+        if (row->what == GS_PROGRAM_ROOM) {
+            node->filled_row[FILLED_ROOM + row->index] = (int)i;
         }
     }
     node->most_row = rows;
@@ -78,10 +86,11 @@ int gs_fleet_node_new(struct gs_arena *arena, const struct gs_fleet_spec *spec,
         .n_uses = shape->n_uses,
         .n_kinds = spec->n_kinds,
         .most = limits,
+        .rooms = true,
         .resources = resources,
         .n_resources = RESOURCES,
     };
-    struct gs_fleet_node node = {.shape = shape};
+    struct gs_fleet_node node = {.shape = shape, .filled_row = {-1, -1, -1, -1}};
     int r = gs_program_new(arena, &program, shape->pods, &node.program, err);
     if (r < 0) {
         return r;
@@ -140,23 +149,22 @@ int gs_fleet_node_price(struct gs_fleet_node *node, struct gs_arena *arena, cons
     return 0;
 }
 
-int gs_fleet_node_bound(struct gs_fleet_node *node, struct gs_arena *arena, const int64_t *prices,
-                        int64_t above, size_t max_nodes, bool want_tree,
-                        struct gs_fleet_priced *ret, struct gs_err *err)
+int gs_fleet_node_bound(struct gs_fleet_node *node, struct gs_arena *scratch,
+                        struct gs_arena *points, const int64_t *prices, int64_t above,
+                        size_t max_nodes, struct gs_fleet_priced *ret, struct gs_err *err)
 {
-    static const unsigned shifts[] = {12, 11, 10}; /* 0.02 %, 0.05 %, 0.1 % */
-    struct gs_arena_mark mark = gs_arena_mark(arena);
-    int r = gs_fleet_node_price(node, arena, prices, above, max_nodes, want_tree, ret, err);
-    size_t nodes = ret->nodes;
-    for (unsigned i = 0; r == 0 && i < 3 && !ret->found; i++) {
-        int64_t more = above + (above >> shifts[i]);
-        if (above <= 0 || ret->bound <= more) {
-            break;
-        }
-        gs_arena_rewind(arena, mark);
-        r = gs_fleet_node_price(node, arena, prices, more, max_nodes, want_tree, ret, err);
-        nodes += ret->nodes;
+    enum { SHORT = 60, LOOKS = 60000 };
+    size_t few = max_nodes < SHORT ? max_nodes : SHORT;
+    int r = gs_fleet_node_price(node, scratch, prices, above, few, true, ret, err);
+    if (r < 0 || ret->bound <= above) {
+        return r;
     }
-    ret->nodes = nodes;
+    struct gs_fleet_priced filled;
+    r = gs_fleet_node_fill(node, scratch, points, prices, above, max_nodes, LOOKS, true, &filled,
+                           err);
+    if (r == 0 && filled.bound < ret->bound) {
+        filled.nodes = ret->nodes;
+        *ret = filled;
+    }
     return r;
 }

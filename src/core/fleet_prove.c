@@ -2,7 +2,7 @@
 
 #include "core/fleet_work.h"
 
-enum { PROOF_NODES = 4000, PROOF_NODES_LATE = 1000, SHRINK_TIMES = 4 };
+enum { PROOF_NODES = 400, PROOF_NODES_LATE = 100, SHRINK_TIMES = 4 };
 
 /* Shows what a load of the shape is worth at most: no more than its node costs, or than what the
  * pricing before found where fewer would do for a bound on the least nodes. */
@@ -15,13 +15,14 @@ static int prove_shape(struct gs_fleet_work *work, unsigned shape,
     size_t nodes = work->spent < GS_FLEET_SPENT_MAX ? PROOF_NODES : PROOF_NODES_LATE;
     struct gs_arena_mark mark = gs_arena_mark(work->scratch);
     struct gs_fleet_priced priced;
-    int r = gs_fleet_node_bound(&work->nodes[shape], work->scratch, work->best_prices, above, nodes,
-                                true, &priced, work->err);
+    int r = gs_fleet_node_bound(&work->nodes[shape], work->scratch, work->arena, work->best_prices,
+                                above, nodes, &priced, work->err);
     if (r < 0) {
         return r;
     }
     work->searched += priced.nodes;
     gs_fleet_spend(work, shape, priced.nodes);
+    work->spent += priced.cells;
     proof->tree = priced.tree;
     if (!gs_ip_tree_copy(&proof->tree, work->nodes[shape].program.ip.n_rows, work->arena)) {
         return gs_fleet_no_memory(work);

@@ -57,10 +57,16 @@ static inline const struct gs_ip_entry *gs_ip_column(const struct gs_ip *ip, uns
     return ip->entries + begin;
 }
 
+/* Leaves: the bound above is all; or two of the rows are capacities of a knapsack
+ * (core/fleet_fill): to the bound comes the least excess of its choices (core/knapsack), the
+ * multipliers of the two rows being the prices of what is left over. A search here makes leaves of
+ * the first kind only. */
+enum { GS_IP_LEAF = -1, GS_IP_LEAF_FILLED = -2 };
+
 /* A node of a proof, in pre-order: behind an inner node stands its x >= k + 1 side, then its
  * x <= k side. */
 struct gs_ip_node {
-    int32_t col; /* -1: a leaf */
+    int32_t col; /* below 0: a leaf */
     int64_t at;  /* inner: k. Leaf: index into the multipliers, n_rows of them from at * n_rows */
 };
 

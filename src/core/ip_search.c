@@ -306,7 +306,7 @@ static void close_leaf(struct gs_ip_search *s, int64_t bound)
     if (!s->options.want_tree) {
         return;
     }
-    note_node(s, -1, (int64_t)s->n_leaves);
+    note_node(s, GS_IP_LEAF, (int64_t)s->n_leaves);
     size_t size = s->ip->n_rows * sizeof(*s->leaves);
     if (!gs_arena_room(s->arena, &s->leaves, &s->cap_leaves, s->n_leaves, size)) {
         s->out_of_memory = s->done = true;
@@ -652,7 +652,8 @@ bool gs_ip_search_run(struct gs_ip_search *s, struct gs_ip_result *ret)
     if (status == GS_LP_OPTIMAL) {
         refine_scale(s, root);
     }
-    if (status == GS_LP_OPTIMAL && !s->is_residual && !try_residual(s, prove_bound(s, root, status))) {
+    if (status == GS_LP_OPTIMAL && !s->is_residual &&
+        !try_residual(s, prove_bound(s, root, status))) {
         return false;
     }
     s->done = false;

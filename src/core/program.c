@@ -21,6 +21,7 @@ struct builder {
     int *amount_row;
     int *need_row;
     int *most_row;
+    int room_row[GS_PROGRAM_ROOMS];
     int *rounded_row; /* a rounding */
     unsigned pools_max;
     bool failed;
@@ -134,6 +135,108 @@ static void limit_rows(struct builder *b)
     }
 }
 
+/* The model of a target's GPUs; NULL: they are not cut, or not known here. */
+static const struct gs_model *model_of(const struct gs_program_target *target)
+{
+    const struct gs_model *model = NULL;
+    for (unsigned p = 0; p < target->n_pools && model == NULL; p++) {
+        model = target->pools[p].table == NULL ? NULL : target->pools[p].table->model;
+    }
+    return model;
+}
+
+/* What a slice takes of a GPU; GS_PROFILES_MAX: what a whole GPU has. */
+static int64_t size_of(const struct gs_model *model, unsigned profile, enum gs_program_room room)
+{
+    if (model == NULL) {
+        return room == GS_PROGRAM_UNITS && profile == GS_PROFILES_MAX;
+    }
+    if (profile == GS_PROFILES_MAX) {
+        return room == GS_PROGRAM_UNITS ? model->memory_units : model->compute_slices;
+    }
+    if (profile >= model->n_profiles) {
+        return 0;
+    }
+    const struct gs_profile *one = &model->profiles[profile];
+    return room == GS_PROGRAM_UNITS ? one->memory_units : one->compute_slices;
+}
+
+static bool asks_slices(const struct gs_program_spec *spec)
+{
+    bool any = false;
+    for (unsigned u = 0; u < spec->n_uses; u++) {
+        for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+            any = any || spec->uses[u].slices[p] > 0;
+        }
+    }
+    return any;
+}
+
+static bool asks_gpus(const struct gs_program_spec *spec)
+{
+    bool any = false;
+    for (unsigned u = 0; u < spec->n_uses; u++) {
+        any = any || spec->uses[u].gpus > 0;
+    }
+    return any;
+}
+
+/* What all GPUs of the target have, as much as can be put to use. */
+static int64_t room_of(const struct gs_program_spec *spec, const struct gs_model *model,
+                       enum gs_program_room room)
+{
+    const struct gs_program_target *target = &spec->targets[0];
+    bool gpus = asks_gpus(spec);
+    int64_t sum = target->free_gpus * size_of(model, GS_PROFILES_MAX, room);
+    for (unsigned i = 0; i < GS_PROFILES_MAX; i++) {
+        sum += target->free_slices[i] * size_of(model, i, room);
+    }
+    for (unsigned p = 0; p < target->n_pools; p++) {
+        const struct gs_pool *pool = &target->pools[p];
+        int64_t most = pool->whole && gpus ? size_of(model, GS_PROFILES_MAX, room) : 0;
+        for (unsigned c = 0; c < pool->n_columns; c++) {
+            int64_t used = 0;
+            for (unsigned i = 0; i < GS_PROFILES_MAX; i++) {
+                used += pool->columns[c].counts[i] * size_of(model, i, room);
+            }
+            most = used > most ? used : most;
+        }
+        sum += most * pool->count;
+    }
+    return sum;
+}
+
+static void room_rows(struct builder *b)
+{
+    for (unsigned room = 0; room < GS_PROGRAM_ROOMS; room++) {
+        b->room_row[room] = -1;
+    }
+    if (!b->spec->rooms) {
+        return;
+    }
+    const struct gs_program_target *target = &b->spec->targets[0];
+    const struct gs_model *model = model_of(target);
+    if (model == NULL && asks_slices(b->spec)) {
+        return;
+    }
+    for (unsigned room = 0; room < GS_PROGRAM_ROOMS; room++) {
+        b->room_row[room] = new_row(b, (struct gs_program_row){GS_PROGRAM_ROOM, room, 0},
+                                    -room_of(b->spec, model, room));
+    }
+}
+
+static void room_entries(struct builder *b, const struct gs_use *use)
+{
+    for (unsigned room = 0; room < GS_PROGRAM_ROOMS && b->room_row[room] >= 0; room++) {
+        const struct gs_model *model = model_of(&b->spec->targets[0]);
+        int64_t size = use->gpus * size_of(model, GS_PROFILES_MAX, room);
+        for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+            size += use->slices[p] * size_of(model, p, room);
+        }
+        entry(b, b->room_row[room], -size);
+    }
+}
+
 static void rounded_rows(struct builder *b)
 {
     for (unsigned i = 0; i < b->spec->n_roundings; i++) {
@@ -198,6 +301,7 @@ static void use_columns(struct builder *b)
         }
         entry(b, b->need_row[use->kind], spec->yields == NULL ? 1 : spec->yields[u]);
         entry(b, b->most_row[use->kind], -1);
+        room_entries(b, use);
         rounded_entries(b, u);
     }
 }
@@ -253,6 +357,7 @@ int gs_program_new(struct gs_arena *arena, const struct gs_program_spec *spec, i
     if (!b.failed) {
         demand_rows(&b);
         limit_rows(&b);
+        room_rows(&b);
         rounded_rows(&b);
     }
     if (!b.failed) {

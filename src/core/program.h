@@ -12,6 +12,10 @@
  *     pool     a limited pool:      count >= sum(X) + W
  *     amount   a resource:          capacity >= sum(amount A)
  *     need     a kind:              sum(yield A) >= need, or most >= sum(A)
+ *     room     of a node's GPUs:    memory units of all >= sum(units A), and so compute slices.
+ *                                   It follows from slices, whole and pool, and says in one row
+ *                                   most of what those say together. Of each GPU as many count as
+ *                                   some column of its pool takes, or all if it may be used whole
  *     rounded  a kind and a part p: sum(ceil(yield / p) A) >= ceil(need / p)    (core/rounding)
  * Pure; memory from an arena. */
 #pragma once
@@ -50,6 +54,7 @@ struct gs_program_spec {
     unsigned n_kinds;
     const int64_t *needs; /* a kind: at least so much; NULL: no such rows */
     const int64_t *most;  /* a kind: at most so many, INT64_MAX: no such row; NULL: no such rows */
+    bool rooms;           /* rows for the room of all GPUs; of a single target */
     const struct gs_program_rounding *roundings; /* with needs and yields */
     unsigned n_roundings;
     const struct gs_program_resource *resources;
@@ -73,12 +78,15 @@ enum gs_program_row_what {
     GS_PROGRAM_AMOUNT,
     GS_PROGRAM_NEED,
     GS_PROGRAM_MOST,
+    GS_PROGRAM_ROOM,
     GS_PROGRAM_ROUNDED
 };
 
+enum gs_program_room { GS_PROGRAM_UNITS, GS_PROGRAM_COMPUTE, GS_PROGRAM_ROOMS };
+
 struct gs_program_row {
     enum gs_program_row_what what;
-    uint32_t index;   /* target, resource, kind or rounding */
+    uint32_t index;   /* target, resource, kind, room or rounding */
     uint32_t profile; /* SLICES: profile; POOL: pool */
 };
 

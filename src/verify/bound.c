@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "verify/fill.h"
+
 void gs_bound_add_col(struct gs_bound *bound, int64_t cost, int64_t hi)
 {
     if (bound->failed || !gs_arena_room(bound->arena, &bound->cols, &bound->cap_cols, bound->n_cols,
@@ -109,6 +111,87 @@ static int64_t ceil_div(__int128 a, int64_t b)
     return quotient < INT64_MIN ? INT64_MIN : (int64_t)quotient;
 }
 
+/* ------------------------------------------------------------------ filled leaves */
+
+static unsigned capacity_of_row(const struct gs_bound *bound, uint32_t row)
+{
+    unsigned a = 0;
+    while (a < GS_BOUND_CAPACITIES && bound->capacity_row[a] != row) {
+        a++;
+    }
+    return a;
+}
+
+/* The columns as they are in this leaf. False: one gives of a capacity. */
+static bool list_columns(const struct walk *walk, struct gs_fill_col *cols)
+{
+    const struct gs_bound *bound = walk->bound;
+    for (size_t j = 0; j < bound->n_cols; j++) {
+        size_t end = j + 1 < bound->n_cols ? bound->cols[j + 1].first : bound->n_entries;
+        cols[j] = (struct gs_fill_col){.d = walk->d[j], .lo = walk->lo[j], .hi = walk->hi[j]};
+        for (size_t e = bound->cols[j].first; e < end; e++) {
+            unsigned a = capacity_of_row(bound, bound->entries[e].row);
+            if (a < GS_BOUND_CAPACITIES) {
+                cols[j].takes[a] -= bound->entries[e].value;
+            }
+        }
+        for (unsigned a = 0; a < GS_BOUND_CAPACITIES; a++) {
+            if (cols[j].takes[a] < 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Adds the least excess to *least, as far as that is asked for. */
+static int fill_leaf(struct walk *walk, const struct gs_field *at, __int128 *least)
+{
+    const struct gs_bound *bound = walk->bound;
+    __int128 enough = 0;
+    if (!gs_bound_add_product(&enough, walk->reader->enough, walk->scale)) {
+        return too_large(at, walk->err);
+    }
+    if (*least >= enough) {
+        return 0;
+    }
+    struct gs_arena_mark mark = gs_arena_mark(walk->arena);
+    struct gs_fill_col *cols = GS_ARENA_NEW(walk->arena, struct gs_fill_col, bound->n_cols);
+    if (cols == NULL) {
+        return gs_fail(walk->err, GS_NO_MEMORY, "no memory for a certificate");
+    }
+    struct gs_fill fill = {.cols = cols, .n_cols = bound->n_cols};
+    for (unsigned a = 0; a < GS_BOUND_CAPACITIES; a++) {
+        int64_t row = bound->capacity_row[a];
+        fill.capacity[a] = row < 0 ? 0 : -bound->rhs[row];
+        fill.price[a] = row < 0 ? 0 : walk->y[row];
+    }
+    if (!list_columns(walk, cols)) {
+        return gs_field_fail(at, walk->err, "it is filled, and a column gives of a capacity");
+    }
+    bool any;
+    __int128 excess;
+    __int128 room = enough - *least - 1;
+    int r = gs_fill_least(walk->arena, &fill, room, walk->reader->looks, &any, &excess, walk->err);
+    *least = r == 0 && any ? *least + excess : enough;
+    gs_arena_rewind(walk->arena, mark);
+    return r;
+}
+
+/* Reads whether a leaf is filled. */
+static int read_filled(const struct walk *walk, const struct gs_field *at, bool *ret)
+{
+    *ret = false;
+    if (!gs_field_has(at, "filled")) {
+        return 0;
+    }
+    int r = gs_field_bool(at, "filled", ret, walk->err);
+    if (r == 0 && *ret && !walk->bound->has_capacities) {
+        return gs_field_fail(at, walk->err, "it is filled, and nothing here has a capacity");
+    }
+    return r;
+}
+
 static int weigh_leaf(struct walk *walk, const struct gs_field *at)
 {
     const struct gs_bound *bound = walk->bound;
@@ -125,6 +208,13 @@ static int weigh_leaf(struct walk *walk, const struct gs_field *at)
     if (!column_sums(walk, &least)) {
         return too_large(at, walk->err);
     }
+    const __int128 plain = least;
+    bool filled;
+    int r = read_filled(walk, at, &filled);
+    r = r == 0 && filled && walk->reader->looks != NULL ? fill_leaf(walk, at, &least) : r;
+    if (r < 0) {
+        return r;
+    }
     int64_t rounded = ceil_div(least, walk->scale);
     if (rounded < walk->result.least) {
         walk->result.least = rounded;
@@ -135,7 +225,7 @@ static int weigh_leaf(struct walk *walk, const struct gs_field *at)
         .lo = walk->lo,
         .hi = walk->hi,
         .d = walk->d,
-        .least = least,
+        .least = plain,
         .scale = walk->scale,
     };
     return walk->reader->leaf == NULL ? 0

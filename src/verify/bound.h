@@ -6,6 +6,8 @@
  * x lies on one of the two sides. A leaf has one multiplier y >= 0 a row; with d = S c - y A every
  * x within the leaf's bounds that meets the rows costs at least
  *     ( y b + sum over columns of min(d lo, d hi) ) / S.
+ * Some rows may be *capacities*: no column gives any of them. A leaf that is said to be *filled*
+ * bounds what the least excess of any whole x that keeps within them adds to that (verify/fill).
  * The least leaf bounds the program. This is all the mathematics of a proof; how multipliers and
  * splits were found is nothing to this file. Exact: sums are in 128 bits, and what would not fit
  * is refused. */
@@ -15,7 +17,8 @@
 #include "verify/field.h"
 
 enum {
-    GS_BOUND_NODES_MAX = 2000000 /* of one tree */
+    GS_BOUND_NODES_MAX = 2000000, /* of one tree */
+    GS_BOUND_CAPACITIES = 4
 };
 #define GS_BOUND_WORK_MAX ((uint64_t)20000000000) /* entries looked at for one tree */
 
@@ -40,7 +43,9 @@ struct gs_bound {
     struct gs_bound_entry *entries;
     size_t n_entries;
     size_t cap_entries;
-    bool failed; /* no memory */
+    bool has_capacities;
+    int64_t capacity_row[GS_BOUND_CAPACITIES]; /* -1: none */
+    bool failed;                               /* no memory */
 };
 
 /* Adds a column, and entries to the column that was added last; a row below 0 or a value of 0 does
@@ -68,6 +73,10 @@ struct gs_bound_reader {
     /* Called for each leaf that holds any x; NULL: not wanted. A negative result ends the check. */
     int (*leaf)(void *ctx, const struct gs_bound_leaf *leaf, struct gs_err *err);
     void *visitor; /* its ctx */
+    /* Filled leaves: partial choices that may still be looked at, and what a leaf need not prove
+     * more than. NULL: what filling adds is not wanted. */
+    uint64_t *looks;
+    int64_t enough;
 };
 
 struct gs_bound_result {

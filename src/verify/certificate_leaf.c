@@ -18,9 +18,10 @@ static bool is_worth_nothing(const struct gs_certificate *certificate, const str
     return true;
 }
 
-/* What the proof leaves room for: no load is worth more. */
+/* What the proof leaves room for: no load is worth more. Where that is below `may` it may be as
+ * much as that. */
 static int prove_worth(struct gs_certificate *certificate, struct gs_certificate_shape *shape,
-                       __int128 *ret_worth)
+                       __int128 may, __int128 *ret_worth)
 {
     struct gs_check *check = certificate->check;
     struct gs_field tree;
@@ -40,7 +41,12 @@ static int prove_worth(struct gs_certificate *certificate, struct gs_certificate
         use->cost = -(int64_t)certificate->prices[use->item];
     }
     struct gs_bound_result result;
-    const struct gs_bound_reader reader = {.find = gs_proof_find, .names = &shape->proof};
+    const struct gs_bound_reader reader = {
+        .find = gs_proof_find,
+        .names = &shape->proof,
+        .looks = &certificate->looks,
+        .enough = may < INT64_MAX ? -(int64_t)may : -INT64_MAX,
+    };
     r = gs_proof_build(&shape->proof, &shape->field, check->err);
     r = r < 0 ? r
               : gs_bound_check(&shape->proof.bound, &shape->field, &reader, &result, check->err);
@@ -63,9 +69,12 @@ static int check_proof(struct gs_certificate *certificate, struct gs_certificate
                              "its limit_price is above 0, and any number of %s may be bought here",
                              shape->node->name);
     }
-    r = r < 0 ? r : prove_worth(certificate, shape, &worth);
+    if (r < 0) {
+        return r;
+    }
     __int128 may =
         (__int128)certificate->price_scale * shape->node->price_uusd + shape->limit_price;
+    r = prove_worth(certificate, shape, may, &worth);
     if (r == 0 && worth > may) {
         return gs_field_fail(&shape->field, check->err,
                              "it leaves room for a load of %s worth %lld, and one costs %lld at "

@@ -97,6 +97,7 @@ static int make_program(const struct gs_certificate *certificate,
         use->hi = use->hi > 0 && !fits_alone(check, proof, use) ? 0 : use->hi;
     }
     round_capacities(proof);
+    gs_proof_room(proof);
     return r;
 }
 
@@ -272,6 +273,7 @@ static int read_shapes(struct gs_certificate *certificate, const struct gs_field
 /* ------------------------------------------------------------------ the tree over node counts */
 
 enum { SPLITS_MAX = 200000 };
+static const uint64_t LOOKS_MAX = 100000000; /* some ten seconds */
 
 /* A split on the way to the present leaf. */
 struct turn {
@@ -448,6 +450,7 @@ int gs_check_certificate_nodes(struct gs_check *check, const struct gs_field *at
     struct gs_certificate certificate = {
         .check = check,
         .step = price_step(&check->problem),
+        .looks = LOOKS_MAX,
         .said = UINT64_MAX,
         .prices_prove = UINT64_MAX,
         .proven = UINT64_MAX,

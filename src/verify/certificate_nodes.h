@@ -28,6 +28,7 @@ struct gs_certificate {
     struct gs_certificate_shape *shapes;
     size_t n_shapes;
     uint64_t *placed; /* an item: how many are planned for */
+    uint64_t looks;   /* partial loads that filled leaves may still be checked with */
 
     /* of the present leaf */
     uint64_t *prices; /* an item */

@@ -443,7 +443,11 @@ static int list_shape(struct search *search, size_t index, __int128 room)
         return list_worthless(&list);
     }
     const struct gs_bound_reader reader = {
-        .find = gs_proof_find, .names = &shape->proof, .leaf = list_leaf, .visitor = &list};
+        .find = gs_proof_find,
+        .names = &shape->proof,
+        .leaf = list_leaf,
+        .visitor = &list,
+    };
     struct gs_bound_result result;
     return gs_bound_check(&shape->proof.bound, &shape->field, &reader, &result, check->err);
 }

@@ -62,9 +62,8 @@ static void add_use_col(struct gs_proof *proof, const struct gs_proof_use *use)
         gs_bound_add_entry(bound, proof->roundings[i - 1].row,
                            (int64_t)(parts < most ? parts : most));
     }
-    for (unsigned a = 0; proof->one_node && a < GS_PROOF_AMOUNTS; a++) {
-        gs_bound_add_entry(bound, proof->amount_row[a],
-                           -(int64_t)gs_proof_amount(proof, use->item, a));
+    for (unsigned a = 0; proof->one_node && a < GS_PROOF_CAPACITIES; a++) {
+        gs_bound_add_entry(bound, proof->amount_row[a], -(int64_t)gs_proof_takes(proof, use, a));
     }
 }
 
@@ -111,12 +110,23 @@ static void add_pool_cols(struct gs_proof *proof, size_t t, size_t i, int64_t as
     }
 }
 
+/* Pods bind nothing that is worth going through: of them there is one an item. */
+static void set_capacities(struct gs_proof *proof)
+{
+    static const unsigned capacities[GS_BOUND_CAPACITIES] = {GS_PROOF_CPU, GS_PROOF_MEMORY,
+                                                             GS_PROOF_UNITS, GS_PROOF_COMPUTE};
+    proof->bound.has_capacities = proof->one_node;
+    for (unsigned a = 0; a < GS_BOUND_CAPACITIES; a++) {
+        proof->bound.capacity_row[a] = proof->amount_row[capacities[a]];
+    }
+}
+
 int gs_proof_build(struct gs_proof *proof, const struct gs_field *at, struct gs_err *err)
 {
     struct gs_field list;
     size_t n;
     size_t most = proof->n_targets * (GS_PROFILES_MAX + 2 + GS_PROBLEM_NODES_MAX * 16) +
-                  ROUNDINGS_MAX * proof->problem->n_items + GS_PROOF_AMOUNTS;
+                  ROUNDINGS_MAX * proof->problem->n_items + GS_PROOF_CAPACITIES;
     int r = gs_field_list(at, "rows", most, &list, &n, err);
     r = r < 0 ? r : make_room(proof, err);
     int64_t *rhs = r < 0 ? NULL : GS_ARENA_NEW(proof->arena, int64_t, n);
@@ -131,6 +141,7 @@ int gs_proof_build(struct gs_proof *proof, const struct gs_field *at, struct gs_
         return r;
     }
     proof->bound = (struct gs_bound){.arena = proof->arena, .n_rows = (uint32_t)n, .rhs = rhs};
+    set_capacities(proof);
     for (size_t u = 0; u < proof->n_uses; u++) {
         add_use_col(proof, &proof->uses[u]);
     }

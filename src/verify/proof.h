@@ -13,6 +13,13 @@
 
 enum { GS_PROOF_CPU, GS_PROOF_MEMORY, GS_PROOF_PODS, GS_PROOF_AMOUNTS };
 
+/* Of all GPUs of a node together, behind the amounts. */
+enum {
+    GS_PROOF_UNITS = GS_PROOF_AMOUNTS, /* memory units */
+    GS_PROOF_COMPUTE,                  /* compute slices */
+    GS_PROOF_CAPACITIES
+};
+
 /* A need once more, in parts that count whole once begun: from  sum(yield A) >= need  with whole A
  * follows  sum(ceil(yield / per) A) >= ceil(need / per),  no coefficient above the right side. */
 struct gs_proof_rounding {
@@ -43,7 +50,7 @@ struct gs_proof {
     const uint64_t *most;  /* an item: no node serves more of it. NULL: no such rows */
     const uint64_t *needs; /* an item: of all that ask alike; GS_PROOF_NO_NEED for all but the first
                               of them. NULL: no such rows */
-    uint64_t capacity[GS_PROOF_AMOUNTS]; /* one_node; memory in memory_unit bytes */
+    uint64_t capacity[GS_PROOF_CAPACITIES]; /* one_node; memory in memory_unit bytes */
     uint64_t memory_unit;
 
     /* by gs_proof_build */
@@ -57,13 +64,21 @@ struct gs_proof {
     size_t n_roundings;
     size_t cap_roundings;
     size_t *first_rounding; /* an item: plus 1; 0: none */
-    int64_t amount_row[GS_PROOF_AMOUNTS];
+    int64_t amount_row[GS_PROOF_CAPACITIES];
     size_t *pool_col;   /* a pool: its first column; whole last where it may be */
     size_t *first_pool; /* a target: its first pool in pool_row and pool_col */
 };
 
 /* What one item takes of an amount, in the unit of `capacity`. */
 uint64_t gs_proof_amount(const struct gs_proof *proof, uint32_t item, unsigned amount);
+
+/* What a use takes of any capacity of a node. */
+uint64_t gs_proof_takes(const struct gs_proof *proof, const struct gs_proof_use *use,
+                        unsigned capacity);
+
+/* Fills in the capacities of a node's GPUs: as much of each GPU as an addition takes, or all of it
+ * where it may be used whole and some use asks for GPUs. Additions and the uses' hi are there. */
+void gs_proof_room(struct gs_proof *proof);
 
 /* Adds the ways of an item on a target that it may be served by at all, hi left 0. GS_NO_MEMORY. */
 int gs_proof_add_uses(struct gs_proof *proof, uint32_t item, uint32_t target, struct gs_err *err);

@@ -71,15 +71,20 @@ static int profile_named(const struct gs_proof *proof, const struct gs_field *at
     return r == 0 || r == GS_INVALID ? r : gs_field_wrap(at, GS_INVALID, err);
 }
 
-static const char *const amount_names[GS_PROOF_AMOUNTS] = {
-    [GS_PROOF_CPU] = "cpu_milli", [GS_PROOF_MEMORY] = "memory", [GS_PROOF_PODS] = "pods"};
+static const char *const amount_names[GS_PROOF_CAPACITIES] = {
+    [GS_PROOF_CPU] = "cpu_milli",
+    [GS_PROOF_MEMORY] = "memory",
+    [GS_PROOF_PODS] = "pods",
+    [GS_PROOF_UNITS] = "memory_units",
+    [GS_PROOF_COMPUTE] = "compute_slices",
+};
 
 static int amount_row(struct gs_proof *proof, const struct gs_field *at, int64_t **ret_row,
                       int64_t *ret_rhs, struct gs_err *err)
 {
     const char *name;
     int r = gs_field_text(at, "amount", &name, err);
-    for (unsigned a = 0; r == 0 && proof->one_node && a < GS_PROOF_AMOUNTS; a++) {
+    for (unsigned a = 0; r == 0 && proof->one_node && a < GS_PROOF_CAPACITIES; a++) {
         if (strcmp(name, amount_names[a]) == 0) {
             *ret_row = &proof->amount_row[a];
             *ret_rhs = -(int64_t)proof->capacity[a];

@@ -18,6 +18,71 @@ uint64_t gs_proof_amount(const struct gs_proof *proof, uint32_t item, unsigned a
     }
 }
 
+/* What a slice of a profile takes of a GPU, or at GS_PROFILES_MAX the GPU itself. One that is not
+ * cut is a unit. */
+static uint64_t size_of(const struct gs_model *model, unsigned profile, unsigned capacity)
+{
+    bool units = capacity == GS_PROOF_UNITS;
+    if (model == NULL) {
+        return units && profile == GS_PROFILES_MAX ? 1 : 0;
+    }
+    if (profile == GS_PROFILES_MAX) {
+        return units ? model->memory_units : model->compute_slices;
+    }
+    if (profile >= model->n_profiles) {
+        return 0;
+    }
+    return units ? model->profiles[profile].memory_units : model->profiles[profile].compute_slices;
+}
+
+uint64_t gs_proof_takes(const struct gs_proof *proof, const struct gs_proof_use *use,
+                        unsigned capacity)
+{
+    if (capacity < GS_PROOF_AMOUNTS) {
+        return gs_proof_amount(proof, use->item, capacity);
+    }
+    const struct gs_model *model = proof->targets[use->target].of.model;
+    uint64_t sum = use->asked.gpus * size_of(model, GS_PROFILES_MAX, capacity);
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        sum += use->asked.slices[p] * size_of(model, p, capacity);
+    }
+    return sum;
+}
+
+static uint64_t room_of_pool(const struct gs_supply_pool *pool, const struct gs_model *model,
+                             bool whole, unsigned capacity)
+{
+    uint64_t most = pool->whole && whole ? size_of(model, GS_PROFILES_MAX, capacity) : 0;
+    for (unsigned c = 0; c < pool->n_additions; c++) {
+        uint64_t used = 0;
+        for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+            used += pool->additions[c].counts[p] * size_of(model, p, capacity);
+        }
+        most = used > most ? used : most;
+    }
+    return most * pool->limit;
+}
+
+void gs_proof_room(struct gs_proof *proof)
+{
+    const struct gs_supply_target *target = &proof->targets[0];
+    const struct gs_model *model = target->of.model;
+    bool whole = false;
+    for (size_t u = 0; u < proof->n_uses; u++) {
+        whole = whole || (proof->uses[u].hi > 0 && proof->uses[u].asked.gpus > 0);
+    }
+    for (unsigned a = GS_PROOF_AMOUNTS; a < GS_PROOF_CAPACITIES; a++) {
+        uint64_t sum = target->free_gpus * size_of(model, GS_PROFILES_MAX, a);
+        for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+            sum += target->free_slices[p] * size_of(model, p, a);
+        }
+        for (size_t i = 0; i < target->n_pools; i++) {
+            sum += room_of_pool(&target->pools[i], model, whole, a);
+        }
+        proof->capacity[a] = sum;
+    }
+}
+
 /* The only profile of what is asked, without whole GPUs; -1: there are others. */
 static int only_profile(const struct gs_problem_asked *asked)
 {

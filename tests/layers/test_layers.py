@@ -37,7 +37,8 @@ PURE = set("""
     __vsnprintf_chk __ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc
     _GLOBAL_OFFSET_TABLE_
 """.split())
-ARITHMETIC = re.compile(r"^__(u?(div|mod|divmod)|mul)[ot]?[dt]i[34]$|^__popcount[dt]i2$")
+ARITHMETIC = re.compile(r"^__(u?(div|mod|divmod)|mul)[ot]?[dt]i[34]$|^__popcount[dt]i2$|"
+                        r"^__float(un)?[dt]i[sd]f$")
 # What a sanitizer or gcov adds to each object.
 INSTRUMENTS = re.compile(r"^_*(asan|ubsan|tsan|sanitizer|gcov|llvm|lsan|sancov)|^__start_|^__stop_")
 
@@ -45,7 +46,7 @@ INSTRUMENTS = re.compile(r"^_*(asan|ubsan|tsan|sanitizer|gcov|llvm|lsan|sancov)|
 HEAP_OF_BASE = re.compile(r"^gs_(alloc_heap|buf_\w+)$")
 
 # Of core, the planner and what it thinks with: a plan is checked without any of it.
-PLANNER = re.compile(r"^gs_(ip|lp|pack|fleet|pool|program|statetable|plan|use|transition|layout|"
+PLANNER = re.compile(r"^gs_(ip|lp|knapsack|pack|fleet|pool|program|statetable|plan|use|transition|layout|"
                      r"service|choose|model_counts)_")
 
 NO_FILE = "No such file|file not found"  # gcc, clang
@@ -158,7 +159,7 @@ def layers__verify_knows_nothing_of_the_planner():
 
 def layers__a_call_of_the_planner_is_seen():
     """The test above can fail."""
-    bad = ["gs_ip_solve", "gs_lp_solve", "gs_pack_solve", "gs_fleet_solve", "gs_pool_list_columns",
+    bad = ["gs_ip_solve", "gs_lp_solve", "gs_knapsack_solve", "gs_pack_solve", "gs_fleet_solve", "gs_pool_list_columns",
            "gs_program_new", "gs_statetable_new", "gs_plan_make", "gs_use_resolve",
            "gs_layout_parse", "gs_transition_plan", "gs_model_counts_within_limits"]
     found = of_planner(needed_by_object(bad + ["gs_model_profile_find", "gs_catalog"]))

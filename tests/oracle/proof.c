@@ -16,8 +16,9 @@ struct proof_program proof_new(unsigned n_rows, unsigned n_cols)
     program.cost = calloc(n_cols + 1, sizeof(*program.cost));
     program.hi = calloc(n_cols + 1, sizeof(*program.hi));
     program.cells = calloc((size_t)n_rows * n_cols + 1, sizeof(*program.cells));
+    program.capacity = calloc(n_rows + 1, sizeof(*program.capacity));
     assert_true(program.rhs != NULL && program.cost != NULL && program.hi != NULL &&
-                program.cells != NULL);
+                program.cells != NULL && program.capacity != NULL);
     return program;
 }
 
@@ -27,6 +28,7 @@ void proof_free(struct proof_program *program)
     free(program->cost);
     free(program->hi);
     free(program->cells);
+    free(program->capacity);
 }
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -35,6 +37,60 @@ static int64_t smaller(int64_t a, int64_t b)
 }
 
 /* ------------------------------------------------------------------ what labels mean */
+
+static const struct gs_model *model_of(const struct gs_program_target *target)
+{
+    for (unsigned p = 0; p < target->n_pools; p++) {
+        if (target->pools[p].table != NULL) {
+            return target->pools[p].table->model;
+        }
+    }
+    return NULL;
+}
+
+/* Memory units or compute slices of so many slices and whole GPUs. */
+static int64_t size_of(const struct gs_model *model, uint32_t room, const uint32_t *slices,
+                       uint32_t gpus)
+{
+    if (model == NULL) {
+        return room == GS_PROGRAM_UNITS ? gpus : 0;
+    }
+    int64_t size =
+        (int64_t)gpus * (room == GS_PROGRAM_UNITS ? model->memory_units : model->compute_slices);
+    for (unsigned p = 0; p < model->n_profiles; p++) {
+        const struct gs_profile *profile = &model->profiles[p];
+        size += (int64_t)slices[p] *
+                (room == GS_PROGRAM_UNITS ? profile->memory_units : profile->compute_slices);
+    }
+    return size;
+}
+
+/* All that can be put to use of a node's GPUs: of each the most that one of its columns takes. */
+static int64_t room_of(const struct gs_program_spec *spec, uint32_t room)
+{
+    const struct gs_program_target *target = &spec->targets[0];
+    const struct gs_model *model = model_of(target);
+    bool asks_gpus = false;
+    for (unsigned u = 0; u < spec->n_uses; u++) {
+        asks_gpus = asks_gpus || spec->uses[u].gpus > 0;
+    }
+    static const uint32_t none[GS_PROFILES_MAX];
+    int64_t sum = size_of(model, room, target->free_slices, target->free_gpus);
+    for (unsigned p = 0; p < target->n_pools; p++) {
+        const struct gs_pool *pool = &target->pools[p];
+        int64_t most = pool->whole && asks_gpus ? size_of(model, room, none, 1) : 0;
+        for (unsigned c = 0; c < pool->n_columns; c++) {
+            uint32_t slices[GS_PROFILES_MAX];
+            for (unsigned i = 0; i < GS_PROFILES_MAX; i++) {
+                slices[i] = pool->columns[c].counts[i];
+            }
+            int64_t used = size_of(model, room, slices, 0);
+            most = used > most ? used : most;
+        }
+        sum += most * pool->count;
+    }
+    return sum;
+}
 
 static int64_t right_side(const struct gs_program_spec *spec, const struct gs_program_row *row)
 {
@@ -51,6 +107,8 @@ static int64_t right_side(const struct gs_program_spec *spec, const struct gs_pr
         return spec->needs[row->index];
     case GS_PROGRAM_MOST:
         return -spec->most[row->index];
+    case GS_PROGRAM_ROOM:
+        return -room_of(spec, row->index);
     case GS_PROGRAM_ROUNDED: { /* a part that is begun counts whole */
         const struct gs_program_rounding *rounding = &spec->roundings[row->index];
         return (spec->needs[rounding->kind] + rounding->per - 1) / rounding->per;
@@ -76,6 +134,8 @@ static int64_t cell_of_use(const struct gs_program_spec *spec, const struct gs_p
         return use->kind != row->index ? 0 : spec->yields == NULL ? 1 : spec->yields[u];
     case GS_PROGRAM_MOST:
         return use->kind == row->index ? -1 : 0;
+    case GS_PROGRAM_ROOM:
+        return -size_of(model_of(&spec->targets[0]), row->index, use->slices, use->gpus);
     case GS_PROGRAM_ROUNDED: {
         const struct gs_program_rounding *rounding = &spec->roundings[row->index];
         int64_t parts = (spec->yields[u] + rounding->per - 1) / rounding->per;
@@ -219,7 +279,10 @@ struct proof_program proof_of_labels(const struct gs_program_spec *spec, int64_t
     struct proof_program proof = proof_new(program->ip.n_rows, program->ip.n_cols);
     check_columns(spec, program);
     for (unsigned i = 0; i < proof.n_rows; i++) {
-        proof.rhs[i] = right_side(spec, &program->rows[i]);
+        const struct gs_program_row *row = &program->rows[i];
+        proof.rhs[i] = right_side(spec, row);
+        proof.capacity[i] = row->what == GS_PROGRAM_ROOM ||
+                            (row->what == GS_PROGRAM_AMOUNT && spec->rooms && row->index < 2);
     }
     for (unsigned j = 0; j < proof.n_cols; j++) {
         const struct gs_program_col *col = &program->cols[j];
@@ -253,24 +316,84 @@ struct walk {
     int64_t *hi;
 };
 
-/* ( y b + sum over columns of min(d lo, d hi) ), times the scale. */
-static __int128 leaf_bound(const struct walk *walk, int64_t leaf)
+static bool takes_any(const struct proof_program *program, unsigned j)
+{
+    bool any = false;
+    for (unsigned i = 0; i < program->n_rows; i++) {
+        any = any || (program->capacity[i] && program->cells[i * program->n_cols + j] != 0);
+    }
+    return any;
+}
+
+/* The least excess of all columns from j on, given what the capacities have left: each number of
+ * each column is tried, as far as it is no worse than what was found. */
+static __int128 least_excess(const struct walk *walk, const __int128 *d, const int64_t *y,
+                             int64_t *left, unsigned j, __int128 spent, __int128 best)
 {
     const struct proof_program *program = walk->program;
-    JUDGE(leaf >= 0 && (size_t)leaf < walk->tree->n_leaves);
-    const int64_t *y = walk->tree->multipliers + (size_t)leaf * program->n_rows;
+    if (spent >= best) {
+        return best;
+    }
+    if (j == program->n_cols) {
+        for (unsigned i = 0; i < program->n_rows; i++) {
+            spent += program->capacity[i] ? (__int128)y[i] * left[i] : 0;
+        }
+        return spent < best ? spent : best;
+    }
+    if (!takes_any(program, j)) { /* and so is at the cheaper end */
+        return least_excess(walk, d, y, left, j + 1, spent, best);
+    }
+    for (int64_t x = walk->lo[j]; x <= walk->hi[j]; x++) {
+        __int128 more = d[j] >= 0 ? d[j] * (x - walk->lo[j]) : -d[j] * (walk->hi[j] - x);
+        bool fits = true;
+        for (unsigned i = 0; i < program->n_rows; i++) {
+            int64_t cell = program->capacity[i] ? program->cells[i * program->n_cols + j] : 0;
+            left[i] += cell * x;
+            fits = fits && left[i] >= 0;
+        }
+        if (fits) {
+            best = least_excess(walk, d, y, left, j + 1, spent + more, best);
+        }
+        for (unsigned i = 0; i < program->n_rows; i++) {
+            left[i] -= program->capacity[i] ? program->cells[i * program->n_cols + j] * x : 0;
+        }
+        if (!fits || (d[j] >= 0 && spent + more >= best)) {
+            break;
+        }
+    }
+    return best;
+}
+
+/* y b + sum over columns of min(d lo, d hi), times the scale; and of a filled leaf the least
+ * excess, as far as it is of use to look at more. */
+static __int128 leaf_bound(const struct walk *walk, const struct gs_ip_node *leaf)
+{
+    const struct proof_program *program = walk->program;
+    JUDGE(leaf->at >= 0 && (size_t)leaf->at < walk->tree->n_leaves);
+    JUDGE(leaf->col == GS_IP_LEAF || leaf->col == GS_IP_LEAF_FILLED);
+    const int64_t *y = walk->tree->multipliers + (size_t)leaf->at * program->n_rows;
+    __int128 *d = calloc(program->n_cols + 1, sizeof(*d));
+    int64_t *left = calloc(program->n_rows + 1, sizeof(*left));
+    assert_true(d != NULL && left != NULL);
     __int128 bound = 0;
     for (unsigned i = 0; i < program->n_rows; i++) {
         JUDGE(y[i] >= 0);
         bound += (__int128)y[i] * program->rhs[i];
+        left[i] = program->capacity[i] ? -program->rhs[i] : 0;
     }
     for (unsigned j = 0; j < program->n_cols; j++) {
-        __int128 d = (__int128)walk->tree->scale * program->cost[j];
+        d[j] = (__int128)walk->tree->scale * program->cost[j];
         for (unsigned i = 0; i < program->n_rows; i++) {
-            d -= (__int128)y[i] * program->cells[i * program->n_cols + j];
+            d[j] -= (__int128)y[i] * program->cells[i * program->n_cols + j];
         }
-        bound += d < 0 ? d * walk->hi[j] : d * walk->lo[j];
+        bound += d[j] < 0 ? d[j] * walk->hi[j] : d[j] * walk->lo[j];
     }
+    __int128 enough = (__int128)program->enough * walk->tree->scale;
+    if (leaf->col == GS_IP_LEAF_FILLED && bound < enough) {
+        bound += least_excess(walk, d, y, left, 0, 0, enough - bound);
+    }
+    free(d);
+    free(left);
     return bound;
 }
 
@@ -279,7 +402,7 @@ static __int128 walk_node(struct walk *walk)
     JUDGE(walk->at < walk->tree->n_nodes);
     const struct gs_ip_node *node = &walk->tree->nodes[walk->at++];
     if (node->col < 0) {
-        return leaf_bound(walk, node->at);
+        return leaf_bound(walk, node);
     }
     JUDGE((unsigned)node->col < walk->program->n_cols);
     int64_t lo = walk->lo[node->col];

@@ -14,6 +14,8 @@ struct proof_program {
     int64_t *cost;
     int64_t *hi;
     int64_t *cells; /* [row * n_cols + column] */
+    bool *capacity; /* a row: filled leaves go through what it has room for */
+    int64_t enough; /* filled leaves need show no more */
 };
 
 /* Zeroes; freed with proof_free. */

@@ -70,6 +70,7 @@ static void describe_node(const struct gs_fleet_spec *spec, const struct gs_flee
         .n_uses = shape->n_uses,
         .n_kinds = spec->n_kinds,
         .most = spec->needs,
+        .rooms = true,
         .resources = ret->resources,
         .n_resources = 3,
     };
@@ -90,6 +91,7 @@ static void check_shape(const struct leaf *at, unsigned t, struct gs_arena *aren
     for (unsigned u = 0; u < shape->n_uses; u++) {
         labels.cost[u] = -at->shown->prices[shape->uses[u].kind];
     }
+    labels.enough = -(shape->cost * at->price_scale + shown->limit_price);
     int64_t worth = -proof_tree_bound(&labels, &shown->tree, 1);
     JUDGE(worth <= shape->cost * at->price_scale + shown->limit_price);
     proof_free(&labels);
