@@ -13,6 +13,7 @@
 #include "base/near.h"
 #include "cli/cmd.h"
 #include "cli/exit.h"
+#include "cli/progress.h"
 
 enum { SIZE_FULL, SIZE_SMALL };
 enum { LOSS_SEEDS_MAX = 1000, PEER_SECONDS_MAX = 86400 };
@@ -304,26 +305,19 @@ static int check_args(const struct gs_cmd_bench_args *args, struct gs_err *err)
     return r;
 }
 
-/* What runs now, for the one who waits. */
-static void say_progress(const char *name)
-{
-    if (isatty(STDERR_FILENO) == 1) {
-        fprintf(stderr, "gpuslice: %s ...\n", name);
-    }
-}
-
 static int run_benchmarks(struct gs_cmd_bench *bench, struct gs_err *err)
 {
     bench->sections = GS_ARENA_NEW(bench->arena, struct gs_cmd_bench_section, GS_ARRAY_LEN(defs));
     if (bench->sections == NULL) {
         return gs_cmd_bench_no_memory(err);
     }
+    gs_progress_start("gpuslice bench");
     gs_cmd_bench_describe_machine(&bench->machine);
     for (size_t i = 0; i < GS_ARRAY_LEN(defs); i++) {
         if (!is_wanted(bench->args, defs[i].name)) {
             continue;
         }
-        say_progress(defs[i].name);
+        gs_progress_phase(defs[i].name);
         bench->sections[bench->n_sections++].def = &defs[i];
         int r = defs[i].run(bench, err);
         if (r < 0) {

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "cli/cmd.h"
 #include "cli/exit.h"
+#include "cli/progress.h"
 
 enum { PODS_MAX = 10000 }; /* of one node: far beyond what any kubelet takes */
 
@@ -257,8 +258,11 @@ static int make_plan(struct gs_cmd_plan_question *question, struct gs_cmd_plan_a
                      struct gs_err *err)
 {
     uint64_t start_us = now_us();
+    gs_progress_start("gpuslice plan");
+    gs_progress_phase("reading");
     int r = gs_cmd_plan_read_demand(question, err);
     r = r < 0 ? r : gs_cmd_plan_read_supply(question, err);
+    gs_progress_phase("choosing slices for services");
     r = r < 0 ? r : gs_cmd_plan_read_services(question, err);
     r = r < 0 ? r : gs_cmd_plan_limit_kinds(question, err);
     uint64_t read_us = now_us();
@@ -267,6 +271,7 @@ static int make_plan(struct gs_cmd_plan_question *question, struct gs_cmd_plan_a
     question->input.quick = question->args->quick;
     question->input.certificate = true;
     question->input.baseline = !question->args->quick;
+    gs_progress_phase("planning (--quick does without the search for the optimum)");
     r = r < 0 ? r : gs_plan_make(question->arena, &question->input, &answer->plan, err);
     if (r == 0 && question->chosen_before) {
         answer->plan.bound = 0;
@@ -281,6 +286,8 @@ static int make_plan(struct gs_cmd_plan_question *question, struct gs_cmd_plan_a
 static int write_plan(const struct gs_cmd_plan_question *question,
                       const struct gs_cmd_plan_answer *answer, struct gs_err *err)
 {
+    gs_progress_phase(question->args->explain ? "looking for what would make it cheaper"
+                                              : "writing");
     switch (question->args->format) {
     case GS_FORMAT_TABLE:
         return gs_cmd_plan_write_table(question, answer, err);

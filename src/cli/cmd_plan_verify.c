@@ -2,6 +2,7 @@
 #include "cli/cmd_plan.h"
 #include "cli/exit.h"
 #include "cli/infile.h"
+#include "cli/progress.h"
 #include "verify/verify.h"
 
 enum { REPORT_MAX = 16 * 1024 };
@@ -22,6 +23,8 @@ int gs_cmd_plan_verify(const char *path)
     gs_arena_init(&arena, &gs_alloc_heap, GS_CMD_PLAN_MEMORY_MAX);
     struct gs_verify_report report;
     struct gs_err err;
+    gs_progress_start("gpuslice plan --verify");
+    gs_progress_phase("checking");
     if (check(&arena, path, &report, &err) < 0) {
         return gs_exit_failed(&err);
     }

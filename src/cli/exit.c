@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/table.h"
+#include "cli/progress.h"
 
 /* Users of mig-parted see its name where we are called by it. */
 static const char *program(void)
@@ -25,6 +26,7 @@ static void print_failure(const struct gs_err *err)
 {
     GS_CLEANUP(gs_buf_done) struct gs_buf line;
     gs_buf_init(&line, 4 * sizeof(err->msg));
+    gs_progress_end();
     gs_text_clean(&line, err->msg, strlen(err->msg));
     fprintf(stderr, "%s: %s\n", program(), gs_buf_text(&line));
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "cli/progress.h"
 
 const char *const gs_format_names[GS_FORMATS + 1] = {
     [GS_FORMAT_TABLE] = "table",
@@ -40,6 +41,7 @@ int gs_output_text(const struct gs_buf *text, struct gs_err *err)
         return gs_fail(err, GS_NO_MEMORY, "no memory for the output, or it is over %zu MiB",
                        text->max >> 20);
     }
+    gs_progress_end();
     if (text->len > 0 && fwrite(text->text, 1, text->len, stdout) != text->len) {
         return fail_write(errno, err);
     }

@@ -8,6 +8,7 @@ usage: test_plan.py GPUSLICE SOURCE_DIR [--update-page]
 import json
 import os
 import random
+import pty
 import re
 import resource
 import subprocess
@@ -22,6 +23,7 @@ import tap  # pylint: disable=wrong-import-position
 
 GPUSLICE, SOURCE = os.path.abspath(sys.argv[1]), sys.argv[2]
 EXAMPLES = os.path.join(SOURCE, "examples")
+INPUTS = os.path.join(SOURCE, "tests", "golden", "plan")
 CLUSTER = os.path.join(EXAMPLES, "cluster.yaml")
 EXISTING = os.path.join(EXAMPLES, "existing.yaml")
 SEED = 20261122
@@ -42,6 +44,10 @@ PLANS = [
     ["--services", os.path.join(EXAMPLES, "services.csv"), "--profiles-dir",
      os.path.join(EXAMPLES, "measured"), "-m", "A100-80GB"],
     ["--demand-file", CLUSTER, "--instances-file", os.path.join(EXAMPLES, "instances.yaml")],
+    ["--pods", os.path.join(INPUTS, "labels-pods.json"), "--existing",
+     os.path.join(INPUTS, "labels-nodes.yaml"), "-i", "p4d.24xlarge"] + REGION,
+    ["-d", "4g.20gb=3,1g.5gb=9,2g.10gb=5", "-m", "A100-40GB,A100-80GB", "--existing",
+     os.path.join(INPUTS, "busy-nodes.yaml")],
 ]
 
 
@@ -181,6 +187,39 @@ def plan__explains_only_with_savings_that_are_there():
         plan = json.loads(gpuslice("-d", f"1g.5gb={count},3g.20gb=11", "-m", "A100-40GB", "-o",
                                    "json"))
         assert plan["gpus_used"] == gpus, (count, plan["gpus_used"])
+
+
+def slow_demand(text, term, terminal=True):
+    """What stderr gets, and the exit status, when the demand comes after more than a second."""
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    env = {**os.environ, "TERM": term}
+    with subprocess.Popen([GPUSLICE, "plan", "-f", "-", "-m", "A100-40GB"], stdin=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL, stderr=theirs, env=env) as process:
+        os.close(theirs)
+        time.sleep(1.3)
+        process.stdin.write(text.encode())
+        process.stdin.close()
+        said = b""
+        try:
+            while got := os.read(ours, 4096):
+                said += got
+        except OSError:  # how a terminal ends
+            pass
+        os.close(ours)
+        return said.decode(), process.wait()
+
+
+def plan__shows_on_a_terminal_what_takes_so_long_and_wipes_it_away():
+    shown = "(\r" + r"gpuslice plan: [a-z ()-]+, \d+ s\033\[K)+" + "\r" + r"\033\[K"
+    said, status = slow_demand("- {profile: 1g.5gb}\n", "xterm")
+    assert re.fullmatch(shown, said) and status == 0, said
+    said, status = slow_demand("- {profile: 1g.5}\n", "xterm")
+    assert re.fullmatch(shown + "gpuslice: stdin:1: .*\r\n", said) and status == 3, said
+
+
+def plan__shows_nothing_of_it_elsewhere():
+    assert slow_demand("- {profile: 1g.5gb}\n", "xterm", terminal=False) == ("", 0)
+    assert slow_demand("- {profile: 1g.5gb}\n", "dumb") == ("", 0)
 
 
 PAGE = os.path.join(SOURCE, "docs", "plan.md")
