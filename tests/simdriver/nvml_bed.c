@@ -32,6 +32,11 @@ void load_library(uint32_t library)
 #undef NVML_CALL
 }
 
+void dlclose_library(void)
+{
+    dlclose(bed.library);
+}
+
 static void make_machine(uint32_t driver, const char *model_name, unsigned n)
 {
     const struct gs_model *model = NULL;
@@ -85,7 +90,7 @@ void end(void)
 {
     while (bed.nvml.nvmlShutdown() == NVML_SUCCESS) {
     }
-    dlclose(bed.library);
+    dlclose_library();
     sim_store_close(bed.store);
     assert_int_equal(nftw(bed.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
     memset(&bed, 0, sizeof(bed));

@@ -27,8 +27,9 @@ void begin_with(uint32_t driver, uint32_t library, const char *model, unsigned n
 void begin(const char *model, unsigned n); /* driver 580, the newest library */
 void end(void);
 
-/* Loads a library only. */
+/* Loads a library only, and gives the last one back. */
 void load_library(uint32_t library);
+void dlclose_library(void);
 
 /* Changes the machine behind the clients' backs. */
 struct sim_machine *change(void);
