@@ -34,7 +34,11 @@ void gs_nvml_end(struct gs_nvml_session *session)
 
 void gs_nvml_forget(struct gs_nvml_session *session)
 {
-    memset(session->gpus, 0, sizeof(session->gpus));
+    for (unsigned i = 0; i < GS_GPUS_MAX; i++) {
+        if (session->gpus[i].device != NULL) { /* pages of GPUs that are not there stay untouched */
+            memset(&session->gpus[i], 0, sizeof(session->gpus[i]));
+        }
+    }
 }
 
 void gs_nvml_text(char *ret, size_t size, char *from, size_t from_size)

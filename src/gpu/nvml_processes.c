@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "gpu/nvml_session.h"
 
-enum { KINDS = 3, FIRST_ROOM = 64, TRIES = 6 };
+enum { KINDS = 3, FIRST_ROOM = 64, TRIES = 9 };
 
 struct list {
     struct gs_gpu_process *at;
