@@ -30,7 +30,7 @@ int gs_apply_check(struct gs_apply_work *work, struct gs_err *err)
                 ? gs_geometry_goal_from_state(cut.index->table->model, gpu->want->state, &goal, err)
                 : gs_geometry_goal_from_wish(&cut, gpu->want->wish, &goal, err);
         if (r == 0) {
-            r = gs_change_plan(&cut, &goal, false, gpu->change, &blockers, err);
+            r = gs_change_plan(&cut, &goal, 0, gpu->change, &blockers, err);
         }
         if (r < 0) {
             return gs_wrap(err, r, "GPU %u", k);
@@ -50,7 +50,7 @@ static int plan_partly(struct gs_apply_work *work, struct gs_apply_gpu *gpu,
     struct gs_geometry_blockers blockers;
     int r = gs_change_reduce(&cut, goal, &part, &left, err);
     if (r == 0) {
-        r = gs_change_plan(&cut, &part, false, gpu->change, &blockers, err);
+        r = gs_change_plan(&cut, &part, 0, gpu->change, &blockers, err);
     }
     if (r < 0) {
         return gs_wrap(err, r, "GPU %u", gpu->now->gpu);
@@ -62,8 +62,8 @@ static int plan_partly(struct gs_apply_work *work, struct gs_apply_gpu *gpu,
     return 0;
 }
 
-static int plan_one(struct gs_apply_work *work, struct gs_apply_gpu *gpu, bool partly, bool renew,
-                    struct gs_err *err)
+static int plan_one(struct gs_apply_work *work, struct gs_apply_gpu *gpu, bool partly,
+                    unsigned attempt, struct gs_err *err)
 {
     if (gpu->now->index == NULL) {
         return gs_fail(err, gpu->now->why.code == 0 ? GS_UNKNOWN : gpu->now->why.code, "GPU %u: %s",
@@ -76,7 +76,7 @@ static int plan_one(struct gs_apply_work *work, struct gs_apply_gpu *gpu, bool p
     }
     struct gs_geometry cut = gs_inventory_cut(gpu->now);
     struct gs_geometry_blockers blockers = {0};
-    r = gs_change_plan(&cut, &goal, renew, gpu->change, &blockers, err);
+    r = gs_change_plan(&cut, &goal, attempt, gpu->change, &blockers, err);
     if (r < 0) {
         r = gs_apply_blocked(gpu->now, &blockers, r, err);
     }
@@ -97,7 +97,7 @@ int gs_apply_plan(struct gs_apply_work *work, bool partly, struct gs_err *err)
     for (unsigned k = 0; k < work->n; k++) {
         struct gs_apply_gpu *gpu = &work->at[k];
         if (has_config(gpu) && gpu->now->facts.mode == GS_MIG_ON) {
-            int r = plan_one(work, gpu, partly, false, err);
+            int r = plan_one(work, gpu, partly, 0, err);
             if (r < 0) {
                 return r;
             }
@@ -134,23 +134,28 @@ static unsigned count_steps(const struct gs_apply_work *work)
     return steps;
 }
 
-/* Compute instances that stay can lie so that a wanted one has no room between them, which the
- * driver alone knows: then they are made anew, once. */
+/* Whether it failed as the driver found no room for a compute instance that should fit. */
+static bool no_room_inside(const struct gs_apply_gpu *gpu, unsigned done, int r)
+{
+    return r == GS_INFEASIBLE && done < gpu->change->n &&
+           gpu->change->steps[done].kind == GS_CHANGE_CREATE_CI;
+}
+
 static int perform_one(struct gs_apply_work *work, struct gs_perform *perform,
                        struct gs_apply_gpu *gpu, struct gs_err *err)
 {
     unsigned done = 0;
     int r = gs_perform(perform, gpu->now, gpu->change, &done, err);
-    if (r == GS_INFEASIBLE && done < gpu->change->n &&
-        gpu->change->steps[done].kind == GS_CHANGE_CREATE_CI &&
-        gpu->change->steps[done].gi != GS_NOT_KNOWN) {
-        gpu->touched = gpu->touched || done > 0;
-        struct gs_err planned;
-        if (plan_one(work, gpu, false, true, &planned) == 0) {
-            r = gs_perform(perform, gpu->now, gpu->change, &done, err);
-        }
-    }
     gpu->touched = gpu->touched || done > 0;
+    for (unsigned attempt = 1; attempt < GS_CHANGE_ATTEMPTS && no_room_inside(gpu, done, r);
+         attempt++) {
+        struct gs_err ignored;
+        if (plan_one(work, gpu, false, attempt, &ignored) < 0) {
+            break;
+        }
+        r = gs_perform(perform, gpu->now, gpu->change, &done, err);
+        gpu->touched = gpu->touched || done > 0;
+    }
     if (r < 0) {
         work->report->gpus[gpu->now->gpu] = gpu->touched ? GS_APPLY_IN_BETWEEN : GS_APPLY_UNTOUCHED;
     } else if (work->report->gpus[gpu->now->gpu] != GS_APPLY_PARTLY) {

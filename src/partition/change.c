@@ -49,16 +49,51 @@ static void put_create_ci(struct gs_change *change, struct gs_change_step step,
     put(change, step, GS_CHANGE_CREATE_CI);
 }
 
-/* Largest first, so that the driver finds a place for each. */
-static void put_create_cis(struct gs_change *change, const struct gs_change_step *step,
-                           const struct gs_geometry_gi *want, unsigned these)
+/* The order that comes before this one of all orders of sizes; the smallest first becomes the
+ * largest first. */
+static void swap(uint8_t *a, uint8_t *b)
 {
+    uint8_t kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void next_order(const struct gs_geometry_gi *want, uint8_t *order, unsigned n)
+{
+    unsigned tail = n - 1; /* from here on they ascend */
+    while (tail > 0 && want->cis[order[tail - 1]].slices <= want->cis[order[tail]].slices) {
+        tail--;
+    }
+    if (tail > 0) {
+        unsigned smaller = n - 1;
+        while (want->cis[order[smaller]].slices >= want->cis[order[tail - 1]].slices) {
+            smaller--;
+        }
+        swap(&order[tail - 1], &order[smaller]);
+    }
+    for (unsigned i = tail, j = n - 1; i < j; i++, j--) {
+        swap(&order[i], &order[j]);
+    }
+}
+
+/* Largest first, so that the driver finds a place for each; in other orders when that failed. */
+static void put_create_cis(struct gs_change *change, const struct gs_change_step *step,
+                           const struct gs_geometry_gi *want, unsigned these, unsigned attempt)
+{
+    uint8_t order[GS_COMPUTE_INSTANCES_MAX];
+    unsigned n = 0;
     for (unsigned slices = GS_COMPUTE_INSTANCES_MAX; slices > 0; slices--) {
         for (unsigned j = 0; j < want->n_cis; j++) {
             if ((these >> j & 1u) != 0 && want->cis[j].slices == slices) {
-                put_create_ci(change, *step, &want->cis[j]);
+                order[n++] = (uint8_t)j;
             }
         }
+    }
+    for (unsigned k = 1; k < attempt && n > 1; k++) {
+        next_order(want, order, n);
+    }
+    for (unsigned k = 0; k < n; k++) {
+        put_create_ci(change, *step, &want->cis[order[k]]);
     }
 }
 
@@ -81,7 +116,7 @@ static void put_gone(struct gs_change *change, const struct gs_gpu_instance *gi)
 }
 
 static void put_new(struct gs_change *change, const struct gs_model *model,
-                    const struct gs_geometry_gi *want, unsigned start)
+                    const struct gs_geometry_gi *want, unsigned start, unsigned attempt)
 {
     const struct gs_profile *profile = &model->profiles[want->profile];
     struct gs_change_step step = {
@@ -95,14 +130,15 @@ static void put_new(struct gs_change *change, const struct gs_model *model,
         .shall = shall_be(want),
     };
     put(change, step, GS_CHANGE_CREATE_GI);
-    put_create_cis(change, &step, want, (1u << want->n_cis) - 1u);
+    put_create_cis(change, &step, want, (1u << want->n_cis) - 1u, attempt);
 }
 
 /* A GPU instance that stays: the compute instances that it shall not have, then those that it
  * lacks. What it shall have afterwards are those kept and those made: their profiles are not
  * always the plain ones of the goal. */
 static void put_stay(struct gs_change *change, const struct gs_gpu_instance *gi,
-                     const struct gs_geometry_gi *want, const struct gs_fit_pair *pair)
+                     const struct gs_geometry_gi *want, const struct gs_fit_pair *pair,
+                     unsigned attempt)
 {
     struct gs_change_step step = step_of(gi);
     step.shall.present = true;
@@ -121,7 +157,7 @@ static void put_stay(struct gs_change *change, const struct gs_gpu_instance *gi,
             put_destroy_ci(change, step, &gi->compute[j]);
         }
     }
-    put_create_cis(change, &step, want, pair->missing);
+    put_create_cis(change, &step, want, pair->missing, attempt);
 }
 
 /* The wanted GIs that no instance becomes, each for the next created place of its profile. */
@@ -146,7 +182,8 @@ static const struct gs_geometry_gi *next_new(struct newcomers *new,
 }
 
 static void write_steps(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
-                        const struct gs_fit_target *target, struct gs_change *change)
+                        const struct gs_fit_target *target, unsigned attempt,
+                        struct gs_change *change)
 {
     const struct gs_statetable *table = fit->table;
     *change = (struct gs_change){.n_kept = (unsigned)target->n_kept};
@@ -155,7 +192,7 @@ static void write_steps(const struct gs_fit *fit, const struct gs_geometry_goal 
         if (target->wanted[i] >= 0) {
             new.taken |= 1u << target->wanted[i];
             put_stay(change, &fit->cut->instances->at[i], &goal->gis[target->wanted[i]],
-                     &fit->pairs[i][target->wanted[i]]);
+                     &fit->pairs[i][target->wanted[i]], attempt);
         }
     }
     struct gs_transition transition;
@@ -169,7 +206,7 @@ static void write_steps(const struct gs_fit *fit, const struct gs_geometry_goal 
             break;
         }
         case GS_STEP_CREATE:
-            put_new(change, table->model, next_new(&new, place), place->start);
+            put_new(change, table->model, next_new(&new, place), place->start, attempt);
             break;
         }
     }
@@ -190,12 +227,12 @@ static int fail_blocked(const struct gs_model *model, const struct gs_gpu_instan
                    one ? "is" : "are", state, one ? "stands" : "stand", wanted);
 }
 
-int gs_change_plan(const struct gs_geometry *cut, const struct gs_geometry_goal *goal, bool renew,
-                   struct gs_change *ret_change, struct gs_geometry_blockers *ret_blockers,
-                   struct gs_err *err)
+int gs_change_plan(const struct gs_geometry *cut, const struct gs_geometry_goal *goal,
+                   unsigned attempt, struct gs_change *ret_change,
+                   struct gs_geometry_blockers *ret_blockers, struct gs_err *err)
 {
     struct gs_fit fit;
-    gs_fit_init(&fit, cut, goal, renew);
+    gs_fit_init(&fit, cut, goal, attempt > 0);
     int r = gs_fit_check(&fit, goal, err);
     if (r < 0) {
         return r;
@@ -207,7 +244,7 @@ int gs_change_plan(const struct gs_geometry *cut, const struct gs_geometry_goal 
         gs_fit_blockers(&fit, goal, ret_blockers);
         return fail_blocked(fit.table->model, cut->instances, wanted, ret_blockers, err);
     }
-    write_steps(&fit, goal, &target, ret_change);
+    write_steps(&fit, goal, &target, attempt, ret_change);
     return 0;
 }
 
@@ -410,7 +447,7 @@ void gs_change_add(const struct gs_model *model, const struct gs_geometry_gi *gi
                    struct gs_change *ret_change)
 {
     *ret_change = (struct gs_change){.n = 0};
-    put_new(ret_change, model, gi, gi->start);
+    put_new(ret_change, model, gi, gi->start, 0);
 }
 
 void gs_change_add_ci(const struct gs_gpu_instances *instances, unsigned i,

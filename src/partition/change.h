@@ -11,6 +11,7 @@
 #include "partition/geometry.h"
 
 enum {
+    GS_CHANGE_ATTEMPTS = 14, /* seven compute slices have parts that go in 12 orders at most */
     /* all instances with all compute instances gone, and as many made */
     GS_CHANGE_STEPS_MAX = 2 * GS_GPU_INSTANCES_MAX * (GS_COMPUTE_INSTANCES_MAX + 1)
 };
@@ -52,13 +53,15 @@ struct gs_change {
     struct gs_change_step steps[GS_CHANGE_STEPS_MAX];
 };
 
-/* `renew`: make all compute instances of a GI anew where they differ and none is busy: those kept
- * can lie so that a larger one finds no place between them.
+/* The driver chooses where compute instances lie in their GI, and those that stay, or the order in
+ * which they are made, can leave no room for one that would fit. So there are attempts: 0 keeps
+ * what it can and makes the largest first; 1 makes all compute instances of a GI anew where they
+ * differ and none is busy; 2 up to GS_CHANGE_ATTEMPTS - 1 do so in other orders.
  * GS_BUSY: instances in use or foreign ones are in the way; *ret_blockers has the fewest of them.
  * GS_INFEASIBLE: it does not fit even on an empty GPU. On failure *ret_change is untouched. */
-int gs_change_plan(const struct gs_geometry *cut, const struct gs_geometry_goal *goal, bool renew,
-                   struct gs_change *ret_change, struct gs_geometry_blockers *ret_blockers,
-                   struct gs_err *err);
+int gs_change_plan(const struct gs_geometry *cut, const struct gs_geometry_goal *goal,
+                   unsigned attempt, struct gs_change *ret_change,
+                   struct gs_geometry_blockers *ret_blockers, struct gs_err *err);
 
 /* The largest part of a goal that can be had beside what is in use or foreign: most slices, then
  * most memory, then those that come first. *ret_goal has what stays too, so that it can be planned;

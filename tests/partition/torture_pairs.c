@@ -320,7 +320,7 @@ static void torture__the_verdict_sees_what_is_wrong(void **state)
     (void)state;
     static struct pair pair;
     struct stage_layout now;
-    set_the_stage(&pair, 5, 6);
+    set_the_stage(&pair, 4, 6);
     assert_null(stage_judge_whole(&pair.old, &pair.old, &pair.new));
     assert_null(stage_judge_whole(&pair.new, &pair.old, &pair.new));
     assert_non_null(stage_judge_wanted(&pair.old, &pair.old, &pair.new));
