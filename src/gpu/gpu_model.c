@@ -247,3 +247,20 @@ const struct gs_gpu_instance *gs_gpu_model_instance(const struct gs_model *model
     }
     return NULL;
 }
+
+uint16_t gs_gpu_model_stranded(const struct gs_model *model, const struct gs_layout *layout)
+{
+    unsigned alive = 0;
+    for (unsigned i = 0; i < layout->n_slices; i++) {
+        alive |= layout->slices[i].placement.span;
+    }
+    for (unsigned p = 0; p < model->n_profiles; p++) {
+        for (unsigned start = 0; start < model->memory_units; start++) {
+            struct gs_layout with = *layout;
+            if (gs_layout_add(model, &with, p, start, false, NULL) == 0) {
+                alive |= gs_profile_span(&model->profiles[p], start);
+            }
+        }
+    }
+    return (uint16_t)(((1u << model->memory_units) - 1u) & ~alive);
+}

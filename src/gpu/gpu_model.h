@@ -33,3 +33,6 @@ int gs_gpu_model_layout(const struct gs_model *model, const struct gs_gpu_instan
 const struct gs_gpu_instance *gs_gpu_model_instance(const struct gs_model *model,
                                                     const struct gs_gpu_instances *instances,
                                                     struct gs_placement placement);
+
+/* The free memory units (bit u = unit u) that no slice can take any more beside those there. */
+uint16_t gs_gpu_model_stranded(const struct gs_model *model, const struct gs_layout *layout);

@@ -198,6 +198,31 @@ static void gpu_model__layouts_of_strange_instances_are_refused(void **state)
     assert_int_equal(layout.n_slices, 7); /* untouched */
 }
 
+static void gpu_model__knows_the_units_that_nothing_can_take(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model, *layout;
+        uint16_t stranded;
+    } cases[] = {
+        {"A100-40GB", "", 0},
+        {"A100-40GB", "7g.40gb@0", 0},
+        {"A100-40GB", "1g.5gb@0,1g.5gb@1,1g.5gb@2,1g.5gb@3,1g.5gb@4,1g.5gb@5,1g.5gb@6", 0x80},
+        {"A100-40GB", "3g.20gb@0,2g.10gb@4,1g.5gb@6", 0x80},
+        {"A100-40GB", "3g.20gb@0,3g.20gb@4", 0},
+        {"A100-40GB", "3g.20gb@4", 0},
+        {"RTX-PRO-6000-96GB", "1g.24gb+me.all@3", 0},
+        {"RTX-PRO-6000-96GB", "1g.24gb-me@0,1g.24gb@3,2g.48gb@6", 0},
+    };
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        const struct gs_model *model = NULL;
+        struct gs_layout layout;
+        assert_int_equal(gs_catalog_find(gs_view(cases[i].model), &model, NULL), 0);
+        assert_int_equal(gs_layout_parse(model, gs_view(cases[i].layout), &layout, NULL), 0);
+        assert_int_equal(gs_gpu_model_stranded(model, &layout), cases[i].stranded);
+    }
+}
+
 /* NVIDIA's rule gives the catalogue's names, wherever the memory is known. */
 static void profile_rule__names_the_catalogue(void **state)
 {
@@ -259,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(gpu_model__runs_out_of_memory_cleanly, begin, end),
         cmocka_unit_test_setup_teardown(gpu_model__layouts_of_strange_instances_are_refused, begin,
                                         end),
+        cmocka_unit_test(gpu_model__knows_the_units_that_nothing_can_take),
         cmocka_unit_test(profile_rule__names_the_catalogue),
         cmocka_unit_test(profile_rule__names_nothing_by_a_guess),
     };
