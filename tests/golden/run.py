@@ -12,6 +12,9 @@ A case file is lines, each with its sign:
     @ tty                                stdout is a terminal
     @ any-stdout, @ any-stderr           something is printed there, and not compared
     @ needs zsh                          skipped where this program is not installed
+    @ machine                            GPUSLICE_SIM names a folder of this file's own, in which the
+                                         case makes or uses a simulated machine; $MACHINE in the
+                                         command is that folder
     < text                               a line of stdin
     = 3                                  the exit status
     > text                               a line of stdout
@@ -33,6 +36,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 
 try:
     import yaml
@@ -52,6 +56,7 @@ class Case:
         self.command, self.where = command, where
         self.notes, self.directives, self.stdin = [], [], []
         self.status, self.stdout, self.stderr = None, "", ""
+        self.machine = ""
 
     def has(self, directive):
         return directive in self.directives
@@ -148,11 +153,13 @@ def open_stdout(case):
 
 def run(case, bin_dir):
     """(status, stdout, stderr) of the case's command."""
-    words = shlex.split(case.command)
+    words = [word.replace("$MACHINE", case.machine) for word in shlex.split(case.command)]
     env = {"PATH": f"{bin_dir}:{os.environ.get('PATH', '')}", "LC_ALL": "C", "TERM": "xterm"}
     for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
         if name in os.environ:
             env[name] = os.environ[name]
+    if case.has("machine"):
+        env["GPUSLICE_SIM"] = case.machine
     while "=" in words[0]:
         name, value = words.pop(0).split("=", 1)
         env[name] = value
@@ -200,7 +207,7 @@ def check_document(case, got, bin_dir):
         if yaml is None:
             return None
         twin = Case(case.command.replace("yaml", "json"), case.where)
-        twin.stdin = case.stdin
+        twin.stdin, twin.machine, twin.directives = case.stdin, case.machine, case.directives
         expected = json.loads(run(twin, bin_dir)[1])
         tree = yaml.safe_load(got[1])
     except (ValueError, yaml.YAMLError if yaml else ValueError) as error:
@@ -253,8 +260,14 @@ class Report:
 
 
 def run_file(path, bin_dir, update, report):
+    with tempfile.TemporaryDirectory(prefix="gs-golden-") as folder:
+        run_cases(path, bin_dir, update, report, os.path.join(folder, "machine"))
+
+
+def run_cases(path, bin_dir, update, report, machine):
     cases, rest = load(path)
     for case in cases:
+        case.machine = machine
         title = f"{case.where}: {case.command}".replace("#", "")
         missing = missing_program(case)
         if missing:
