@@ -54,11 +54,11 @@ fuzz: ## look for new inputs: make fuzz T=name [S=seconds]
 	build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(S) -timeout=10 -rss_limit_mb=2048 \
 		-artifact_prefix=build-fuzz/found/$(T)- build-fuzz/found/$(T) tests/fuzz/corpus/$(T)
 
-torture: ## fail each request for memory once
+torture: ## fail each request for memory once; kill, starve and lie to each change of GPUs
 	@scripts/deps.sh test
 	@$(SETUP) build-asan -Db_sanitize=address,undefined $(SANITIZED) -Dtests=enabled
 	@$(NINJA) build-asan --quiet
-	@scripts/check.py build-asan -t 5 --suite torture
+	@GPUSLICE_TORTURE=all scripts/check.py build-asan -t 5 --suite torture
 
 cover: ## line and branch coverage of the tests
 	@scripts/deps.sh dev

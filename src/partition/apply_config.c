@@ -4,7 +4,7 @@
 
 int gs_apply_goal(const struct gs_apply_gpu *gpu, struct gs_geometry_goal *ret, struct gs_err *err)
 {
-    struct gs_geometry cut = gs_inventory_cut(gpu->now);
+    struct gs_geometry cut = gs_inventory_geometry(gpu->now);
     if (gpu->want->state != NULL) {
         return gs_geometry_goal_from_state(cut.index->table->model, gpu->want->state, ret, err);
     }
@@ -44,7 +44,7 @@ static int plan_partly(struct gs_apply_work *work, struct gs_apply_gpu *gpu,
                        const struct gs_geometry_goal *goal, const struct gs_err *why,
                        struct gs_err *err)
 {
-    struct gs_geometry cut = gs_inventory_cut(gpu->now);
+    struct gs_geometry cut = gs_inventory_geometry(gpu->now);
     struct gs_geometry_goal part;
     struct gs_geometry_goal left;
     struct gs_geometry_blockers blockers;
@@ -74,7 +74,7 @@ static int plan_one(struct gs_apply_work *work, struct gs_apply_gpu *gpu, bool p
     if (r < 0) {
         return gs_wrap(err, r, "GPU %u", gpu->now->gpu);
     }
-    struct gs_geometry cut = gs_inventory_cut(gpu->now);
+    struct gs_geometry cut = gs_inventory_geometry(gpu->now);
     struct gs_geometry_blockers blockers = {0};
     r = gs_change_plan(&cut, &goal, attempt, gpu->change, &blockers, err);
     if (r < 0) {

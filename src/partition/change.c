@@ -526,7 +526,7 @@ void gs_change_format(const struct gs_model *model, const struct gs_change_step 
         gs_line_put(&line, "create %s", gi);
         break;
     case GS_CHANGE_CREATE_CI:
-        gs_line_put(&line, "create compute instance of %u slices in %s", step->ci_slices, gi);
+        gs_line_put(&line, "create compute instance %uc in %s", step->ci_slices, gi);
         break;
     }
 }

@@ -186,7 +186,7 @@ int gs_inventory_read(struct gs_gpus *gpus, unsigned gpu, bool with_profiles,
     return r < 0 ? r : gs_inventory_refresh(gpus, ret, err);
 }
 
-struct gs_geometry gs_inventory_cut(const struct gs_inventory_gpu *gpu)
+struct gs_geometry gs_inventory_geometry(const struct gs_inventory_gpu *gpu)
 {
     assert(gpu->index != NULL);
     return (struct gs_geometry){

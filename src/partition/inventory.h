@@ -60,7 +60,7 @@ int gs_inventory_refresh(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu, str
 void gs_inventory_mark(struct gs_inventory_gpu *gpu, uint32_t gi, uint32_t ci);
 
 /* As struct gs_geometry wants it; the index must be there. */
-struct gs_geometry gs_inventory_cut(const struct gs_inventory_gpu *gpu);
+struct gs_geometry gs_inventory_geometry(const struct gs_inventory_gpu *gpu);
 
 /* NULL without an index. */
 const struct gs_model *gs_inventory_model(const struct gs_inventory_gpu *gpu);

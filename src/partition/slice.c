@@ -127,7 +127,7 @@ static int consider(const struct gs_inventory_gpu *gpu, const struct gs_slice_as
                    ? gs_fail(err, gpu->why.code, "GPU %u: %s", gpu->gpu, gpu->why.msg)
                    : gs_fail(err, GS_UNSUPPORTED, "GPU %u: MIG is off", gpu->gpu);
     }
-    struct gs_geometry cut = gs_inventory_cut(gpu);
+    struct gs_geometry cut = gs_inventory_geometry(gpu);
     unsigned profile;
     struct choice choice = {.found = true, .gpu = gpu->gpu, .inside = -1, .cost = INT32_MIN};
     int r = gs_geometry_profile_find(gs_inventory_model(gpu), &ask->name, &profile, err);

@@ -191,11 +191,10 @@ static void apply__dry_run_says_the_steps_and_does_none(void **state)
     struct gs_gpu_table before = b.table;
     ASSERT_DONE(apply(&b), &b);
     assert_true(gs_gpu_table_equal(&before, &b.table));
-    assert_string_equal(b.steps.text,
-                        "GPU 0: destroy compute instance 0 of 1g.5gb at 0\n"
-                        "GPU 0: destroy 1g.5gb at 0\n"
-                        "GPU 0: create 4g.20gb at 0\n"
-                        "GPU 0: create compute instance of 4 slices in 4g.20gb at 0\n");
+    assert_string_equal(b.steps.text, "GPU 0: destroy compute instance 0 of 1g.5gb at 0\n"
+                                      "GPU 0: destroy 1g.5gb at 0\n"
+                                      "GPU 0: create 4g.20gb at 0\n"
+                                      "GPU 0: create compute instance 4c in 4g.20gb at 0\n");
     end(&b);
 }
 

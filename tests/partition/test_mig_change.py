@@ -1,0 +1,383 @@
+#!/usr/bin/env python3
+"""gpuslice mig apply, restore, create and destroy on a simulated machine, with real processes: who
+holds slices, hooks, two at once, a full disk, and kill -9 at calls of the driver.
+
+usage: test_mig_change.py BIN_DIR LIB_DIR
+
+What the machine has is read with gpuslice-sim, which shares no code with what is tested. All kill
+points where GPUSLICE_TORTURE=all, otherwise a sample of them.
+"""
+import contextlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # pylint: disable=wrong-import-position
+
+BIN, LIB = (os.path.abspath(path) for path in sys.argv[1:3])
+ALL = os.environ.get("GPUSLICE_TORTURE") == "all"
+SAMPLE_STEP = 23
+
+CONFIG = """
+version: v1
+mig-configs:
+  old: [{devices: all, mig-enabled: true,
+         mig-devices: {3g.20gb: 1, 2g.10gb: 1, 1g.5gb: 2}}]
+  new: [{devices: all, mig-enabled: true,
+         mig-devices: {3g.20gb: 1, 4g.20gb: 1}}]
+  parts: [{devices: all, mig-enabled: true,
+           mig-devices: {3g.20gb: 1, 1c.3g.20gb: 1, 2c.3g.20gb: 1}}]
+  whole: [{devices: all, mig-enabled: true, mig-devices: {7g.40gb: 1}}]
+  off: [{devices: all, mig-enabled: false}]
+  first: [{devices: [0], mig-enabled: true, mig-devices: {7g.40gb: 1}}]
+"""
+
+
+class Machine:
+    """A simulated machine in a folder that goes with it."""
+
+    def __init__(self, gpus="1xA100-40GB", options=("--mig",)):
+        base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.dir = tempfile.mkdtemp(prefix="gpuslice-mig-", dir=base)
+        self.machine = os.path.join(self.dir, "machine")
+        self.env = {"PATH": os.environ["PATH"], "GPUSLICE_SIM": self.machine,
+                    "LD_LIBRARY_PATH": LIB,
+                    **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
+        self.write("config.yaml", CONFIG)
+        self.sim("create", self.machine, "--gpus", gpus, *options)
+        self.kept = self.path("state.kept")
+        self.held = []
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as out:
+            out.write(text)
+        return self.path(name)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8") as source:
+            return source.read()
+
+    def run(self, program, *args, env=None, **more):
+        return subprocess.run([os.path.join(BIN, program), *args], capture_output=True, text=True,
+                              env={**self.env, **(env or {})}, check=False, timeout=120, **more)
+
+    def sim(self, *args):
+        done = self.run("gpuslice-sim", *args)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def mig(self, *args, status=0, **more):
+        done = self.run("gpuslice", "mig", *args, **more)
+        assert done.returncode == status, f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def apply(self, config, *args, **more):
+        return self.mig("apply", "-f", self.path("config.yaml"), "-c", config, *args, **more)
+
+    def show(self):
+        return json.loads(self.sim("show", "-o", "json"))
+
+    def slices(self, gpu=0):
+        """{(profile, start): (its generation, its compute instances)}"""
+        return {(i["profile"], i["start"]):
+                (i["generation"],
+                 sorted((c["profile"], c["generation"]) for c in i["compute_instances"]))
+                for i in self.show()["gpus"][gpu]["instances"]}
+
+    def names(self, gpu=0):
+        return sorted(f"{p}@{s}" for p, s in self.slices(gpu))
+
+    def uuid(self, profile, gpu=0):
+        for instance in self.show()["gpus"][gpu]["instances"]:
+            if instance["profile"] == profile:
+                return instance["compute_instances"][0]["uuid"]
+        raise AssertionError(f"no {profile}")
+
+    def hold(self, *what):
+        process = subprocess.Popen(
+            [os.path.join(BIN, "gpuslice-sim"), "run", *what, "--", "sleep", "600"], env=self.env)
+        self.held.append(process)
+        for _ in range(500):
+            if any(h for g in self.show()["gpus"] for h in g.get("holders", [])) or \
+                    '"pid"' in self.sim("show", "-o", "json"):
+                return process
+            time.sleep(0.01)
+        raise AssertionError("nobody holds it")
+
+    def close(self):
+        for process in self.held:
+            process.terminate()
+            process.wait()
+        self.run("gpuslice-sim", "destroy", self.machine)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def machine(*args, **more):
+    made = Machine(*args, **more)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def apply__prints_what_mig_parted_prints():
+    with machine("2xA100-40GB") as m:
+        assert m.apply("old").stdout == "MIG configuration applied successfully\n"
+        for gpu in (0, 1):
+            assert m.names(gpu) == ["1g.5gb@2", "1g.5gb@3", "2g.10gb@0", "3g.20gb@4"] or \
+                len(m.names(gpu)) == 4, m.names(gpu)
+        m.mig("assert", "-f", m.path("config.yaml"), "-c", "old")
+        m.mig("assert", "-f", m.path("config.yaml"), "-c", "new", status=1)
+
+
+def apply__takes_its_options_from_the_environment():
+    with machine() as m:
+        m.mig("apply", env={"MIG_PARTED_CONFIG_FILE": m.path("config.yaml"),
+                            "MIG_PARTED_SELECTED_CONFIG": "whole"})
+        assert m.names() == ["7g.40gb@0"]
+        link = m.path("nvidia-mig-parted")
+        os.symlink(os.path.join(BIN, "gpuslice"), link)
+        done = subprocess.run([link, "apply", "-f", m.path("config.yaml"), "-c", "new"],
+                              env={**m.env, "GPUSLICE_NVML": os.path.join(LIB, "libnvidia-ml.so.1")},
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert m.names() == ["3g.20gb@4", "4g.20gb@0"]
+
+
+def apply__names_who_holds_what_is_in_the_way():
+    with machine("2xA100-40GB") as m:
+        m.apply("old")
+        m.hold("--slice", m.uuid("2g.10gb", 1))
+        before = m.show()["gpus"]
+        done = m.apply("whole", status=1)
+        for word in ("GPU 1", "2g.10gb@", "MIG-", "pid ", "(sleep)"):
+            assert word in done.stderr, done.stderr
+        assert m.show()["gpus"] == before
+
+
+def apply__changes_what_is_idle_beside_what_is_not():
+    with machine() as m:
+        m.apply("old")
+        m.hold("--slice", m.uuid("3g.20gb"))
+        kept = m.slices()[("3g.20gb", 4)]
+        m.apply("new")
+        assert m.names() == ["3g.20gb@4", "4g.20gb@0"]
+        assert m.slices()[("3g.20gb", 4)] == kept
+        m.apply("whole", status=1)
+        done = m.apply("whole", "--only-idle", status=1)
+        assert "not all could be done" in done.stderr, done.stderr
+        assert m.slices()[("3g.20gb", 4)] == kept
+
+
+def restore__puts_back_what_checkpoint_kept():
+    with machine() as m:
+        m.apply("parts")
+        before = m.names()
+        m.mig("checkpoint", "-f", m.path("kept.json"))
+        m.apply("whole")
+        done = m.mig("restore", "-f", m.path("kept.json"))
+        assert done.stdout == "MIG configuration restored successfully\n"
+        assert m.names() == before
+        m.sim("reboot")
+        assert m.names() == []
+        m.mig("restore", "-f", m.path("kept.json"))
+        assert m.names() == before
+
+
+def create__puts_a_slice_where_it_leaves_most_room():
+    with machine("2xA100-40GB") as m:
+        uuid = m.mig("create", "3g.20gb").stdout.strip()
+        assert m.names() == ["3g.20gb@4"] and m.uuid("3g.20gb") == uuid
+        two = m.mig("create", "3g.20gb", "--gpu", "1", "--start", "0", "--compute", "2c,1c").stdout
+        assert m.names(1) == ["3g.20gb@0"] and len(two.split()) == 2
+        m.mig("create", "7g.40gb", status=1)
+        m.mig("create", "3g.20gb", "--start", "3", status=1)
+        m.mig("destroy", two.split()[0])
+        assert m.names(1) == ["3g.20gb@0"]
+        m.mig("destroy", two.split()[1])
+        assert m.names(1) == []
+        m.hold("--slice", uuid)
+        assert "sleep" in m.mig("destroy", uuid, status=1).stderr
+        m.mig("destroy", "0:14", status=1)
+
+
+def dry_run__prints_steps_and_does_none():
+    with machine() as m:
+        m.apply("old")
+        before = m.show()["gpus"]
+        done = m.apply("whole", "--dry-run")
+        assert "GPU 0: create 7g.40gb at 0" in done.stdout.splitlines()
+        assert m.show()["gpus"] == before
+        done = m.mig("create", "1g.5gb", "--dry-run", status=1)
+        assert "no room" in done.stderr
+
+
+def mode__turns_on_and_off_and_resets_only_what_needs_it():
+    with machine("2xA100-40GB", options=()) as m:
+        m.apply("first")
+        gpus = m.show()["gpus"]
+        assert gpus[0]["mig"] and not gpus[1]["mig"]
+        assert m.names() == ["7g.40gb@0"]
+        m.hold("--gpu", "1")
+        m.apply("old", status=1)
+        assert m.names() == ["7g.40gb@0"], "nothing may be touched when GPU 1 is in use"
+        assert not m.show()["gpus"][1]["mig_pending"]
+    with machine("1xH100-80GB-SXM5", options=()) as m:
+        m.write("config.yaml", CONFIG.replace("7g.40gb", "7g.80gb"))
+        m.apply("whole")
+        m.apply("off")
+        assert not m.show()["gpus"][0]["mig"]
+
+
+HOOKS = """
+version: v1
+hooks:
+  apply-start:
+  - {command: /bin/sh, args: [-c, 'env | sort > OUT.env; echo start >> OUT'], envs: {MINE: x, MIG_PARTED_SELECTED_CONFIG: mine}}
+  pre-apply-mode: [{command: /bin/sh, args: [-c, 'echo mode >> OUT']}]
+  pre-apply-config: [{command: sh, args: [-c, 'echo config >> OUT; EXTRA'], workdir: /tmp}]
+  apply-exit: [{command: /bin/sh, args: [-c, 'echo exit >> OUT']}]
+"""
+
+
+def hooks__run_in_order_with_their_own_environment():
+    with machine(options=()) as m:
+        out = m.path("out")
+        hooks = m.write("hooks.yaml", HOOKS.replace("OUT", out).replace("EXTRA", "pwd >> " + out))
+        m.apply("new", "-k", hooks)
+        assert m.read("out").split() == ["start", "mode", "config", "/tmp", "exit"]
+        seen = dict(line.split("=", 1) for line in m.read("out.env").splitlines())
+        assert seen["MINE"] == "x" and seen["MIG_PARTED_SELECTED_CONFIG"] == "new", seen
+        assert seen["MIG_PARTED_MODE_CHANGE_ONLY"] == "false", seen
+        assert not {"GPUSLICE_SIM", "LD_LIBRARY_PATH"} & set(seen), "nothing is inherited"
+        os.unlink(out)
+        m.apply("new", "-k", hooks)
+        assert m.read("out").split() == ["start", "exit"], "nothing differs: no other hook"
+
+
+def hooks__that_fail_or_hang_leave_the_gpus_and_run_the_exit_hook():
+    with machine() as m:
+        out = m.path("out")
+        for extra, word in (("exit 3", "status 3"), ("kill -9 $$", "signal 9"),
+                            ("sleep 60", "took longer")):
+            hooks = m.write("hooks.yaml", HOOKS.replace("OUT", out).replace("EXTRA", extra))
+            done = m.apply("new", "-k", hooks, "--hook-timeout", "1", status=1)
+            assert "hook pre-apply-config" in done.stderr and word in done.stderr, done.stderr
+            assert m.read("out").split() == ["start", "config", "exit"]
+            assert m.names() == []
+            os.unlink(out)
+
+
+def lock__the_second_fails_clearly_or_waits():
+    with machine() as m:
+        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:times=all,delay=400ms")
+        args = ["mig", "apply", "-f", m.path("config.yaml"), "-c", "new"]
+        first = subprocess.Popen([os.path.join(BIN, "gpuslice"), *args], env=m.env,
+                                 stdout=subprocess.DEVNULL)
+        journal = os.path.join(m.machine, "run", "journal")
+        while not os.path.exists(journal) and first.poll() is None:
+            time.sleep(0.01)
+        done = m.apply("whole", status=1)
+        assert f"pid {first.pid} (mig apply)" in done.stderr, done.stderr
+        m.apply("whole", "--wait", "60")
+        assert first.wait() == 0
+        assert m.names() == ["7g.40gb@0"]
+
+
+def disk__full_changes_nothing():
+    def no_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    with machine() as m:
+        m.apply("old")
+        before = m.show()["gpus"]
+        done = m.apply("whole", status=1, preexec_fn=no_room)
+        assert "journal" in done.stderr and "nothing is changed" in done.stderr, done.stderr
+        assert m.show()["gpus"] == before
+        m.apply("whole")
+
+
+def leak__leaves_the_slice_as_it_was():
+    with machine() as m:
+        m.apply("old")
+        m.sim("leak", "--slice", m.uuid("2g.10gb"))
+        before = m.names()
+        m.apply("whole", status=1)
+        assert set(before) >= set(m.names()) and "2g.10gb@0" in m.names(), m.names()
+
+
+def whole(before, after, now, what):
+    """Every slice is one of before or after, with its compute instances."""
+    kinds = {(k, tuple(c for c, _ in v[1])) for s in (before, after) for k, v in s.items()}
+    for key, (_, cis) in now.items():
+        assert (key, tuple(c for c, _ in cis)) in kinds, f"{what}: {key} {cis}"
+
+
+def kill__at_any_call_of_the_driver_is_recovered():
+    with machine() as m:
+        state = os.path.join(m.machine, "state")
+        m.apply("old")
+        busy = ("3g.20gb", 4)
+        before = m.slices()
+        shutil.copyfile(state, m.kept)
+
+        def again():
+            with open(m.kept, "rb") as kept, open(state, "r+b") as out:
+                out.write(kept.read())  # the same file: others have it mapped
+            shutil.rmtree(os.path.join(m.machine, "run"), ignore_errors=True)
+
+        calls = m.show()["calls"]
+        m.apply("new")
+        calls = m.show()["calls"] - calls
+        after = m.slices()
+        cases = 0
+        for nth in range(1, calls + 1, 1 if ALL else SAMPLE_STEP):
+            again()
+            held = m.hold("--slice", m.uuid("3g.20gb")) if nth % 3 == 0 else None
+            m.sim("fault", "--clear", "--add", f"*:nth={nth},kill" + ("-after" if nth % 2 else ""))
+            done = m.run("gpuslice", "mig", "apply", "-f", m.path("config.yaml"), "-c", "new")
+            what = f"killed at call {nth}"
+            if done.returncode == -signal.SIGKILL:
+                # and again, at a call of the recovery
+                m.sim("fault", "--clear", "--add", f"*:nth={1 + nth * 7 % calls},kill-after")
+                m.run("gpuslice", "mig", "apply", "-f", m.path("config.yaml"), "-c", "new")
+                cases += 1
+            m.sim("fault", "--clear")
+            assert m.slices()[busy] == before[busy], what
+            # nothing is asked of the other GPU instances, so this recovers and does no more
+            m.run("gpuslice", "mig", "destroy", "0:14")
+            whole(before, after, m.slices(), what)
+            m.apply("new")
+            now = m.slices()
+            assert {k: [c for c, _ in v[1]] for k, v in now.items()} == \
+                {k: [c for c, _ in v[1]] for k, v in after.items()}, (what, now)
+            assert now[busy] == before[busy], what
+            if held is not None:
+                held.terminate()
+                held.wait()
+                m.held.remove(held)
+        print(f"# {cases} kills at {calls} calls of the driver", flush=True)
+        assert cases > 5, cases
+
+
+def main():
+    cases = []
+    for prefix in ("apply__", "restore__", "create__", "dry_run__", "mode__", "hooks__", "lock__",
+                   "disk__", "leak__", "kill__"):
+        cases += tap.cases_of(sys.modules[__name__], prefix)
+    tap.run(cases)
+
+
+if __name__ == "__main__":
+    main()
