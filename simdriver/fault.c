@@ -66,26 +66,40 @@ static int act(struct sim_call *call, struct sim_store *store, unsigned number,
     return (int)fault->code;
 }
 
+/* The first fault from `from` on that looks at this function; SIM_FAULTS: none. */
+static unsigned next_fault(struct sim_store *store, unsigned from, const char *function,
+                           struct sim_fault *ret)
+{
+    const struct sim_machine *machine = sim_store_view(store);
+    unsigned i = from;
+    for (; i < SIM_FAULTS; i++) {
+        const struct sim_fault *f = &machine->faults[i];
+        if (f->function[0] != '\0' &&
+            (strcmp(f->function, "*") == 0 || strcmp(f->function, function) == 0)) {
+            *ret = *f;
+            break;
+        }
+    }
+    sim_store_end(store);
+    return i;
+}
+
 int sim_call_begin(struct sim_call *call, struct sim_store *store, const char *function)
 {
     if (store == NULL) {
         return SIM_OK;
     }
     sim_store_count_call(store);
-    int code = SIM_OK;
-    for (unsigned i = 0; i < SIM_FAULTS && code == SIM_OK; i++) {
-        const struct sim_fault *f = &sim_store_view(store)->faults[i];
-        struct sim_fault mine = {.function = ""};
-        if (f->function[0] != '\0' &&
-            (strcmp(f->function, "*") == 0 || strcmp(f->function, function) == 0)) {
-            mine = *f;
+    struct sim_fault fault;
+    unsigned i = 0;
+    while ((i = next_fault(store, i, function, &fault)) < SIM_FAULTS) {
+        int code = acts_on_this_call(store, i, &fault) ? act(call, store, i, &fault) : SIM_OK;
+        if (code != SIM_OK) {
+            return code;
         }
-        sim_store_end(store);
-        if (mine.function[0] != '\0' && acts_on_this_call(store, i, &mine)) {
-            code = act(call, store, i, &mine);
-        }
+        i++;
     }
-    return code;
+    return SIM_OK;
 }
 
 void sim_call_end(struct sim_call *call)

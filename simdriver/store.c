@@ -1,6 +1,5 @@
 #include "simdriver/store.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,35 +15,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "simdriver/store_file.h"
 #include "simdriver/tree.h"
 
-enum { FILE_VERSION = 1, HEADER_SIZE = 4096, WAIT_SLICE_MS = 100 };
-static const char magic[8] = "GSSIMST";
-
-/* The first page of the file, the only part that is mapped. */
-struct header {
-    char magic[8];
-    uint32_t version;
-    uint32_t header_size;
-    uint64_t machine_size; /* another build's struct is another version */
-    uint64_t checksum;     /* of what stands above */
-    _Atomic uint64_t seq;  /* of the state in force, which lies in copy seq % 2 */
-    _Atomic uint64_t calls;
-    _Atomic uint64_t tree; /* how far the files under DIR/root have followed */
-    _Atomic uint64_t tree_gpu[SIM_GPUS_MAX];
-    _Atomic uint32_t seen[SIM_FAULTS];
-    _Atomic uint32_t wake; /* the low half of seq, for the kernel to wait on */
-};
-
-struct copy {
-    uint64_t seq;
-    uint64_t checksum; /* of seq and machine */
-    struct sim_machine machine;
-};
-
-static_assert(sizeof(struct header) <= HEADER_SIZE, "the header is one page");
-static_assert(sizeof(struct copy) % 8 == 0, "the checksum takes words");
-enum { FILE_SIZE = HEADER_SIZE + 2 * sizeof(struct copy) };
+enum { WAIT_SLICE_MS = 100 };
 
 struct sim_store {
     pthread_mutex_t mutex;
@@ -52,102 +26,9 @@ struct sim_store {
     pid_t pid; /* that opened fd: a lock would be shared with the parent */
     bool writable;
     char dir[PATH_MAX];
-    struct header *header;
-    struct copy copy; /* private; copy.seq says which state it is, 0: none */
+    struct sim_header *header;
+    struct sim_copy copy; /* private; copy.seq says which state it is, 0: none */
 };
-
-/* ---- Form of the file ---- */
-
-/* Detects what is torn, not what is forged: for that there is sim_machine_check. */
-static uint64_t checksum(const void *bytes, size_t n, uint64_t start)
-{
-    uint64_t lane[4] = {start, 0x9e3779b97f4a7c15u, 0xc2b2ae3d27d4eb4fu, 0x165667b19e3779f9u};
-    const unsigned char *p = bytes;
-    for (size_t i = 0; i + 8 <= n; i += 8) {
-        uint64_t word;
-        memcpy(&word, p + i, 8);
-        unsigned l = (unsigned)(i / 8) % 4;
-        lane[l] = (lane[l] ^ word) * 0xff51afd7ed558ccdu;
-        lane[l] ^= lane[l] >> 29;
-    }
-    return lane[0] ^ (lane[1] << 1) ^ (lane[2] << 2) ^ (lane[3] << 3) ^ n;
-}
-
-static uint64_t header_checksum(const struct header *header)
-{
-    return checksum(header, offsetof(struct header, checksum), 1);
-}
-
-static uint64_t copy_checksum(const struct copy *copy)
-{
-    return checksum(&copy->machine, sizeof(copy->machine), copy->seq);
-}
-
-static void fill_header(struct header *header)
-{
-    memset(header, 0, sizeof(*header));
-    memcpy(header->magic, magic, sizeof(magic));
-    header->version = FILE_VERSION;
-    header->header_size = HEADER_SIZE;
-    header->machine_size = sizeof(struct sim_machine);
-    header->checksum = header_checksum(header);
-}
-
-static int check_header(const struct header *header, struct gs_err *err)
-{
-    if (memcmp(header->magic, magic, sizeof(magic)) != 0) {
-        return gs_fail(err, GS_INVALID, "it is not the state of a simulated machine");
-    }
-    if (header->version != FILE_VERSION || header->header_size != HEADER_SIZE ||
-        header->machine_size != sizeof(struct sim_machine)) {
-        return gs_fail(err, GS_INVALID,
-                       "it was made by another version of the simulation (its form is %u, a state "
-                       "has %llu bytes; %d and %zu were expected): create the machine anew",
-                       header->version, (unsigned long long)header->machine_size, FILE_VERSION,
-                       sizeof(struct sim_machine));
-    }
-    if (header->checksum != header_checksum(header)) {
-        return gs_fail(err, GS_INVALID, "its head is damaged: create the machine anew");
-    }
-    return 0;
-}
-
-static int check_copy(const struct copy *copy, uint64_t seq, struct gs_err *err)
-{
-    if (copy->seq != seq || seq == 0 || copy->checksum != copy_checksum(copy)) {
-        return gs_fail(err, GS_INVALID, "the state in it is torn: create the machine anew");
-    }
-    return sim_machine_check(&copy->machine, err);
-}
-
-static off_t copy_offset(uint64_t seq)
-{
-    return HEADER_SIZE + (off_t)(seq % 2) * (off_t)sizeof(struct copy);
-}
-
-int sim_store_decode(const void *bytes, size_t n, struct sim_machine *ret, struct gs_err *err)
-{
-    struct header header;
-    if (n < FILE_SIZE) {
-        return gs_fail(err, GS_INVALID, "it has %zu bytes: %d were expected", n, FILE_SIZE);
-    }
-    memcpy(&header, bytes, sizeof(header));
-    int r = check_header(&header, err);
-    if (r < 0) {
-        return r;
-    }
-    struct copy *copy = malloc(sizeof(*copy));
-    if (copy == NULL) {
-        return gs_fail(err, GS_NO_MEMORY, "no memory for the state");
-    }
-    memcpy(copy, (const char *)bytes + copy_offset(header.seq), sizeof(*copy));
-    r = check_copy(copy, header.seq, err);
-    if (r == 0) {
-        *ret = copy->machine;
-    }
-    free(copy);
-    return r;
-}
 
 /* ---- Lock and refresh ---- */
 
@@ -185,13 +66,13 @@ static int refresh(struct sim_store *store, struct gs_err *err)
     if (seq == store->copy.seq) {
         return 0;
     }
-    struct copy *copy = malloc(sizeof(*copy));
+    struct sim_copy *copy = malloc(sizeof(*copy));
     if (copy == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for the state");
     }
-    ssize_t n = pread(store->fd, copy, sizeof(*copy), copy_offset(seq));
+    ssize_t n = pread(store->fd, copy, sizeof(*copy), sim_copy_offset(seq));
     int r = n == (ssize_t)sizeof(*copy)
-                ? check_copy(copy, seq, err)
+                ? sim_copy_check(copy, seq, err)
                 : gs_fail(err, GS_INVALID, "it is cut short: create the machine anew");
     if (r == 0) {
         memcpy(&store->copy, copy, sizeof(*copy));
@@ -240,7 +121,7 @@ void sim_store_abandon(struct sim_store *store)
 /* The lock is held. What could not be written stays behind and is tried again by the next. */
 static void follow_with_tree(struct sim_store *store)
 {
-    struct header *header = store->header;
+    struct sim_header *header = store->header;
     const struct sim_machine *machine = &store->copy.machine;
     if (atomic_load(&header->tree) != machine->tree) {
         if (sim_tree_sync(store->dir, machine, NULL) < 0) {
@@ -259,7 +140,7 @@ static void follow_with_tree(struct sim_store *store)
     }
 }
 
-static long wake(struct header *header, uint64_t seq)
+static long wake(struct sim_header *header, uint64_t seq)
 {
     atomic_store(&header->wake, (uint32_t)seq);
     return syscall(SYS_futex, &header->wake, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
@@ -269,8 +150,8 @@ int sim_store_commit(struct sim_store *store)
 {
     uint64_t seq = store->copy.seq + 1;
     store->copy.seq = seq;
-    store->copy.checksum = copy_checksum(&store->copy);
-    ssize_t n = pwrite(store->fd, &store->copy, sizeof(store->copy), copy_offset(seq));
+    store->copy.checksum = sim_copy_checksum(&store->copy);
+    ssize_t n = pwrite(store->fd, &store->copy, sizeof(store->copy), sim_copy_offset(seq));
     if (n != (ssize_t)sizeof(store->copy)) {
         sim_store_abandon(store);
         return SIM_UNKNOWN;
@@ -374,7 +255,7 @@ void sim_store_close(struct sim_store *store)
         return;
     }
     if (store->header != NULL) {
-        munmap(store->header, HEADER_SIZE);
+        munmap(store->header, SIM_HEADER_SIZE);
     }
     if (store->fd >= 0) {
         close(store->fd);
@@ -407,11 +288,11 @@ static int open_file(struct sim_store *store, struct gs_err *err)
     if (store->fd < 0 || fstat(store->fd, &st) < 0) {
         return gs_fail_errno(err, errno, "opening %.300s", path);
     }
-    if (!S_ISREG(st.st_mode) || st.st_size != FILE_SIZE) {
+    if (!S_ISREG(st.st_mode) || st.st_size != SIM_FILE_SIZE) {
         return gs_fail(err, GS_INVALID,
                        "%.300s is no state of a simulated machine: it has %lld "
                        "bytes, %d were expected",
-                       path, (long long)st.st_size, FILE_SIZE);
+                       path, (long long)st.st_size, SIM_FILE_SIZE);
     }
     return 0;
 }
@@ -419,12 +300,12 @@ static int open_file(struct sim_store *store, struct gs_err *err)
 static int map_header(struct sim_store *store, struct gs_err *err)
 {
     int prot = store->writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    void *p = mmap(NULL, HEADER_SIZE, prot, MAP_SHARED, store->fd, 0);
+    void *p = mmap(NULL, SIM_HEADER_SIZE, prot, MAP_SHARED, store->fd, 0);
     if (p == MAP_FAILED) {
         return gs_fail_errno(err, errno, "mapping %.300s/state", store->dir);
     }
     store->header = p;
-    return check_header(store->header, err);
+    return sim_header_check(store->header, err);
 }
 
 /* The first look at the state; also mends the files of a machine whose last client was killed
@@ -481,79 +362,4 @@ int sim_store_open(const char *dir, struct sim_store **ret_store, struct gs_err 
     }
     *ret_store = GS_TAKE(store);
     return 0;
-}
-
-/* ---- Create ---- */
-
-static int write_state(int fd, const struct sim_machine *machine)
-{
-    struct header header;
-    fill_header(&header);
-    header.seq = 1;
-    header.wake = 1;
-    struct copy *copy = calloc(1, sizeof(*copy));
-    if (copy == NULL) {
-        return -1;
-    }
-    copy->seq = 1;
-    copy->machine = *machine;
-    copy->checksum = copy_checksum(copy);
-    int r = -1;
-    if (ftruncate(fd, FILE_SIZE) == 0 && (errno = posix_fallocate(fd, 0, FILE_SIZE)) == 0 &&
-        pwrite(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
-        pwrite(fd, copy, sizeof(*copy), copy_offset(1)) == (ssize_t)sizeof(*copy)) {
-        r = 0;
-    }
-    free(copy);
-    return r;
-}
-
-static int create_in(const char *dir, const char *path, const char *temporary,
-                     const struct sim_machine *machine, struct gs_err *err)
-{
-    int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        return gs_fail_errno(err, errno, "creating %.300s", temporary);
-    }
-    int r = write_state(fd, machine);
-    int e = errno;
-    close(fd);
-    if (r < 0) {
-        return gs_fail_errno(err, e, "writing %.300s", temporary);
-    }
-    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
-        return errno == EEXIST ? gs_fail(err, GS_BUSY,
-                                         "there is a simulated machine in %.300s already; "
-                                         "gpuslice-sim destroy removes it",
-                                         dir)
-                               : gs_fail_errno(err, errno, "creating %.300s", path);
-    }
-    return 0;
-}
-
-int sim_store_create(const char *dir, const struct sim_machine *machine, struct gs_err *err)
-{
-    char path[PATH_MAX];
-    char temporary[PATH_MAX];
-    if (strlen(dir) + 64 > PATH_MAX) {
-        return gs_fail(err, GS_INVALID, "the name of the folder is too long: %zu bytes",
-                       strlen(dir));
-    }
-    if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
-        return gs_fail_errno(err, errno, "making the folder %.300s", dir);
-    }
-    snprintf(path, sizeof(path), "%s/state", dir);
-    snprintf(temporary, sizeof(temporary), "%s/.state.%d", dir, (int)getpid());
-    unlink(temporary);
-    int r = create_in(dir, path, temporary, machine, err);
-    unlink(temporary);
-    if (r < 0) {
-        return r;
-    }
-    struct sim_store *store; /* the first look makes the files */
-    r = sim_store_open(dir, &store, err);
-    if (r == 0) {
-        sim_store_close(store);
-    }
-    return r;
 }
