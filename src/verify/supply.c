@@ -183,7 +183,7 @@ bool gs_supply_may_give(const struct gs_supply_target *target, const struct gs_p
 
 /* ------------------------------------------------------------------ what they hold */
 
-enum { HOLD_STEPS = 200000, HOLD_EASY = 100, HOLD_POOLS = 17, HOLD_MEMO = 1 << 14, NEED_MAX = 255 };
+enum { HOLD_STEPS = 300, HOLD_POOLS = 17, NEED_MAX = 255 };
 
 /* What is still to be placed, and GPUs that are left. */
 struct state {
@@ -193,21 +193,8 @@ struct state {
 
 struct hold {
     const struct gs_supply_target *target;
-    struct gs_arena *scratch;
-    struct state *failed; /* states from which there is no way: a table that forgets; NULL while
-                             the search is easy */
     unsigned steps;
 };
-
-static size_t slot_of(const struct state *state)
-{
-    uint64_t hash = 1469598103934665603ull; /* FNV-1a */
-    const unsigned char *bytes = (const unsigned char *)state;
-    for (size_t i = 0; i < sizeof(*state); i++) {
-        hash = (hash ^ bytes[i]) * 1099511628211ull;
-    }
-    return (size_t)(hash >> 32) % HOLD_MEMO;
-}
 
 /* A profile that cannot be had any more, by the most that one GPU of each pool takes on. */
 static bool is_hopeless(const struct hold *hold, const struct state *state)
@@ -269,27 +256,19 @@ static struct state after_adding(const struct state *state, size_t pool,
     return after;
 }
 
-static bool has_failed(const struct hold *hold, const struct state *state)
-{
-    return hold->failed != NULL &&
-           memcmp(&hold->failed[slot_of(state)], state, sizeof(*state)) == 0;
-}
-
-/* Some GPU must take the hardest slice: tries each kind of GPU and each addition that has it. */
+/* Some GPU must take the hardest slice: tries each kind of GPU and each addition that has it. Most
+ * questions end within a few steps; NOT_KNOWN is for the walk. */
 static enum gs_supply_verdict place(struct hold *hold, const struct state *state)
 {
     int p = hardest(hold, state);
     if (p < 0) {
         return GS_SUPPLY_YES;
     }
-    if (has_failed(hold, state) || is_hopeless(hold, state)) {
+    if (is_hopeless(hold, state)) {
         return GS_SUPPLY_NO;
     }
     if (++hold->steps > HOLD_STEPS) {
         return GS_SUPPLY_NOT_KNOWN;
-    }
-    if (hold->steps == HOLD_EASY) {
-        hold->failed = GS_ARENA_NEW(hold->scratch, struct state, HOLD_MEMO);
     }
     for (size_t i = 0; i < hold->target->n_pools; i++) {
         const struct gs_supply_pool *pool = &hold->target->pools[i];
@@ -303,9 +282,6 @@ static enum gs_supply_verdict place(struct hold *hold, const struct state *state
                 return verdict;
             }
         }
-    }
-    if (hold->failed != NULL) {
-        hold->failed[slot_of(state)] = *state;
     }
     return GS_SUPPLY_NO;
 }
@@ -355,8 +331,11 @@ enum gs_supply_verdict gs_supply_holds(struct gs_arena *scratch,
         return GS_SUPPLY_NO;
     }
     struct gs_arena_mark mark = gs_arena_mark(scratch);
-    struct hold hold = {.target = target, .scratch = scratch};
+    struct hold hold = {.target = target};
     enum gs_supply_verdict verdict = place(&hold, &state);
+    if (verdict == GS_SUPPLY_NOT_KNOWN) {
+        verdict = gs_supply_walk(scratch, target, state.need, state.left);
+    }
     gs_arena_rewind(scratch, mark);
     return verdict;
 }

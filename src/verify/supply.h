@@ -52,3 +52,10 @@ enum gs_supply_verdict { GS_SUPPLY_NO, GS_SUPPLY_YES, GS_SUPPLY_NOT_KNOWN };
 enum gs_supply_verdict gs_supply_holds(struct gs_arena *scratch,
                                        const struct gs_supply_target *target,
                                        const uint64_t slices[GS_PROFILES_MAX], uint64_t gpus);
+
+/* supply_walk.c: the same for slices alone, where that is not easy: one GPU after another, with all
+ * that may still be needed behind it. `left`: how many GPUs of each pool there are. What lies in
+ * `scratch` then is for the caller to rewind. */
+enum gs_supply_verdict gs_supply_walk(struct gs_arena *scratch,
+                                      const struct gs_supply_target *target,
+                                      const uint8_t need[GS_PROFILES_MAX], const uint8_t *left);

@@ -82,8 +82,17 @@ static void supply__holds_what_a_search_of_all_ways_finds(void **state)
         assert_int_equal(gs_supply_list_additions(&arena, &target, wanted, NULL), 0);
         bool all = all_ways(&target, 0, 0, need);
         n_yes += all;
-        assert_int_equal(gs_supply_holds(&arena, &target, need, 0),
-                         all ? GS_SUPPLY_YES : GS_SUPPLY_NO);
+        enum gs_supply_verdict expected = all ? GS_SUPPLY_YES : GS_SUPPLY_NO;
+        assert_int_equal(gs_supply_holds(&arena, &target, need, 0), expected);
+        uint8_t slices[GS_PROFILES_MAX];
+        uint8_t left[3];
+        for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+            slices[p] = (uint8_t)need[p];
+        }
+        for (size_t i = 0; i < target.n_pools; i++) {
+            left[i] = (uint8_t)target.pools[i].limit;
+        }
+        assert_int_equal(gs_supply_walk(&arena, &target, slices, left), expected);
         gs_arena_rewind(&arena, mark);
     }
     assert_in_range(n_yes, 150, 1350); /* both answers were tested */
@@ -114,10 +123,67 @@ static void supply__counts_whole_gpus_and_what_is_advertised(void **state)
     assert_int_equal(gs_supply_holds(&arena, &target, need, 1), GS_SUPPLY_YES);
 }
 
+/* Sixteen GPUs, nearly all of them different, and a little more asked for than they have. */
+static void supply__decides_what_a_full_node_does_not_hold(void **state)
+{
+    (void)state;
+    static const char *const layouts[16] = {
+        "4g.20gb@0!,1g.5gb+me@4!",
+        "1g.5gb+me@0!,3g.20gb@4!",
+        "2g.10gb@0!,2g.10gb@4!",
+        "1g.10gb@2!,1g.10gb@4!",
+        "1g.5gb+me@5!",
+        "1g.10gb@2!,1g.10gb@6!",
+        "1g.5gb+me@3!,1g.5gb@6!",
+        "1g.10gb@6!",
+        "2g.10gb@0!,1g.5gb+me@5!",
+        "7g.40gb@0!",
+        "2g.10gb@2!,1g.5gb@4!",
+        "1g.5gb+me@4!,1g.5gb@6!",
+        "1g.5gb@0!,1g.10gb@2!",
+        "7g.40gb@0!",
+        "7g.40gb@0!",
+        "1g.10gb@2!,1g.5gb+me@4!",
+    };
+    static const struct {
+        const char *profile;
+        uint64_t n;
+    } asked[] = {{"1g.5gb", 16}, {"1g.10gb", 9}, {"2g.10gb", 6}, {"3g.20gb", 3}, {"1g.5gb+me", 4}};
+    const struct gs_model *model = gs_problem_model("A100-40GB");
+    struct gs_problem_gpu gpus[16] = {{.mig = true}};
+    struct gs_problem_node node = {.existing = true,
+                                   .gpu = model->id,
+                                   .model = model,
+                                   .gpus = 16,
+                                   .layout_known = true,
+                                   .list = gpus};
+    for (unsigned g = 0; g < 16; g++) {
+        gpus[g].mig = true;
+        assert_int_equal(gs_cut_parse(model, layouts[g], &gpus[g].cut, NULL), 0);
+    }
+    uint64_t need[GS_PROFILES_MAX] = {0};
+    uint32_t wanted = 0;
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        unsigned p;
+        assert_int_equal(gs_model_profile_find(model, gs_view(asked[i].profile), &p, NULL), 0);
+        need[p] = asked[i].n;
+        wanted |= 1u << p;
+    }
+    struct gs_supply_target target;
+    assert_int_equal(gs_supply_node(&arena, &node, &target, NULL), 0);
+    assert_int_equal(gs_supply_list_additions(&arena, &target, wanted, NULL), 0);
+    assert_int_equal(gs_supply_holds(&arena, &target, need, 0), GS_SUPPLY_NO);
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        need[p] /= 2;
+    }
+    assert_int_equal(gs_supply_holds(&arena, &target, need, 0), GS_SUPPLY_YES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(supply__holds_what_a_search_of_all_ways_finds),
+        cmocka_unit_test(supply__decides_what_a_full_node_does_not_hold),
         cmocka_unit_test(supply__counts_whole_gpus_and_what_is_advertised),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
