@@ -352,8 +352,8 @@ static void check_capability_files(const struct sim_machine *machine)
 static unsigned kills(void)
 {
     const char *text = getenv("GPUSLICE_KILLS");
-    unsigned long n = text == NULL ? 200 : strtoul(text, NULL, 10);
-    return n == 0 || n > 1000000 ? 200 : (unsigned)n;
+    unsigned long n = text == NULL ? 120 : strtoul(text, NULL, 10);
+    return n == 0 || n > 1000000 ? 120 : (unsigned)n;
 }
 
 static void store__clients_killed_at_any_time_leave_a_whole_state(void **state)
