@@ -91,12 +91,3 @@ struct gs_gpu_profile bed_profile(struct bed *bed, const char *name)
     fail_msg("GPU 0 has no profile %s", name);
     return (struct gs_gpu_profile){0};
 }
-
-void bed_require_resets(struct bed *bed)
-{
-    if (!bed->ops->resets(bed)) {
-        print_message("SKIP: the simulated machine has no nvidia-smi\n");
-        bed_end(bed);
-        skip();
-    }
-}

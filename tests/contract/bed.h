@@ -36,7 +36,6 @@ struct bed_ops {
     int (*open_another)(struct bed *bed, struct gs_gpus *ret); /* a second session */
     /* a GI at a place, whatever the driver lets clients do */
     void (*cut)(struct bed *bed, unsigned gpu, uint32_t profile_id, uint32_t start);
-    bool (*resets)(struct bed *bed); /* the machine has an nvidia-smi to reset GPUs with */
 };
 
 struct bed {
@@ -75,9 +74,6 @@ struct gs_compute_instance bed_create_ci(struct bed *bed, unsigned gpu, uint32_t
 
 /* The profile of GPU 0 with this name, or fails. */
 struct gs_gpu_profile bed_profile(struct bed *bed, const char *name);
-
-/* Ends the machine and skips the test where GPUs cannot be reset. */
-void bed_require_resets(struct bed *bed);
 
 /* Checks a call's code; prints what it said where it is another one. */
 #define bed_expect(wanted, call)                                                                   \

@@ -20,7 +20,7 @@ enum { HOLDERS_MAX = 64 };
 struct world {
     char dir[64];
     char library[512];
-    char smi[128];
+    char smi[80];
     struct sim_store *store;
     pid_t holders[HOLDERS_MAX];
     unsigned n_holders;
@@ -84,6 +84,16 @@ static void name_library(struct world *world, unsigned driver)
     assert_true(n > 0 && (size_t)n < sizeof(world->library));
 }
 
+/* The control program is the machine's nvidia-smi when it is called by that name. */
+static void name_smi(struct world *world)
+{
+    char program[512];
+    const char *folder = getenv("GS_SIMDRIVER_DIR");
+    snprintf(program, sizeof(program), "%s/gpuslice-sim", folder);
+    snprintf(world->smi, sizeof(world->smi), "%s/nvidia-smi", world->dir);
+    assert_int_equal(symlink(program, world->smi), 0);
+}
+
 static int begin(struct bed *bed, const struct bed_machine *machine)
 {
     unsigned driver = machine->driver != 0 ? machine->driver : BED_NEWEST;
@@ -94,7 +104,7 @@ static int begin(struct bed *bed, const struct bed_machine *machine)
     snprintf(world->dir, sizeof(world->dir), "/tmp/gs-contract-XXXXXX");
     assert_non_null(mkdtemp(world->dir));
     name_library(world, driver);
-    snprintf(world->smi, sizeof(world->smi), "%s/root/usr/bin/nvidia-smi", world->dir);
+    name_smi(world);
     assert_int_equal(sim_machine_init(made, driver), SIM_OK);
     add_gpus(made, machine);
     bed_expect(0, sim_store_create(world->dir, made, err));
@@ -221,12 +231,6 @@ static void cut(struct bed *bed, unsigned gpu, uint32_t profile_id, uint32_t sta
     commit(bed);
 }
 
-static bool resets(struct bed *bed)
-{
-    const struct world *world = bed->impl;
-    return access(world->smi, X_OK) == 0;
-}
-
 const struct bed_ops bed_nvml = {
     .name = "nvml",
     .begin = begin,
@@ -238,5 +242,4 @@ const struct bed_ops bed_nvml = {
     .reboot = boot_again,
     .open_another = open_another,
     .cut = cut,
-    .resets = resets,
 };

@@ -91,12 +91,6 @@ static void cut(struct bed *bed, unsigned gpu, uint32_t profile_id, uint32_t sta
     table->driver_major = driver;
 }
 
-static bool resets(struct bed *bed)
-{
-    (void)bed;
-    return true;
-}
-
 const struct bed_ops bed_table = {
     .name = "table",
     .begin = begin,
@@ -108,5 +102,4 @@ const struct bed_ops bed_table = {
     .reboot = boot_again,
     .open_another = open_another,
     .cut = cut,
-    .resets = resets,
 };

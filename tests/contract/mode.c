@@ -44,7 +44,6 @@ static void a_change_on_a_gpu_in_use_waits_for_a_reset(void **state)
 {
     (void)state;
     struct bed bed = bed_begin(&(struct bed_machine){.kinds = {{"A100-40GB", 1}}});
-    bed_require_resets(&bed);
     uint32_t pid;
     unsigned gpu = 0;
     assert_int_equal(bed.ops->hold(&bed, 0, GS_NOT_KNOWN, GS_NOT_KNOWN, &pid), 0);
@@ -74,7 +73,6 @@ static void in_a_virtual_machine_an_ampere_change_waits_for_a_reboot(void **stat
 {
     (void)state;
     struct bed bed = bed_begin(&(struct bed_machine){.vm = true, .kinds = {{"A100-40GB", 1}}});
-    bed_require_resets(&bed);
     unsigned gpu = 0;
     assert_int_equal(set_mode(&bed, 0, GS_MIG_ON), GS_MIG_PENDING_RESET);
     check_mode(&bed, 0, GS_MIG_OFF, GS_MIG_ON);
@@ -107,7 +105,6 @@ static void a_reset_takes_what_is_cut_and_later_gpus_forget_the_mode(void **stat
     (void)state;
     struct bed bed = bed_begin(
         &(struct bed_machine){.mig_on = true, .kinds = {{"A100-40GB", 2}, {"H100-80GB-SXM5", 1}}});
-    bed_require_resets(&bed);
     for (unsigned gpu = 0; gpu < 3; gpu++) {
         struct gs_gpu_instance gi = bed_create(&bed, gpu, ID_1G, 0, 1);
         bed_create_ci(&bed, gpu, gi.id, CI_1);
@@ -126,7 +123,6 @@ static void gpus_are_reset_together_or_not_at_all(void **state)
 {
     (void)state;
     struct bed bed = bed_begin(&(struct bed_machine){.mig_on = true, .kinds = {{"A100-40GB", 2}}});
-    bed_require_resets(&bed);
     struct gs_gpu_instance gi = bed_create(&bed, 0, ID_1G, 0, 1);
     struct gs_gpu_instance held = bed_create(&bed, 1, ID_1G, 0, 1);
     bed_create_ci(&bed, 1, held.id, CI_1);

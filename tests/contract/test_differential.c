@@ -328,9 +328,6 @@ static void leak(struct duel *duel, unsigned gpu)
 
 static void reset(struct duel *duel, unsigned gpu)
 {
-    if (!duel->b.ops->resets(&duel->b)) {
-        return;
-    }
     struct gs_err ea;
     struct gs_err eb;
     snprintf(duel->did, sizeof(duel->did), "GPU %u: reset", gpu);
