@@ -33,15 +33,14 @@ static uint64_t most_of(const struct gs_check *check, const struct gs_proof *pro
 }
 
 /* One item whose slices and GPUs do not all fit on one node is served by none. */
-static bool fits_alone(struct gs_check *check, const struct gs_proof *proof,
-                       const struct gs_proof_use *use)
+static enum gs_supply_verdict fits_alone(struct gs_check *check, const struct gs_proof *proof,
+                                         const struct gs_proof_use *use)
 {
     uint64_t slices[GS_PROFILES_MAX];
     for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
         slices[p] = use->asked.slices[p];
     }
-    return gs_supply_holds(check->scratch, &proof->targets[0], slices, use->asked.gpus) !=
-           GS_SUPPLY_NO;
+    return gs_supply_holds(check->scratch, &proof->targets[0], slices, use->asked.gpus);
 }
 
 /* Of an amount, what sums of the items that may run there can use: a multiple of the greatest
@@ -94,7 +93,8 @@ static int make_program(const struct gs_certificate *certificate,
     r = r < 0 ? r : gs_proof_list_additions(proof, check->err);
     for (size_t u = 0; u < proof->n_uses && r == 0; u++) {
         struct gs_proof_use *use = &proof->uses[u];
-        use->hi = use->hi > 0 && !fits_alone(check, proof, use) ? 0 : use->hi;
+        bool none = use->hi > 0 && fits_alone(check, proof, use) == GS_SUPPLY_NO;
+        use->hi = none ? 0 : use->hi;
     }
     round_capacities(proof);
     gs_proof_room(proof);
@@ -238,9 +238,16 @@ static int check_unseen(struct gs_certificate *certificate, const struct gs_fiel
     struct gs_proof proof;
     int r = make_program(certificate, node, &target, &proof);
     for (size_t u = 0; r == 0 && u < proof.n_uses; u++) {
-        if (proof.uses[u].hi > 0) {
+        const struct gs_proof_use *use = &proof.uses[u];
+        if (use->hi > 0 && fits_alone(check, &proof, use) == GS_SUPPLY_YES) {
             r = gs_field_fail(at, check->err, "%s can serve item %u and is in no shape", node->name,
-                              proof.uses[u].item);
+                              use->item);
+        } else if (use->hi > 0) {
+            certificate->open = true;
+            gs_check_note(check,
+                          "that %s cannot serve item %u: its GPUs can be cut in too many ways; if "
+                          "it can, the bound does not hold",
+                          node->name, use->item);
         }
     }
     gs_arena_rewind(check->arena, mark);
@@ -434,6 +441,10 @@ static int conclude(const struct gs_certificate *certificate, const struct gs_fi
                              "it proves %" PRIu64 " millionths of a dollar, the plan says %" PRIu64,
                              certificate->proven, claimed);
     }
+    if (certificate->open) {
+        check->report->bound = GS_VERIFY_BOUND_OPEN;
+        return 0;
+    }
     if (certificate->prices_prove < claimed) {
         check->report->bound = GS_VERIFY_BOUND_PRICES;
         gs_check_note(check,
@@ -460,7 +471,7 @@ int gs_check_certificate_nodes(struct gs_check *check, const struct gs_field *at
     r = r < 0 ? r : walk_tree(&certificate, at);
     r = r < 0 ? r : conclude(&certificate, at);
     if (r == 0) {
-        *ret_bound = certificate.prices_prove;
+        *ret_bound = certificate.open ? 0 : certificate.prices_prove;
     }
     return r;
 }

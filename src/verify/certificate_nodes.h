@@ -29,6 +29,7 @@ struct gs_certificate {
     size_t n_shapes;
     uint64_t *placed; /* an item: how many are planned for */
     uint64_t looks;   /* partial loads that filled leaves may still be checked with */
+    bool open;        /* whether a node in no shape can serve something is not known */
 
     /* of the present leaf */
     uint64_t *prices; /* an item */

@@ -88,7 +88,7 @@ static int check_certificate(struct gs_check *check, const struct gs_field *root
                 ? gs_check_certificate_nodes(check, &certificate, &report->proven_bound)
                 : gs_check_certificate_gpus(check, &certificate, &report->proven_bound);
     }
-    if (r == 0 && report->bound == GS_VERIFY_BOUND_PRICES) {
+    if (r == 0 && report->bound != GS_VERIFY_BOUND_PROVEN) {
         report->proven = false;
     }
     return r;
@@ -190,6 +190,8 @@ static const char *bound_words(const struct gs_verify_report *report)
                                           : "nothing does with less for what is placed: proven";
     case GS_VERIFY_BOUND_PRICES:
         return "bound: checked up to prices";
+    case GS_VERIFY_BOUND_OPEN:
+        return "bound: not checked to the end";
     case GS_VERIFY_BOUND_NONE:
         return "it gives no bound";
     }

@@ -25,6 +25,7 @@ enum {
 enum gs_verify_bound {
     GS_VERIFY_BOUND_PROVEN, /* the certificate proves lower_bound, all of it was checked */
     GS_VERIFY_BOUND_PRICES, /* the prices' bound was checked; the search beyond it was not */
+    GS_VERIFY_BOUND_OPEN,   /* checked but for nodes that the certificate leaves out */
     GS_VERIFY_BOUND_NONE    /* the plan gives no bound, and no certificate */
 };
 
