@@ -85,6 +85,6 @@ int gs_mig_targets(const struct gs_mig_gpu *at, unsigned n, struct gs_arena *are
                    struct gs_migconfig_target **ret, struct gs_err *err);
 
 /* Reads what is cut into the GPU, where MIG is on, into `at->instances` and as MIG devices into
- * *ret (named; mig_enabled as the GPU is). `gpu` is its index among all `n` of `at`. */
+ * *ret (named; mig_enabled as the GPU is). */
 int gs_mig_read_devices(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu *at,
                         struct gs_mig_wish *ret, struct gs_err *err);

@@ -3,6 +3,10 @@
 #include "wire/demandfile.h"
 #include "wire/existingfile.h"
 #include "wire/instancefile.h"
+#include "wire/migbuild.h"
+#include "wire/migcheckpoint.h"
+#include "wire/migexport.h"
+#include "wire/mighooks.h"
 #include "wire/servicefile.h"
 
 static const char *const plain[] = {"L4"};
@@ -98,6 +102,63 @@ static int read_services(const struct gs_alloc *source, struct gs_err *err)
     return r;
 }
 
+static int read_mig_files(const struct gs_alloc *source, struct gs_err *err)
+{
+    const struct gs_doc_input files[] = {
+        text_input("version: v1\nmig-configs: {a: [{device-filter: [\"0x1\"], devices: [0], "
+                   "mig-enabled: true, mig-devices: {1g.5gb: 2}}]}\n"),
+        text_input(
+            "{\"Version\":\"v1\",\"MigState\":{\"Devices\":[{\"UUID\":\"G\",\"MigMode\":1}]}}"),
+        text_input("version: v1\nhooks: {apply-exit: [{command: a, args: [b], envs: {C: d}}]}\n"),
+    };
+    struct gs_migconfig config;
+    const struct gs_mig_state *states;
+    struct gs_mighooks hooks;
+    unsigned n;
+    struct gs_arena arena;
+    gs_arena_init(&arena, source, 64 << 20);
+    int r = gs_migconfig_read(&arena, &files[0], &config, err);
+    r = r < 0 ? r : gs_migcheckpoint_read(&arena, &files[1], &states, &n, err);
+    r = r < 0 ? r : gs_mighooks_read(&arena, &files[2], &hooks, err);
+    gs_arena_done(&arena);
+    return r;
+}
+
+static int write_mig_files(const struct gs_alloc *source, struct gs_err *err)
+{
+    static const struct gs_migexport_gpu had[2] = {{.pci_device_id = 1}, {.pci_device_id = 2}};
+    static const struct gs_migbuild_profile kinds[] = {{{1, 1, 5, 0, ""}, 7},
+                                                       {{2, 2, 10, 0, ""}, 3}};
+    static const struct gs_migbuild_gpu offers[] = {{1, 2, kinds}, {2, 1, kinds}};
+    struct gs_migwrite_choice exported;
+    const struct gs_migwrite_choice *built;
+    unsigned n;
+    struct gs_arena arena;
+    struct gs_buf out;
+    gs_arena_init(&arena, source, 64 << 20);
+    gs_buf_init(&out, 1 << 20);
+    int r = gs_migexport(&arena, "a", had, 2, &exported, err);
+    r = r < 0 ? r : gs_migwrite(&arena, &exported, 1, GS_MIGWRITE_YAML, &out, err);
+    r = r < 0 ? r : gs_migbuild(&arena, offers, 2, &built, &n, err);
+    r = r < 0 ? r : gs_migwrite(&arena, built, n, GS_MIGWRITE_JSON, &out, err);
+    gs_buf_done(&out);
+    gs_arena_done(&arena);
+    return r;
+}
+
+static int write_mig_texts(struct gs_err *err)
+{
+    return write_mig_files(&gs_alloc_heap, err);
+}
+
+static void torture__mig_parteds_files_survive_each_failed_request(void **state)
+{
+    (void)state;
+    assert_true(torture_arena(read_mig_files, 1) >= 20);
+    assert_true(torture_arena(write_mig_files, 1) >= 15);
+    assert_true(torture_heap(write_mig_texts, 1) >= 2);
+}
+
 static void torture__demandfile_survives_each_failed_request(void **state)
 {
     (void)state;
@@ -126,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture__demandfile_survives_each_failed_request),
+        cmocka_unit_test(torture__mig_parteds_files_survive_each_failed_request),
         cmocka_unit_test(torture__existingfile_survives_each_failed_request),
         cmocka_unit_test(torture__instancefile_survives_each_failed_request),
         cmocka_unit_test(torture__servicefile_survives_each_failed_request),
