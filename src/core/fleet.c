@@ -4,7 +4,7 @@
 
 #include "core/fleet_work.h"
 
-enum { ROUNDINGS = 16, ROUNDS_MAX = 600, PATIENCE_QUICK = 1, PATIENCE_FULL = 4 };
+enum { ROUNDINGS = 16, ROUNDS_MAX = 600, PATIENCE_QUICK = 1, PATIENCE_FULL = 5 };
 static const size_t SCRATCH_MAX = (size_t)1 << 30;
 
 /* The items of one node on as few of its GPUs as will hold them, and the others left whole: the

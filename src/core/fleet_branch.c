@@ -3,7 +3,7 @@
 #include "core/fleet_work.h"
 
 /* Bounds of the search over node counts, beside GS_FLEET_SPENT_MAX. */
-enum { SPLITS_MAX = 1000, BRANCH_ROUNDS = 200, BRANCH_PATIENCE = 4, ROUNDINGS_MAX = 40 };
+enum { SPLITS_MAX = 1000, BRANCH_ROUNDS = 200, BRANCH_PATIENCE = 5, ROUNDINGS_MAX = 40 };
 
 struct branching {
     struct gs_fleet_work *work;

@@ -23,6 +23,8 @@ enum {
     COST_BITS = 50,     /* at most, of the scaled costs */
     HOLDS_NODES = 200,  /* of the search for how GPUs hold a choice */
     PIVOTS_MAX = 5000,  /* of one relaxation */
+    EASY_NODES = 20,    /* of the tree */
+    ENOUGH_SHIFT = 13,  /* a part of what is asked for */
     BOUND_ROWS = 30,    /* items in the relaxation of the amounts that have a bound */
     LOOKS_SHORT = 3000, /* partial choices of a knapsack */
     LOOK_CELLS = 60     /* work of one of them */
@@ -632,6 +634,13 @@ static int explore_sides(struct fill *f, unsigned depth, unsigned use, int64_t a
     return r;
 }
 
+/* What need not be shown more of. The last hundredths of a percent may take a thousand times the
+ * work of the rest: they are asked for where little work does it. */
+static int64_t enough(const struct fill *f)
+{
+    return f->above + (f->nodes > EASY_NODES && f->above > 0 ? f->above >> ENOUGH_SHIFT : 0);
+}
+
 /* What holds of a node holds of its sides, with the same multipliers. */
 static int explore(struct fill *f, unsigned depth, const struct shown *above)
 {
@@ -644,7 +653,7 @@ static int explore(struct fill *f, unsigned depth, const struct shown *above)
     enum outcome outcome = STUCK;
     f->nodes++;
     int r = f->done || here.bound <= f->above ? 0 : settle(f, &here, &outcome);
-    bool may_split = outcome == OPEN && !f->done && here.bound > f->above && depth < DEPTH_MAX &&
+    bool may_split = outcome == OPEN && !f->done && here.bound > enough(f) && depth < DEPTH_MAX &&
                      f->nodes < f->max_nodes;
     int64_t at = 0;
     int use = r == 0 && may_split ? choose_split(f, &at) : -1;

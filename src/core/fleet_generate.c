@@ -10,11 +10,17 @@ struct patience {
     size_t looks;    /* of a search that fills CPU and memory exactly; 0: another search */
 };
 
-enum { EXACT = 28 /* no more than rounding */, LATE_LEVEL = 3 };
-static const uint64_t EXACT_SPENT_MAX = GS_FLEET_SPENT_MAX / 8;
+enum { EXACT = 28 /* no more than rounding */, FIRST_FILL = 2, LATE_LEVEL = 3 };
+
+/* The last levels are for plans that were easy until then: where the optimum is not far. */
+static uint64_t spent_before(unsigned level)
+{
+    return level == LATE_LEVEL + 1 ? GS_FLEET_SPENT_MAX / 2 : GS_FLEET_SPENT_MAX / 8;
+}
 
 static const struct patience patience_levels[] = {
-    {EXACT, 12, 0}, {EXACT, 60, 0}, {11, 1, 6000}, {12, 60, 4000}, {EXACT, 200, 10000},
+    {EXACT, 12, 0},  {EXACT, 60, 0},  {10, 1, 6000},
+    {11, 60, 30000}, {12, 60, 30000}, {EXACT, 200, 10000},
 };
 
 /* A load is worth adding when it beats its node's cost by more than the margin. */
@@ -103,22 +109,27 @@ static void note_bound(struct gs_fleet_work *work)
     }
 }
 
-/* One round over all shapes. Returns loads added, or a negative code. */
+/* One round over all shapes, beginning where the last load was found. Once there is one, the others
+ * need no patience: prices will have changed before they are asked again. Returns loads added, or a
+ * negative code. */
 static int generate_once(struct gs_fleet_work *work, unsigned level, bool only_open,
                          bool *ret_closed)
 {
     int added = 0;
+    unsigned begin = work->last_found;
     *ret_closed = true;
-    for (unsigned t = 0; t < work->spec->n_shapes; t++) {
+    for (unsigned i = 0; i < work->spec->n_shapes; i++) {
+        unsigned t = (begin + i) % work->spec->n_shapes;
         bool one = false;
         if (only_open && work->worths[t] <= asked_worth(work, t, level)) {
             continue;
         }
-        int r = price_shape(work, t, level, &one);
+        int r = price_shape(work, t, added > 0 && level > FIRST_FILL ? FIRST_FILL : level, &one);
         if (r < 0) {
             return r;
         }
         added += one;
+        work->last_found = one ? t : work->last_found;
         *ret_closed = *ret_closed && work->worths[t] <= asked_worth(work, t, level);
     }
     return added;
@@ -159,8 +170,8 @@ int gs_fleet_generate(struct gs_fleet_work *work, unsigned rounds_max, unsigned 
             return 0;
         }
         level = late && level < LATE_LEVEL ? LATE_LEVEL : level + 1;
-        if (level == patience && work->spent > EXACT_SPENT_MAX && !exact) {
-            return 0; /* the proven optimum is looked for where it is not far */
+        if (level > LATE_LEVEL && work->spent > spent_before(level)) {
+            return 0;
         }
     }
     return 0;

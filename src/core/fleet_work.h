@@ -21,6 +21,7 @@ struct gs_fleet_work {
     int64_t *prices;       /* a kind */
     int64_t *limit_prices; /* a shape */
     int64_t *worths;       /* a shape: upper bound of the last pricing */
+    unsigned last_found;   /* the shape of the last load that was worth more than its node */
 
     /* the best bound so far within most and least */
     int64_t bound; /* a multiple of the step; -1: none yet */

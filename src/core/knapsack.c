@@ -41,22 +41,39 @@ struct search {
 
 /* ------------------------------------------------------------------ labels by what they leave */
 
+/* What is left of an amount without a price has no part in it: of two choices that leave the same
+ * of the others the one that leaves more of those is as good or better. */
 static size_t slot_of(const struct search *s, const int64_t *left)
 {
     uint64_t mixed = 0;
     for (unsigned a = 0; a < AMOUNTS; a++) {
-        mixed = (mixed ^ mixed >> 32 ^ (uint64_t)left[a]) * 0x9e3779b97f4a7c15ull;
+        uint64_t part = s->knapsack->prices[a] > 0 ? (uint64_t)left[a] : 0;
+        mixed = (mixed ^ mixed >> 32 ^ part) * 0x9e3779b97f4a7c15ull;
     }
     return (size_t)(mixed >> (64 - s->table_bits));
 }
 
-static uint32_t *find_slot(struct search *s, const int64_t *left)
+/* Whether a is as good as b in all that counts when both leave the same of what has a price. */
+static bool beats(const struct search *s, const struct label *a, const struct label *b)
+{
+    bool as_good = a->excess <= b->excess;
+    for (unsigned i = 0; i < AMOUNTS && as_good; i++) {
+        as_good = s->knapsack->prices[i] > 0 ? a->left[i] == b->left[i] : a->left[i] >= b->left[i];
+    }
+    return as_good;
+}
+
+/* The place of a label that `label` beats, or an empty one; NULL: it is beaten itself. */
+static uint32_t *find_slot(struct search *s, const struct label *label)
 {
     size_t mask = ((size_t)1 << s->table_bits) - 1;
-    size_t slot = slot_of(s, left);
+    size_t slot = slot_of(s, label->left);
     while (s->table[slot] != NOBODY) {
-        const struct label *label = &s->labels[s->table[slot] - 1];
-        if (memcmp(label->left, left, sizeof(label->left)) == 0) {
+        const struct label *other = &s->labels[s->table[slot] - 1];
+        if (beats(s, other, label)) {
+            return NULL;
+        }
+        if (beats(s, label, other)) {
             break;
         }
         slot = (slot + 1) & mask;
@@ -79,16 +96,17 @@ static void grow_table(struct search *s)
         return;
     }
     for (size_t i = s->first; i < s->n_labels; i++) {
-        if (s->labels[i].beaten == NOBODY) {
-            *find_slot(s, s->labels[i].left) = (uint32_t)i + 1;
+        uint32_t *slot = s->labels[i].beaten == NOBODY ? find_slot(s, &s->labels[i]) : NULL;
+        if (slot != NULL) {
+            *slot = (uint32_t)i + 1;
         }
     }
 }
 
 static void add_label(struct search *s, const struct label *label)
 {
-    uint32_t *slot = find_slot(s, label->left);
-    if (*slot != NOBODY && s->labels[*slot - 1].excess <= label->excess) {
+    uint32_t *slot = find_slot(s, label);
+    if (slot == NULL) {
         return;
     }
     if (!gs_arena_room(s->arena, &s->labels, &s->cap_labels, s->n_labels, sizeof(*s->labels))) {

@@ -155,6 +155,9 @@ static int fill_leaf(struct walk *walk, const struct gs_field *at, __int128 *lea
     if (*least >= enough) {
         return 0;
     }
+    if (*least < enough - 1 - GS_FILL_ROOM_MAX) {
+        return too_large(at, walk->err);
+    }
     struct gs_arena_mark mark = gs_arena_mark(walk->arena);
     struct gs_fill_col *cols = GS_ARENA_NEW(walk->arena, struct gs_fill_col, bound->n_cols);
     if (cols == NULL) {

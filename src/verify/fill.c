@@ -6,6 +6,7 @@
 /* Some of the columns settled: what is left, at what excess. */
 struct part {
     int64_t left[GS_BOUND_CAPACITIES];
+    int64_t key[GS_BOUND_CAPACITIES]; /* the same, 0 where it has no price */
     __int128 excess;
 };
 
@@ -112,32 +113,52 @@ static void add_part(struct work *w, const struct part *part)
         w->failure = GS_NO_MEMORY;
         return;
     }
-    next->items[next->n++] = *part;
+    next->items[next->n] = *part;
+    for (unsigned a = 0; a < GS_BOUND_CAPACITIES; a++) {
+        next->items[next->n].key[a] = w->fill->price[a] > 0 ? part->left[a] : 0;
+    }
+    next->n++;
 }
 
+/* By what is left of the capacities that have a price, then by excess. */
 static int by_left(const void *a, const void *b)
 {
     const struct part *x = a;
     const struct part *y = b;
     for (unsigned k = 0; k < GS_BOUND_CAPACITIES; k++) {
-        if (x->left[k] != y->left[k]) {
-            return x->left[k] < y->left[k] ? -1 : 1;
+        if (x->key[k] != y->key[k]) {
+            return x->key[k] < y->key[k] ? -1 : 1;
         }
     }
     return (x->excess > y->excess) - (x->excess < y->excess);
 }
 
-/* Of the parts that leave the same the first, which has the least excess. */
+/* Whether what can be made of y can be made of x, at no more excess; x comes before y. */
+static bool serves_for(const struct part *x, const struct part *y)
+{
+    bool serves = memcmp(x->key, y->key, sizeof(x->key)) == 0;
+    for (unsigned k = 0; k < GS_BOUND_CAPACITIES && serves; k++) {
+        serves = x->left[k] >= y->left[k];
+    }
+    return serves;
+}
+
+/* Of parts that leave the same where that has a price, those go that some other serves for. Looks
+ * at the last few of the others, which is most of what there is to find. */
 static void keep_best(struct parts *parts)
 {
+    enum { LAST = 24 };
     if (parts->n < 2) {
         return;
     }
     qsort(parts->items, parts->n, sizeof(*parts->items), by_left);
     size_t kept = 1;
     for (size_t i = 1; i < parts->n; i++) {
-        if (memcmp(parts->items[i].left, parts->items[kept - 1].left,
-                   sizeof(parts->items[i].left)) != 0) {
+        bool served = false;
+        for (size_t k = kept; k > 0 && kept - k < LAST && !served; k--) {
+            served = serves_for(&parts->items[k - 1], &parts->items[i]);
+        }
+        if (!served) {
             parts->items[kept++] = parts->items[i];
         }
     }

@@ -12,6 +12,9 @@
 #include "base/arena.h"
 #include "verify/bound.h"
 
+/* What is larger than this need not fit a sum of 128 bits. */
+#define GS_FILL_ROOM_MAX ((__int128)1 << 120)
+
 struct gs_fill_col {
     __int128 d;
     int64_t lo;
@@ -26,8 +29,8 @@ struct gs_fill {
     int64_t price[GS_BOUND_CAPACITIES]; /* 0 or more */
 };
 
-/* What choices of an excess up to `room` (0 or more) there are: *ret_any and the least of them.
- * Looks at no more than *looks partial choices and takes them off it.
- * GS_LIMIT: that was not enough. GS_NO_MEMORY. `scratch` is rewound. */
+/* What choices of an excess up to `room` (0 to GS_FILL_ROOM_MAX) there are: *ret_any and the least
+ * of them. Looks at no more than *looks partial choices and takes them off it. GS_LIMIT: that was
+ * not enough. GS_NO_MEMORY. `scratch` is rewound. */
 int gs_fill_least(struct gs_arena *scratch, const struct gs_fill *fill, __int128 room,
                   uint64_t *looks, bool *ret_any, __int128 *ret_least, struct gs_err *err);

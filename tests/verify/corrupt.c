@@ -162,8 +162,13 @@ static enum expect expect_of(const struct run *run, const struct change *change)
         return EXPECT_REFUSED;
     }
     if (run->certificate) {
-        /* Every member is needed; an element may be one of which the rest does without. */
-        bool member = change->path[strlen(change->path) - 1] != ']';
+        /* Every member is needed, but that which a leaf may have; an element may be one of which
+         * the rest does without. */
+        static const char filled[] = ".filled";
+        size_t n = strlen(change->path);
+        bool may_have =
+            n >= strlen(filled) && strcmp(change->path + n - strlen(filled), filled) == 0;
+        bool member = change->path[n - 1] != ']' && !may_have;
         return change->kind == CHANGE_REMOVED && member ? EXPECT_REFUSED : EXPECT_EITHER;
     }
     if (is_not_covered(run, change)) {

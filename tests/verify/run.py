@@ -43,6 +43,7 @@ PLANS = {
     "free-slices": "-d gpu:L4=2,1g.6gb=13,gpu:T4=1 --instances-file types.yaml "
                    "--existing other-nodes.yaml",
     "search": "-f search-items.yaml --instances-file search-types.yaml",
+    "filled": "-f filled-items.yaml --instances-file filled-types.yaml",
 }
 
 
@@ -96,6 +97,17 @@ def plan__verify_says_what_is_wrong_and_where():
         assert done.returncode == 3 and done.stdout == "", done
         assert done.stderr.count("\n") == 1 and "plan.json: layouts[0]: " in done.stderr, done
         assert "does not fit an A100-40GB" in done.stderr, done
+
+
+def plan__verify_goes_through_what_fills_a_node():
+    """A leaf that is filled proves what its multipliers alone do not."""
+    text = plan(PLANS["filled"].split(), os.path.join(HERE, "cases"))
+    assert text.count('"filled": true') >= 2, "the certificate has no leaf that is filled"
+    with tempfile.TemporaryDirectory() as folder:
+        assert verify(write(folder, "plan.json", text)).returncode == 0
+        plain = write(folder, "plain.json", text.replace('"filled": true', '"filled": false'))
+        done = verify(plain)
+        assert done.returncode == 3 and "leaves room for a load" in done.stderr, done.stderr
 
 
 def plan__verify_lists_the_loads_that_a_search_must_look_at():
