@@ -8,6 +8,8 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "base/view.h"
+
 struct cell {
     size_t offset; /* of its text in gs_table.text */
     size_t width;
@@ -29,35 +31,6 @@ static const char *const style_on[] = {
     [GS_STYLE_GOOD] = "\033[32m", [GS_STYLE_BAD] = "\033[31m",
 };
 
-/* Reads one character of UTF-8. 0: not UTF-8 (overlong forms and surrogates are not). */
-static size_t decode(const unsigned char *p, size_t n, uint32_t *ret)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xC0 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
-    if (len == 0 || p[0] > 0xF4 || len > n) {
-        return 0;
-    }
-    uint32_t c = len == 1 ? p[0] : p[0] & (0x7Fu >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-        c = c << 6 | (p[i] & 0x3Fu);
-    }
-    if (c < least[len] || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) {
-        return 0;
-    }
-    *ret = c;
-    return len;
-}
-
-/* Control characters, and the marks that turn the direction of text around. */
-static bool is_harmful(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0x200E ||
-           c == 0x200F || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-}
-
 /* wcwidth says -1 for every letter beyond ASCII while the locale is "C": count those as one. */
 static size_t columns_of(uint32_t c)
 {
@@ -67,15 +40,14 @@ static size_t columns_of(uint32_t c)
 
 size_t gs_text_width(const char *text)
 {
-    const unsigned char *p = (const unsigned char *)text;
     size_t n = strlen(text);
     size_t width = 0;
     while (n > 0) {
         uint32_t c = '?';
-        size_t len = decode(p, n, &c);
+        size_t len = gs_view_character((struct gs_view){text, n}, &c);
         width += columns_of(c);
         len = len == 0 ? 1 : len;
-        p += len;
+        text += len;
         n -= len;
     }
     return width;
@@ -85,8 +57,8 @@ void gs_text_clean(struct gs_buf *out, const char *text, size_t n)
 {
     while (n > 0) {
         uint32_t c;
-        size_t len = decode((const unsigned char *)text, n, &c);
-        if (len == 0 || is_harmful(c)) {
+        size_t len = gs_view_character((struct gs_view){text, n}, &c);
+        if (len == 0 || gs_character_is_control(c)) {
             gs_buf_puts(out, "?");
             len = len == 0 ? 1 : len;
         } else {

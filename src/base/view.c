@@ -121,3 +121,47 @@ bool gs_view_is_fixed(struct gs_view v, unsigned places, uint64_t max, uint64_t 
     *ret = value;
     return true;
 }
+
+size_t gs_view_character(struct gs_view v, uint32_t *ret)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *p = (const unsigned char *)v.p;
+    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xC0 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+    if (len == 0 || p[0] > 0xF4 || len > v.n) {
+        return 0;
+    }
+    uint32_t c = len == 1 ? p[0] : p[0] & (0x7Fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+        c = c << 6 | (p[i] & 0x3Fu);
+    }
+    if (c < least[len] || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) {
+        return 0;
+    }
+    *ret = c;
+    return len;
+}
+
+bool gs_character_is_control(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0x200E ||
+           c == 0x200F || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+bool gs_view_has_control(struct gs_view v, const char *but)
+{
+    while (v.n > 0) {
+        uint32_t c = (unsigned char)v.p[0]; /* a terminal may take a byte for a character */
+        size_t len = gs_view_character(v, &c);
+        bool fine = c != 0 && c < 0x80 && strchr(but, (int)c) != NULL;
+        if (!fine && gs_character_is_control(c)) {
+            return true;
+        }
+        len = len == 0 ? 1 : len;
+        v.p += len;
+        v.n -= len;
+    }
+    return false;
+}

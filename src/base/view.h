@@ -44,3 +44,15 @@ bool gs_view_is_u64(struct gs_view v, uint64_t max, uint64_t *ret);
 /* The whole view is a decimal with at most `places` digits behind the point; *ret is the value
  * times 10^places. False: anything else, or a result over `max`. `places` is 9 at most. */
 bool gs_view_is_fixed(struct gs_view v, unsigned places, uint64_t max, uint64_t *ret);
+
+/* Reads the character of UTF-8 that `v`, which is not empty, begins with, and gives its bytes. 0:
+ * it is not UTF-8 (overlong forms and surrogates are not). */
+size_t gs_view_character(struct gs_view v, uint32_t *ret);
+
+/* Control characters (C0, DEL, C1), other line ends, and marks that turn the direction of text
+ * around: what could make a terminal show something that is not there. */
+bool gs_character_is_control(uint32_t c);
+
+/* Whether there is one, but for those of ASCII in `but`. Bytes that are not UTF-8 count as the
+ * characters of that number. */
+bool gs_view_has_control(struct gs_view v, const char *but);

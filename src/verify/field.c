@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/view.h"
+
 static bool is_control(char c)
 {
     return (unsigned char)c < 0x20 || c == 0x7F;
@@ -163,16 +165,6 @@ bool gs_field_member(const struct gs_field *object, void **iter, struct gs_field
     return true;
 }
 
-static bool is_plain(const char *text, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (is_control(text[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 int gs_field_to_text(const struct gs_field *at, const char **ret, struct gs_err *err)
 {
     if (!json_is_string(at->value)) {
@@ -184,7 +176,7 @@ int gs_field_to_text(const struct gs_field *at, const char **ret, struct gs_err 
         return gs_field_fail(at, err, "a text of %zu bytes; expected %d at most", n,
                              GS_FIELD_TEXT_MAX);
     }
-    if (!is_plain(text, n)) {
+    if (gs_view_has_control((struct gs_view){text, n}, "")) {
         return gs_field_fail(at, err, "it has a control character; expected plain text");
     }
     *ret = text;

@@ -99,12 +99,9 @@ static int check_line(const struct gs_csv *csv, struct gs_view line, struct gs_e
         return gs_csv_fail(csv, err, "found a line of %zu bytes; expected %d at most", line.n,
                            GS_CSV_LINE_MAX);
     }
-    for (size_t i = 0; i < line.n; i++) {
-        if (((unsigned char)line.p[i] < 0x20 && line.p[i] != '\t') || line.p[i] == 0x7f) {
-            return gs_csv_fail(csv, err, "found a control character; expected text");
-        }
-    }
-    return 0;
+    return gs_view_has_control(line, "\t")
+               ? gs_csv_fail(csv, err, "found a control character; expected text")
+               : 0;
 }
 
 int gs_csv_next(struct gs_csv *csv, bool *ret_more, struct gs_err *err)

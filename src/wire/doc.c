@@ -239,12 +239,8 @@ static int take_scalar(struct reader *rd, struct gs_view *ret)
         return gs_fail(rd->err, GS_LIMIT, "%s:%u: found a value of %zu bytes; expected %d at most",
                        rd->input->label, line_of(rd), n, GS_DOC_SCALAR_MAX);
     }
-    for (size_t i = 0; i < n; i++) {
-        bool allowed = rd->input->lines && (text[i] == '\n' || text[i] == '\t');
-        if (((unsigned char)text[i] < 0x20 && !allowed) || text[i] == 0x7f) {
-            return refuse(rd, "a control character or line break within a value",
-                          "text on one line");
-        }
+    if (gs_view_has_control((struct gs_view){text, n}, rd->input->lines ? "\n\t" : "")) {
+        return refuse(rd, "a control character or line break within a value", "text on one line");
     }
     ret->p = gs_arena_text(rd->arena, text, n);
     ret->n = n;

@@ -142,12 +142,7 @@ bool gs_kubejson_is_name(const char *text)
 
 bool gs_kubejson_is_printable(const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        if (*c < 0x20 || *c == 0x7F) {
-            return false;
-        }
-    }
-    return true;
+    return !gs_view_has_control(gs_view(text), "");
 }
 
 int gs_kubejson_no_memory(struct gs_err *err)

@@ -145,6 +145,39 @@ static void view__reads_a_decimal_as_an_integer_of_its_places(void **state)
     }
 }
 
+static const struct {
+    const char *text;
+    bool control;
+} texts[] = {
+    {"", false},
+    {"node-1", false},
+    {"tab\t", false}, /* allowed below */
+    {"line\n", true},
+    {"\033[31m", true},
+    {"\177", true},
+    {"\302\233"
+     "31m",
+     true}, /* U+009B, an escape in one character */
+    {"n\233"
+     "31m",
+     true},              /* the same as a byte */
+    {"\302\240", false}, /* U+00A0 */
+    {"K\303\266ln", false},
+    {"\342\200\256", true},  /* U+202E turns text around */
+    {"\342\200\250", true},  /* U+2028 ends a line */
+    {"\346\234\233", false}, /* U+671B, whose last byte alone would be U+009B */
+};
+
+static void view__finds_what_a_terminal_would_not_show_as_text(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_int_equal(gs_view_has_control(gs_view(texts[i].text), "\t"), texts[i].control);
+    }
+    assert_true(gs_view_has_control(gs_view("tab\t"), ""));
+    assert_true(gs_view_has_control((struct gs_view){"a\0b", 3}, "\t"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +187,7 @@ int main(void)
         cmocka_unit_test(view__skips_a_prefix_or_stays),
         cmocka_unit_test(view__reads_a_number_that_is_the_whole_text),
         cmocka_unit_test(view__reads_digits_from_the_front_and_leaves_the_rest),
+        cmocka_unit_test(view__finds_what_a_terminal_would_not_show_as_text),
         cmocka_unit_test(view__reads_a_decimal_as_an_integer_of_its_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
