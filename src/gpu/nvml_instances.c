@@ -362,29 +362,60 @@ int gs_nvml_destroy(void *impl, unsigned gpu, uint32_t gi, struct gs_err *err)
     return 0;
 }
 
-/* At the place that is asked for; without one, or with a driver before R525 for a CI that fills
- * its GI, wherever the driver likes. */
-static int make_ci(struct gs_nvml_session *session, struct nvml_gi *gi, uint32_t profile_id,
-                   struct nvml_placement place, uint32_t of_gi, struct nvml_ci **ret)
-{
-    bool only_place = place.start == 0 && place.size == of_gi;
-    if (place.start == GS_NOT_KNOWN || (session->lib.ci_create_at == NULL && only_place)) {
-        return GS_NVML(&session->lib, ci_create, gi, profile_id, ret);
-    }
-    return GS_NVML(&session->lib, ci_create_at, gi, profile_id, &place, ret);
-}
-
-static int check_kind(const struct gs_nvml_ci_kinds *kinds, unsigned gpu, uint32_t gi,
-                      uint32_t profile_id, struct gs_err *err)
+static const struct gs_compute_profile *find_kind(const struct gs_nvml_ci_kinds *kinds,
+                                                  uint32_t profile_id)
 {
     for (unsigned i = 0; i < kinds->n; i++) {
         if (kinds->at[i].profile_id == profile_id) {
-            return 0;
+            return &kinds->at[i];
         }
     }
-    return gs_fail(err, GS_INVALID,
-                   "GPU %u, GPU instance %u: the driver lists no compute instance profile %u", gpu,
-                   gi, profile_id);
+    return NULL;
+}
+
+/* Before R525 the driver chooses the place of a CI, and we leave it to it where there is only one:
+ * a CI that fills its GI. */
+static int check_place(const struct gs_nvml_session *session, const struct gs_compute_profile *kind,
+                       struct nvml_placement place, uint32_t of_gi, struct gs_err *err)
+{
+    if (place.start == GS_NOT_KNOWN || session->lib.ci_create_at != NULL) {
+        return 0;
+    }
+    if (place.start != 0 || place.size != of_gi) {
+        return gs_fail(err, GS_UNSUPPORTED,
+                       "driver %s cannot create compute instances at a given place "
+                       "(nvmlGpuInstanceCreateComputeInstanceWithPlacement, from R525 on)",
+                       session->driver_version);
+    }
+    if (kind->compute_slices != of_gi) {
+        return gs_fail(err, GS_INVALID, "a compute instance of %u slices does not take %u",
+                       kind->compute_slices, place.size);
+    }
+    return 0;
+}
+
+static int make_ci(struct gs_nvml_session *session, struct nvml_gi *gi, uint32_t profile_id,
+                   struct nvml_placement place, struct nvml_ci **ret)
+{
+    if (place.start == GS_NOT_KNOWN || session->lib.ci_create_at == NULL) {
+        return GS_NVML(&session->lib, ci_create, gi, profile_id, ret);
+    }
+    return session->lib.ci_create_at(gi, profile_id, &place, ret);
+}
+
+/* That the driver lists the kind, and can put it there. */
+static int check_ci(const struct gs_nvml_session *session, unsigned gpu, uint32_t gi,
+                    const struct gs_nvml_ci_kinds *kinds, uint32_t profile_id,
+                    struct nvml_placement place, uint32_t of_gi, struct gs_err *err)
+{
+    const struct gs_compute_profile *kind = find_kind(kinds, profile_id);
+    if (kind == NULL) {
+        return gs_fail(err, GS_INVALID,
+                       "GPU %u, GPU instance %u: the driver lists no compute instance profile %u",
+                       gpu, gi, profile_id);
+    }
+    int r = check_place(session, kind, place, of_gi, err);
+    return r < 0 ? gs_wrap(err, r, "GPU %u, GPU instance %u", gpu, gi) : 0;
 }
 
 int gs_nvml_create_compute(void *impl, unsigned gpu, uint32_t gi, uint32_t profile_id,
@@ -399,13 +430,15 @@ int gs_nvml_create_compute(void *impl, unsigned gpu, uint32_t gi, uint32_t profi
     const struct gs_nvml_ci_kinds *kinds = NULL;
     int r = gs_nvml_may_change(session, err);
     if (r < 0 || (r = find_gi_kind(session, gpu, gi, &handle, &info, &index, err)) < 0 ||
-        (r = gs_nvml_ci_kinds(session, gpu, gi, handle, index, &kinds, err)) < 0 ||
-        (r = check_kind(kinds, gpu, gi, profile_id, err)) < 0) {
+        (r = gs_nvml_ci_kinds(session, gpu, gi, handle, index, &kinds, err)) < 0) {
         return r;
     }
     struct nvml_placement place = {.start = start, .size = size};
     uint32_t of_gi = session->gpus[gpu].profiles[index].compute_slices;
-    int code = make_ci(session, handle, profile_id, place, of_gi, &ci);
+    if ((r = check_ci(session, gpu, gi, kinds, profile_id, place, of_gi, err)) < 0) {
+        return r;
+    }
+    int code = make_ci(session, handle, profile_id, place, &ci);
     if (code != NVML_SUCCESS) {
         return gs_nvml_fail(&session->lib, code, err,
                             "GPU %u, GPU instance %u: creating a compute instance of profile %u",

@@ -434,6 +434,8 @@ static void before_r525_compute_instances_go_where_the_driver_likes(void **state
     struct gs_gpu_instance gi = bed_create(&bed, 0, ID_3G, 4, 4);
     struct gs_compute_instance ci;
     bed_expect(GS_UNSUPPORTED, gs_gpu_create_compute(&bed.gpus, 0, gi.id, CI_1, 1, 1, &ci, err));
+    /* a part of the GI that is to take all of it */
+    bed_expect(GS_INVALID, gs_gpu_create_compute(&bed.gpus, 0, gi.id, CI_1, 0, 3, &ci, err));
     bed_expect(0, gs_gpu_create_compute(&bed.gpus, 0, gi.id, CI_3, 0, 3, &ci, err));
     assert_int_equal(ci.size, 3);
     bed_expect(0, gs_gpu_destroy_compute(&bed.gpus, 0, gi.id, ci.id, err));
