@@ -225,6 +225,8 @@ static int check_args(const struct gs_cmd_plan_args *args, struct gs_err *err)
          "--existing"},
         {(args->services == NULL) != (args->profiles_dir == NULL),
          "--services and --profiles-dir go together: what is to be served, and what was measured"},
+        {args->profiles_dir != NULL && args->profiles_dir[0] == '\0',
+         "--profiles-dir is empty; expected the folder of the tables of --services, . for this one"},
         {args->measured_on != NULL && args->services == NULL,
          "--measured-on says which GPU the tables of --services were measured on"},
         {models && any_overhead(args),

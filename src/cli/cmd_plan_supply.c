@@ -330,10 +330,7 @@ static int read_offers(struct gs_cmd_plan_question *question, struct gs_err *err
     question->input.goal = GS_PLAN_NODES;
     question->input.offers = offers;
     r = offer_types(question, &picks, &overhead, offers, err);
-    r = r < 0 ? r : offer_entries(question, &overhead, offers, err);
-    /* With nodes that are there alone nothing was asked to be bought. */
-    bool asked = question->args->instances.n > 0 || question->args->instances_file != NULL;
-    return r == 0 && asked && question->input.n_offers == 0 ? fail_no_offer(question, err) : r;
+    return r < 0 ? r : offer_entries(question, &overhead, offers, err);
 }
 
 /* ------------------------------------------------------------------ nodes that are there */
@@ -404,6 +401,11 @@ static int read_existing(struct gs_cmd_plan_question *question, struct gs_err *e
 
 int gs_cmd_plan_read_supply(struct gs_cmd_plan_question *question, struct gs_err *err)
 {
+    const struct gs_plan_input *input = &question->input;
     int r = question->args->model.n > 0 ? read_models(question, err) : read_offers(question, err);
-    return r < 0 ? r : read_existing(question, err);
+    r = r < 0 ? r : read_existing(question, err);
+    /* Without types to buy there may still be nodes to use, or nothing was asked to be bought. */
+    bool asked = question->args->instances.n > 0 || question->args->instances_file != NULL;
+    bool none = input->n_offers == 0 && input->n_existing == 0;
+    return r == 0 && asked && none ? fail_no_offer(question, err) : r;
 }
