@@ -22,14 +22,9 @@ enum {
 
 /* In the order of the help text. */
 static const struct gs_command *const subcommands[] = {
-    &gs_command_mig_apply,
-    &gs_command_mig_assert,
-    &gs_command_mig_export,
-    &gs_command_mig_generate,
-    &gs_command_mig_checkpoint,
-    &gs_command_mig_restore,
-    &gs_command_mig_create,
-    &gs_command_mig_destroy,
+    &gs_command_mig_apply,    &gs_command_mig_assert,     &gs_command_mig_export,
+    &gs_command_mig_generate, &gs_command_mig_checkpoint, &gs_command_mig_restore,
+    &gs_command_mig_create,   &gs_command_mig_destroy,
 };
 
 struct mig_args {
