@@ -17,16 +17,22 @@ __attribute__((format(printf, 2, 0))) static void write_text(struct gs_err *err,
     mark_cut(err->msg, sizeof(err->msg), vsnprintf(err->msg, sizeof(err->msg), fmt, ap));
 }
 
-int gs_fail(struct gs_err *err, enum gs_code code, const char *fmt, ...)
+int gs_vfail(struct gs_err *err, enum gs_code code, const char *fmt, va_list ap)
 {
     if (err != NULL) {
-        va_list ap;
-        va_start(ap, fmt);
         write_text(err, fmt, ap);
-        va_end(ap);
         err->code = code;
         err->sys_errno = 0;
     }
+    return code;
+}
+
+int gs_fail(struct gs_err *err, enum gs_code code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void)gs_vfail(err, code, fmt, ap);
+    va_end(ap);
     return code;
 }
 

@@ -33,6 +33,10 @@ struct gs_err {
 int gs_fail(struct gs_err *err, enum gs_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* As gs_fail. */
+int gs_vfail(struct gs_err *err, enum gs_code code, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
 /* As gs_fail with GS_IO; appends the text of errno `e` and keeps it in sys_errno. */
 int gs_fail_errno(struct gs_err *err, int e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -202,11 +202,12 @@ int gs_cmd_plan_limit_kinds(struct gs_cmd_plan_question *question, struct gs_err
 
 static int fail_empty(const struct gs_cmd_plan_question *question, struct gs_err *err)
 {
-    if (question->cluster != NULL) {
+    const char *pods = question->args->pods;
+    if (question->cluster != NULL && pods != NULL) {
         return gs_fail(err, GS_INVALID,
                        "%s: none of its %llu pods asks for a GPU or a slice and waits for one or "
                        "has to be planned anew; expected at least one",
-                       strcmp(question->args->pods, "-") == 0 ? "stdin" : question->args->pods,
+                       strcmp(pods, "-") == 0 ? "stdin" : pods,
                        (unsigned long long)question->cluster->pods);
     }
     return gs_fail(err, GS_INVALID, "the demand is empty; expected at least one item");

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "cli/cmd_plan.h"
 
 /* Why the plan is as it is: what its GPUs and nodes run out of, and what an item is worth by the
@@ -245,16 +246,6 @@ static void explain_nodes(const struct gs_cmd_plan_question *question, const str
 
 /* ------------------------------------------------------------------ what an item is worth */
 
-static int64_t divisor(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* Prices that are listed: the first few, behind a line that says what they are. */
 struct listing {
     struct gs_buf *out;
@@ -291,7 +282,7 @@ static void list_gpu_price(struct listing *listing, const struct gs_cmd_plan_que
         row->what == GS_PROGRAM_ROUNDED ? &plan->pack_spec.roundings[row->index] : NULL;
     uint32_t item = plan->kinds[rounding == NULL ? row->index : rounding->kind];
     int64_t scale = plan->pack.tree.scale;
-    int64_t shared = divisor(price, scale);
+    int64_t shared = (int64_t)gs_greatest_divisor((uint64_t)price, (uint64_t)scale);
     if (!list_one(listing, gs_cmd_plan_item_name(question, item))) {
         return;
     }

@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "base/cleanup.h"
 #include "cli/cmd_plan.h"
 
@@ -164,17 +166,6 @@ static void sum_used(const struct gs_cmd_plan_question *question,
     }
 }
 
-static const char *step_word(enum gs_step_kind kind)
-{
-    switch (kind) {
-    case GS_STEP_DESTROY:
-        return "destroy";
-    case GS_STEP_CREATE:
-        return "create";
-    }
-    return "";
-}
-
 static void put_change(struct gs_result *result, json_t *at, const struct gs_existing_node *node,
                        const struct gs_cmd_plan_change *change)
 {
@@ -184,11 +175,12 @@ static void put_change(struct gs_result *result, json_t *at, const struct gs_exi
         gs_result_bool(result, one, "whole", true);
         return;
     }
+    assert(node->model != NULL); /* only slices are cut */
     json_t *steps = gs_result_array(result, one, "steps");
     for (unsigned i = 0; i < change->transition.n_steps; i++) {
         const struct gs_step *step = &change->transition.steps[i];
         json_t *put = gs_result_object(result, steps, NULL);
-        gs_result_text(result, put, "action", step_word(step->kind));
+        gs_result_text(result, put, "action", gs_step_word(step->kind));
         gs_result_text(result, put, "profile", node->model->profiles[step->placement.profile].name);
         gs_result_number(result, put, "start", step->placement.start);
     }

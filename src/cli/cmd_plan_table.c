@@ -284,8 +284,7 @@ static void describe_change(const struct gs_existing_node *node,
     }
     for (unsigned i = 0; i < change->transition.n_steps; i++) {
         const struct gs_step *step = &change->transition.steps[i];
-        gs_buf_printf(out, "%s%s %s@%u", i == 0 ? "" : ", ",
-                      step->kind == GS_STEP_CREATE ? "create" : "destroy",
+        gs_buf_printf(out, "%s%s %s@%u", i == 0 ? "" : ", ", gs_step_word(step->kind),
                       node->model->profiles[step->placement.profile].name, step->placement.start);
     }
 }

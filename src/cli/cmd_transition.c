@@ -109,17 +109,6 @@ static int plan_change(struct gs_arena *arena, const struct transition_args *arg
     return 0;
 }
 
-static const char *step_word(enum gs_step_kind kind)
-{
-    switch (kind) {
-    case GS_STEP_DESTROY:
-        return "destroy";
-    case GS_STEP_CREATE:
-        return "create";
-    }
-    return "";
-}
-
 static void describe_layout(struct gs_result *result, json_t *at, const struct gs_model *model,
                             const struct gs_layout *layout)
 {
@@ -147,7 +136,7 @@ static int write_doc(const struct change *change, enum gs_format format, struct 
     for (unsigned i = 0; i < change->transition.n_steps; i++) {
         const struct gs_step *step = &change->transition.steps[i];
         json_t *item = gs_result_object(&result, steps, NULL);
-        gs_result_text(&result, item, "action", step_word(step->kind));
+        gs_result_text(&result, item, "action", gs_step_word(step->kind));
         gs_result_text(&result, item, "profile", model->profiles[step->placement.profile].name);
         gs_result_number(&result, item, "start", step->placement.start);
     }
@@ -180,7 +169,7 @@ static int write_table(const struct change *change, struct gs_err *err)
     for (unsigned i = 0; i < transition->n_steps; i++) {
         const struct gs_step *step = &transition->steps[i];
         gs_table_putf(table, "%u", i + 1);
-        gs_table_put(table, step_word(step->kind));
+        gs_table_put(table, gs_step_word(step->kind));
         gs_table_style(table, step->kind == GS_STEP_CREATE ? GS_STYLE_GOOD : GS_STYLE_BAD);
         gs_table_put(table, change->table->model->profiles[step->placement.profile].name);
         gs_table_putf(table, "%u", step->placement.start);

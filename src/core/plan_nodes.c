@@ -3,17 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ------------------------------------------------------------------ units */
+#include "base/number.h"
 
-static uint64_t greatest_divisor(uint64_t a, uint64_t b)
-{
-    while (b != 0) {
-        uint64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
+/* ------------------------------------------------------------------ units */
 
 /* The largest unit in which every item's memory is whole: nothing is lost when what nodes have is
  * rounded down to it, and small numbers keep the simplex exact. */
@@ -21,7 +13,7 @@ static int64_t memory_unit(const struct gs_plan_input *input)
 {
     uint64_t unit = 0;
     for (size_t i = 0; i < input->n_items; i++) {
-        unit = greatest_divisor(unit, input->items[i].memory_bytes);
+        unit = gs_greatest_divisor(unit, input->items[i].memory_bytes);
     }
     return unit == 0 ? 1 : (int64_t)unit;
 }
@@ -30,7 +22,7 @@ static int64_t price_step(const struct gs_plan_input *input)
 {
     uint64_t step = 0;
     for (size_t i = 0; i < input->n_offers; i++) {
-        step = greatest_divisor(step, input->offers[i].price_uusd);
+        step = gs_greatest_divisor(step, input->offers[i].price_uusd);
     }
     return step == 0 ? 1 : (int64_t)step;
 }

@@ -3,6 +3,17 @@
 #include <assert.h>
 #include <stdlib.h>
 
+const char *gs_step_word(enum gs_step_kind kind)
+{
+    switch (kind) {
+    case GS_STEP_DESTROY:
+        return "destroy";
+    case GS_STEP_CREATE:
+        return "create";
+    }
+    return "";
+}
+
 /* A sort key: multiset, then freedom (most first), then occupied units, then the state itself;
  * states are numbered by ascending set. */
 static uint64_t order_key(const struct gs_statetable *table, uint16_t state)

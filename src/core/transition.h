@@ -15,6 +15,9 @@ enum { GS_STEPS_MAX = 2 * GS_MEMORY_UNITS_MAX };
 
 enum gs_step_kind { GS_STEP_DESTROY, GS_STEP_CREATE };
 
+/* "destroy", "create". */
+const char *gs_step_word(enum gs_step_kind kind);
+
 struct gs_step {
     enum gs_step_kind kind;
     struct gs_placement placement;

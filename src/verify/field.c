@@ -42,14 +42,10 @@ int gs_field_wrap(const struct gs_field *at, int code, struct gs_err *err)
 
 int gs_field_fail(const struct gs_field *at, struct gs_err *err, const char *fmt, ...)
 {
-    if (err != NULL) {
-        va_list ap;
-        va_start(ap, fmt);
-        char text[sizeof(err->msg)];
-        vsnprintf(text, sizeof(text), fmt, ap);
-        va_end(ap);
-        gs_fail(err, GS_INVALID, "%s", text);
-    }
+    va_list ap;
+    va_start(ap, fmt);
+    (void)gs_vfail(err, GS_INVALID, fmt, ap);
+    va_end(ap);
     return gs_field_wrap(at, GS_INVALID, err);
 }
 

@@ -112,12 +112,14 @@ static int read_way(struct gs_arena *arena, const struct gs_field *list, struct 
     return r;
 }
 
-static int read_ways(struct gs_arena *arena, const struct gs_field *at,
+/* The list under `key`, by `read_one`. */
+static int read_ways(struct gs_arena *arena, const struct gs_field *at, const char *key,
+                     int (*read_one)(struct gs_arena *arena, const struct gs_field *at,
+                                     struct gs_problem_way *ret, struct gs_err *err),
                      struct gs_problem_item *item, struct gs_err *err)
 {
     struct gs_field list;
-    int r =
-        gs_field_list(at, "alternatives", GS_PROBLEM_ALTERNATIVES_MAX, &list, &item->n_ways, err);
+    int r = gs_field_list(at, key, GS_PROBLEM_ALTERNATIVES_MAX, &list, &item->n_ways, err);
     if (r < 0) {
         return r;
     }
@@ -127,7 +129,7 @@ static int read_ways(struct gs_arena *arena, const struct gs_field *at,
     }
     for (size_t i = 0; i < item->n_ways && r == 0; i++) {
         struct gs_field way = gs_field_item(&list, i);
-        r = read_way(arena, &way, &item->ways[i], err);
+        r = read_one(arena, &way, &item->ways[i], err);
     }
     return r;
 }
@@ -178,7 +180,7 @@ static int read_item(struct gs_arena *arena, const struct gs_field *at,
     r = r < 0 ? r
               : gs_field_u32(at, "gpu_memory_mib", 0, UINT32_MAX - 1, &item->gpu_memory_mib, err);
     r = r < 0 ? r : gs_field_bool(at, "spare", &spare, err);
-    r = r < 0 ? r : read_ways(arena, at, item, err);
+    r = r < 0 ? r : read_ways(arena, at, "alternatives", read_way, item, err);
     return r < 0 ? r : read_not_on(arena, at, problem, item, err);
 }
 
@@ -213,25 +215,10 @@ static int read_option(struct gs_arena *arena, const struct gs_field *at,
 static int read_service(struct gs_arena *arena, const struct gs_field *at,
                         struct gs_problem_item *item, struct gs_err *err)
 {
-    struct gs_field list;
     item->service = true;
     int r = gs_field_text(at, "name", &item->name, err);
     r = r < 0 ? r : gs_field_u64(at, "need", 1, GS_PROBLEM_NEED_MAX, &item->need, err);
-    r = r < 0
-            ? r
-            : gs_field_list(at, "options", GS_PROBLEM_ALTERNATIVES_MAX, &list, &item->n_ways, err);
-    if (r < 0) {
-        return r;
-    }
-    item->ways = GS_ARENA_NEW(arena, struct gs_problem_way, item->n_ways);
-    if (item->ways == NULL) {
-        return no_memory(err);
-    }
-    for (size_t i = 0; i < item->n_ways && r == 0; i++) {
-        struct gs_field option = gs_field_item(&list, i);
-        r = read_option(arena, &option, &item->ways[i], err);
-    }
-    return r;
+    return r < 0 ? r : read_ways(arena, at, "options", read_option, item, err);
 }
 
 static int read_items(struct gs_arena *arena, const struct gs_field *at, struct gs_problem *problem,

@@ -5,15 +5,11 @@
 
 int gs_doc_fail(const struct gs_doc_node *at, struct gs_err *err, const char *fmt, ...)
 {
-    if (err != NULL) {
-        va_list ap;
-        va_start(ap, fmt);
-        char text[sizeof(err->msg)];
-        vsnprintf(text, sizeof(text), fmt, ap);
-        va_end(ap);
-        (void)gs_fail(err, GS_INVALID, "%s:%u: %s", at->label, at->line, text);
-    }
-    return GS_INVALID;
+    va_list ap;
+    va_start(ap, fmt);
+    (void)gs_vfail(err, GS_INVALID, fmt, ap);
+    va_end(ap);
+    return gs_wrap(err, GS_INVALID, "%s:%u", at->label, at->line);
 }
 
 /* What to call a node in a message. */
