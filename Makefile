@@ -9,14 +9,14 @@ S ?= 60
 SETUP = scripts/setup.sh
 NINJA = ninja -j$(JOBS) -C
 SANITIZED = -Db_lundef=false --buildtype=debugoptimized
-SOURCES = $$(git ls-files -co --exclude-standard 'src/*.[ch]' 'tests/*.[ch]')
+SOURCES = $$(git ls-files -co --exclude-standard 'src/*.[ch]' 'simdriver/*.[ch]' 'tests/*.[ch]')
 
 export ASAN_OPTIONS ?= detect_leaks=1:strict_string_checks=1:abort_on_error=0
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 
 .DEFAULT_GOAL := all
 .PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench sizes \
-	clean help
+	judges clean help
 
 all: ## build the programs and libraries
 	@scripts/deps.sh build
@@ -60,6 +60,14 @@ torture: ## fail each request for memory once; kill, starve and lie to each chan
 	@$(NINJA) build-asan --quiet
 	@GPUSLICE_TORTURE=all scripts/check.py build-asan -t 5 --suite torture
 
+judges: all ## programs that are not ours look at simulated machines of every model and layout
+	@scripts/deps.sh test
+	@$(SETUP) $(BUILD) -Dtests=enabled
+	@$(NINJA) $(BUILD) --quiet
+	@for judge in go-nvlib nvidia-ctk nvidia-ml-py nvitop; do \
+		GPUSLICE_JUDGES=fetch python3 tests/judges/judge.py $$judge $(BUILD) . --all; r=$$?; \
+		[ $$r = 0 ] || [ $$r = 77 ] || exit 1; done
+
 cover: ## line and branch coverage of the tests
 	@scripts/deps.sh dev
 	@$(SETUP) build-cover -Db_coverage=true -Doptimization=0 -Dtests=enabled
@@ -72,7 +80,7 @@ tidy: ## clang-tidy over the sources; no finding is let through
 	@scripts/deps.sh dev
 	@CC=clang $(SETUP) build-clang -Dtests=enabled
 	@$(NINJA) build-clang --quiet
-	@git ls-files -co --exclude-standard 'src/*.c' 'tests/*.c' \
+	@git ls-files -co --exclude-standard 'src/*.c' 'simdriver/*.c' 'tests/*.c' \
 		| xargs -n 1 -P $(JOBS) clang-tidy --quiet -p build-clang 2>/dev/null
 
 format: ## clang-format in place
