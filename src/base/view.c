@@ -89,6 +89,11 @@ bool gs_view_is_u64(struct gs_view v, uint64_t max, uint64_t *ret)
     return true;
 }
 
+bool gs_view_is_integer(struct gs_view v, uint64_t max, uint64_t *ret)
+{
+    return (v.n < 2 || v.p[0] != '0') && gs_view_is_u64(v, max, ret);
+}
+
 bool gs_view_is_fixed(struct gs_view v, unsigned places, uint64_t max, uint64_t *ret)
 {
     assert(places <= 9);

@@ -41,6 +41,9 @@ bool gs_view_u64(struct gs_view *v, uint64_t max, uint64_t *ret);
 /* The whole view is one decimal number of at most `max`. */
 bool gs_view_is_u64(struct gs_view v, uint64_t max, uint64_t *ret);
 
+/* The same without leading zeros: `010` is 8 or 10, by who reads it. */
+bool gs_view_is_integer(struct gs_view v, uint64_t max, uint64_t *ret);
+
 /* The whole view is a decimal with at most `places` digits behind the point; *ret is the value
  * times 10^places. False: anything else, or a result over `max`. `places` is 9 at most. */
 bool gs_view_is_fixed(struct gs_view v, unsigned places, uint64_t max, uint64_t *ret);

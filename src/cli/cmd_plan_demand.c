@@ -162,7 +162,7 @@ static int add_spare(struct gs_cmd_plan_question *question, struct gs_err *err)
         if (!is_share(spare->items[i], &number)) {
             continue;
         }
-        if (!gs_view_is_u64(number, SPARE_PERCENT_MAX, &percent) || percent == 0) {
+        if (!gs_view_is_integer(number, SPARE_PERCENT_MAX, &percent) || percent == 0) {
             return gs_fail(err, GS_INVALID,
                            "--spare: \"%.100s\" is no share; expected 1%% to %d%%, or slices as "
                            "in 1g.5gb=4",

@@ -110,7 +110,7 @@ static int store_number(const struct gs_option *option, const char *arg, char *v
                         struct gs_err *err)
 {
     uint64_t *number = (void *)(values + option->into);
-    if (gs_view_is_u64(gs_view(arg), option->max, number)) {
+    if (gs_view_is_integer(gs_view(arg), option->max, number)) {
         return 0;
     }
     return gs_fail(err, GS_INVALID,

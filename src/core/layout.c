@@ -243,7 +243,7 @@ static int parse_slice(const struct gs_model *model, struct gs_view part, struct
         number = gs_view_trim(number);
     }
     uint64_t start;
-    if (!gs_view_is_u64(number, UINT8_MAX, &start)) {
+    if (!gs_view_is_integer(number, UINT8_MAX, &start)) {
         return gs_fail(err, GS_INVALID,
                        "\"%.*s\" is not a start; expected a memory unit from 0 to %d, and a \"!\" "
                        "behind it when the slice is in use",
@@ -268,7 +268,7 @@ static int parse_count(const struct gs_model *model, struct gs_view part,
     uint64_t count = 1;
     struct gs_view number = gs_view_trim(rest);
     bool bare = rest.p == NULL;
-    if (!bare && !gs_view_is_u64(number, UINT8_MAX, &count)) {
+    if (!bare && !gs_view_is_integer(number, UINT8_MAX, &count)) {
         return gs_fail(err, GS_INVALID, "\"%.*s\" is not a count; expected 0 to %d",
                        GS_VIEW_ARGS(number), UINT8_MAX);
     }

@@ -21,7 +21,7 @@ static struct gs_view name_of(const struct gs_doc_node *node)
 int gs_doc_wrap(const struct gs_doc_node *at, int code, struct gs_err *err)
 {
     struct gs_view name = name_of(at);
-    code = code == GS_NO_MEMORY ? GS_NO_MEMORY : GS_INVALID;
+    code = code == GS_NO_MEMORY || code == GS_UNKNOWN ? code : GS_INVALID;
     (void)gs_wrap(err, code, "%s:%u: %.*s", at->label, at->line, GS_VIEW_ARGS(name));
     if (err != NULL) {
         err->code = (enum gs_code)code;

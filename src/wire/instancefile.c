@@ -95,6 +95,22 @@ static int read_gpus(const struct reading *reading, const struct gs_doc_node *ma
     return 0;
 }
 
+/* What pods may use of an amount, which is no more than all of it. */
+static int read_allocatable(const struct gs_doc_node *map, const char *key, const char *of,
+                            enum gs_quantity_scale scale, uint64_t all, uint64_t *ret,
+                            bool *ret_given, struct gs_err *err)
+{
+    int r = gs_amount_read(map, key, scale,
+                           scale == GS_QUANTITY_MILLI ? GS_CPU_MILLI_MAX : GS_MEMORY_BYTES_MAX, ret,
+                           ret_given, err);
+    if (r < 0 || *ret <= all) {
+        return r;
+    }
+    const struct gs_doc_node *node = gs_doc_find(map, key);
+    return gs_doc_fail(node, err, "%s: found \"%.*s\"; expected no more than %s, which is \"%.*s\"",
+                       key, GS_VIEW_ARGS(node->text), of, GS_VIEW_ARGS(gs_doc_find(map, of)->text));
+}
+
 static int read_amounts(const struct gs_doc_node *map, struct gs_instance_entry *entry,
                         struct gs_err *err)
 {
@@ -105,12 +121,13 @@ static int read_amounts(const struct gs_doc_node *map, struct gs_instance_entry 
                            &entry->memory_bytes, err);
     }
     if (r == 0) {
-        r = gs_amount_read(map, "allocatable_cpu", GS_QUANTITY_MILLI, entry->cpu_milli,
-                           &entry->allocatable_cpu_milli, &entry->allocatable_cpu_given, err);
+        r = read_allocatable(map, "allocatable_cpu", "vcpu", GS_QUANTITY_MILLI, entry->cpu_milli,
+                             &entry->allocatable_cpu_milli, &entry->allocatable_cpu_given, err);
     }
     if (r == 0) {
-        r = gs_amount_read(map, "allocatable_memory", GS_QUANTITY_UNIT, entry->memory_bytes,
-                           &entry->allocatable_memory_bytes, &entry->allocatable_memory_given, err);
+        r = read_allocatable(map, "allocatable_memory", "memory", GS_QUANTITY_UNIT,
+                             entry->memory_bytes, &entry->allocatable_memory_bytes,
+                             &entry->allocatable_memory_given, err);
     }
     return r;
 }

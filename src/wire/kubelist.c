@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "wire/kubejson.h"
 
-enum { CHUNK = 64 * 1024 };
+enum { CHUNK = 64 * 1024, BOM_BYTES = 3 };
 
 /* Where the scanner is. The envelope is the top-level object without the elements of "items". */
 enum stage { BEFORE, ENVELOPE, ITEMS, ITEM, AFTER };
@@ -22,6 +22,7 @@ struct reader {
     struct gs_kubelist_sink sink;
     enum stage stage;
     enum next next;
+    unsigned mark;  /* bytes of a byte order mark; BOM_BYTES: there can be none any more */
     unsigned depth; /* open brackets */
     bool in_string;
     bool escaped;
@@ -310,8 +311,24 @@ static int between_items(struct reader *r, char c, struct gs_err *err)
                                              : "an object as element of \"items\"");
 }
 
+/* The input may begin with a byte order mark. *ret_part: c belongs to it. */
+static int skip_mark(struct reader *r, char c, bool *ret_part, struct gs_err *err)
+{
+    *ret_part = r->mark < BOM_BYTES && c == "\xEF\xBB\xBF"[r->mark];
+    if (!*ret_part && r->mark > 0 && r->mark < BOM_BYTES) {
+        return fail_byte(r, err, c, "the rest of a byte order mark");
+    }
+    r->mark = *ret_part ? r->mark + 1 : BOM_BYTES;
+    return 0;
+}
+
 static int outside(struct reader *r, char c, struct gs_err *err)
 {
+    bool mark;
+    int code = skip_mark(r, c, &mark, err);
+    if (code != 0 || mark) {
+        return code;
+    }
     if (is_blank(c)) {
         return 0;
     }

@@ -15,11 +15,19 @@ struct daemon {
     uint64_t memory_bytes;
 };
 
+/* The ids of pods: a table that is half full at most; n_slots is a power of two. */
+struct ids {
+    const char **slots;
+    size_t n_slots;
+    size_t n;
+};
+
 struct gs_kubeplan {
     struct gs_arena *arena;
     struct gs_demand *raw; /* kinds of demand pods as they ask; settled at the end */
     bool with_nodes;
     struct gs_kubeuse use;
+    struct ids pods;
     struct daemon *daemons;
     size_t n_daemons;
     size_t cap_daemons;
@@ -217,9 +225,58 @@ static void note_first(struct gs_kubeplan *plan, const struct gs_kubepod *pod,
     }
 }
 
+static const char **slot_of(const struct ids *ids, const char *id)
+{
+    uint64_t hash = 1469598103934665603ull; /* FNV-1a */
+    for (const unsigned char *c = (const unsigned char *)id; *c != '\0'; c++) {
+        hash = (hash ^ *c) * 1099511628211ull;
+    }
+    size_t slot = (size_t)(hash >> 20) & (ids->n_slots - 1);
+    while (ids->slots[slot] != NULL && strcmp(ids->slots[slot], id) != 0) {
+        slot = (slot + 1) & (ids->n_slots - 1);
+    }
+    return &ids->slots[slot];
+}
+
+static int grow_ids(struct gs_arena *arena, struct ids *ids, struct gs_err *err)
+{
+    struct ids more = {.n_slots = ids->n_slots == 0 ? 1024 : 2 * ids->n_slots, .n = ids->n};
+    more.slots = GS_ARENA_NEW(arena, const char *, more.n_slots);
+    if (more.slots == NULL) {
+        return gs_kubejson_no_memory(err);
+    }
+    for (size_t i = 0; i < ids->n_slots; i++) {
+        if (ids->slots[i] != NULL) {
+            *slot_of(&more, ids->slots[i]) = ids->slots[i];
+        }
+    }
+    *ids = more;
+    return 0;
+}
+
+/* A pod that is there twice, as in two lists put together, would be planned for twice. */
+static int refuse_second(struct gs_kubeplan *plan, const struct gs_kubepod *pod, struct gs_err *err)
+{
+    struct ids *ids = &plan->pods;
+    if (2 * ids->n >= ids->n_slots) {
+        int r = grow_ids(plan->arena, ids, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    const char **slot = slot_of(ids, pod->id);
+    if (*slot != NULL) {
+        return gs_fail(err, GS_INVALID, "pod %s is listed twice; expected once", pod->id);
+    }
+    *slot = gs_arena_text(plan->arena, pod->id, strlen(pod->id));
+    ids->n++;
+    return *slot == NULL ? gs_kubejson_no_memory(err) : 0;
+}
+
 int gs_kubeplan_add_pod(struct gs_kubeplan *plan, const struct gs_kubepod *pod, struct gs_err *err)
 {
     int r = gs_kubeuse_seal(&plan->use, err);
+    r = r == 0 ? refuse_second(plan, pod, err) : r;
     if (r != 0) {
         return r;
     }

@@ -77,8 +77,8 @@ int gs_kubeplan_add_node(struct gs_kubeplan *plan, const struct gs_kubenode *nod
 /* No more nodes; the first pod says the same. GS_INVALID: a node was added twice. */
 int gs_kubeplan_end_nodes(struct gs_kubeplan *plan, struct gs_err *err);
 
-/* The pod may go when this returns. GS_INVALID: a node was added twice. GS_LIMIT: too many kinds
- * (core/demand.h). GS_NO_MEMORY. */
+/* The pod may go when this returns. GS_INVALID: it, or a node, was added twice. GS_LIMIT: too many
+ * kinds (core/demand.h). GS_NO_MEMORY. */
 int gs_kubeplan_add_pod(struct gs_kubeplan *plan, const struct gs_kubepod *pod, struct gs_err *err);
 
 /* Adds the demand to `demand` and makes the summary; the plan takes nothing after this. */

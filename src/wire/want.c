@@ -3,9 +3,13 @@
 #include "base/near.h"
 #include "core/catalog.h"
 
-/* Whatever is wrong with a name, it is the input that has to change. */
+/* Whatever is wrong with a name, it is the input that has to change; but where placements are not
+ * known the question is well put. */
 static int as_invalid(int code, struct gs_err *err)
 {
+    if (code == GS_UNKNOWN) {
+        return code;
+    }
     if (code < 0 && err != NULL) {
         err->code = GS_INVALID;
     }
@@ -242,7 +246,7 @@ int gs_want_cut_count(struct gs_view *text, uint64_t max, uint64_t *ret_count, s
         name.n = (size_t)(sign - text->p);
         struct gs_view number = {.p = sign + 1, .n = text->n - name.n - 1};
         number = gs_view_trim(number);
-        if (!gs_view_is_u64(number, max, &count) || count == 0) {
+        if (!gs_view_is_integer(number, max, &count) || count == 0) {
             return gs_fail(err, GS_INVALID, "found count \"%.*s\" of \"%.*s\"; expected 1 to %llu",
                            GS_VIEW_ARGS(number), GS_VIEW_ARGS(name), (unsigned long long)max);
         }

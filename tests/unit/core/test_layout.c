@@ -92,6 +92,7 @@ static const struct {
     {"A100-40GB", "3g.20gb@!", GS_INVALID, {"\"!\" is not a start"}},
     {"A100-40GB", "3g.20gb@4!!", GS_INVALID, {"\"4!!\" is not a start"}},
     {"A100-40GB", "3g.20gb@-4", GS_INVALID, {"\"-4\" is not a start"}},
+    {"A100-40GB", "3g.20gb@04", GS_INVALID, {"\"04\" is not a start"}},
     {"A100-40GB", "3g.20gb@4@4", GS_INVALID, {"\"4@4\" is not a start"}},
     {"A100-40GB", "3g.20gb@18446744073709551620", GS_INVALID, {"is not a start"}},
     {"A100-40GB", "3g.20gb@4,", GS_INVALID, {"part 2", "empty", "3g.20gb@4"}},

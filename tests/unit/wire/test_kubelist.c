@@ -37,6 +37,7 @@ static int read_text(const char *text, size_t n, size_t piece, struct gs_buf *na
 static const struct {
     const char *text, *names;
 } good[] = {
+    {"\xEF\xBB\xBF{\"items\":[" POD("a") "],\"kind\":\"List\"}", "a "}, /* a byte order mark */
     /* as kubectl prints it: the kind behind the items */
     {"{\n    \"apiVersion\": \"v1\",\n    \"items\": [\n" POD("a") ",\n" POD(
          "b") "\n    ],\n    \"kind\": \"List\",\n    \"metadata\": {\"resourceVersion\": \"\"}\n}\n",
@@ -82,6 +83,10 @@ static const struct {
 } bad[] = {
     {"", "f.json:1: empty; expected a List of Pods, as kubectl get -o json prints"},
     {" \n ", "f.json:2: empty; expected a List of Pods, as kubectl get -o json prints"},
+    {"\xEF\xBB\xBF", "f.json:1: empty; expected a List of Pods, as kubectl get -o json prints"},
+    {"\xEF\xBB{}", "f.json:1: found '{'; expected the rest of a byte order mark"},
+    {" \xEF\xBB\xBF{}",
+     "f.json:1: found byte 0xef; expected a JSON object, as kubectl get -o json prints"},
     {"apiVersion: v1",
      "f.json:1: found 'a'; expected a JSON object, as kubectl get -o json prints"},
     {"\x1f\x8b",

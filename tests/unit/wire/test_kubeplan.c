@@ -496,6 +496,9 @@ static const struct {
     {POD("a", "Pending", "", SLICE("1")) ",\n\n" POD("b", "Pending", "", SLICE("-1")), NULL,
      "pods.json:3: pod ml/b: container \"c\": resource \"nvidia.com/mig-1g.5gb\": \"-1\" is "
      "negative; expected an amount of 0 or more"},
+    {POD("a", "Pending", "", SLICE("1")) ",\n" POD("b", "Pending", "", "") ",\n" POD("a", "Running",
+                                                                                     "", ""),
+     NULL, "pods.json:3: pod ml/a is listed twice; expected once"},
     {"", "\n" NODE("a", "", "") ",\n" NODE("a", "", ""),
      "nodes.json: node a is listed twice; expected once"},
     {"", POD("a", "Pending", "", ""), "nodes.json:1: items[0] is a Pod; expected a List of Nodes"},
