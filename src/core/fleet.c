@@ -208,10 +208,9 @@ static int check_range(const struct gs_fleet_spec *spec, struct gs_err *err)
     }
     if (dearest > GS_FLEET_COST_MAX || items * dearest > INT64_MAX / 2) {
         return gs_fail(err, GS_LIMIT,
-                       "%lld items on nodes of up to %lld each may cost more than one plan counts "
-                       "(%lld each and %lld in all)",
-                       (long long)items, (long long)dearest, (long long)GS_FLEET_COST_MAX,
-                       (long long)(INT64_MAX / 2));
+                       "%lld items, each on a node of the dearest kind, may cost more than one "
+                       "plan counts; expected fewer of them or lower prices",
+                       (long long)items);
     }
     return 0;
 }
