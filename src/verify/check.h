@@ -4,6 +4,16 @@
 #include "verify/supply.h"
 #include "verify/verify.h"
 
+/* Goal nodes: what one node of the plan has left, and what its items take of its GPUs. */
+struct gs_check_load {
+    size_t node; /* of the problem */
+    uint64_t cpu_milli;
+    uint64_t memory_bytes;
+    uint64_t pods;
+    uint64_t slices[GS_PROFILES_MAX];
+    uint64_t gpus;
+};
+
 struct gs_check {
     struct gs_arena *arena;
     struct gs_arena *scratch; /* for one step; rewound */
@@ -23,6 +33,9 @@ struct gs_check {
     uint64_t value;     /* GPUs or millionths of a dollar */
     uint64_t gpus_used; /* new ones */
     uint64_t *bought;   /* a node of the problem: how many; an existing one: 1 when it is used */
+    struct gs_check_load *loads; /* goal nodes: each entry of instances and existing */
+    size_t n_loads;
+    size_t cap_loads;
 };
 
 /* Adds a sentence to what was not checked. */

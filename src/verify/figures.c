@@ -46,26 +46,16 @@ static int check_format(struct gs_check *check, const struct gs_field *root)
     return r;
 }
 
-/* With goal nodes the GPUs have a bound of their own, which no certificate covers. */
+/* With goal nodes the certificate is of the cost: nothing would show a bound on GPUs. */
 static int check_gpu_bound(struct gs_check *check, const struct gs_field *root)
 {
     struct gs_field bound;
-    uint64_t least;
     int r = gs_field_get(root, "lower_bound", &bound, check->err);
-    if (r < 0 || gs_field_is_null(&bound)) {
-        return r;
-    }
-    r = gs_field_to_u64(&bound, 0, INT64_MAX, &least, check->err);
-    if (r == 0 && least > check->gpus_used) {
-        return gs_field_fail(&bound, check->err,
-                             "it is %" PRIu64 ", and the plan does with %" PRIu64 " GPUs", least,
-                             check->gpus_used);
-    }
-    if (r == 0) {
-        gs_check_note(check, "lower_bound, the GPUs that could hold the slices: the certificate is "
-                             "of the cost");
-    }
-    return r;
+    return r < 0 || gs_field_is_null(&bound)
+               ? r
+               : gs_field_fail(&bound, check->err,
+                               "it is given; expected null: what is minimised is dollars, whose "
+                               "bound is cost_lower_bound_usd_per_hour");
 }
 
 static int read_bound(struct gs_check *check, const struct gs_field *root)

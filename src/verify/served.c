@@ -127,6 +127,25 @@ static int check_amount(struct gs_check *check, const struct gs_field *at, const
                                        what, has);
 }
 
+static int keep_load(struct gs_check *check, const struct gs_problem_node *node,
+                     const struct amounts *amounts, const uint64_t *asked)
+{
+    if (!gs_arena_room(check->arena, &check->loads, &check->cap_loads, check->n_loads,
+                       sizeof(*check->loads))) {
+        return gs_fail(check->err, GS_NO_MEMORY, "no memory for the nodes of a plan");
+    }
+    struct gs_check_load *load = &check->loads[check->n_loads++];
+    *load = (struct gs_check_load){
+        .node = (size_t)(node - check->problem.node),
+        .cpu_milli = node->cpu_milli - amounts->cpu_milli,
+        .memory_bytes = node->memory_bytes - amounts->memory_bytes,
+        .pods = node->pods - amounts->pods,
+        .gpus = asked[GS_PROFILES_MAX],
+    };
+    memcpy(load->slices, asked, sizeof(load->slices));
+    return 0;
+}
+
 int gs_check_served(struct gs_check *check, const struct gs_field *at,
                     const struct gs_problem_node *node, uint64_t times, uint64_t *asked)
 {
@@ -146,5 +165,6 @@ int gs_check_served(struct gs_check *check, const struct gs_field *at,
     r = r < 0
             ? r
             : check_amount(check, at, "bytes of memory", amounts.memory_bytes, node->memory_bytes);
-    return r < 0 ? r : check_amount(check, at, "pods", amounts.pods, node->pods);
+    r = r < 0 ? r : check_amount(check, at, "pods", amounts.pods, node->pods);
+    return r < 0 ? r : keep_load(check, node, &amounts, asked);
 }

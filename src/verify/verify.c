@@ -153,6 +153,7 @@ int gs_verify_plan_with(const struct gs_alloc *source, const char *label, struct
                        label, bytes.n, GS_VERIFY_BYTES_MAX);
     }
     json_error_t error;
+    (void)gs_view_skip(&bytes, "\xEF\xBB\xBF");
     json_t *tree =
         json_loadb(bytes.p == NULL ? "" : bytes.p, bytes.n, JSON_REJECT_DUPLICATES, &error);
     if (tree == NULL) {

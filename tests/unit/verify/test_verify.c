@@ -289,11 +289,45 @@ static void verify__refuses_a_plan_of_nodes_that_says_what_is_not_so(void **stat
         {"'cost_usd_per_hour': 2.0", "'cost_usd_per_hour': 2.0000001", "at most six digits"},
         {"'cost_lower_bound_usd_per_hour': 2.0", "'cost_lower_bound_usd_per_hour': 3.0",
          "above its value"},
-        {"'lower_bound': null", "'lower_bound': 3", "the plan does with 2 GPUs"},
+        {"'lower_bound': null", "'lower_bound': 1", "lower_bound: it is given; expected null"},
         {"'excluded': []", "'excluded': [{'type': 'box', 'reason': 'no'}]",
          "excluded[0]: box is excluded, and it is offered"},
     };
     refuse_all(PLAN_NODES, edits, sizeof(edits) / sizeof(edits[0]));
+}
+
+/* A ninth has no place, it says, on nodes that hold seven and have four. */
+static void verify__refuses_to_leave_out_what_the_nodes_of_the_plan_have_room_for(void **state)
+{
+    (void)state;
+    struct gs_verify_report report;
+    struct gs_err err = {0};
+    char *more = edited(PLAN_NODES, "'count': 8", "'count': 9");
+    char *limited = edited(more, "\"max_nodes\": null", "\"max_nodes\": 2");
+    int r = check(limited, "\"unplaceable\": []",
+                  "'unplaceable': [{'item': 0, 'name': 'chat', 'count': 1, 'reason': 'full'}]",
+                  &report, &err);
+    assert_int_equal(r, GS_INVALID);
+    assert_non_null(strstr(err.msg, "unplaceable: item 0 (chat) is said to have no place, and box "
+                                    "has room left for it"));
+    /* With as much memory as four take there is none. */
+    char *full = edited(limited, "\"memory_bytes\": 65536", "\"memory_bytes\": 4096");
+    r = check(full, "\"unplaceable\": []",
+              "'unplaceable': [{'item': 0, 'name': 'chat', 'count': 1, 'reason': 'full'}]", &report,
+              &err);
+    assert_int_equal(r, GS_INVALID);
+    assert_non_null(strstr(err.msg, "its limit is not the number of nodes")); /* the next check */
+    free(more);
+    free(limited);
+    free(full);
+}
+
+static void verify__accepts_a_byte_order_mark(void **state)
+{
+    (void)state;
+    struct gs_verify_report report;
+    accept("\xEF\xBB\xBF" PLAN_NODES, "", "", &report);
+    assert_true(report.proven);
 }
 
 static void verify__refuses_a_proof_of_nodes_that_proves_less(void **state)
@@ -406,6 +440,8 @@ int main(void)
         cmocka_unit_test(verify__refuses_a_plan_of_gpus_that_says_what_is_not_so),
         cmocka_unit_test(verify__refuses_a_proof_of_gpus_that_proves_less),
         cmocka_unit_test(verify__refuses_a_plan_of_nodes_that_says_what_is_not_so),
+        cmocka_unit_test(verify__refuses_to_leave_out_what_the_nodes_of_the_plan_have_room_for),
+        cmocka_unit_test(verify__accepts_a_byte_order_mark),
         cmocka_unit_test(verify__refuses_a_proof_of_nodes_that_proves_less),
         cmocka_unit_test(verify__refuses_a_search_that_proves_less),
         cmocka_unit_test(verify__refuses_transitions_that_cannot_be_done),
