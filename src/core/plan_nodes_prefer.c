@@ -1,4 +1,4 @@
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
 #include "core/plan_nodes.h"
@@ -226,13 +226,14 @@ static int take_off(struct moving *m, uint32_t kind, int64_t items)
     m->bought[kind] -= items;
     while (r == 0 && items > 0) {
         size_t i = emptiest(m, kind);
+        assert(i < m->n); /* no more is taken off than was counted in `bought` */
         int64_t each = items_of(m, &m->loads[i], kind);
         int64_t off = items < each ? items : each;
         int64_t nodes = items / off < m->loads[i].count ? items / off : m->loads[i].count;
         struct gs_fleet_load load = m->loads[i];
-        int64_t *x;
+        int64_t *x = NULL;
         r = add_load(m, &load, nodes, &x);
-        if (r == 0) {
+        if (r == 0 && x != NULL) {
             m->loads[i].count -= nodes;
             lessen(m, load.shape, x, kind, off);
             items -= nodes * off;

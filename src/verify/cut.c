@@ -330,6 +330,7 @@ int gs_cut_additions(struct gs_arena *arena, const struct gs_model *model,
     }
     unsigned n = keep_maximal(walk.found, walk.n);
     static const struct gs_cut_addition nothing;
+    assert(n == 0 || walk.found != NULL);
     if (n == 1 && memcmp(&walk.found[0], &nothing, sizeof(nothing)) == 0) {
         n = 0;
     }

@@ -40,7 +40,7 @@ int gs_field_wrap(const struct gs_field *at, int code, struct gs_err *err)
     return path[0] == '\0' ? code : gs_wrap(err, code, "%s", path);
 }
 
-int gs_field_fail(const struct gs_field *at, struct gs_err *err, const char *fmt, ...)
+int(gs_field_fail)(const struct gs_field *at, struct gs_err *err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);

@@ -31,6 +31,11 @@ struct gs_field {
 int gs_field_fail(const struct gs_field *at, struct gs_err *err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The analyzer does not look into functions with any number of arguments: see base/err.h. */
+#ifdef __clang_analyzer__
+#define gs_field_fail(at, err, ...) (gs_field_fail(at, err, __VA_ARGS__), (int)GS_INVALID)
+#endif
+
 /* Puts the way to `at` before a text that is there; returns `code`. */
 int gs_field_wrap(const struct gs_field *at, int code, struct gs_err *err);
 

@@ -129,7 +129,7 @@ static int sort_names(struct gs_arena *arena, const struct gs_field *at, struct 
     for (size_t i = 0; i < problem->n_nodes; i++) {
         order[i] = &problem->node[i];
     }
-    qsort(order, problem->n_nodes, sizeof(*order), compare_names);
+    qsort(order, problem->n_nodes, sizeof(const struct gs_problem_node *), compare_names);
     for (size_t i = 1; i < problem->n_nodes; i++) {
         if (strcmp(order[i - 1]->name, order[i]->name) == 0) {
             return gs_field_fail(at, err, "\"%s\" is the name of two nodes; expected one each",
@@ -146,7 +146,8 @@ const struct gs_problem_node *gs_problem_node_named(const struct gs_problem *pro
     const struct gs_problem_node wanted = {.name = name};
     const struct gs_problem_node *key = &wanted;
     const struct gs_problem_node *const *found =
-        bsearch(&key, problem->by_name, problem->n_nodes, sizeof(*problem->by_name), compare_names);
+        bsearch(&key, problem->by_name, problem->n_nodes, sizeof(const struct gs_problem_node *),
+                compare_names);
     return found == NULL ? NULL : *found;
 }
 

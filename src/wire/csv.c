@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int gs_csv_fail(const struct gs_csv *csv, struct gs_err *err, const char *fmt, ...)
+int(gs_csv_fail)(const struct gs_csv *csv, struct gs_err *err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);

@@ -74,6 +74,11 @@ int gs_doc_stream(struct gs_arena *arena, const struct gs_doc_input *input, cons
 int gs_doc_fail(const struct gs_doc_node *at, struct gs_err *err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The analyzer does not look into functions with any number of arguments: see base/err.h. */
+#ifdef __clang_analyzer__
+#define gs_doc_fail(at, err, ...) (gs_doc_fail(at, err, __VA_ARGS__), (int)GS_INVALID)
+#endif
+
 /* Puts "<label>:<line>: <key>: " before the text that is there; returns GS_NO_MEMORY as it is and
  * GS_INVALID for every other code: whatever is wrong with a value, the file must be changed. */
 int gs_doc_wrap(const struct gs_doc_node *at, int code, struct gs_err *err);

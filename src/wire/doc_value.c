@@ -3,7 +3,7 @@
 
 #include "wire/doc.h"
 
-int gs_doc_fail(const struct gs_doc_node *at, struct gs_err *err, const char *fmt, ...)
+int(gs_doc_fail)(const struct gs_doc_node *at, struct gs_err *err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);

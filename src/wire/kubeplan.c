@@ -1,5 +1,6 @@
 #include "wire/kubeplan.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -142,6 +143,7 @@ static int measure_daemon(struct gs_kubeplan *plan, const struct gs_kubepod *pod
     if (r != 0) {
         return r;
     }
+    assert(daemon != NULL);
     daemon->cpu_milli = daemon->cpu_milli > pod->cpu_milli ? daemon->cpu_milli : pod->cpu_milli;
     daemon->memory_bytes =
         daemon->memory_bytes > pod->memory_bytes ? daemon->memory_bytes : pod->memory_bytes;

@@ -147,7 +147,7 @@ static int slice_of(struct gs_view model_name, struct gs_view text, struct gs_wa
                     struct gs_err *err)
 {
     const struct gs_model *model;
-    struct gs_profile_name profile;
+    struct gs_profile_name profile = {0};
     int r = gs_catalog_find(model_name, &model, err);
     if (r == 0) {
         r = gs_profile_name_read(text, &profile, err);
@@ -175,7 +175,7 @@ static int fail_neither(struct gs_view text, const struct gs_gpu_names *names, s
 /* A resource as pods name it: any whole GPU, or a slice on any model. GS_NOT_FOUND: it is none. */
 static int resource(struct gs_view text, struct gs_want *ret, struct gs_err *err)
 {
-    struct gs_profile_name profile;
+    struct gs_profile_name profile = {0};
     if (gs_view_eq(text, "gpu") || gs_view_eq(text, "nvidia.com/gpu")) {
         *ret = (struct gs_want){.whole_gpu = true, .count = 1};
         return 0;
@@ -208,7 +208,7 @@ int gs_want_parse(struct gs_view text, const struct gs_gpu_names *names, struct 
         return gs_view_eq(rest, "gpu") ? whole_gpu(head, names, ret, err)
                                        : slice_of(head, rest, ret, err);
     }
-    struct gs_profile_name profile;
+    struct gs_profile_name profile = {0};
     r = gs_profile_name_read(text, &profile, err);
     if (r != GS_INVALID) {
         return r < 0 ? as_invalid(r, err) : slice(text, &profile, NULL, ret, err);
