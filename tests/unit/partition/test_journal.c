@@ -273,8 +273,7 @@ static void holder__finds_the_pod_of_either_cgroup_driver(void **state)
     char pod[GS_HOLDER_POD_MAX + 1];
     static const char *const pods[] = {
         "0::/kubepods/burstable/pod12345678-9abc-def0-1234-56789abcdef0/0123abcd\n",
-        "0::/kubepods.slice/kubepods-besteffort.slice/"
-        "kubepods-besteffort-pod12345678_9abc_def0_1234_56789abcdef0.slice/cri-0123.scope\n",
+        "0::/kubepods.slice/kubepods-besteffort-pod12345678_9abc_def0_1234_56789abcdef0.slice/cri-0123.scope\n",
         "12:memory:/system.slice\n5:cpu:/kubepods/pod12345678-9abc-def0-1234-56789abcdef0/x\n",
     };
     static const char *const others[] = {"",
