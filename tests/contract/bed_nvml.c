@@ -101,7 +101,9 @@ static int begin(struct bed *bed, const struct bed_machine *machine)
     struct sim_machine *made = calloc(1, sizeof(*made));
     assert_non_null(world);
     assert_non_null(made);
-    snprintf(world->dir, sizeof(world->dir), "/tmp/gs-contract-XXXXXX");
+    /* a memory file system where there is one: each change is written */
+    snprintf(world->dir, sizeof(world->dir), "%s/gs-contract-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     assert_non_null(mkdtemp(world->dir));
     name_library(world, driver);
     name_smi(world);
