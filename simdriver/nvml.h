@@ -139,16 +139,27 @@ int nvml_changed(struct nvml_at *at, int code);
 void nvml_at_release(struct nvml_at *at);
 void nvml_at_end(struct nvml_at *at);
 
-#define NVML_AT_(at, expression)                                                                   \
+/* `fits` is looked at in the call, so that codes come in their order, and again here, where who
+ * reads the function (an analyzer too) sees it. */
+#define NVML_AT_(at, expression, fits)                                                             \
     GS_CLEANUP(nvml_at_end) struct nvml_at at = expression;                                        \
     if (at.code != NVML_SUCCESS) {                                                                 \
         return at.code;                                                                            \
+    }                                                                                              \
+    if (!(fits)) {                                                                                 \
+        return NVML_ERROR_INVALID_ARGUMENT;                                                        \
     }
-#define NVML_SYSTEM(at, fits) NVML_AT_(at, nvml_at_system(__func__, (fits)))
+#define NVML_SYSTEM(at, fits) NVML_AT_(at, nvml_at_system(__func__, (fits)), (fits))
 #define NVML_DEVICE(at, device, on, fits)                                                          \
-    NVML_AT_(at, nvml_at_device(__func__, (device), (on), (fits)))
-#define NVML_GI(at, gi, fits) NVML_AT_(at, nvml_at_gi(__func__, (gi), (fits)))
-#define NVML_CI(at, ci, fits) NVML_AT_(at, nvml_at_ci(__func__, (ci), (fits)))
+    NVML_AT_(at, nvml_at_device(__func__, (device), (on), (fits)), (fits))
+#define NVML_GI(at, gi, fits) NVML_AT_(at, nvml_at_gi(__func__, (gi), (fits)), (fits))
+#define NVML_CI(at, ci, fits) NVML_AT_(at, nvml_at_ci(__func__, (ci), (fits)), (fits))
+#define NVML_CHANGE_DEVICE(at, device, fits, what)                                                 \
+    NVML_AT_(at, nvml_change_device(__func__, (device), (fits), (what)), (fits))
+#define NVML_CHANGE_GI(at, gi, fits, what)                                                         \
+    NVML_AT_(at, nvml_change_gi(__func__, (gi), (fits), (what)), (fits))
+#define NVML_CHANGE_CI(at, ci, fits, what)                                                         \
+    NVML_AT_(at, nvml_change_ci(__func__, (ci), (fits), (what)), (fits))
 
 /* Returns NO_PERMISSION for a client that is not root. */
 #define NVML_PRIVILEGED()                                                                          \

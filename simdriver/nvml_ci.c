@@ -96,7 +96,7 @@ static int create(struct nvml_at *at, uint32_t id, uint32_t start, uint32_t size
 
 NVML_API(nvmlGpuInstanceCreateComputeInstance, struct nvml_gi *gi, uint32_t id, struct nvml_ci **ci)
 {
-    NVML_AT_(at, nvml_change_gi(__func__, gi, ci != NULL, SIM_DELAY_CREATE_CI));
+    NVML_CHANGE_GI(at, gi, ci != NULL, SIM_DELAY_CREATE_CI);
     return create(&at, id, SIM_NONE, 0, ci);
 }
 
@@ -104,13 +104,13 @@ NVML_API(nvmlGpuInstanceCreateComputeInstanceWithPlacement, struct nvml_gi *gi, 
          const struct nvml_placement *placement, struct nvml_ci **ci)
 {
     bool fits = placement != NULL && ci != NULL && placement->start < SIM_NONE;
-    NVML_AT_(at, nvml_change_gi(__func__, gi, fits, SIM_DELAY_CREATE_CI));
+    NVML_CHANGE_GI(at, gi, fits, SIM_DELAY_CREATE_CI);
     return create(&at, id, placement->start, placement->size, ci);
 }
 
 NVML_API(nvmlComputeInstanceDestroy, struct nvml_ci *ci)
 {
-    NVML_AT_(at, nvml_change_ci(__func__, ci, true, SIM_DELAY_DESTROY_CI));
+    NVML_CHANGE_CI(at, ci, true, SIM_DELAY_DESTROY_CI);
     return nvml_changed(&at, sim_ci_destroy(at.change, at.index, at.gi, at.ci));
 }
 

@@ -1,4 +1,5 @@
 /* Which devices there are, and who they are. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 
 static int device_count(struct nvml_at at, uint32_t *ret)
 {
-    if (at.code == NVML_SUCCESS) {
+    if (at.code == NVML_SUCCESS && ret != NULL) {
         *ret = at.machine->n_gpus;
     }
     int code = at.code;
@@ -32,6 +33,7 @@ NVML_API(nvmlDeviceGetCount_v2, uint32_t *count)
 
 static int give_gpu(const struct nvml_at *at, unsigned gpu, struct nvml_device **ret)
 {
+    assert(ret != NULL);
     if (at->machine->gpus[gpu].lost) {
         return NVML_ERROR_GPU_IS_LOST;
     }
@@ -138,37 +140,35 @@ NVML_API(nvmlDeviceGetHandleByUUIDV, const struct uuid_by_type *uuid, struct nvm
     return by_uuid(&at, uuid->value.text, device);
 }
 
-/* "[domain:]bus:device[.0]", hexadecimal. */
+/* A hexadecimal number of 1 to `digits` digits; moves *text behind it. */
+static bool read_hex(const char **text, unsigned digits, uint32_t *ret)
+{
+    size_t n = strspn(*text, "0123456789abcdefABCDEF");
+    *ret = (uint32_t)strtoul(*text, NULL, 16);
+    *text += n;
+    return n > 0 && n <= digits;
+}
+
+/* "[domain:]bus:device[.0]". */
 static bool read_bus_id(const char *text, uint32_t *ret_domain, uint32_t *ret_bus,
                         uint32_t *ret_device)
 {
-    unsigned part[3];
-    int end = 0;
-    if (strnlen(text, 32) == 32) {
+    bool has_domain = strchr(text, ':') != strrchr(text, ':');
+    *ret_domain = 0;
+    if (has_domain && (!read_hex(&text, 8, ret_domain) || *text++ != ':')) {
         return false;
     }
-    if (sscanf(text, "%8x:%2x:%2x%n", &part[0], &part[1], &part[2], &end) != 3) {
-        part[0] = 0;
-        if (sscanf(text, "%2x:%2x%n", &part[1], &part[2], &end) != 2) {
-            return false;
-        }
-    }
-    if (text[end] != '\0' && strcmp(text + end, ".0") != 0) {
-        return false;
-    }
-    *ret_domain = part[0];
-    *ret_bus = part[1];
-    *ret_device = part[2];
-    return true;
+    return read_hex(&text, 2, ret_bus) && *text++ == ':' && read_hex(&text, 2, ret_device) &&
+           (*text == '\0' || strcmp(text, ".0") == 0);
 }
 
 static int by_bus_id(struct nvml_at at, const char *bus_id, struct nvml_device **ret)
 {
     int code = at.code;
-    uint32_t domain;
-    uint32_t bus;
-    uint32_t device;
-    if (code == NVML_SUCCESS && !read_bus_id(bus_id, &domain, &bus, &device)) {
+    uint32_t domain = 0;
+    uint32_t bus = 0;
+    uint32_t device = 0;
+    if (code == NVML_SUCCESS && bus_id != NULL && !read_bus_id(bus_id, &domain, &bus, &device)) {
         code = NVML_ERROR_INVALID_ARGUMENT;
     }
     if (code == NVML_SUCCESS) {
@@ -398,7 +398,7 @@ static void fill_pci(const struct sim_gpu *gpu, struct nvml_pci_info *ret)
 static int pci_info(struct nvml_at at, struct nvml_pci_info *ret, size_t n)
 {
     int code = at.code;
-    if (code == NVML_SUCCESS) {
+    if (code == NVML_SUCCESS && ret != NULL) {
         struct nvml_pci_info info;
         fill_pci(at.gpu, &info);
         memcpy(ret, &info, n);
@@ -450,7 +450,7 @@ NVML_API(nvmlDeviceGetPciInfoExt, struct nvml_device *device, struct nvml_pci_in
 static int cpu_affinity(struct nvml_at at, uint32_t words, unsigned long *ret)
 {
     int code = at.code;
-    if (code == NVML_SUCCESS) {
+    if (code == NVML_SUCCESS && ret != NULL) {
         long cpus = sysconf(_SC_NPROCESSORS_CONF);
         memset(ret, 0, words * sizeof(*ret));
         for (long i = 0; i < cpus && (unsigned long)i / 64 < words; i++) {

@@ -146,7 +146,7 @@ enum { SLICE_MS = 100 };
 static int wait_event(const char *function, const struct nvml_event_set *set,
                       struct nvml_event_data *ret, uint32_t timeout_ms)
 {
-    NVML_AT_(at, nvml_at_begin(function));
+    NVML_AT_(at, nvml_at_begin(function), true);
     uint64_t end = nvml_boot_us() + (uint64_t)timeout_ms * 1000;
     for (;;) {
         uint64_t seq = sim_store_seq(at.store);

@@ -1,4 +1,5 @@
 /* GPU instances: kinds, places, and those that are there. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -127,6 +128,7 @@ NVML_API(nvmlDeviceGetGpuInstanceProfileInfoByIdV, struct nvml_device *device, u
 int nvml_give_placements(uint32_t starts, uint32_t size, struct nvml_placement *placements,
                          uint32_t *count)
 {
+    assert(count != NULL);
     uint32_t n = (uint32_t)__builtin_popcount(starts);
     if (placements == NULL) {
         *count = n;
@@ -154,7 +156,7 @@ static int placements_of(struct nvml_at at, uint32_t id, struct nvml_placement *
     if (code == NVML_SUCCESS) {
         code = sim_gi_profile_by_id(at.machine, at.index, id, &profile);
     }
-    if (code == NVML_SUCCESS) {
+    if (code == NVML_SUCCESS && count != NULL) {
         uint32_t all = 32;
         code =
             nvml_give_placements(profile.starts, profile.size, placements, bounded ? count : &all);
@@ -205,7 +207,7 @@ static int create(struct nvml_at *at, uint32_t id, uint32_t start, uint32_t size
 
 NVML_API(nvmlDeviceCreateGpuInstance, struct nvml_device *device, uint32_t id, struct nvml_gi **gi)
 {
-    NVML_AT_(at, nvml_change_device(__func__, device, gi != NULL, SIM_DELAY_CREATE_GI));
+    NVML_CHANGE_DEVICE(at, device, gi != NULL, SIM_DELAY_CREATE_GI);
     return create(&at, id, SIM_NONE, 0, gi);
 }
 
@@ -213,13 +215,13 @@ NVML_API(nvmlDeviceCreateGpuInstanceWithPlacement, struct nvml_device *device, u
          const struct nvml_placement *placement, struct nvml_gi **gi)
 {
     bool fits = placement != NULL && gi != NULL && placement->start < SIM_NONE;
-    NVML_AT_(at, nvml_change_device(__func__, device, fits, SIM_DELAY_CREATE_GI));
+    NVML_CHANGE_DEVICE(at, device, fits, SIM_DELAY_CREATE_GI);
     return create(&at, id, placement->start, placement->size, gi);
 }
 
 NVML_API(nvmlGpuInstanceDestroy, struct nvml_gi *gi)
 {
-    NVML_AT_(at, nvml_change_gi(__func__, gi, true, SIM_DELAY_DESTROY_GI));
+    NVML_CHANGE_GI(at, gi, true, SIM_DELAY_DESTROY_GI);
     return nvml_changed(&at, sim_gi_destroy(at.change, at.index, at.gi));
 }
 

@@ -151,7 +151,7 @@ NVML_API(nvmlGpmMigSampleGet, struct nvml_device *device, uint32_t gi,
 /* Each as a share of the load: what an ordinary training job looks like. */
 static const struct metric {
     uint32_t id;
-    const char *short_name, *long_name, *unit;
+    char *short_name, *long_name, *unit; /* never written to; NVML's structure has no const */
     uint32_t permille;
 } metrics[] = {
     {NVML_GPM_METRIC_GRAPHICS_UTIL, "gract", "Graphics engine active", "%", 1000},
@@ -235,10 +235,9 @@ static int compute(const struct gpm_sample *first, const struct gpm_sample *seco
         bool is_one = ret->metric_id != 0 && ret->metric_id < NVML_GPM_METRICS_ROOM;
         return is_one ? NVML_ERROR_NOT_SUPPORTED : NVML_ERROR_INVALID_ARGUMENT;
     }
-    /* The structure has no const; the library's texts are not to be written to all the same. */
-    ret->short_name = (char *)(uintptr_t)metric->short_name;
-    ret->long_name = (char *)(uintptr_t)metric->long_name;
-    ret->unit = (char *)(uintptr_t)metric->unit;
+    ret->short_name = metric->short_name;
+    ret->long_name = metric->long_name;
+    ret->unit = metric->unit;
     if (is_pcie(ret->metric_id) && second->gi != SIM_NONE) {
         return NVML_ERROR_NOT_SUPPORTED; /* the link is the whole GPU's */
     }

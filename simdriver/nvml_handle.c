@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "simdriver/nvml.h"
 
 /* From the top: 16 bits that no address of user space has; 3 of kind; then for what the machine has
@@ -8,11 +10,19 @@ enum { KIND_GPU = 1, KIND_MIG = 2, KIND_GI = 3, KIND_CI = 4 };
 #define GENERATION_MASK ((UINT64_C(1) << 34) - 1)
 #define OWN_GENERATION_MASK ((UINT64_C(1) << 29) - 1)
 
+/* A handle has the type of a pointer, and is none. */
+static void *handle_of(uint64_t bits)
+{
+    void *handle;
+    memcpy(&handle, &bits, sizeof(handle));
+    return handle;
+}
+
 static void *encode(uint64_t kind, unsigned gpu, uint32_t gi, uint32_t ci, uint64_t generation)
 {
     uint64_t bits = TAG | kind << 45 | (uint64_t)gpu << 41 | (uint64_t)gi << 37 |
                     (uint64_t)ci << 34 | (generation & GENERATION_MASK);
-    return (void *)(uintptr_t)bits;
+    return handle_of(bits);
 }
 
 struct parts {
@@ -65,8 +75,8 @@ struct nvml_ci *nvml_handle_ci(const struct sim_machine *machine, unsigned gpu, 
 
 void *nvml_handle_own(enum nvml_own kind, uint32_t index, uint64_t generation)
 {
-    return (void *)(uintptr_t)(TAG | (uint64_t)kind << 45 | (uint64_t)(index & 0xFFFF) << 29 |
-                               (generation & OWN_GENERATION_MASK));
+    return handle_of(TAG | (uint64_t)kind << 45 | (uint64_t)(index & 0xFFFF) << 29 |
+                     (generation & OWN_GENERATION_MASK));
 }
 
 bool nvml_own_of(const void *handle, enum nvml_own kind, uint32_t *ret_index,

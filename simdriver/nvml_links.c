@@ -11,7 +11,7 @@ enum { LANES = 16 };
 
 static int give(struct nvml_at at, uint32_t value, uint32_t *ret)
 {
-    if (at.code == NVML_SUCCESS) {
+    if (at.code == NVML_SUCCESS && ret != NULL) {
         *ret = value;
     }
     int code = at.code;
@@ -86,7 +86,8 @@ static struct nvml_at at_link(const char *function, struct nvml_device *device, 
     return at;
 }
 
-#define NVML_LINK(at, device, link, fits) NVML_AT_(at, at_link(__func__, (device), (link), (fits)))
+#define NVML_LINK(at, device, link, fits)                                                          \
+    NVML_AT_(at, at_link(__func__, (device), (link), (fits)), (fits))
 
 NVML_API(nvmlDeviceGetNvLinkState, struct nvml_device *device, uint32_t link, uint32_t *active)
 {
@@ -132,7 +133,7 @@ NVML_API(nvmlDeviceGetNvLinkRemoteDeviceType, struct nvml_device *device, uint32
 static int remote_pci(struct nvml_at at, uint32_t link, struct nvml_pci_info *ret, size_t n)
 {
     int code = at.code;
-    if (code == NVML_SUCCESS) {
+    if (code == NVML_SUCCESS && ret != NULL) {
         struct nvml_pci_info info = {.bus = 0xE0 + link % 6, .pci_device_id = 0x22A310DE};
         snprintf(info.bus_id_legacy, sizeof(info.bus_id_legacy), "0000:%02X:00.0", info.bus & 0xFF);
         snprintf(info.bus_id, sizeof(info.bus_id), "00000000:%02X:00.0", info.bus & 0xFF);
@@ -274,7 +275,7 @@ NVML_API(nvmlDeviceGetTopologyNearestGpus, struct nvml_device *device, uint32_t 
         *count = n;
         return NVML_SUCCESS;
     }
-    return nvml_copy_list(ret, count, found, n, sizeof(found[0]));
+    return nvml_copy_list(ret, count, found, n, sizeof(struct nvml_device *));
 }
 
 NVML_API(nvmlSystemGetTopologyGpuSet, uint32_t cpu, uint32_t *count, struct nvml_device **ret)
@@ -289,7 +290,7 @@ NVML_API(nvmlSystemGetTopologyGpuSet, uint32_t cpu, uint32_t *count, struct nvml
         *count = at.machine->n_gpus;
         return NVML_SUCCESS;
     }
-    return nvml_copy_list(ret, count, found, at.machine->n_gpus, sizeof(found[0]));
+    return nvml_copy_list(ret, count, found, at.machine->n_gpus, sizeof(struct nvml_device *));
 }
 
 NVML_API(nvmlDeviceOnSameBoard, struct nvml_device *first, struct nvml_device *second, int *same)

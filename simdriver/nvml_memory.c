@@ -135,7 +135,7 @@ static int give_v1(uint32_t *count, struct nvml_process_info_v1 *ret,
 static int list(const char *function, struct nvml_device *device, enum kind kind, uint32_t *count,
                 void *ret, bool old)
 {
-    NVML_AT_(at, begin_list(function, device, count != NULL));
+    NVML_AT_(at, begin_list(function, device, count != NULL), count != NULL);
     struct nvml_process_info found[SIM_HOLDERS];
     uint32_t n = collect(&at, kind, found);
     return old ? give_v1(count, ret, found, n)
@@ -166,7 +166,7 @@ PROCESSES(nvmlDeviceGetMPSComputeRunningProcesses_v3, MPS)
 NVML_API(nvmlDeviceGetRunningProcessDetailList, struct nvml_device *device,
          struct nvml_process_detail_list *ret)
 {
-    NVML_AT_(at, begin_list(__func__, device, ret != NULL));
+    NVML_AT_(at, begin_list(__func__, device, ret != NULL), ret != NULL);
     if (ret->version != NVML_VERSION(sizeof(*ret), 1)) {
         return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
     }

@@ -7,7 +7,7 @@
 
 /* Functions that differ in name and in one number only. */
 #define READING(name, on, type, value)                                                             \
-    NVML_API(name, struct nvml_device *device, type *ret)                                          \
+    NVML_API(name, struct nvml_device *device, __typeof__(type) *ret)                              \
     {                                                                                              \
         NVML_DEVICE(at, device, (on), ret != NULL);                                                \
         *ret = (type)(value);                                                                      \

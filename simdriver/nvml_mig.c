@@ -7,7 +7,7 @@
 NVML_API(nvmlDeviceSetMigMode, struct nvml_device *device, uint32_t mode, int *status)
 {
     bool fits = status != NULL && mode <= NVML_DEVICE_MIG_ENABLE;
-    NVML_AT_(at, nvml_change_device(__func__, device, fits, SIM_DELAY_SET_MODE));
+    NVML_CHANGE_DEVICE(at, device, fits, SIM_DELAY_SET_MODE);
     int active = NVML_SUCCESS;
     int r = sim_mode_set(at.change, at.index, mode, (uint32_t)getpid(), &active);
     r = nvml_changed(&at, r);
@@ -111,7 +111,7 @@ static int fill_attributes(const struct nvml_at *at, struct nvml_attributes *ret
 static int attributes(struct nvml_at at, struct nvml_attributes *ret, size_t n)
 {
     int code = at.code;
-    if (code == NVML_SUCCESS) {
+    if (code == NVML_SUCCESS && ret != NULL) {
         struct nvml_attributes found;
         code = at.gi == SIM_NONE ? NVML_ERROR_NOT_SUPPORTED : fill_attributes(&at, &found);
         if (code == NVML_SUCCESS) {

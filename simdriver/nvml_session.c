@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -57,6 +58,7 @@ static void watch_forks(void)
 
 static void drop(struct nvml_session *session)
 {
+    assert(session == NULL || session->refs > 0);
     if (session != NULL && --session->refs == 0) {
         sim_store_close(session->store);
         free(session);
@@ -160,13 +162,14 @@ static bool is_alive(struct nvml_session *session)
 static int admit(struct nvml_session *session, uint32_t flags)
 {
     const struct sim_machine *machine = sim_store_view(session->store);
+    /* The driver's module does not load without a GPU. */
+    bool is_loaded =
+        !machine->driver_gone && (machine->n_gpus > 0 || (flags & NVML_INIT_FLAG_NO_GPUS) != 0);
     int r = NVML_SUCCESS;
-    if (machine->driver_gone) {
+    if (!is_loaded) {
         r = NVML_ERROR_DRIVER_NOT_LOADED;
     } else if (nvml_build_driver() < machine->driver_major) {
         r = NVML_ERROR_LIB_RM_VERSION_MISMATCH;
-    } else if (machine->n_gpus == 0 && (flags & NVML_INIT_FLAG_NO_GPUS) == 0) {
-        r = NVML_ERROR_DRIVER_NOT_LOADED; /* its module does not load without a GPU */
     }
     sim_store_end(session->store);
     return r;
@@ -244,7 +247,7 @@ int nvml_session_end(const char *function)
         } else if (--library.count == 0) {
             delist(session);
             library.session = NULL;
-            drop(session);
+            session->refs--; /* the library's; this call's own keeps it */
         }
         pthread_mutex_unlock(&library.lock);
     }

@@ -94,7 +94,7 @@ NVML_API(nvmlSystemGetNVMLVersion, char *version, uint32_t length)
 
 static int cuda_version(struct nvml_at at, int *ret)
 {
-    if (at.code == NVML_SUCCESS) {
+    if (at.code == NVML_SUCCESS && ret != NULL) {
         *ret = (int)at.machine->cuda_version;
     }
     int code = at.code;
@@ -178,7 +178,7 @@ NVML_API(nvmlUnitGetHandleByIndex, uint32_t index, void **unit)
 
 static int excluded_count(struct nvml_at at, uint32_t *ret)
 {
-    if (at.code == NVML_SUCCESS) {
+    if (at.code == NVML_SUCCESS && ret != NULL) {
         *ret = 0;
     }
     int code = at.code;
