@@ -22,6 +22,14 @@ struct trial {
     size_t told;
 };
 
+static void copy_items(struct trial *trial)
+{
+    const struct gs_plan_input *input = &trial->question->input;
+    if (input->n_items > 0) { /* services alone have none */
+        memcpy(trial->items, input->items, input->n_items * sizeof(*trial->items));
+    }
+}
+
 /* The value of a quick plan with `n` items; INT64_MAX where less than before can be placed. */
 static int plan_anew(struct trial *trial, size_t n, int64_t *ret)
 {
@@ -45,7 +53,7 @@ static int plan_fewer(struct trial *trial, size_t i, uint64_t count, int64_t *re
 {
     const struct gs_plan_input *input = &trial->question->input;
     size_t n = input->n_items;
-    memcpy(trial->items, input->items, n * sizeof(*trial->items));
+    copy_items(trial);
     trial->items[i].count -= count;
     if (trial->items[i].count == 0) {
         memmove(&trial->items[i], &trial->items[i + 1], (n - i - 1) * sizeof(*trial->items));
@@ -62,7 +70,7 @@ static int plan_changed(struct trial *trial, enum change change, size_t i, int64
         return plan_fewer(trial, i, 1, ret);
     case NO_CPU:
     case NO_MEMORY:
-        memcpy(trial->items, input->items, input->n_items * sizeof(*trial->items));
+        copy_items(trial);
         trial->items[i].cpu_milli = change == NO_CPU ? 0 : trial->items[i].cpu_milli;
         trial->items[i].memory_bytes = change == NO_MEMORY ? 0 : trial->items[i].memory_bytes;
         break;
@@ -171,7 +179,7 @@ static int find_fewest(struct trial *trial, size_t i)
 static int try_without(struct trial *trial, enum change change, const char *what)
 {
     const struct gs_plan_input *input = &trial->question->input;
-    memcpy(trial->items, input->items, input->n_items * sizeof(*trial->items));
+    copy_items(trial);
     for (size_t i = 0; i < input->n_items; i++) {
         trial->items[i].cpu_milli = change == NO_CPU ? 0 : trial->items[i].cpu_milli;
         trial->items[i].memory_bytes = change == NO_MEMORY ? 0 : trial->items[i].memory_bytes;
@@ -222,7 +230,7 @@ int gs_cmd_plan_cheaper(const struct gs_cmd_plan_question *question, const struc
     gs_buf_puts(out, "\nwhat would make it cheaper (each tried alone, by planning anew)\n");
     /* What planning the same anew would save is no saving of a change. */
     int64_t same;
-    memcpy(trial.items, question->input.items, question->input.n_items * sizeof(*trial.items));
+    copy_items(&trial);
     int r = plan_anew(&trial, question->input.n_items, &same);
     trial.value = same < plan->value ? same : plan->value;
     r = r < 0 ? r : try_all(&trial);
