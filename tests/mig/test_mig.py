@@ -290,6 +290,33 @@ def case_shipped_configurations_apply_on_their_models():
     print(f"# {len(applied)} names applied in {runs} runs")
 
 
+def readme_section(title):
+    """The commands of a section, as they are pasted."""
+    with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
+        section = file.read().split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+    blocks = re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)
+    return [re.sub("^    ", "", block, flags=re.MULTILINE) for block in blocks]
+
+
+def case_the_readme_shows_what_happens_without_a_gpu():
+    make, drawn, beside = readme_section("Try it without a GPU")
+    machine = os.path.join(WORK, "readme")
+    script = "set -m\n" + make.replace("make && export", "export") + "echo ----\n" + beside
+    script = script.replace("$PWD/build/bin", os.path.dirname(GPUSLICE))
+    script = script.replace("gpuslice-sim ", SIM + " ").replace("/tmp/a100", machine)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False,
+                          cwd=SOURCE, stdin=subprocess.DEVNULL, timeout=60)
+    first, second = done.stdout.split("----\n")
+    at = 0
+    for line in drawn.splitlines():
+        if line != "...":
+            at = first.index(line, at)
+    assert "3g.20gb@4 is in use and stands in the way" in done.stderr, done.stderr
+    assert "MIG configuration applied successfully" in second, second
+    assert "|1g |1g |1g |1g |3g.20gb!       |" in second, second
+    assert not os.path.exists(machine), os.listdir(machine)
+
+
 def main():
     try:
         tap.run([(name[5:].replace("_", " "), case)

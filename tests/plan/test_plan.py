@@ -259,12 +259,13 @@ def plan__prints_what_the_users_page_shows():
 
 
 def readme_commands():
-    """What the README tells to paste; `gpuslice bench` takes minutes and has tests of its own."""
+    """What the README tells to paste; `gpuslice bench` takes minutes and has tests of its own, and
+    what cuts GPUs is tested where there are some (tests/mig)."""
     with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
         table = [line for line in file.read().split("\n") if line.startswith("| ")]
     for line in table:
         for command in re.findall("`(gpuslice [^`]*)`", line):
-            if command != "gpuslice bench":
+            if command.split()[1] not in ("bench", "gpu", "mig"):
                 yield command
 
 
