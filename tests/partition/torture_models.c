@@ -307,10 +307,69 @@ static void torture__all_models_with_random_busy_slices(void **state)
     assert_true(busy > 5);
 }
 
+/* From what the machine has to `wish`, killed at each call; then applied again. */
+static unsigned kill_in_mode_change(struct stage *stage, enum gs_mig_mode mode, const char *layout)
+{
+    char text[DESK_TEXT_MAX];
+    unsigned cases = 0;
+    for (int i = 0;; i++, cases++) {
+        int r;
+        stage_rewind(stage);
+        stage->kill_at = i;
+        bool alive = stage_apply(stage, &r);
+        if (!alive) {
+            stage_calm(stage);
+            assert_true(stage_apply(stage, &r));
+        }
+        if (r != 0) {
+            fail_msg("killed at call %d: %s", i, stage->err.msg);
+        }
+        assert_int_equal(stage->table.gpus[0].mode, mode);
+        assert_int_equal(stage->table.gpus[0].pending, mode);
+        assert_string_equal(desk_read(&stage->table, 0, text), layout);
+        assert_false(stage_has_journal(stage));
+        if (alive) {
+            return cases;
+        }
+    }
+}
+
+/* Turned on and cut; and cleared and turned off; with and without a program that makes an Ampere
+ * GPU wait for a reset. */
+static void torture__a_kill_while_the_mode_changes_is_recovered(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        const char *counts;
+        const char *layout;
+    } cases[] = {
+        {"A100-40GB", "3g.20gb=1,2g.10gb=1", "2g.10gb@0,3g.20gb@4"},
+        {"H100-80GB-SXM5", "3g.40gb=1,2g.20gb=1", "2g.20gb@0,3g.40gb@4"},
+    };
+    unsigned done = 0;
+    for (unsigned k = 0; k < GS_ARRAY_LEN(cases); k++) {
+        static struct stage stage;
+        stage_init(&stage, cases[k].model);
+        stage.table.gpus[0].mode = stage.table.gpus[0].pending = GS_MIG_OFF;
+        stage_mark(&stage);
+        desk_wish(&stage.wish, cases[k].counts);
+        stage.want = (struct gs_apply_want){.wish = &stage.wish};
+        done += kill_in_mode_change(&stage, GS_MIG_ON, cases[k].layout);
+        stage_mark(&stage);
+        stage.wish = (struct gs_mig_wish){.named = true, .mig_enabled = false};
+        done += kill_in_mode_change(&stage, GS_MIG_OFF, "");
+        stage_done(&stage);
+    }
+    print_message("%u cases\n", done);
+    assert_true(done > 80);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture__all_models_with_random_busy_slices),
+        cmocka_unit_test(torture__a_kill_while_the_mode_changes_is_recovered),
     };
     return cmocka_run_group_tests_name("torture of apply, all models", tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/catalog.h"
 #include "partition/lock.h"
 
 /* One apply on a machine of `table`. */
@@ -482,6 +483,43 @@ static void apply__refuses_mig_on_a_gpu_that_cannot_be_cut(void **state)
     end(&b);
 }
 
+/* all-<profile> of the configurations that mig-parted ships: as many as a GPU holds. */
+static void apply__fills_each_model_with_each_of_its_profiles(void **state)
+{
+    (void)state;
+    size_t n_models;
+    const struct gs_model *catalog = gs_catalog(&n_models);
+    static char names[128][GS_PROFILE_NAME_MAX + 1];
+    unsigned n_names = 0;
+    for (size_t m = 0; m < n_models; m++) {
+        for (unsigned p = 0; catalog[m].placements_known && p < catalog[m].n_profiles; p++) {
+            const struct gs_profile *profile = &catalog[m].profiles[p];
+            static struct bench b;
+            char counts[GS_PROFILE_NAME_MAX + 8];
+            begin(&b, catalog[m].id, 1);
+            snprintf(counts, sizeof(counts), "%s=%u", profile->name, profile->max_instances);
+            want(&b, 0, counts);
+            ASSERT_DONE(apply(&b), &b);
+            unsigned have = 0;
+            for (unsigned g = 0; g < GS_GPU_INSTANCES_MAX; g++) {
+                const struct gs_gpu_table_gi *gi = &b.table.gpus[0].gis[g];
+                have += gi->present && gi->profile == p && gi->cis[0].present;
+            }
+            assert_int_equal(have, profile->max_instances);
+            unsigned at = 0;
+            while (at < n_names && strcmp(names[at], profile->name) != 0) {
+                at++;
+            }
+            if (at == n_names) {
+                snprintf(names[n_names++], sizeof(names[0]), "%s", profile->name);
+            }
+            end(&b);
+        }
+    }
+    print_message("%u names of profiles\n", n_names);
+    assert_true(n_names >= 75);
+}
+
 static void apply__refuses_a_driver_that_does_not_place(void **state)
 {
     (void)state;
@@ -540,6 +578,7 @@ int main(void)
         cmocka_unit_test(apply__skip_reset_leaves_the_mode_pending),
         cmocka_unit_test(apply__a_gpu_in_a_vm_stays_pending_and_says_so),
         cmocka_unit_test(apply__refuses_mig_on_a_gpu_that_cannot_be_cut),
+        cmocka_unit_test(apply__fills_each_model_with_each_of_its_profiles),
         cmocka_unit_test(apply__refuses_a_driver_that_does_not_place),
         cmocka_unit_test(apply__two_at_once_do_not_interleave),
     };
