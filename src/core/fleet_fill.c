@@ -79,6 +79,7 @@ struct fill {
     uint64_t cells;
     int64_t bound; /* the most of all leaves */
     bool done;
+    bool out_of_memory;
 
     struct gs_ip_node *tree;
     size_t n_tree;
@@ -170,7 +171,11 @@ static void add_point(struct fill *f, unsigned index)
 {
     struct gs_arena_mark mark = gs_arena_mark(f->arena);
     struct gs_lp_entry *entries = GS_ARENA_NEW(f->arena, struct gs_lp_entry, f->lp.max_rows);
-    if (entries == NULL || f->lp.n_cols == f->lp.max_cols) {
+    if (entries == NULL) {
+        f->out_of_memory = true;
+        return;
+    }
+    if (f->lp.n_cols == f->lp.max_cols) {
         return;
     }
     const struct gs_fleet_point *point = &f->node->points[index];
@@ -208,6 +213,7 @@ static void add_cut(struct fill *f, unsigned col)
     const struct gs_ip_entry *column = gs_ip_column(f->ip, col, &n);
     struct gs_lp_entry *entries = GS_ARENA_NEW(f->arena, struct gs_lp_entry, n);
     unsigned kept = 0;
+    f->out_of_memory = f->out_of_memory || entries == NULL;
     for (size_t e = 0; entries != NULL && e < n; e++) {
         int row = f->lp_row[column[e].row];
         if (row >= 0) {
@@ -320,6 +326,7 @@ static void price_amounts(struct fill *f)
     double capacity[GS_KNAPSACK_AMOUNTS];
     double *worth = GS_ARENA_NEW(f->arena, double, f->n_uses);
     if (worth == NULL || !gs_lp_init(&lp, f->arena, GS_KNAPSACK_AMOUNTS + BOUND_ROWS, f->n_uses)) {
+        f->out_of_memory = true;
         return;
     }
     for (unsigned u = 0; u < f->n_uses; u++) {
@@ -591,6 +598,7 @@ static int choose_split(struct fill *f, int64_t *ret_at)
     double *x = GS_ARENA_NEW(f->arena, double, f->lp.n_cols);
     double *sums = GS_ARENA_NEW(f->arena, double, f->n_uses);
     if (x == NULL || sums == NULL) {
+        f->out_of_memory = true;
         return -1;
     }
     average(f, x, sums);
@@ -780,6 +788,7 @@ int gs_fleet_node_fill(struct gs_fleet_node *node, struct gs_arena *scratch,
         return no_memory(&f);
     }
     int r = counts_fit(&f) ? explore(&f, 0, &all) : close_leaf(&f, &all);
+    r = r == 0 && f.out_of_memory ? no_memory(&f) : r;
     *ret = (struct gs_fleet_priced){
         .found = f.found,
         .worth = f.found ? f.above : 0,
