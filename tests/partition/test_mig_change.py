@@ -51,9 +51,13 @@ class Machine:
                     "LD_LIBRARY_PATH": LIB,
                     **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
         self.write("config.yaml", CONFIG)
-        self.sim("create", self.machine, "--gpus", gpus, *options)
         self.kept = self.path("state.kept")
         self.held = []
+        self.made_by = (gpus, options)
+
+    def make(self):
+        gpus, options = self.made_by
+        self.sim("create", self.machine, "--gpus", gpus, *options)
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -126,6 +130,7 @@ class Machine:
 def machine(*args, **more):
     made = Machine(*args, **more)
     try:
+        made.make()
         yield made
     finally:
         made.close()
