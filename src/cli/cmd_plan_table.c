@@ -48,7 +48,7 @@ static int64_t nodes_of(const struct gs_plan *plan)
 /* What a claim is about. */
 static const char *of_what(const struct gs_plan *plan)
 {
-    return plan->n_unplaced > 0 ? " for what can be placed" : "";
+    return plan->n_unplaced > 0 ? " for what is placed" : "";
 }
 
 static void put_gpus_headline(const struct gs_plan *plan, char *text, size_t size)

@@ -82,6 +82,29 @@ static bool take_arrays(struct gs_fleet_work *work)
            work->best_prices != NULL && work->best_worths != NULL;
 }
 
+/* The finest scale at which what a node is worth, if all its items would be left out otherwise,
+ * stays well within a certificate's numbers. */
+static int64_t price_scale_of(const struct gs_fleet_work *work)
+{
+    const struct gs_fleet_spec *spec = work->spec;
+    __int128 worth = (__int128)gs_fleet_dearest(spec) * GS_FLEET_LEFT_OUT_NODES;
+    int64_t items = 1; /* on a node */
+    for (unsigned t = 0; t < spec->n_shapes; t++) {
+        const struct gs_ip *program = &work->nodes[t].program.ip;
+        int64_t pods = 0;
+        for (unsigned u = 0; u < spec->shapes[t].n_uses && pods < spec->shapes[t].pods; u++) {
+            pods += program->hi[u];
+        }
+        pods = pods < spec->shapes[t].pods ? pods : spec->shapes[t].pods;
+        items = pods > items ? pods : items;
+    }
+    int64_t scale = GS_FLEET_PRICE_SCALE;
+    while (scale > 1 && worth * items * scale > GS_FLEET_NUMBER_MAX / 4) {
+        scale /= 2;
+    }
+    return scale;
+}
+
 static int set_up(struct gs_fleet_work *work)
 {
     const struct gs_fleet_spec *spec = work->spec;
@@ -97,6 +120,7 @@ static int set_up(struct gs_fleet_work *work)
         }
         gs_fleet_node_limit(&work->nodes[t], spec->needs);
     }
+    work->price_scale = price_scale_of(work);
     return 0;
 }
 
@@ -145,12 +169,20 @@ int64_t gs_fleet_proof_bound(const struct gs_fleet_proof *proof)
     return proof->n_leaves == 0 ? 0 : bound;
 }
 
+static bool serves_all(const struct gs_fleet_work *work)
+{
+    return work->found && work->n_unserved == 0 && work->n_spare_unserved == 0;
+}
+
 static int solve(struct gs_fleet_work *work, const struct gs_fleet_options *options,
                  struct gs_fleet *ret)
 {
     int r = set_up(work);
     for (unsigned k = 0; k < work->spec->n_kinds && r == 0; k++) {
         r = start_kind(work, k);
+    }
+    if (r == 0 && options->n_start > 0) {
+        r = gs_fleet_begin_with(work, options->start, options->n_start);
     }
     if (r == 0) {
         unsigned patience = options->effort == 0 ? PATIENCE_QUICK : PATIENCE_FULL;
@@ -173,15 +205,14 @@ static int solve(struct gs_fleet_work *work, const struct gs_fleet_options *opti
     if (r < 0) {
         return r;
     }
-    struct gs_fleet_proof proof = {.price_scale = GS_FLEET_PRICE_SCALE};
+    struct gs_fleet_proof proof = {.price_scale = work->price_scale};
     int64_t bound = work->bound < 0 ? 0 : work->bound;
     if (options->certificate) {
-        bool all_served = work->found && work->n_unserved == 0;
-        r = gs_fleet_branch(work, options->effort > 0 && all_served, &proof);
+        r = gs_fleet_branch(work, options->effort > 0 && serves_all(work), &proof);
         bound = gs_fleet_proof_bound(&proof);
     }
     *ret = (struct gs_fleet){
-        .found = work->found && work->n_unserved == 0,
+        .found = serves_all(work),
         .value = work->value,
         .bound = bound < work->value ? bound : work->value,
         .loads = work->loads,

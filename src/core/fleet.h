@@ -37,12 +37,9 @@ struct gs_fleet_spec {
     const int64_t *memory;    /* a kind: of one item, same unit as the shapes' */
     const struct gs_fleet_shape *shapes;
     unsigned n_shapes;
-    int64_t step; /* every shape's cost is a multiple of it, 1 or more */
-};
-
-struct gs_fleet_options {
-    unsigned effort;  /* 0: quick, a plan and a bound; 1: look for the proven optimum */
-    bool certificate; /* keep the proof of the bound */
+    int64_t step;      /* every shape's cost is a multiple of it, 1 or more */
+    const bool *spare; /* a kind: its items give way to all others where limits leave no room for
+                          both; NULL: none */
 };
 
 /* Nodes that are loaded alike. */
@@ -51,6 +48,16 @@ struct gs_fleet_load {
     int64_t count;    /* nodes */
     const int64_t *x; /* a use of the shape: items on each node; then what its GPUs are cut into,
                          as the columns of its program (core/program) */
+};
+
+struct gs_fleet_options {
+    unsigned effort;  /* 0: quick, a plan and a bound; 1: look for the proven optimum */
+    bool certificate; /* keep the proof of the bound */
+
+    /* A fleet that is known beforehand, which serves no more than is needed: the answer leaves out
+     * no more than it, and what leaves out as much costs no more. In memory that lives on. */
+    const struct gs_fleet_load *start;
+    size_t n_start;
 };
 
 /* What a load of a shape is worth at most, in 1 / price_scale of the cost unit: cost * price_scale
@@ -123,8 +130,8 @@ int gs_fleet_program(struct gs_arena *arena, const struct gs_fleet_spec *spec,
 
 /* Kinds that no shape can serve are the caller's to leave out: each kind must have a use whose
  * single item fits a node of some shape.
- * GS_LIMIT: more kinds or shapes than allowed, a cost above GS_FLEET_COST_MAX, or so many items that
- * what they cost might not fit 63 bits. GS_NO_MEMORY. */
+ * GS_LIMIT: more kinds or shapes than allowed, a cost above GS_FLEET_COST_MAX, or so many items
+ * that what they cost might not fit 63 bits. GS_NO_MEMORY. */
 int gs_fleet_solve(struct gs_arena *arena, const struct gs_fleet_spec *spec,
                    const struct gs_fleet_options *options, struct gs_fleet *ret,
                    struct gs_err *err);

@@ -26,8 +26,7 @@ static const struct patience patience_levels[] = {
 /* A load is worth adding when it beats its node's cost by more than the margin. */
 static int64_t asked_worth(const struct gs_fleet_work *work, unsigned shape, unsigned level)
 {
-    int64_t cost =
-        work->spec->shapes[shape].cost * GS_FLEET_PRICE_SCALE + work->limit_prices[shape];
+    int64_t cost = work->spec->shapes[shape].cost * work->price_scale + work->limit_prices[shape];
     return cost + (cost > 0 ? cost >> patience_levels[level].margin : 0);
 }
 
@@ -71,7 +70,7 @@ static void worst_shape(const struct gs_fleet_work *work, __int128 *ret_worth, _
     *ret_cost = 1;
     for (unsigned t = 0; t < work->spec->n_shapes; t++) {
         const struct gs_fleet_shape *shape = &work->spec->shapes[t];
-        __int128 cost = (__int128)shape->cost * GS_FLEET_PRICE_SCALE;
+        __int128 cost = (__int128)shape->cost * work->price_scale;
         if (work->most[t] == GS_FLEET_NO_LIMIT && work->worths[t] * *ret_cost > *ret_worth * cost) {
             *ret_worth = work->worths[t];
             *ret_cost = cost;
@@ -93,7 +92,7 @@ static void note_bound(struct gs_fleet_work *work)
     }
     for (unsigned t = 0; t < spec->n_shapes; t++) {
         __int128 over = (work->worths[t] * cost + worth - 1) / worth -
-                        (__int128)spec->shapes[t].cost * GS_FLEET_PRICE_SCALE;
+                        (__int128)spec->shapes[t].cost * work->price_scale;
         sum -= over * (over > 0 ? work->most[t] : work->least[t]);
     }
     int64_t bound = gs_fleet_bound_of(work, sum);
@@ -148,7 +147,7 @@ int gs_fleet_generate(struct gs_fleet_work *work, unsigned rounds_max, unsigned 
             const struct gs_lp *lp = &work->master.lp;
             work->spent += (uint64_t)lp->pivots * lp->n_rows * (lp->n_rows + lp->n_cols);
             work->master.lp.pivots = 0;
-            gs_fleet_master_prices(&work->master, GS_FLEET_PRICE_SCALE, work->prices,
+            gs_fleet_master_prices(&work->master, work->price_scale, work->prices,
                                    work->limit_prices);
         }
         bool closed;

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "core/fleet_work.h"
 
 /* Loads while what they serve is cut back to what is asked for. */
@@ -108,16 +109,13 @@ static void list_loads(struct cut *cut, const int64_t *takes, int64_t *left_out,
 }
 
 /* Surplus is first taken off what was left out. */
-static int64_t settle(struct cut *cut, int64_t *left_out, int64_t *surplus)
+static void settle(struct cut *cut, int64_t *left_out, int64_t *surplus)
 {
-    int64_t n_left_out = 0;
     for (unsigned k = 0; k < cut->work->spec->n_kinds; k++) {
         int64_t back = left_out[k] < surplus[k] ? left_out[k] : surplus[k];
         left_out[k] -= back;
-        n_left_out += left_out[k];
         take_off(cut, k, surplus[k] - back);
     }
-    return n_left_out;
 }
 
 static int64_t drop_idle(struct cut *cut)
@@ -134,6 +132,67 @@ static int64_t drop_idle(struct cut *cut)
     return value;
 }
 
+/* Takes over the fleet when it is the first or a better one: it leaves out fewer items that are not
+ * spare, or as many and fewer spare ones, or ones that count less; or it costs less. */
+static void keep_if_better(struct gs_fleet_work *work, struct gs_fleet_load *loads, size_t n,
+                           int64_t value, int64_t *left_out)
+{
+    const struct gs_fleet_spec *spec = work->spec;
+    int64_t counts[2] = {0};
+    int64_t cost = 0;
+    for (unsigned k = 0; k < spec->n_kinds; k++) {
+        int64_t one = work->master.left_out_costs[k];
+        counts[spec->spare != NULL && spec->spare[k]] += left_out[k];
+        cost = left_out[k] > (INT64_MAX - cost) / one ? INT64_MAX : cost + left_out[k] * one;
+    }
+    const int64_t now[] = {counts[0], counts[1], cost, value};
+    const int64_t before[] = {work->n_unserved, work->n_spare_unserved, work->cost_unserved,
+                              work->value};
+    unsigned i = 0;
+    while (i < GS_ARRAY_LEN(now) && now[i] == before[i]) {
+        i++;
+    }
+    if (work->found && (i == GS_ARRAY_LEN(now) || now[i] > before[i])) {
+        return;
+    }
+    work->found = true;
+    work->value = value;
+    work->loads = loads;
+    work->n_loads = n;
+    work->unserved = left_out;
+    work->n_unserved = counts[0];
+    work->n_spare_unserved = counts[1];
+    work->cost_unserved = cost;
+}
+
+int gs_fleet_begin_with(struct gs_fleet_work *work, const struct gs_fleet_load *loads, size_t n)
+{
+    enum { COLUMNS_MAX = GS_FLEET_COLUMNS_MAX / 4 }; /* the rest is for those made here */
+    const struct gs_fleet_spec *spec = work->spec;
+    struct gs_fleet_load *own = GS_ARENA_NEW(work->arena, struct gs_fleet_load, n);
+    int64_t *left_out = GS_ARENA_NEW(work->arena, int64_t, spec->n_kinds);
+    if (own == NULL || left_out == NULL) {
+        return gs_fleet_no_memory(work);
+    }
+    memcpy(left_out, spec->needs, spec->n_kinds * sizeof(*left_out));
+    int64_t value = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct gs_fleet_shape *shape = &spec->shapes[loads[i].shape];
+        own[i] = loads[i];
+        value += loads[i].count * shape->cost;
+        for (unsigned u = 0; u < shape->n_uses; u++) {
+            left_out[shape->uses[u].kind] -= loads[i].count * loads[i].x[u];
+        }
+        unsigned n_x = work->nodes[loads[i].shape].program.ip.n_cols;
+        if (i < COLUMNS_MAX &&
+            !gs_fleet_master_add(&work->master, loads[i].shape, loads[i].x, n_x)) {
+            return gs_fleet_no_memory(work);
+        }
+    }
+    keep_if_better(work, own, n, value, left_out);
+    return 0;
+}
+
 int gs_fleet_keep(struct gs_fleet_work *work, const int64_t *takes)
 {
     struct cut cut = {.work = work};
@@ -143,24 +202,15 @@ int gs_fleet_keep(struct gs_fleet_work *work, const int64_t *takes)
         return gs_fleet_no_memory(work);
     }
     list_loads(&cut, takes, left_out, surplus);
-    int64_t n_left_out = settle(&cut, left_out, surplus);
+    settle(&cut, left_out, surplus);
     int64_t value = drop_idle(&cut);
     struct gs_fleet_load *loads = GS_ARENA_NEW(work->arena, struct gs_fleet_load, cut.n);
     if (cut.failed || loads == NULL) {
         return gs_fleet_no_memory(work);
     }
-    bool better = !work->found || n_left_out < work->n_unserved ||
-                  (n_left_out == work->n_unserved && value < work->value);
-    if (better) {
-        if (cut.n > 0) {
-            memcpy(loads, cut.loads, cut.n * sizeof(*loads));
-        }
-        work->found = true;
-        work->value = value;
-        work->loads = loads;
-        work->n_loads = cut.n;
-        work->unserved = left_out;
-        work->n_unserved = n_left_out;
+    if (cut.n > 0) {
+        memcpy(loads, cut.loads, cut.n * sizeof(*loads));
     }
+    keep_if_better(work, loads, cut.n, value, left_out);
     return 0;
 }

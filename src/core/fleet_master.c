@@ -6,13 +6,40 @@
 static const double NEEDS_AT_MOST = 1000; /* right sides of the simplex */
 static const double PRICE_MAX = 1e18;
 
-static int64_t dearest(const struct gs_fleet_spec *spec)
+int64_t gs_fleet_dearest(const struct gs_fleet_spec *spec)
 {
     int64_t most = 1;
     for (unsigned t = 0; t < spec->n_shapes; t++) {
         most = spec->shapes[t].cost > most ? spec->shapes[t].cost : most;
     }
     return most;
+}
+
+static bool takes_gpus(const struct gs_fleet_spec *spec, uint32_t kind)
+{
+    static const struct gs_use without;
+    for (unsigned t = 0; t < spec->n_shapes; t++) {
+        for (unsigned u = 0; u < spec->shapes[t].n_uses; u++) {
+            const struct gs_use *use = &spec->shapes[t].uses[u];
+            if (use->kind == kind &&
+                (use->gpus > 0 || memcmp(use->slices, without.slices, sizeof(use->slices)) != 0)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Above any node's cost; of spare items far less than of others; of equals those without GPUs go
+ * first, as other nodes may do for them. */
+static void price_left_out(struct gs_fleet_master *master, int64_t most)
+{
+    enum { SPARE = 20, OTHERS = GS_FLEET_LEFT_OUT_NODES - 1 };
+    const struct gs_fleet_spec *spec = master->spec;
+    for (uint32_t k = 0; k < spec->n_kinds; k++) {
+        bool spare = spec->spare != NULL && spec->spare[k];
+        master->left_out_costs[k] = most * ((spare ? SPARE : OTHERS) + takes_gpus(spec, k));
+    }
 }
 
 static double need_scale_of(const struct gs_fleet_master *master)
@@ -28,17 +55,18 @@ bool gs_fleet_master_init(struct gs_fleet_master *master, struct gs_arena *arena
                           const struct gs_fleet_spec *spec)
 {
     *master = (struct gs_fleet_master){.spec = spec, .arena = arena};
-    int64_t most = dearest(spec);
+    int64_t most = gs_fleet_dearest(spec);
     master->cost_scale = 1 / (double)most;
-    master->left_out_cost = most * 1000;
+    master->left_out_costs = GS_ARENA_NEW(arena, int64_t, spec->n_kinds);
     master->columns = GS_ARENA_NEW(arena, struct gs_fleet_column, GS_FLEET_COLUMNS_MAX);
     master->most_row = GS_ARENA_NEW(arena, unsigned, spec->n_shapes);
     master->least_row = GS_ARENA_NEW(arena, unsigned, spec->n_shapes);
     int64_t *limits = GS_ARENA_NEW(arena, int64_t, spec->n_shapes);
     if (master->columns == NULL || master->most_row == NULL || master->least_row == NULL ||
-        limits == NULL) {
+        limits == NULL || master->left_out_costs == NULL) {
         return false;
     }
+    price_left_out(master, most);
     for (unsigned t = 0; t < spec->n_shapes; t++) {
         limits[t] = spec->shapes[t].limit;
     }
@@ -87,8 +115,9 @@ int64_t gs_fleet_master_serves(const struct gs_fleet_master *master, unsigned co
 
 int64_t gs_fleet_column_cost(const struct gs_fleet_master *master, unsigned column)
 {
-    uint32_t shape = master->columns[column].shape;
-    return shape == GS_FLEET_LEFT_OUT ? master->left_out_cost : master->spec->shapes[shape].cost;
+    const struct gs_fleet_column *load = &master->columns[column];
+    return load->shape == GS_FLEET_LEFT_OUT ? master->left_out_costs[load->parts[0].kind]
+                                            : master->spec->shapes[load->shape].cost;
 }
 
 /* Puts a column into the simplex, where it gets the same index. */

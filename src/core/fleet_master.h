@@ -8,7 +8,11 @@
 #include "core/fleet.h"
 #include "core/lp.h"
 
-enum { GS_FLEET_COLUMNS_MAX = 4000 };
+enum {
+    GS_FLEET_COLUMNS_MAX = 4000,
+    GS_FLEET_LEFT_OUT_NODES = 1000 /* an item that is left out costs as much as so many nodes of the
+                                      dearest shape, at most */
+};
 
 /* What a column serves, sparse. */
 struct gs_fleet_column {
@@ -29,13 +33,16 @@ struct gs_fleet_master {
     struct gs_lp lp;
     struct gs_fleet_column *columns;
     unsigned n_columns;
-    unsigned *most_row;   /* a shape: the row of its most nodes, or UINT_MAX */
-    unsigned *least_row;  /* a shape: the row of its least nodes, or UINT_MAX */
-    const int64_t *needs; /* a kind: what the simplex asks for now */
-    double cost_scale;    /* costs of the simplex are costs times this */
-    double need_scale;    /* so are its right sides */
-    int64_t left_out_cost;
+    unsigned *most_row;      /* a shape: the row of its most nodes, or UINT_MAX */
+    unsigned *least_row;     /* a shape: the row of its least nodes, or UINT_MAX */
+    const int64_t *needs;    /* a kind: what the simplex asks for now */
+    double cost_scale;       /* costs of the simplex are costs times this */
+    double need_scale;       /* so are its right sides */
+    int64_t *left_out_costs; /* a kind: of one item */
 };
+
+/* The cost of the dearest shape, 1 or more. */
+int64_t gs_fleet_dearest(const struct gs_fleet_spec *spec);
 
 bool gs_fleet_master_init(struct gs_fleet_master *master, struct gs_arena *arena,
                           const struct gs_fleet_spec *spec);

@@ -9,7 +9,7 @@ enum { PROOF_NODES = 400, PROOF_NODES_LATE = 100, SHRINK_TIMES = 4 };
 static int prove_shape(struct gs_fleet_work *work, unsigned shape,
                        struct gs_fleet_shape_proof *proof, int64_t *ret_worth)
 {
-    int64_t cost = work->spec->shapes[shape].cost * GS_FLEET_PRICE_SCALE;
+    int64_t cost = work->spec->shapes[shape].cost * work->price_scale;
     bool less = work->least[shape] > 0 && work->best_worths[shape] < cost;
     int64_t above = less ? work->best_worths[shape] : cost;
     size_t nodes = work->spent < GS_FLEET_SPENT_MAX ? PROOF_NODES : PROOF_NODES_LATE;
@@ -49,7 +49,7 @@ static int prove_shapes(struct gs_fleet_work *work, struct gs_fleet_shape_proof 
 {
     *ret_shrunk = false;
     for (unsigned t = 0; t < work->spec->n_shapes; t++) {
-        int64_t cost = work->spec->shapes[t].cost * GS_FLEET_PRICE_SCALE;
+        int64_t cost = work->spec->shapes[t].cost * work->price_scale;
         int64_t worth = 0;
         int r = prove_shape(work, t, &proofs[t], &worth);
         if (r < 0) {
@@ -65,7 +65,7 @@ static int prove_shapes(struct gs_fleet_work *work, struct gs_fleet_shape_proof 
 
 int64_t gs_fleet_bound_of(const struct gs_fleet_work *work, __int128 sum)
 {
-    __int128 unit = (__int128)GS_FLEET_PRICE_SCALE * work->spec->step;
+    __int128 unit = (__int128)work->price_scale * work->spec->step;
     __int128 bound = sum <= 0 ? 0 : (sum + unit - 1) / unit * work->spec->step;
     __int128 most = INT64_MAX / work->spec->step * work->spec->step;
     return (int64_t)(bound < most ? bound : most);
@@ -105,6 +105,29 @@ static int prove_with(struct gs_fleet_work *work, struct gs_fleet_shape_proof *p
     return prove_shapes(work, proofs, 0, &shrunk);
 }
 
+static bool is_in_range(int64_t number)
+{
+    return number <= GS_FLEET_NUMBER_MAX && number >= -GS_FLEET_NUMBER_MAX;
+}
+
+/* Whether every number of the proof is one that a certificate holds. */
+static bool can_be_written(const struct gs_fleet_work *work,
+                           const struct gs_fleet_shape_proof *proofs)
+{
+    bool can = true;
+    for (unsigned k = 0; k < work->spec->n_kinds; k++) {
+        can = can && is_in_range(work->best_prices[k]);
+    }
+    for (unsigned t = 0; t < work->spec->n_shapes && can; t++) {
+        const struct gs_ip_tree *tree = &proofs[t].tree;
+        can = is_in_range(proofs[t].limit_price) && is_in_range(tree->scale);
+        for (size_t i = 0; i < tree->n_leaves * work->nodes[t].program.ip.n_rows && can; i++) {
+            can = is_in_range(tree->multipliers[i]);
+        }
+    }
+    return can;
+}
+
 int gs_fleet_prove(struct gs_fleet_work *work, struct gs_fleet_leaf *leaf)
 {
     unsigned n_kinds = work->spec->n_kinds;
@@ -119,6 +142,11 @@ int gs_fleet_prove(struct gs_fleet_work *work, struct gs_fleet_leaf *leaf)
         memset(work->best_worths, 0, work->spec->n_shapes * sizeof(*work->best_worths));
     }
     int r = prove_with(work, proofs);
+    if (r == 0 && !can_be_written(work, proofs)) {
+        memset(work->best_prices, 0, n_kinds * sizeof(*work->best_prices));
+        bool shrunk;
+        r = prove_shapes(work, proofs, 0, &shrunk);
+    }
     if (r < 0) {
         return r;
     }

@@ -338,11 +338,11 @@ int gs_fleet_search(struct gs_fleet_work *work, struct gs_fleet_leaf *leaf)
         return gs_fleet_no_memory(work);
     }
     /* A cheaper fleet costs a step less, so a load in it may cost at most this over its prices. */
-    __int128 room = (__int128)(work->value - work->spec->step) * GS_FLEET_PRICE_SCALE -
+    __int128 room = (__int128)(work->value - work->spec->step) * work->price_scale -
                     gs_fleet_price_sum(work, leaf);
     int r = 0;
     for (unsigned t = 0; t < work->spec->n_shapes && r == 0 && !list.gave_up; t++) {
-        int64_t cost = work->spec->shapes[t].cost * GS_FLEET_PRICE_SCALE;
+        int64_t cost = work->spec->shapes[t].cost * work->price_scale;
         __int128 above = cost + leaf->shapes[t].limit_price - room - 1;
         r = list_shape(work, t, above < -1 ? -1 : (int64_t)above, &list);
         gs_fleet_node_limit(&work->nodes[t], work->spec->needs);

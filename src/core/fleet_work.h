@@ -4,7 +4,12 @@
 #include "core/fleet_master.h"
 #include "core/fleet_node.h"
 
-enum { GS_FLEET_PRICE_SCALE = 4096 }; /* price units in one cost unit */
+/* Price units in one cost unit, less where costs are so high that a certificate could not hold
+ * what is worked out with them. */
+enum { GS_FLEET_PRICE_SCALE = 4096 };
+
+/* A number in a certificate is no larger, either way (docs/internals/plan-format.md). */
+#define GS_FLEET_NUMBER_MAX (1ll << 61)
 
 /* Work after which no new branch is begun: about half a second of a slow core. */
 #define GS_FLEET_SPENT_MAX 400000000ull
@@ -14,6 +19,7 @@ struct gs_fleet_work {
     struct gs_arena *arena;   /* for what lasts */
     struct gs_arena *scratch; /* for one step; rewound */
     struct gs_err *err;
+    int64_t price_scale;         /* price units in one cost unit */
     struct gs_fleet_node *nodes; /* a shape */
     struct gs_fleet_master master;
     int64_t *most;         /* a shape: nodes there may be, where the search stands */
@@ -33,8 +39,10 @@ struct gs_fleet_work {
     int64_t value; /* of its nodes */
     struct gs_fleet_load *loads;
     size_t n_loads;
-    int64_t *unserved; /* a kind */
-    int64_t n_unserved;
+    int64_t *unserved;        /* a kind */
+    int64_t n_unserved;       /* items that are not spare */
+    int64_t n_spare_unserved; /* spare ones */
+    int64_t cost_unserved;    /* of all of them, as columns */
 
     unsigned roundings; /* fleets that were put together */
     size_t rounds;
@@ -51,6 +59,9 @@ int gs_fleet_generate(struct gs_fleet_work *work, unsigned rounds_max, unsigned 
 
 /* Makes a fleet out of the relaxation. */
 int gs_fleet_round(struct gs_fleet_work *work);
+
+/* Takes over the fleet to begin with. */
+int gs_fleet_begin_with(struct gs_fleet_work *work, const struct gs_fleet_load *loads, size_t n);
 
 /* Keeps the fleet in which column c is taken takes[c] times when it is better than the best. */
 int gs_fleet_keep(struct gs_fleet_work *work, const int64_t *takes);

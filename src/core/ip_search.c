@@ -19,8 +19,8 @@ enum {
     COST_BITS = 50   /* at most, of the scaled costs: leaves room for sums in 128 bits */
 };
 
-static const double WHOLE = 1e-6; /* nearer to an integer than this is one */
-static const double MULTIPLIER_MAX = 4e18;
+static const double WHOLE = 1e-6;            /* nearer to an integer than this is one */
+static const double MULTIPLIER_MAX = 2.3e18; /* a certificate holds no more than 2^61 */
 
 /* The program as the simplex sees it, at one depth of the search. */
 struct level {
@@ -662,12 +662,18 @@ bool gs_ip_search_run(struct gs_ip_search *s, struct gs_ip_result *ret)
         return false;
     }
     bool complete = s->least_leaf >= s->cutoff;
+    /* Where there is no solution below the cutoff the leaves may prove more than that. */
+    int64_t ceiling = cost_ceiling(s->ip, s->options.step);
+    ceiling = ceiling > s->cutoff ? ceiling : s->cutoff;
+    int64_t beyond = s->least_leaf < ceiling ? s->least_leaf : ceiling;
     *ret = (struct gs_ip_result){
         .found = s->found,
         .infeasible = complete && !s->found,
         .value = s->found ? s->cutoff : 0,
         .x = s->found ? s->best : NULL,
-        .bound = complete ? s->cutoff : s->least_leaf,
+        .bound = !complete  ? s->least_leaf
+                 : s->found ? s->cutoff
+                            : beyond,
         .tree = {.nodes = s->tree,
                  .n_nodes = s->n_tree,
                  .multipliers = s->leaves,

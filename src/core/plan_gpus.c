@@ -402,37 +402,6 @@ static int price_pools(struct gs_gpus_work *w)
     return 0;
 }
 
-/* Takes off what was left out and remembers it. *ret_any: the rest has to be planned anew. */
-static int take_off_left_out(struct gs_gpus_work *w, const struct gs_pack *pack, bool *ret_any)
-{
-    *ret_any = false;
-    for (size_t u = 0; u < w->n_uses; u++) {
-        int64_t left = pack->served[u];
-        if (w->uses[u].target != w->n_targets || left == 0) {
-            continue;
-        }
-        uint32_t kind = w->uses[u].kind;
-        w->needs[kind] -= left;
-        *ret_any = true;
-        /* The last items of the kind are those without a place. */
-        for (uint32_t i = (uint32_t)w->input->n_items; i-- > 0 && left > 0;) {
-            if (w->kind_of[i] != kind) {
-                continue;
-            }
-            int64_t count = (int64_t)w->input->items[i].count;
-            int64_t off = left < count ? left : count;
-            left -= off;
-            int r = gs_plan_leave_out(w->planner, i, off,
-                                      "the GPUs that are there have no room left for it, and no "
-                                      "new ones of such a model may be had");
-            if (r < 0) {
-                return r;
-            }
-        }
-    }
-    return 0;
-}
-
 static int solve(struct gs_gpus_work *w, struct gs_program_spec *ret_spec, struct gs_pack *ret)
 {
     *ret_spec = (struct gs_program_spec){
@@ -446,6 +415,13 @@ static int solve(struct gs_gpus_work *w, struct gs_program_spec *ret_spec, struc
         .roundings = w->roundings,
         .n_roundings = w->n_roundings,
     };
+    int64_t *asked = GS_ARENA_NEW(w->planner->arena, int64_t, w->n_kinds);
+    if (asked == NULL) {
+        return gs_plan_no_memory(w->planner);
+    }
+    if (w->n_kinds > 0) {
+        memcpy(asked, w->needs, w->n_kinds * sizeof(*asked));
+    }
     bool again = true;
     int r = 0;
     while (r == 0 && again) {
@@ -454,9 +430,9 @@ static int solve(struct gs_gpus_work *w, struct gs_program_spec *ret_spec, struc
             return gs_fail(w->planner->err, GS_LIMIT,
                            "the search for a packing was cut short; ask for fewer kinds at once");
         }
-        r = r < 0 ? r : take_off_left_out(w, ret, &again);
+        r = r < 0 ? r : gs_gpus_leave_out(w, ret_spec, ret, &again);
     }
-    return r;
+    return r < 0 ? r : gs_gpus_note_left_out(w, asked);
 }
 
 int gs_plan_gpus(struct gs_planner *planner)

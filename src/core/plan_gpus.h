@@ -21,6 +21,7 @@ struct gs_gpus_work {
     int64_t *needs;
     unsigned n_kinds;
     uint32_t *kind_of; /* an item: its kind, or UINT32_MAX when it has no place */
+    bool decided;      /* gs_gpus_leave_out: what comes after is by searches that were cut short */
 
     struct gs_use *uses;
     int64_t *yields;
@@ -35,6 +36,16 @@ struct gs_gpus_work {
 /* The target of GPUs of this name, made when it is new. */
 unsigned gs_gpus_target(struct gs_gpus_work *w, const struct gs_model *model, const char *gpu_name,
                         uint32_t gpu_memory_mib);
+
+/* plan_gpus_left_out.c */
+
+/* Needs less of what `pack` leaves out, or of what has to give way to it. *ret_any: it leaves out
+ * something, and the rest is to be planned anew. */
+int gs_gpus_leave_out(struct gs_gpus_work *w, const struct gs_program_spec *spec,
+                      const struct gs_pack *pack, bool *ret_any);
+
+/* Names the items that are needed no more; spare ones first. */
+int gs_gpus_note_left_out(struct gs_gpus_work *w, const int64_t *asked);
 
 /* plan_gpus_prefer.c: the same new GPUs with less on them and more on those that are there.
  * *ret_found: there is such a packing; *ret_pack has then what is served and cut, in the terms of

@@ -459,10 +459,15 @@ static int list_uses(struct gs_nodes_work *w)
 
 /* ------------------------------------------------------------------ the fleet */
 
-/* Items for which limits leave no room are left out, and the rest planned anew, so that the bound
- * is one for what is planned. */
 static int solve(struct gs_nodes_work *w)
 {
+    bool *spare = GS_ARENA_NEW(w->planner->arena, bool, w->n_kinds);
+    if (spare == NULL) {
+        return gs_plan_no_memory(w->planner);
+    }
+    for (unsigned k = 0; k < w->n_kinds; k++) {
+        spare[k] = w->input->items[w->item_of[k]].spare;
+    }
     w->spec = (struct gs_fleet_spec){
         .n_kinds = w->n_kinds,
         .needs = w->needs,
@@ -471,34 +476,17 @@ static int solve(struct gs_nodes_work *w)
         .shapes = w->fleet_shapes,
         .n_shapes = w->n_shapes,
         .step = price_step(w->input),
+        .spare = spare,
     };
     const struct gs_fleet_options options = {
         .effort = w->input->quick ? 0 : 1,
         .certificate = w->input->certificate || !w->input->quick,
     };
-    for (;;) {
-        int r = gs_fleet_solve(w->planner->arena, &w->spec, &options, &w->fleet, w->planner->err);
-        if (r < 0 || w->fleet.found) {
-            return r;
-        }
-        bool any = false;
-        for (unsigned k = 0; k < w->n_kinds && r == 0; k++) {
-            int64_t left = w->fleet.unserved[k];
-            if (left > 0) {
-                any = true;
-                w->needs[k] -= left;
-                r = gs_plan_leave_out(w->planner, w->item_of[k], left,
-                                      "the nodes that there are, or may be bought, have no room "
-                                      "left for it");
-            }
-        }
-        if (r < 0 || !any) {
-            return r < 0 ? r
-                         : gs_fail(w->planner->err, GS_LIMIT,
-                                   "no fleet was found in the work that "
-                                   "one plan is allowed");
-        }
+    int r = gs_fleet_solve(w->planner->arena, &w->spec, &options, &w->fleet, w->planner->err);
+    if (r < 0) {
+        return r;
     }
+    return w->fleet.found ? gs_nodes_prefer_existing(w) : gs_nodes_leave_out(w, &options);
 }
 
 static int set_up(struct gs_nodes_work *w)
@@ -534,7 +522,6 @@ int gs_plan_nodes(struct gs_planner *planner)
 {
     struct gs_nodes_work w = {.planner = planner, .input = planner->input};
     int r = plan_held(&w);
-    r = r < 0 ? r : gs_nodes_prefer_existing(&w);
     r = r < 0 ? r : gs_nodes_answer(&w);
     if (r == 0 && planner->input->baseline) {
         r = gs_nodes_baseline(&w);

@@ -50,6 +50,18 @@ int gs_nodes_may_run(struct gs_nodes_work *w, uint32_t index, bool there, const 
  * room for. The fleet then costs no more. */
 int gs_nodes_prefer_existing(struct gs_nodes_work *w);
 
+/* Puts items that have no place into the room that is left in the fleet's nodes, and in those that
+ * limits allow beside them; spare ones last. `left`, a kind: those without a place, before and
+ * after. */
+int gs_nodes_top_up(struct gs_nodes_work *w, int64_t *left, bool *ret_any);
+
+/* What the nodes of the fleet cost. */
+int64_t gs_nodes_cost(const struct gs_nodes_work *w);
+
+/* plan_nodes_left_out.c: a fleet where limits leave no room for all; less are needed then, and the
+ * others have no place in the plan. */
+int gs_nodes_leave_out(struct gs_nodes_work *w, const struct gs_fleet_options *options);
+
 /* Fills the plan from the fleet. */
 int gs_nodes_answer(struct gs_nodes_work *w);
 

@@ -15,7 +15,8 @@ struct moving {
     struct gs_fleet_load *loads; /* x is our own */
     size_t n;
     size_t cap;
-    int64_t *bought; /* a kind: items on new nodes */
+    int64_t *bought; /* a kind: items on new nodes; where `topping`, those without a place */
+    bool topping;    /* items are not moved, they have no place yet */
 };
 
 static bool is_new(const struct moving *m, const struct gs_fleet_load *load)
@@ -76,7 +77,7 @@ static int copy_loads(struct moving *m)
         const struct gs_fleet_load *load = &w->fleet.loads[i];
         int64_t *x;
         r = add_load(m, load, load->count, &x);
-        for (uint32_t k = 0; is_new(m, load) && k < w->n_kinds; k++) {
+        for (uint32_t k = 0; !m->topping && is_new(m, load) && k < w->n_kinds; k++) {
             m->bought[k] += load->count * items_of(m, load, k);
         }
     }
@@ -86,8 +87,8 @@ static int copy_loads(struct moving *m)
 /* ------------------------------------------------------------------ what one node takes over */
 
 /* How much of a node's GPUs one item takes, and a little for an item without: what fills the
- * node's slices counts first. */
-static int64_t weight_of(const struct gs_nodes_shape *shape, uint32_t kind)
+ * node's slices counts first. 0: the node cannot serve it. */
+static int64_t size_of(const struct gs_nodes_shape *shape, uint32_t kind)
 {
     int64_t most = 0;
     for (size_t u = 0; u < shape->n_uses; u++) {
@@ -101,6 +102,13 @@ static int64_t weight_of(const struct gs_nodes_shape *shape, uint32_t kind)
         most = use->kind == kind && weight > most ? weight : most;
     }
     return most;
+}
+
+/* Of items without a place as many as may be shall have one. */
+static int64_t weight_of(const struct moving *m, uint32_t s, uint32_t kind)
+{
+    int64_t size = size_of(&m->w->shapes[s], kind);
+    return m->topping && size > 0 ? 1 : size;
 }
 
 /* The program of a node that keeps `own` and may take over what is bought: what it does not take
@@ -118,7 +126,7 @@ static int build(const struct moving *m, uint32_t s, const int64_t *own, struct 
     }
     for (uint32_t k = 0; k < w->n_kinds; k++) {
         one[k] = 1;
-        needs[k] = weight_of(&w->shapes[s], k) == 0 ? 0 : own[k] + m->bought[k];
+        needs[k] = weight_of(m, s, k) == 0 ? 0 : own[k] + m->bought[k];
     }
     const struct gs_program_resource resources[] = {
         {.amounts = w->cpu_milli, .capacity = shape->cpu_milli},
@@ -142,7 +150,7 @@ static int build(const struct moving *m, uint32_t s, const int64_t *own, struct 
         if (ret->rows[row].what != GS_PROGRAM_NEED) {
             continue;
         }
-        int64_t weight = weight_of(&w->shapes[s], k);
+        int64_t weight = weight_of(m, s, k);
         *ret_all += weight * m->bought[k];
         if (gs_ip_add_col(&ret->ip, arena, weight, m->bought[k]) < 0 ||
             !gs_ip_add_entry(&ret->ip, arena, row, 1)) {
@@ -185,7 +193,7 @@ static int64_t weight_of_load(const struct moving *m, const struct gs_fleet_load
 {
     int64_t weight = 0;
     for (uint32_t k = 0; k < m->w->n_kinds; k++) {
-        weight += items_of(m, load, k) * weight_of(&m->w->shapes[load->shape], k);
+        weight += items_of(m, load, k) * weight_of(m, load->shape, k);
     }
     return weight;
 }
@@ -224,6 +232,7 @@ static int take_off(struct moving *m, uint32_t kind, int64_t items)
 {
     int r = 0;
     m->bought[kind] -= items;
+    items = m->topping ? 0 : items;
     while (r == 0 && items > 0) {
         size_t i = emptiest(m, kind);
         assert(i < m->n); /* no more is taken off than was counted in `bought` */
@@ -286,7 +295,9 @@ static int fill(struct moving *m, uint32_t s, const int64_t *own, int64_t count,
 static int fill_shape(struct moving *m, uint32_t s)
 {
     int64_t *own = GS_ARENA_NEW(m->w->planner->arena, int64_t, m->w->n_kinds);
-    int64_t idle = m->w->fleet_shapes[s].limit;
+    /* What has no place is of no use to a shape without limit. */
+    bool limited = m->w->fleet_shapes[s].limit != GS_FLEET_NO_LIMIT;
+    int64_t idle = limited ? m->w->fleet_shapes[s].limit : 0;
     int64_t filled;
     int r = own == NULL ? gs_plan_no_memory(m->w->planner) : 0;
     size_t n = m->n; /* behind them come the ones that are made here */
@@ -301,7 +312,7 @@ static int fill_shape(struct moving *m, uint32_t s)
         r = fill(m, s, own, m->loads[i].count, &filled);
         m->loads[i].count -= filled;
     }
-    if (r == 0) {
+    if (r == 0 && limited) {
         memset(own, 0, m->w->n_kinds * sizeof(*own));
         r = fill(m, s, own, idle, &filled);
     }
@@ -339,6 +350,47 @@ static void keep(struct moving *m)
     }
     w->fleet.loads = m->loads;
     w->fleet.n_loads = kept;
+}
+
+int64_t gs_nodes_cost(const struct gs_nodes_work *w)
+{
+    int64_t cost = 0;
+    for (size_t i = 0; i < w->fleet.n_loads; i++) {
+        cost += w->fleet.loads[i].count * w->fleet_shapes[w->fleet.loads[i].shape].cost;
+    }
+    return cost;
+}
+
+/* Tops up with spare items, or with the others. */
+static int top_up_with(struct gs_nodes_work *w, bool spare, int64_t *left, bool *ret_any)
+{
+    struct moving m = {.w = w, .topping = true};
+    int r = copy_loads(&m);
+    bool any = false;
+    for (uint32_t k = 0; r == 0 && k < w->n_kinds; k++) {
+        m.bought[k] = w->input->items[w->item_of[k]].spare == spare ? left[k] : 0;
+        left[k] -= m.bought[k];
+        any = any || m.bought[k] > 0;
+    }
+    size_t before = m.n;
+    for (uint32_t s = 0; any && r == 0 && s < w->n_shapes; s++) {
+        r = fill_shape(&m, s);
+    }
+    for (uint32_t k = 0; r == 0 && k < w->n_kinds; k++) {
+        left[k] += m.bought[k];
+    }
+    if (r == 0 && m.n > before) {
+        keep(&m);
+        *ret_any = true;
+    }
+    return r;
+}
+
+int gs_nodes_top_up(struct gs_nodes_work *w, int64_t *left, bool *ret_any)
+{
+    *ret_any = false;
+    int r = top_up_with(w, false, left, ret_any);
+    return r < 0 ? r : top_up_with(w, true, left, ret_any);
 }
 
 int gs_nodes_prefer_existing(struct gs_nodes_work *w)

@@ -304,6 +304,121 @@ static void plan__fills_existing_nodes_first_and_leaves_out_what_has_no_room(voi
     gs_arena_done(&q->arena);
 }
 
+/* What a plan has no place for, of one item. */
+static int64_t unplaced(const struct gs_plan *plan, uint32_t index)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < plan->n_unplaced; i++) {
+        count += plan->unplaced[i].item == index ? plan->unplaced[i].count : 0;
+    }
+    return count;
+}
+
+static void plan__leaves_out_spare_items_before_others(void **state)
+{
+    (void)state;
+    struct question *q = ask();
+    offer(q, "a30", "A30-24GB", 1, 1.5, 15);
+    q->offers[0].max_nodes = 1;
+    item(q, "training", 1);
+    any(q, "4g.24gb", 1);
+    item(q, "more", 4)->spare = true;
+    any(q, "1g.6gb", 1);
+    struct gs_plan plan = answer(q);
+    assert_int_equal(unplaced(&plan, 0), 0);
+    assert_int_equal(unplaced(&plan, 1), 4);
+    gs_arena_done(&q->arena);
+}
+
+static void plan__leaves_out_spare_items_before_others_on_gpus_that_are_there(void **state)
+{
+    (void)state;
+    struct question *q = ask();
+    q->models[q->n_models++] = model_named("A100-40GB");
+    node(q, "node-1", "A30-24GB");
+    gpu(q, true);
+    item(q, "more", 4)->spare = true;
+    any(q, "1g.6gb", 1);
+    item(q, "big", 1);
+    any(q, "2g.12gb", 1);
+    item(q, "small", 1);
+    any(q, "1g.6gb", 1);
+    struct gs_plan plan = answer(q);
+    assert_int_equal(plan.value, 0);
+    assert_int_equal(unplaced(&plan, 0), 3);
+    assert_int_equal(unplaced(&plan, 1), 0);
+    assert_int_equal(unplaced(&plan, 2), 0);
+    gs_arena_done(&q->arena);
+}
+
+static void plan__cuts_gpus_before_it_fills_a_limited_node_with_pods(void **state)
+{
+    (void)state;
+    struct question *q = ask();
+    offer(q, "rack", "A100-40GB", 8, 10, 200);
+    q->offers[0].max_nodes = 1;
+    item(q, "web", 300)->cpu_milli = 10;
+    any(q, NULL, 0);
+    q->alternatives[0][0].n_wants = 0;
+    item(q, "slices", 30)->cpu_milli = 1000;
+    any(q, "1g.5gb", 1);
+    struct gs_plan plan = answer(q);
+    assert_int_equal(unplaced(&plan, 0), 230);
+    assert_int_equal(unplaced(&plan, 1), 0);
+    gs_arena_done(&q->arena);
+}
+
+static void plan__proves_the_only_node_that_may_be_bought(void **state)
+{
+    (void)state;
+    struct question *q = ask();
+    offer(q, "h100", "H100-80GB-SXM5", 1, 1.0, 2);
+    q->offers[0].max_nodes = 1;
+    item(q, "two large", 1);
+    any(q, "2g.20gb", 2);
+    item(q, "two small", 1);
+    any(q, "1g.10gb", 2);
+    struct gs_plan plan = answer(q);
+    assert_int_equal(plan.value, 1000000);
+    assert_true(plan.proven);
+    gs_arena_done(&q->arena);
+}
+
+static void plan__proves_a_price_of_many_digits_to_the_last_one(void **state)
+{
+    (void)state;
+    struct question *q = ask();
+    offer(q, "odd", "A100-80GB", 1, 113.933333, 4);
+    offer(q, "other", "L4", 1, 3.9, 2);
+    item(q, "one a node", 3)->cpu_milli = 3700;
+    any(q, "1g.20gb", 1);
+    struct gs_plan plan = answer(q);
+    assert_int_equal(plan.value, 341799999);
+    assert_int_equal(plan.bound, plan.value);
+    gs_arena_done(&q->arena);
+}
+
+static void plan__writes_no_number_that_a_certificate_does_not_hold(void **state)
+{
+    (void)state;
+    struct question *q = ask();
+    offer(q, "dear", "A100-40GB", 2, 100000, 7);
+    q->offers[0].max_nodes = 1;
+    item(q, "a", 1)->cpu_milli = 3700;
+    any(q, "1g.10gb", 1);
+    any(q, "3g.20gb", 1);
+    item(q, "b", 6);
+    any(q, "1g.10gb", 1);
+    any(q, "1g.5gb", 1);
+    struct gs_plan plan = answer(q);
+    assert_true(plan.proven);
+    for (size_t l = 0; l < plan.fleet.proof.n_leaves; l++) {
+        int64_t number = plan.fleet.proof.leaves[l].shapes[0].limit_price;
+        assert_true(number <= 1ll << 61 && number >= -(1ll << 61));
+    }
+    gs_arena_done(&q->arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +432,12 @@ int main(void)
         cmocka_unit_test(plan__keeps_the_slices_of_one_item_on_one_node),
         cmocka_unit_test(plan__buys_a_small_gpu_where_the_item_says_it_will_do),
         cmocka_unit_test(plan__fills_existing_nodes_first_and_leaves_out_what_has_no_room),
+        cmocka_unit_test(plan__leaves_out_spare_items_before_others),
+        cmocka_unit_test(plan__leaves_out_spare_items_before_others_on_gpus_that_are_there),
+        cmocka_unit_test(plan__cuts_gpus_before_it_fills_a_limited_node_with_pods),
+        cmocka_unit_test(plan__proves_the_only_node_that_may_be_bought),
+        cmocka_unit_test(plan__proves_a_price_of_many_digits_to_the_last_one),
+        cmocka_unit_test(plan__writes_no_number_that_a_certificate_does_not_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
