@@ -40,7 +40,8 @@ asan: ## the tests with AddressSanitizer and UBSan
 
 tsan: ## the tests with ThreadSanitizer
 	@scripts/deps.sh test
-	@$(SETUP) build-tsan -Db_sanitize=thread $(SANITIZED) -Dtests=enabled
+	@# what gcc says of sizes is wrong in code that it has instrumented itself: say it, go on
+	@$(SETUP) build-tsan -Db_sanitize=thread $(SANITIZED) -Dtests=enabled -Dwerror=false
 	@$(NINJA) build-tsan --quiet
 	@scripts/check.py build-tsan -t 5
 
