@@ -13,5 +13,6 @@
     "GPUSLICE_SIM names the folder of a simulated machine to work on, GPUSLICE_DRIVER_ROOT the "   \
     "folder where the driver is mounted, GPUSLICE_NVML its library."
 
-/* To be closed with gs_gpu_close. Errors as gs_gpu_nvml_open. */
+/* To be closed with gs_gpu_close. Errors as gs_gpu_nvml_open, with what to do without a GPU;
+ * GS_NOT_FOUND too where GPUSLICE_SIM names no machine. */
 int gs_gpuopen(struct gs_gpus *ret, struct gs_err *err);
