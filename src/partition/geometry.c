@@ -45,6 +45,8 @@ int gs_geometry_profile_of(const struct gs_model *model, const struct gs_gpu_ins
     return -1;
 }
 
+/* Memory that differs by one GB: names moved with the driver (3g.39gb, 3g.40gb), and other models
+ * have theirs close by (1g.5gb, 1g.6gb). Good for a hint, not for taking one for the other. */
 static bool nearly_named(const struct gs_profile *profile, const struct gs_profile_name *name)
 {
     struct gs_profile_name near = *name;
@@ -63,19 +65,15 @@ int gs_geometry_profile_find(const struct gs_model *model, const struct gs_profi
         *ret_profile = (unsigned)exact;
         return 0;
     }
-    int near = -1;
-    for (unsigned p = 0; p < model->n_profiles; p++) {
-        if (nearly_named(&model->profiles[p], &whole)) {
-            near = near == -1 ? (int)p : -2;
-        }
-    }
-    if (near >= 0) {
-        *ret_profile = (unsigned)near;
-        return 0;
-    }
-    /* the model's own text says what it has */
     char text[GS_PROFILE_NAME_MAX + 1];
     gs_profile_name_format(&whole, text);
+    for (unsigned p = 0; p < model->n_profiles; p++) {
+        if (nearly_named(&model->profiles[p], &whole)) {
+            return gs_fail(err, GS_NOT_FOUND, "%s has no profile %s; did you mean %s?", model->id,
+                           text, model->profiles[p].name);
+        }
+    }
+    /* the model's own text says what it has */
     return gs_model_profile_find(model, gs_view(text), ret_profile, err);
 }
 

@@ -62,9 +62,8 @@ unsigned gs_geometry_slices_of(const struct gs_compute_instance *ci);
 /* The profile of the model that a GI has, or -1: foreign (docs/internals/partition.md). */
 int gs_geometry_profile_of(const struct gs_model *model, const struct gs_gpu_instance *gi);
 
-/* The profile of the model that a name means, its compute slices apart. Memory that differs by one
- * GB will do where it is unambiguous: names moved with the driver (3g.39gb, 3g.40gb).
- * GS_NOT_FOUND: the model lacks it; the text lists what it has. */
+/* The profile of the model that has this name, its compute slices apart. GS_NOT_FOUND: the model
+ * lacks it; the text names the one that differs by one GB, or lists what it has. */
 int gs_geometry_profile_find(const struct gs_model *model, const struct gs_profile_name *name,
                              unsigned *ret_profile, struct gs_err *err);
 

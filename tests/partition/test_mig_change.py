@@ -200,6 +200,21 @@ def restore__puts_back_what_checkpoint_kept():
         assert m.names() == before
 
 
+def names__are_taken_as_they_are_on_a_machine_of_two_models():
+    with machine("1xA100-40GB") as m:
+        m.run("gpuslice-sim", "destroy", m.machine)
+        m.sim("create", m.machine, "--gpus", "1xA100-40GB", "--gpus", "1xA30", "--mig")
+        m.mig("create", "1g.6gb")
+        assert (m.names(0), m.names(1)) == ([], ["1g.6gb@0"]), (m.names(0), m.names(1))
+        done = m.mig("create", "1g.5gb", "--gpu", "1", status=1)
+        assert "did you mean 1g.6gb?" in done.stderr, done.stderr
+        small = m.write("small.yaml", "version: v1\nmig-configs: {a: [{devices: all, "
+                        "mig-enabled: true, mig-devices: {1g.5gb: 4}}]}\n")
+        done = m.mig("apply", "-f", small, status=1)
+        assert "GPU 1: " in done.stderr and "did you mean 1g.6gb?" in done.stderr, done.stderr
+        assert (m.names(0), m.names(1)) == ([], ["1g.6gb@0"])
+
+
 def create__puts_a_slice_where_it_leaves_most_room():
     with machine("2xA100-40GB") as m:
         uuid = m.mig("create", "3g.20gb").stdout.strip()
@@ -378,7 +393,7 @@ def kill__at_any_call_of_the_driver_is_recovered():
 
 def main():
     cases = []
-    for prefix in ("apply__", "restore__", "create__", "dry_run__", "mode__", "hooks__", "lock__",
+    for prefix in ("apply__", "names__", "restore__", "create__", "dry_run__", "mode__", "hooks__", "lock__",
                    "disk__", "leak__", "kill__"):
         cases += tap.cases_of(sys.modules[__name__], prefix)
     tap.run(cases)

@@ -339,15 +339,31 @@ static void apply__refuses_what_no_gpu_holds_before_anything_is_touched(void **s
     end(&b);
 }
 
-static void apply__takes_names_that_moved_by_one_gb(void **state)
+static void apply__takes_no_name_that_is_off_by_one_gb(void **state)
 {
     (void)state;
-    struct bench b;
-    begin(&b, "A100-80GB", 1);
-    want(&b, 0, "3g.39gb=1,1g.10gb=1");
-    ASSERT_DONE(apply(&b), &b);
-    ASSERT_CUT(&b, 0, "1g.10gb@0,3g.40gb@4");
-    end(&b);
+    static const struct {
+        const char *model;
+        const char *counts;
+        const char *hint;
+    } cases[] = {
+        {"A100-80GB", "3g.39gb=1,1g.10gb=1", "no profile 3g.39gb; did you mean 3g.40gb?"},
+        {"A100-40GB", "1g.6gb=1", "no profile 1g.6gb; did you mean 1g.5gb?"},
+        {"A100-40GB", "1c.3g.19gb=1", "no profile 3g.19gb; did you mean 3g.20gb?"},
+        {"A30", "1g.5gb=4", "no profile 1g.5gb; did you mean 1g.6gb?"},
+        {"A30", "1g.8gb=4", "it has 1g.6gb"},
+    };
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        struct bench b;
+        begin(&b, cases[k].model, 1);
+        want(&b, 0, cases[k].counts);
+        assert_int_equal(apply(&b), GS_NOT_FOUND);
+        if (strstr(b.err.msg, cases[k].hint) == NULL) {
+            fail_msg("%s: %s", cases[k].counts, b.err.msg);
+        }
+        ASSERT_CUT(&b, 0, "");
+        end(&b);
+    }
 }
 
 static void apply__restores_places(void **state)
@@ -569,7 +585,7 @@ int main(void)
         cmocka_unit_test(apply__processes_that_cannot_be_read_make_all_busy),
         cmocka_unit_test(apply__a_leaked_handle_leaves_the_gpu_as_it_was),
         cmocka_unit_test(apply__refuses_what_no_gpu_holds_before_anything_is_touched),
-        cmocka_unit_test(apply__takes_names_that_moved_by_one_gb),
+        cmocka_unit_test(apply__takes_no_name_that_is_off_by_one_gb),
         cmocka_unit_test(apply__restores_places),
         cmocka_unit_test(apply__turns_mig_on_and_cuts),
         cmocka_unit_test(apply__turns_mig_off_after_clearing),
