@@ -59,6 +59,9 @@ int gs_gpu_machine_read(struct gs_arena *arena, struct gs_gpu_machine *ret, stru
 int gs_gpu_machine_find(const struct gs_gpu_machine *machine, const char *name,
                         const struct gs_gpu_view **ret, struct gs_err *err);
 
+/* Whether a GPU's UUID or PCI address, with or without its domain, is that; not its number. */
+bool gs_gpu_is_named(const struct gs_gpu *facts, const char *name);
+
 /* The name of an instance's profile, with "1c." before it for a part of it; "?" when the driver
  * does not list it. `ci` NULL: the GPU instance. */
 void gs_gpu_view_name(const struct gs_gpu_view *view, const struct gs_gpu_instance *gi,

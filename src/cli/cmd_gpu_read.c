@@ -120,6 +120,11 @@ static bool is_address(const char *address, const char *name)
            (want == have || address[have - want - 1] == ':' || address[have - want - 1] == '0');
 }
 
+bool gs_gpu_is_named(const struct gs_gpu *facts, const char *name)
+{
+    return strcasecmp(facts->uuid, name) == 0 || is_address(facts->pci_bus_id, name);
+}
+
 static bool has_slice(const struct gs_gpu_view *view, const char *uuid)
 {
     for (unsigned i = 0; i < view->instances.n; i++) {
@@ -138,8 +143,7 @@ static bool is_named(const struct gs_gpu_view *view, const char *name)
     if (gs_view_is_u64(gs_view(name), UINT32_MAX, &number)) {
         return number == view->index;
     }
-    return view->code == 0 && (strcasecmp(view->facts.uuid, name) == 0 ||
-                               is_address(view->facts.pci_bus_id, name) || has_slice(view, name));
+    return view->code == 0 && (gs_gpu_is_named(&view->facts, name) || has_slice(view, name));
 }
 
 int gs_gpu_machine_find(const struct gs_gpu_machine *machine, const char *name,

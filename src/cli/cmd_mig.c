@@ -24,7 +24,8 @@ enum {
 static const struct gs_command *const subcommands[] = {
     &gs_command_mig_apply,    &gs_command_mig_assert,     &gs_command_mig_export,
     &gs_command_mig_generate, &gs_command_mig_checkpoint, &gs_command_mig_restore,
-    &gs_command_mig_create,   &gs_command_mig_destroy,
+    &gs_command_mig_create,   &gs_command_mig_destroy,    &gs_command_mig_enable,
+    &gs_command_mig_disable,
 };
 
 struct mig_args {

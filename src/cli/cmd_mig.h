@@ -16,6 +16,8 @@ extern const struct gs_command gs_command_mig_apply;
 extern const struct gs_command gs_command_mig_restore;
 extern const struct gs_command gs_command_mig_create;
 extern const struct gs_command gs_command_mig_destroy;
+extern const struct gs_command gs_command_mig_enable;
+extern const struct gs_command gs_command_mig_disable;
 extern const struct gs_command gs_command_mig_assert;
 extern const struct gs_command gs_command_mig_export;
 extern const struct gs_command gs_command_mig_generate;
@@ -25,6 +27,8 @@ int gs_cmd_mig_apply(int argc, char **argv);
 int gs_cmd_mig_restore(int argc, char **argv);
 int gs_cmd_mig_create(int argc, char **argv);
 int gs_cmd_mig_destroy(int argc, char **argv);
+int gs_cmd_mig_enable(int argc, char **argv);
+int gs_cmd_mig_disable(int argc, char **argv);
 int gs_cmd_mig_assert(int argc, char **argv);
 int gs_cmd_mig_export(int argc, char **argv);
 int gs_cmd_mig_generate(int argc, char **argv);
@@ -69,6 +73,9 @@ int gs_mig_read_config(struct gs_arena *arena, const char *path, const char *sel
 
 /* Opens the machine's GPUs. GS_IO: no driver. */
 int gs_mig_open(struct gs_gpus *ret, struct gs_err *err);
+
+/* The GPUs of a list "0,GPU-...,07:00.0": bit k is GPU k. NULL: none. GS_INVALID, GS_NOT_FOUND. */
+int gs_mig_find_gpus(struct gs_gpus *gpus, const char *list, uint32_t *ret, struct gs_err *err);
 
 /* One GPU, as the commands of this group need it. */
 struct gs_mig_gpu {

@@ -205,7 +205,8 @@ int gs_mig_generate_text(struct gs_gpus *gpus, struct gs_arena *arena, enum gs_m
         r = gs_fail(
             err, GS_UNSUPPORTED,
             "no MIG profiles discovered for MIG-capable GPUs: this driver does not tell what "
-            "they can be cut into while MIG is off; turn MIG on first");
+            "they can be cut into while MIG is off; turn it on with gpuslice mig "
+            "enable");
     }
     const struct gs_migwrite_choice *choices;
     unsigned n_choices;

@@ -9,7 +9,7 @@
 
 struct create_args {
     const char *profile;
-    uint64_t gpu;
+    const char *gpu;
     uint64_t start;
     const char *compute;
     struct gs_mig_change_args common;
@@ -24,9 +24,10 @@ static const struct gs_option create_operand = {
 static const struct gs_option create_options[] = {
     {.name = "gpu",
      .letter = 'g',
-     .arg = "NUMBER",
-     GS_TO_NUMBER(struct create_args, gpu, GS_GPUS_MAX - 1),
-     .help = "on this GPU; without, where the fewest other placements are lost"},
+     .arg = "LIST",
+     GS_TO_TEXT(struct create_args, gpu),
+     .help = "on one of these GPUs, by number, UUID or PCI address: 0,2; of several, and without, "
+             "where the fewest other placements are lost"},
     {.name = "start",
      .arg = "UNIT",
      GS_TO_NUMBER(struct create_args, start, GS_MEMORY_UNITS_MAX - 1),
@@ -82,7 +83,6 @@ static int read_compute(const char *text, struct gs_slice_ask *ask, struct gs_er
 static int read_ask(const struct create_args *args, struct gs_slice_ask *ask, struct gs_err *err)
 {
     *ask = (struct gs_slice_ask){
-        .gpu = args->gpu == ANY ? GS_NOT_KNOWN : (uint32_t)args->gpu,
         .start = args->start == ANY ? GS_NOT_KNOWN : (uint32_t)args->start,
     };
     int r = gs_profile_name_read(gs_view(args->profile), &ask->name, err);
@@ -109,7 +109,8 @@ static int run_create(const struct create_args *args, struct gs_arena *arena, st
     if (r < 0 || (r = gs_mig_open(&gpus, err)) < 0) {
         return r;
     }
-    r = gs_slice_create(&gpus, &ask, &change, &made, err);
+    r = gs_mig_find_gpus(&gpus, args->gpu, &ask.gpus, err);
+    r = r < 0 ? r : gs_slice_create(&gpus, &ask, &change, &made, err);
     for (unsigned j = 0; j < made.n && r == 0; j++) {
         r = gs_mig_say(made.compute[j].uuid, err);
     }
@@ -118,7 +119,7 @@ static int run_create(const struct create_args *args, struct gs_arena *arena, st
 
 int gs_cmd_mig_create(int argc, char **argv)
 {
-    struct create_args args = {.gpu = ANY, .start = ANY};
+    struct create_args args = {.start = ANY};
     int status;
     if (!gs_mig_begin(&gs_command_mig_create, argc, argv, &args, &status)) {
         return status;

@@ -60,12 +60,24 @@ static int perform(struct slice_work *work, struct gs_err *err)
         .journal = &journal,
         .detail = work->options->detail,
         .of = work->change->n,
+        .stop = work->options->stop,
     };
     unsigned done;
     r = gs_perform(&perform, work->gpu, work->change, &done, err);
     int closed = gs_journal_close(&journal, r < 0 ? NULL : err);
     return r < 0 ? r : closed;
 }
+
+/* Why a GPU cannot have it, from the furthest away to the nearest. */
+enum obstacle {
+    OBSTACLE_NOT_CAPABLE,
+    OBSTACLE_UNREADABLE,
+    OBSTACLE_OFF,
+    OBSTACLE_NO_PROFILE,
+    OBSTACLE_NO_SUCH_PLACE,
+    OBSTACLE_NO_ROOM,
+    OBSTACLES
+};
 
 /* Where a slice could go; the best so far. */
 struct choice {
@@ -74,7 +86,13 @@ struct choice {
     struct gs_geometry_gi gi;
     int inside; /* an instance that has room for the compute instance, or -1 */
     int32_t cost;
-    struct gs_err why; /* of the last GPU that cannot have it */
+};
+
+/* Those GPUs that cannot have it. */
+struct obstacles {
+    unsigned n;             /* GPUs looked at */
+    unsigned of[OBSTACLES]; /* GPUs each */
+    struct gs_err first[OBSTACLES];
 };
 
 static int wanted_cis(const struct gs_slice_ask *ask, const struct gs_profile *profile,
@@ -123,9 +141,7 @@ static int consider(const struct gs_inventory_gpu *gpu, const struct gs_slice_as
                     struct choice *ret, struct gs_err *err)
 {
     if (gpu->index == NULL) {
-        return gpu->why.code != GS_OK
-                   ? gs_fail(err, gpu->why.code, "GPU %u: %s", gpu->gpu, gpu->why.msg)
-                   : gs_fail(err, GS_UNSUPPORTED, "GPU %u: MIG is off", gpu->gpu);
+        return gs_fail(err, GS_UNSUPPORTED, "%s", gpu->why.msg);
     }
     struct gs_geometry cut = gs_inventory_geometry(gpu);
     unsigned profile;
@@ -152,34 +168,126 @@ static int consider(const struct gs_inventory_gpu *gpu, const struct gs_slice_as
     return r;
 }
 
+static enum obstacle obstacle_of(const struct gs_inventory_gpu *gpu, int r)
+{
+    switch ((enum gs_code)r) {
+    case GS_INFEASIBLE:
+        return OBSTACLE_NO_ROOM;
+    case GS_INVALID:
+        return OBSTACLE_NO_SUCH_PLACE;
+    case GS_NOT_FOUND:
+    case GS_AMBIGUOUS:
+        return OBSTACLE_NO_PROFILE;
+    case GS_OK:
+    case GS_BUSY:
+    case GS_UNKNOWN:
+    case GS_NO_MEMORY:
+    case GS_LIMIT:
+    case GS_IO:
+    case GS_UNSUPPORTED:
+        break;
+    }
+    return gpu->index == NULL && gpu->why.code == GS_OK ? OBSTACLE_OFF : OBSTACLE_UNREADABLE;
+}
+
+/* One GPU into the best so far or among those that cannot have it. GS_NO_MEMORY. */
+static int look_at(struct slice_work *work, const struct gs_slice_ask *ask, unsigned k,
+                   struct choice *best, struct obstacles *against, struct gs_err *err)
+{
+    struct gs_inventory_gpu *gpu = work->gpu;
+    struct gs_err why = {.code = GS_OK};
+    struct choice here;
+    enum obstacle obstacle;
+    int r = gs_inventory_read(work->gpus, k, false, &work->tables, gpu, &why);
+    against->n++;
+    if (r < 0) {
+        obstacle = OBSTACLE_UNREADABLE;
+    } else if (gpu->facts.mode == GS_MIG_NOT_CAPABLE) {
+        obstacle = OBSTACLE_NOT_CAPABLE;
+        gs_fail(&why, GS_UNSUPPORTED, "GPU %u (%s) cannot be cut", k, gpu->facts.name);
+    } else if (gpu->facts.mode == GS_MIG_OFF) {
+        obstacle = OBSTACLE_OFF;
+        gs_fail(&why, GS_UNSUPPORTED,
+                "GPU %u: MIG is off%s; turn it on with gpuslice mig enable --gpu %u", k,
+                gpu->facts.pending == GS_MIG_ON ? " until the GPU is reset" : "", k);
+    } else if ((r = consider(gpu, ask, &here, &why)) < 0) {
+        obstacle = obstacle_of(gpu, r);
+        gs_wrap(&why, r, "GPU %u", k);
+    } else {
+        if (!best->found || here.cost < best->cost) {
+            *best = here;
+        }
+        return 0;
+    }
+    if (r == GS_NO_MEMORY) {
+        return gs_fail(err, r, "%s", why.msg);
+    }
+    if (against->of[obstacle]++ == 0) {
+        against->first[obstacle] = why;
+    }
+    return 0;
+}
+
+/* Of several GPUs the ones that come nearest are told of, and how many have MIG off beside them. */
+static int fail_nowhere(const struct obstacles *against, struct gs_err *err)
+{
+    unsigned most = OBSTACLES - 1;
+    if (against->n == 0) {
+        return gs_fail(err, GS_NOT_FOUND, "this machine has no GPU");
+    }
+    while (against->of[most] == 0) {
+        most--;
+    }
+    const struct gs_err *why = &against->first[most];
+    unsigned off = most == OBSTACLE_OFF ? 0 : against->of[OBSTACLE_OFF];
+    char also[80] = "";
+    if (off > 0) {
+        snprintf(also, sizeof(also), "; MIG is off on %u other%s (gpuslice mig enable)", off,
+                 off == 1 ? "" : "s");
+    }
+    if (against->n == 1) {
+        return gs_fail(err, why->code, "%s", why->msg);
+    }
+    switch ((enum obstacle)most) {
+    case OBSTACLE_NOT_CAPABLE:
+        return gs_fail(err, why->code, "none of %u GPUs can be cut: %s", against->n, why->msg);
+    case OBSTACLE_OFF:
+        return gs_fail(err, why->code,
+                       "MIG is on on none of %u GPUs; turn it on with gpuslice mig enable",
+                       against->n);
+    case OBSTACLE_NO_PROFILE:
+        return gs_fail(err, why->code, "none of %u GPUs has it: %s%s", against->n, why->msg, also);
+    case OBSTACLE_NO_ROOM:
+        return gs_fail(err, why->code, "none of %u GPUs has room for it: %s%s", against->n,
+                       why->msg, also);
+    case OBSTACLE_UNREADABLE:
+    case OBSTACLE_NO_SUCH_PLACE:
+    case OBSTACLES:
+        break;
+    }
+    return gs_fail(err, why->code, "%s%s", why->msg, also);
+}
+
 static int choose(struct slice_work *work, const struct gs_slice_ask *ask, struct choice *best,
                   struct gs_err *err)
 {
     unsigned n;
     int r = gs_gpu_count(work->gpus, &n, err);
+    struct obstacles *against = GS_ARENA_NEW(&work->arena, struct obstacles, 1);
     if (r < 0) {
         return r;
     }
-    if (ask->gpu != GS_NOT_KNOWN && ask->gpu >= n) {
-        return gs_fail(err, GS_NOT_FOUND, "there is no GPU %u: the driver lists %u", ask->gpu, n);
+    if (against == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for a change of the GPUs");
     }
     *best = (struct choice){.found = false};
-    gs_fail(&best->why, GS_NOT_FOUND, "this machine has no GPU");
-    for (unsigned k = 0; k < n; k++) {
-        struct choice here;
-        if (ask->gpu != GS_NOT_KNOWN && ask->gpu != k) {
-            continue;
+    for (unsigned k = 0; k < n && r == 0; k++) {
+        if (ask->gpus == 0 || (ask->gpus >> k & 1u) != 0) {
+            r = look_at(work, ask, k, best, against, err);
         }
-        struct gs_err why = best->why;
-        r = gs_inventory_read(work->gpus, k, false, &work->tables, work->gpu, &why);
-        r = r < 0 ? r : consider(work->gpu, ask, &here, &why);
-        if (r == 0 && (!best->found || here.cost < best->cost)) {
-            *best = here;
-        }
-        best->why = why;
     }
-    if (!best->found) {
-        return gs_fail(err, best->why.code, "%s", best->why.msg);
+    if (r < 0 || !best->found) {
+        return r < 0 ? r : fail_nowhere(against, err);
     }
     return gs_inventory_read(work->gpus, best->gpu, false, &work->tables, work->gpu, err);
 }

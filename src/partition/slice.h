@@ -7,9 +7,10 @@
 struct gs_slice_ask {
     struct gs_profile_name name; /* 1c.3g.20gb: a compute instance, in a 3g.20gb with room for it
                                     where there is one */
-    uint32_t gpu;                /* GS_NOT_KNOWN: the one that loses the fewest placements */
-    uint32_t start;              /* memory unit; GS_NOT_KNOWN: likewise */
-    unsigned n_cis;              /* instead of one that fills the GPU instance; 0: that one */
+    uint32_t gpus;  /* bit k: GPU k may have it; of these the one that loses the fewest placements;
+                       0: all may */
+    uint32_t start; /* memory unit; GS_NOT_KNOWN: likewise */
+    unsigned n_cis; /* instead of one that fills the GPU instance; 0: that one */
     uint8_t cis[GS_COMPUTE_INSTANCES_MAX]; /* slices of each */
 };
 
@@ -22,8 +23,9 @@ struct gs_slice_made {
 };
 
 /* Of the options, dir, what, wait_ms, dry_run, note, detail, io and alloc are used.
- * GS_NOT_FOUND: no GPU has the profile; GS_INFEASIBLE: no room; GS_INVALID: a start or compute
- * instances that the profile does not have; GS_UNSUPPORTED: MIG is off. A dry run makes nothing and
+ * Where no GPU can have it the error is of those that came nearest: GS_INFEASIBLE: no room;
+ * GS_INVALID: a start or compute instances that the profile does not have; GS_NOT_FOUND: no GPU has
+ * the profile; GS_UNSUPPORTED: MIG is off, or the GPUs cannot be cut. A dry run makes nothing and
  * leaves *ret_made empty. */
 int gs_slice_create(struct gs_gpus *gpus, const struct gs_slice_ask *ask,
                     const struct gs_apply_options *options, struct gs_slice_made *ret_made,
