@@ -63,8 +63,10 @@ const struct gs_command gs_command_mig_apply = {
     .summary = "cut the GPUs as a configuration says",
     .text = "Slices that are wanted already stay, with their UUIDs, and so do slices in use: where "
             "one stands in the way, nothing at all is touched and it is named. Only GPUs whose MIG "
-            "mode needs it are reset, and only when they are idle. A run that was killed is "
-            "finished or undone by the next.",
+            "mode needs it are reset, and only when they are idle. Ctrl-C and SIGTERM end a run at "
+            "the next whole slice, and apply-exit hooks run; of one that was killed the step that "
+            "it was at is finished or taken back by the next command that changes GPUs. Either "
+            "way, the same command again does the rest.",
     .options = options,
     .n_options = GS_ARRAY_LEN(options),
     .examples = examples,

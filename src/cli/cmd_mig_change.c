@@ -1,5 +1,6 @@
 #include "cli/cmd_mig_change.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,29 @@
 #include "cli/infile.h"
 
 #define RUN_DIR "/run/gpuslice"
+
+/* Set by the first SIGINT or SIGTERM; the second one ends the program at once. */
+static volatile sig_atomic_t stop;
+
+static void ask_to_stop(int signal_number)
+{
+    (void)signal_number;
+    stop = 1;
+}
+
+/* What was ignored stays so: nohup. */
+static void catch_signals(void)
+{
+    static const int which[] = {SIGINT, SIGTERM};
+    const struct sigaction catch = {.sa_handler = ask_to_stop,
+                                    .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    for (size_t i = 0; i < GS_ARRAY_LEN(which); i++) {
+        struct sigaction now;
+        if (sigaction(which[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN) {
+            (void)sigaction(which[i], &catch, NULL);
+        }
+    }
+}
 
 static void say_note(void *ctx, const char *line)
 {
@@ -48,7 +72,11 @@ static const char *find_dir(const struct gs_mig_change_args *args, struct gs_are
 int gs_mig_change_options(const struct gs_mig_change_args *args, const char *what,
                           struct gs_arena *arena, struct gs_apply_options *ret, struct gs_err *err)
 {
+    if (!args->dry_run) {
+        catch_signals();
+    }
     *ret = (struct gs_apply_options){
+        .stop = &stop,
         .dir = find_dir(args, arena),
         .what = what,
         .wait_ms = (unsigned)args->wait_s * 1000,

@@ -32,7 +32,8 @@ struct gs_mig_change_args {
         GS_MIG_OPTION_DEBUG(type, common.debug)
 
 /* The options of an apply that these values stand for; `what` is the command, "mig apply". The
- * folder's name lives in the arena. Notes go to stderr, and steps too where debug is on; the steps
+ * folder's name lives in the arena. From here on SIGINT and SIGTERM end the work at the next whole
+ * slice, except in a dry run. Notes go to stderr, and steps too where debug is on; the steps
  * of a dry run go to stdout. GS_NO_MEMORY. */
 int gs_mig_change_options(const struct gs_mig_change_args *args, const char *what,
                           struct gs_arena *arena, struct gs_apply_options *ret, struct gs_err *err);

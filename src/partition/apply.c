@@ -1,6 +1,7 @@
 #include "partition/apply.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
@@ -85,6 +86,16 @@ int gs_apply_read(struct gs_apply_work *work, struct gs_err *err)
         }
     }
     return 0;
+}
+
+int gs_apply_stopped(const struct gs_apply_work *work, struct gs_err *err)
+{
+    if (work->options->stop == NULL || *work->options->stop == 0) {
+        return 0;
+    }
+    gs_fail(err, GS_IO, "interrupted; run the same command again for the rest");
+    err->sys_errno = EINTR;
+    return GS_IO;
 }
 
 void gs_apply_leave(struct gs_apply_work *work, unsigned gpu, const struct gs_err *err)
@@ -189,7 +200,7 @@ int gs_apply_enter(struct gs_gpus *gpus, const struct gs_apply_options *options,
     if (options->dry_run) {
         r = gs_recover_look(options->dir, &options->detail, err);
     } else {
-        r = gs_lock_take(lock, options->dir, options->what, options->wait_ms, err);
+        r = gs_lock_take(lock, options->dir, options->what, options->wait_ms, options->stop, err);
         r = r < 0 ? r : gs_recover(gpus, options->dir, &options->note, err);
     }
     return r < 0 ? r : check_driver(gpus, err);

@@ -28,9 +28,10 @@ struct gs_apply_options {
     const char *what; /* "mig apply", for the journal and for who finds the lock taken */
     unsigned wait_ms; /* for the lock */
     bool mode_only;
-    bool skip_reset; /* leave a mode that needs a reset pending */
-    bool only_idle;  /* do what can be done beside slices in use */
-    bool dry_run;    /* only say the steps, to `detail` */
+    bool skip_reset;                   /* leave a mode that needs a reset pending */
+    bool only_idle;                    /* do what can be done beside slices in use */
+    bool dry_run;                      /* only say the steps, to `detail` */
+    const volatile sig_atomic_t *stop; /* as in perform.h; NULL: nobody interrupts */
     const struct gs_hooks *hooks;
     struct gs_say note;                 /* what a person should know */
     struct gs_say detail;               /* each step */
@@ -45,7 +46,8 @@ struct gs_apply_report {
 };
 
 /* `wants` has one entry for each of the `n` GPUs that the driver lists. The report is written on
- * failure too. With only_idle a part that had to be left is GS_BUSY. Codes: partition.md. */
+ * failure too. With only_idle a part that had to be left is GS_BUSY. An interrupted one ends at the
+ * next whole slice, with GS_IO and sys_errno EINTR. Codes: partition.md. */
 int gs_apply(struct gs_gpus *gpus, const struct gs_apply_want *wants, unsigned n,
              const struct gs_apply_options *options, struct gs_apply_report *ret_report,
              struct gs_err *err);

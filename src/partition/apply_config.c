@@ -177,6 +177,7 @@ static int perform_all(struct gs_apply_work *work, unsigned steps, struct gs_err
         .journal = &journal,
         .detail = work->options->detail,
         .of = steps,
+        .stop = work->options->stop,
     };
     for (unsigned k = 0; k < work->n && r == 0; k++) {
         struct gs_apply_gpu *gpu = &work->at[k];
@@ -213,8 +214,8 @@ int gs_apply_config(struct gs_apply_work *work, struct gs_err *err)
 {
     const struct gs_hooks *hooks = work->options->hooks;
     bool hook = !work->options->dry_run && gs_hooks_has(hooks, GS_MIGHOOK_PRE_APPLY_CONFIG);
-    int r = check_modes(work, err);
-    if (r < 0) {
+    int r = gs_apply_stopped(work, err);
+    if (r < 0 || (r = check_modes(work, err)) < 0) {
         return r;
     }
     r = gs_apply_plan(work, work->options->only_idle && !hook, err);

@@ -206,6 +206,7 @@ static int change_all(struct gs_apply_work *work, const bool *which, unsigned st
         .journal = &journal,
         .detail = work->options->detail,
         .of = steps,
+        .stop = work->options->stop,
     };
     for (unsigned k = 0; k < work->n && r == 0; k++) {
         r = which[k] ? change_mode(&perform, &work->at[k], k, err) : 0;
@@ -240,8 +241,9 @@ int gs_apply_mode(struct gs_apply_work *work, struct gs_err *err)
     if (!any) {
         return 0;
     }
-    int r = 0;
-    if (!work->options->dry_run && gs_hooks_has(work->options->hooks, GS_MIGHOOK_PRE_APPLY_MODE)) {
+    int r = gs_apply_stopped(work, err);
+    if (r == 0 && !work->options->dry_run &&
+        gs_hooks_has(work->options->hooks, GS_MIGHOOK_PRE_APPLY_MODE)) {
         r = gs_hooks_run(work->options->hooks, GS_MIGHOOK_PRE_APPLY_MODE, err);
         r = r < 0 ? r : gs_apply_read(work, err);
     }

@@ -49,6 +49,9 @@ int gs_apply_mode(struct gs_apply_work *work, struct gs_err *err);
 /* Brings every wanted GPU with MIG on to its goal. */
 int gs_apply_config(struct gs_apply_work *work, struct gs_err *err);
 
+/* GS_IO with EINTR: somebody wants the work to end, and it is between its parts. */
+int gs_apply_stopped(const struct gs_apply_work *work, struct gs_err *err);
+
 /* only_idle: what this error says of a GPU is left, and the work goes on. */
 void gs_apply_leave(struct gs_apply_work *work, unsigned gpu, const struct gs_err *err);
 

@@ -69,7 +69,8 @@ static unsigned long long now_ms(void)
     return (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000;
 }
 
-static int take(int fd, const char *dir, unsigned wait_ms, struct gs_err *err)
+static int take(int fd, const char *dir, unsigned wait_ms, const volatile sig_atomic_t *stop,
+                struct gs_err *err)
 {
     unsigned long long end = now_ms() + wait_ms;
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
@@ -80,13 +81,16 @@ static int take(int fd, const char *dir, unsigned wait_ms, struct gs_err *err)
         if (errno == EWOULDBLOCK && now_ms() >= end) {
             return fail_held(fd, dir, wait_ms, err);
         }
+        if (stop != NULL && *stop != 0) {
+            return gs_fail(err, GS_BUSY, "interrupted while waiting for %.200s/lock", dir);
+        }
         nanosleep(&pause, NULL);
     }
     return 0;
 }
 
 int gs_lock_take(struct gs_lock *lock, const char *dir, const char *what, unsigned wait_ms,
-                 struct gs_err *err)
+                 const volatile sig_atomic_t *stop, struct gs_err *err)
 {
     *lock = (struct gs_lock){.fd = -1};
     int r = make_dir(dir, err);
@@ -101,7 +105,7 @@ int gs_lock_take(struct gs_lock *lock, const char *dir, const char *what, unsign
     if (fd < 0) {
         return gs_fail_errno(err, errno, "%.200s cannot be opened", path);
     }
-    r = take(fd, dir, wait_ms, err);
+    r = take(fd, dir, wait_ms, stop, err);
     if (r < 0) {
         close(fd);
         return r;

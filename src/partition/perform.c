@@ -1,6 +1,7 @@
 #include "partition/perform.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -44,11 +45,26 @@ static int announce(struct gs_perform *perform, const struct gs_inventory_gpu *g
     return gs_journal_write(perform->journal, step, err);
 }
 
+/* GS_IO with EINTR: somebody wants the work to end here. */
+static int check_stop(const struct gs_perform *perform, struct gs_err *err)
+{
+    if (perform->stop == NULL || *perform->stop == 0) {
+        return 0;
+    }
+    gs_fail(err, GS_IO, "interrupted after step %u of %u; run the same command again for the rest",
+            perform->n, perform->of);
+    if (err != NULL) {
+        err->sys_errno = EINTR;
+    }
+    return GS_IO;
+}
+
 int gs_perform_announce(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
                         enum gs_journal_do kind, struct gs_err *err)
 {
     struct gs_journal_step step = {.kind = kind};
-    return announce(perform, gpu, &step, err);
+    int r = check_stop(perform, err);
+    return r < 0 ? r : announce(perform, gpu, &step, err);
 }
 
 static int create_gi(struct gs_perform *perform, unsigned gpu, const struct gs_change_step *step,
@@ -173,12 +189,27 @@ static void take_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
     }
 }
 
+/* Whether a step is the first of its GPU instance: those before it leave whole slices. */
+static bool begins_slice(const struct gs_change *change, unsigned k)
+{
+    const struct gs_change_step *here = &change->steps[k];
+    const struct gs_change_step *last = k == 0 ? NULL : &change->steps[k - 1];
+    return last == NULL || here->profile != last->profile || here->start != last->start ||
+           here->was.present != last->was.present;
+}
+
 int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
                const struct gs_change *change, unsigned *ret_done, struct gs_err *err)
 {
     uint32_t gi = GS_NOT_KNOWN;
     for (unsigned k = 0; k < change->n; k++) {
-        int r = one(perform, gpu, &change->steps[k], &gi, err);
+        int r = begins_slice(change, k) ? check_stop(perform, err) : 0;
+        if (r < 0) {
+            *ret_done = k;
+            (void)gs_inventory_refresh(perform->gpus, gpu, NULL);
+            return r;
+        }
+        r = one(perform, gpu, &change->steps[k], &gi, err);
         if (r < 0) {
             *ret_done = k;
             take_back(perform, gpu, &change->steps[k], err);

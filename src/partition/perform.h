@@ -4,6 +4,8 @@
  * that the GPU has only whole slices: those of before and those wanted. */
 #pragma once
 
+#include <signal.h>
+
 #include "partition/journal.h"
 #include "partition/settle.h"
 
@@ -21,13 +23,16 @@ struct gs_perform {
     struct gs_say detail; /* each step, and each new MIG device */
     unsigned n;           /* steps so far */
     unsigned of;
+    /* not 0: end before the next slice, mode or reset; NULL: nobody interrupts */
+    const volatile sig_atomic_t *stop;
 };
 
 /* Makes the change on a GPU, whose inventory is read anew at the end, on failure too. On failure
- * *ret_done has the steps that were done and stayed. Codes of gpu.h and of the journal. */
+ * *ret_done has the steps that were done and stayed. Codes of gpu.h and of the journal; GS_IO with
+ * EINTR: interrupted. */
 int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
                const struct gs_change *change, unsigned *ret_done, struct gs_err *err);
 
-/* Announces a step of a whole GPU. */
+/* Announces a step of a whole GPU. GS_IO with EINTR: interrupted before it. */
 int gs_perform_announce(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
                         enum gs_journal_do kind, struct gs_err *err);

@@ -299,6 +299,32 @@ def hooks__that_fail_or_hang_leave_the_gpus_and_run_the_exit_hook():
             os.unlink(out)
 
 
+def stop__a_signal_ends_the_work_at_a_whole_slice_and_runs_the_exit_hook():
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with machine("3xA100-40GB") as m:
+            m.apply("old")
+            out = m.path("out")
+            hooks = m.write("hooks.yaml", HOOKS.replace("OUT", out).replace("EXTRA", "true"))
+            m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:times=all,delay=300ms")
+            first = subprocess.Popen(
+                [os.path.join(BIN, "gpuslice"), "mig", "apply", "-f", m.path("config.yaml"), "-c",
+                 "new", "-k", hooks], env=m.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True)
+            while "4g.20gb@0" not in m.names(0) and first.poll() is None:
+                time.sleep(0.01)
+            first.send_signal(number)
+            said, errors = first.communicate(timeout=30)
+            assert (first.returncode, said) == (1, ""), (first.returncode, said, errors)
+            assert "interrupted after step " in errors and "run the same command again" in errors
+            assert m.read("out").split() == ["start", "config", "exit"]
+            assert not os.path.exists(os.path.join(m.machine, "run", "journal"))
+            assert all(gi["compute_instances"] for g in m.show()["gpus"] for gi in g["instances"])
+            assert m.names(2) != ["3g.20gb@4", "4g.20gb@0"], "it did not end early"
+            m.sim("fault", "--clear")
+            m.apply("new")
+            assert m.names(2) == ["3g.20gb@4", "4g.20gb@0"]
+
+
 def lock__the_second_fails_clearly_or_waits():
     with machine() as m:
         m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:times=all,delay=400ms")
@@ -393,7 +419,7 @@ def kill__at_any_call_of_the_driver_is_recovered():
 
 def main():
     cases = []
-    for prefix in ("apply__", "names__", "restore__", "create__", "dry_run__", "mode__", "hooks__", "lock__",
+    for prefix in ("apply__", "names__", "restore__", "create__", "dry_run__", "mode__", "hooks__", "stop__", "lock__",
                    "disk__", "leak__", "kill__"):
         cases += tap.cases_of(sys.modules[__name__], prefix)
     tap.run(cases)

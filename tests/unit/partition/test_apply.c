@@ -366,6 +366,55 @@ static void apply__takes_no_name_that_is_off_by_one_gb(void **state)
     }
 }
 
+/* Asks for the end at the first line that has these words. */
+struct stopper {
+    volatile sig_atomic_t stop;
+    const char *at;
+};
+
+static void stop_at(void *ctx, const char *line)
+{
+    struct stopper *stopper = ctx;
+    stopper->stop = stopper->stop != 0 || strstr(line, stopper->at) != NULL;
+}
+
+static void apply__that_is_interrupted_ends_with_the_slice_it_is_at(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *at;
+        const char *first;
+        const char *second;
+        const char *says;
+    } cases[] = {
+        {"GPU 0: create 3g.20gb", "2g.10gb@0,2g.10gb@2,3g.20gb@4", "", "after step 2 of 12"},
+        {"GPU 0: destroy compute", "2g.10gb@2,3g.20gb@4", "", "interrupted after step 4 of 12"},
+        {"GPU 0: create 4g.20gb", "4g.20gb@0,3g.20gb@4", "", "interrupted after step 8 of 12"},
+        {"GPU 1: create compute", "4g.20gb@0,3g.20gb@4", "4g.20gb@0", "after step 10 of 12"},
+    };
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        struct bench b;
+        struct stopper stopper = {.at = cases[k].at};
+        begin(&b, "A100-40GB", 2);
+        desk_cut(&b.table, 0, "2g.10gb@0,2g.10gb@2");
+        want(&b, 0, "4g.20gb=1,3g.20gb=1");
+        want(&b, 1, "4g.20gb=1,3g.20gb=1");
+        b.options.stop = &stopper.stop;
+        b.options.detail = (struct gs_say){.line = stop_at, .ctx = &stopper};
+        assert_int_equal(apply(&b), GS_IO);
+        assert_int_equal(b.err.sys_errno, EINTR);
+        assert_non_null(strstr(b.err.msg, cases[k].says));
+        assert_non_null(strstr(b.notes.text, cases[k].first));
+        ASSERT_CUT(&b, 0, cases[k].first);
+        ASSERT_CUT(&b, 1, cases[k].second);
+        assert_false(journal_is_there(&b));
+        stopper = (struct stopper){.at = "never"};
+        ASSERT_DONE(apply(&b), &b);
+        ASSERT_CUT(&b, 0, "4g.20gb@0,3g.20gb@4");
+        end(&b);
+    }
+}
+
 static void apply__restores_places(void **state)
 {
     (void)state;
@@ -555,7 +604,7 @@ static void apply__two_at_once_do_not_interleave(void **state)
     struct gs_lock lock;
     begin(&b, "A100-40GB", 1);
     want(&b, 0, "3g.20gb=1");
-    assert_int_equal(gs_lock_take(&lock, b.dir, "mig restore", 0, &b.err), 0);
+    assert_int_equal(gs_lock_take(&lock, b.dir, "mig restore", 0, NULL, &b.err), 0);
     assert_int_equal(apply(&b), GS_BUSY);
     assert_non_null(strstr(b.err.msg, "mig restore"));
     b.options.wait_ms = 30;
@@ -586,6 +635,7 @@ int main(void)
         cmocka_unit_test(apply__a_leaked_handle_leaves_the_gpu_as_it_was),
         cmocka_unit_test(apply__refuses_what_no_gpu_holds_before_anything_is_touched),
         cmocka_unit_test(apply__takes_no_name_that_is_off_by_one_gb),
+        cmocka_unit_test(apply__that_is_interrupted_ends_with_the_slice_it_is_at),
         cmocka_unit_test(apply__restores_places),
         cmocka_unit_test(apply__turns_mig_on_and_cuts),
         cmocka_unit_test(apply__turns_mig_off_after_clearing),
