@@ -79,12 +79,16 @@ struct gs_ip_tree {
 };
 
 struct gs_ip_options {
-    int64_t cutoff;   /* only solutions that cost less are wanted; INT64_MAX: any */
-    int64_t goal;     /* stop at a solution that costs no more; INT64_MIN: the best */
-    int64_t step;     /* every solution's cost is a multiple of it; 1 when nothing is known */
-    size_t max_nodes; /* of the tree; the bound is weaker when it is reached. 0: 100,000 */
-    bool want_tree;   /* keep the proof */
+    int64_t cutoff;    /* only solutions that cost less are wanted; INT64_MAX: any */
+    int64_t goal;      /* stop at a solution that costs no more; INT64_MIN: the best */
+    int64_t step;      /* every solution's cost is a multiple of it; 1 when nothing is known */
+    size_t max_nodes;  /* of the tree; the bound is weaker when it is reached. 0: 100,000 */
+    uint64_t max_work; /* cells of tableaus that are gone over, some 1e9 a second; then as with
+                          max_nodes. 0: GS_IP_WORK_MAX */
+    bool want_tree;    /* keep the proof */
 };
+
+#define GS_IP_WORK_MAX 20000000000ull
 
 struct gs_ip_result {
     bool found;      /* a solution below the cutoff */

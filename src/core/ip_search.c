@@ -19,6 +19,8 @@ enum {
     COST_BITS = 50   /* at most, of the scaled costs: leaves room for sums in 128 bits */
 };
 
+static const size_t LEVELS_MEMORY = (size_t)1
+                                    << 29;   /* of all levels: large programs go less deep */
 static const double WHOLE = 1e-6;            /* nearer to an integer than this is one */
 static const double MULTIPLIER_MAX = 2.3e18; /* a certificate holds no more than 2^61 */
 
@@ -46,6 +48,7 @@ struct gs_ip_search {
     double rhs_scale;  /* x of the simplex is x / rhs_scale */
     int64_t scale;     /* of the tree */
     unsigned max_rows; /* of each level */
+    unsigned max_depth;
 
     struct level levels[DEPTH_MAX + 1];
     struct bound_rows *bound_rows;
@@ -63,7 +66,8 @@ struct gs_ip_search {
     int64_t cutoff;
     int64_t least_leaf; /* least bound of all leaves so far */
     size_t nodes;
-    bool done; /* the goal is reached or no memory is left */
+    uint64_t work; /* cells gone over */
+    bool done;     /* the goal is reached, no memory is left, or the work is spent */
 
     struct gs_ip_node *tree;
     size_t n_tree;
@@ -196,7 +200,11 @@ struct gs_ip_search *gs_ip_search_new(const struct gs_ip *ip, const struct gs_ip
     s->options.max_nodes = options->max_nodes == 0 ? NODES_DEFAULT : options->max_nodes;
     s->options.step = options->step == 0 ? 1 : options->step;
     s->arena = arena;
+    s->options.max_work = options->max_work == 0 ? GS_IP_WORK_MAX : options->max_work;
     s->max_rows = ip->n_rows + DEPTH_MAX + LAZY_ROWS;
+    size_t level = (size_t)s->max_rows * (s->max_rows + ip->n_cols) * sizeof(double);
+    s->max_depth =
+        LEVELS_MEMORY / level < DEPTH_MAX ? (unsigned)(LEVELS_MEMORY / level) : DEPTH_MAX;
     if (!take_arrays(s)) {
         return NULL;
     }
@@ -360,10 +368,27 @@ static bool add_missing_bound(struct gs_ip_search *s, struct gs_lp *lp)
     return true;
 }
 
+/* What one pivot goes over. */
+static uint64_t cells_of(const struct gs_lp *lp)
+{
+    return (uint64_t)(lp->n_rows + 1) * (lp->n_rows + lp->n_cols + 1);
+}
+
+/* The simplex within the work that is left; at least a step, so that bounds are in order. */
+static enum gs_lp_status solve_within(struct gs_ip_search *s, struct gs_lp *lp)
+{
+    uint64_t left = s->work < s->options.max_work ? s->options.max_work - s->work : 0;
+    uint64_t pivots = left / cells_of(lp) + 1;
+    unsigned before = lp->pivots;
+    enum gs_lp_status status = gs_lp_solve(lp, pivots < PIVOTS_MAX ? (unsigned)pivots : PIVOTS_MAX);
+    s->work += (uint64_t)(lp->pivots - before + 1) * cells_of(lp);
+    return status;
+}
+
 static enum gs_lp_status solve_level(struct gs_ip_search *s, struct gs_lp *lp)
 {
     for (;;) {
-        enum gs_lp_status status = gs_lp_solve(lp, PIVOTS_MAX);
+        enum gs_lp_status status = solve_within(s, lp);
         bool again = false;
         if (status == GS_LP_UNBOUNDED) {
             again = add_missing_bound(s, lp);
@@ -433,6 +458,7 @@ static void explore_side(struct gs_ip_search *s, unsigned depth, unsigned col, b
     }
     struct gs_lp *lp = &s->levels[depth + 1].lp;
     gs_lp_copy(lp, &s->levels[depth].lp);
+    s->work += cells_of(lp);
     int64_t *bound = at_most ? &s->hi[col] : &s->lo[col];
     int *row = at_most ? &s->bound_rows[col].at_most : &s->bound_rows[col].at_least;
     int64_t bound_before = *bound;
@@ -539,6 +565,7 @@ static void explore(struct gs_ip_search *s, unsigned depth)
     struct gs_lp *lp = &s->levels[depth].lp;
     unsigned rows_before = lp->n_rows;
     s->nodes++;
+    s->done = s->done || s->work >= s->options.max_work;
     /* Once the search is over, open sides are closed with the bound of the side they are part of.
      */
     enum gs_lp_status status = s->done ? GS_LP_STUCK : solve_level(s, lp);
@@ -548,8 +575,8 @@ static void explore(struct gs_ip_search *s, unsigned depth)
     if (status == GS_LP_OPTIMAL && bound < s->cutoff) {
         col = look_at_solution(s, &at, &bound);
     }
-    bool may_split =
-        depth < DEPTH_MAX && s->nodes < s->options.max_nodes && !rows_are_spent(s, lp) && !s->done;
+    bool may_split = depth < s->max_depth && s->nodes < s->options.max_nodes &&
+                     !rows_are_spent(s, lp) && !s->done;
     if (col >= 0 && may_split) {
         split(s, depth, (unsigned)col, at);
     } else {
@@ -585,6 +612,7 @@ static bool make_residual(struct gs_ip_search *s, const int64_t *whole, struct g
  * one less of each so that what is left keeps some freedom, and solve the rest exactly. */
 static bool try_residual(struct gs_ip_search *s, int64_t root_bound)
 {
+    struct gs_arena_mark mark = gs_arena_mark(s->arena);
     int64_t *whole = GS_ARENA_NEW(s->arena, int64_t, s->ip->n_cols);
     if (whole == NULL) {
         return false;
@@ -610,6 +638,7 @@ static bool try_residual(struct gs_ip_search *s, int64_t root_bound)
         .goal = root_bound > s->cutoff ? s->cutoff - (int64_t)cost : root_bound - (int64_t)cost,
         .step = s->options.step,
         .max_nodes = s->options.max_nodes < RESIDUAL_NODES ? s->options.max_nodes : RESIDUAL_NODES,
+        .max_work = (s->options.max_work - (s->work < s->options.max_work ? s->work : 0)) / 2 + 1,
     };
     struct gs_ip_search *inner = gs_ip_search_new(&residual, &options, s->arena);
     struct gs_ip_result rest;
@@ -626,6 +655,8 @@ static bool try_residual(struct gs_ip_search *s, int64_t root_bound)
         }
         take_candidate(s, s->candidate);
     }
+    s->work += inner->work;
+    gs_arena_rewind(s->arena, mark);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/pack_mixes.h"
+#include "core/pack_plainly.h"
 
 /* ------------------------------------------------------------------ closed form */
 
@@ -247,10 +248,21 @@ static int keep(struct gs_arena *arena, const struct gs_program_spec *spec, cons
 int gs_pack_solve(struct gs_arena *arena, const struct gs_program_spec *spec, int64_t step,
                   struct gs_pack *ret, struct gs_err *err)
 {
+    return gs_pack_solve_within(arena, spec, step, GS_PACK_WORK_MAX, ret, err);
+}
+
+int gs_pack_solve_within(struct gs_arena *arena, const struct gs_program_spec *spec, int64_t step,
+                         uint64_t max_work, struct gs_pack *ret, struct gs_err *err)
+{
     struct gs_pack pack = {0};
     const int64_t *start = NULL;
     struct gs_ip_options options = {
-        .cutoff = INT64_MAX, .goal = INT64_MIN, .step = step, .want_tree = true};
+        .cutoff = INT64_MAX,
+        .goal = INT64_MIN,
+        .step = step,
+        .max_work = max_work,
+        .want_tree = true,
+    };
     int r = gs_program_new(arena, spec, items_of(spec), &pack.program, err);
     if (r == 0 && spec->n_roundings > 0) {
         r = gs_pack_mixes(arena, spec, &pack.program, step, &start, &options.cutoff, err);
@@ -265,6 +277,12 @@ int gs_pack_solve(struct gs_arena *arena, const struct gs_program_spec *spec, in
     }
     pack.bound = result.bound;
     pack.tree = result.tree;
+    if (!result.found && !result.infeasible && start == NULL) {
+        r = gs_pack_plainly(arena, spec, &pack.program, step, &start, &options.cutoff, err);
+    }
+    if (r < 0) {
+        return r;
+    }
     if (result.found) {
         r = keep(arena, spec, result.x, result.value, &pack, err);
     } else if (start != NULL) {

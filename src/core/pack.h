@@ -32,6 +32,14 @@ struct gs_pack {
 int gs_pack_solve(struct gs_arena *arena, const struct gs_program_spec *spec, int64_t step,
                   struct gs_pack *ret, struct gs_err *err);
 
+/* The same within so much work (as gs_ip_options.max_work). */
+int gs_pack_solve_within(struct gs_arena *arena, const struct gs_program_spec *spec, int64_t step,
+                         uint64_t max_work, struct gs_pack *ret, struct gs_err *err);
+
+/* Work of about half a second, for a plan that need not be proven, and for one of some seconds. */
+#define GS_PACK_WORK_QUICK 1000000000ull
+#define GS_PACK_WORK_MAX 8000000000ull
+
 /* Turns a solution x of a program into what is cut: whole GPUs and columns, cut back to the slices
  * that `served` items use. GS_NO_MEMORY. */
 int gs_pack_layouts(struct gs_arena *arena, const struct gs_program_spec *spec,

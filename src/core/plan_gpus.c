@@ -402,6 +402,13 @@ static int price_pools(struct gs_gpus_work *w)
     return 0;
 }
 
+int gs_gpus_pack(const struct gs_gpus_work *w, const struct gs_program_spec *spec,
+                 struct gs_pack *ret)
+{
+    uint64_t work = w->input->quick ? GS_PACK_WORK_QUICK : GS_PACK_WORK_MAX;
+    return gs_pack_solve_within(w->planner->arena, spec, 1, work, ret, w->planner->err);
+}
+
 static int solve(struct gs_gpus_work *w, struct gs_program_spec *ret_spec, struct gs_pack *ret)
 {
     *ret_spec = (struct gs_program_spec){
@@ -425,7 +432,7 @@ static int solve(struct gs_gpus_work *w, struct gs_program_spec *ret_spec, struc
     bool again = true;
     int r = 0;
     while (r == 0 && again) {
-        r = gs_pack_solve(w->planner->arena, ret_spec, 1, ret, w->planner->err);
+        r = gs_gpus_pack(w, ret_spec, ret);
         if (r == 0 && !ret->found) {
             return gs_fail(w->planner->err, GS_LIMIT,
                            "the search for a packing was cut short; ask for fewer kinds at once");

@@ -37,6 +37,10 @@ struct gs_gpus_work {
 unsigned gs_gpus_target(struct gs_gpus_work *w, const struct gs_model *model, const char *gpu_name,
                         uint32_t gpu_memory_mib);
 
+/* Packs within the work that the question allows. */
+int gs_gpus_pack(const struct gs_gpus_work *w, const struct gs_program_spec *spec,
+                 struct gs_pack *ret);
+
 /* plan_gpus_left_out.c */
 
 /* Needs less of what `pack` leaves out, or of what has to give way to it. *ret_any: it leaves out

@@ -61,7 +61,7 @@ static int add_spare(struct leaving *l, uint32_t kind)
     struct gs_pack pack;
     struct gs_arena_mark mark = gs_arena_mark(w->planner->arena);
     w->needs[kind] += l->spare[kind];
-    int r = gs_pack_solve(w->planner->arena, &spec, 1, &pack, w->planner->err);
+    int r = gs_gpus_pack(w, &spec, &pack);
     if (r == 0) {
         int64_t left = pack.found ? pack.served[left_use] : l->spare[kind];
         w->needs[kind] -= left < l->spare[kind] ? left : l->spare[kind];
@@ -76,7 +76,7 @@ static int decide_others(struct leaving *l)
     struct gs_gpus_work *w = l->w;
     struct gs_pack pack;
     struct gs_arena_mark mark = gs_arena_mark(w->planner->arena);
-    int r = gs_pack_solve(w->planner->arena, l->spec, 1, &pack, w->planner->err);
+    int r = gs_gpus_pack(w, l->spec, &pack);
     for (uint32_t k = 0; r == 0 && k < w->n_kinds; k++) {
         if (l->left_use[k] != UINT32_MAX) {
             w->needs[k] -= pack.found ? pack.served[l->left_use[k]] : 0;

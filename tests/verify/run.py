@@ -102,7 +102,7 @@ def plan__verify_says_what_is_wrong_and_where():
 def plan__verify_goes_through_what_fills_a_node():
     """A leaf that is filled proves what its multipliers alone do not."""
     text = plan(PLANS["filled"].split(), os.path.join(HERE, "cases"))
-    assert text.count('"filled": true') >= 2, "the certificate has no leaf that is filled"
+    assert text.count('"filled": true') >= 1, "the certificate has no leaf that is filled"
     with tempfile.TemporaryDirectory() as folder:
         assert verify(write(folder, "plan.json", text)).returncode == 0
         plain = write(folder, "plain.json", text.replace('"filled": true', '"filled": false'))

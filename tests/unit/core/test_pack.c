@@ -281,9 +281,34 @@ static void pack__proves_a_million_slices(void **state)
     tear_down(&b);
 }
 
+static void pack__has_a_packing_and_a_bound_when_the_search_ends_at_once(void **state)
+{
+    (void)state;
+    struct bench b;
+    set_up(&b, "A100-40GB", GS_ALL_PROFILES);
+    int64_t needs[GS_PROFILES_MAX] = {31, 5, 7, 12, 9, 3, 2};
+    const struct gs_program_spec spec = {
+        .targets = &b.target,
+        .n_targets = 1,
+        .uses = b.uses,
+        .n_uses = b.model->n_profiles,
+        .n_kinds = b.model->n_profiles,
+        .needs = needs,
+    };
+    int64_t best = fewest(&b, needs);
+    struct gs_pack pack;
+    assert_int_equal(gs_pack_solve_within(&b.work, &spec, 1, 1, &pack, NULL), 0);
+    assert_true(pack.found);
+    check_layouts(&b, needs, &pack);
+    assert_in_range(pack.value, best, best + 3);
+    assert_true(pack.bound <= best && pack.bound >= 0);
+    tear_down(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pack__has_a_packing_and_a_bound_when_the_search_ends_at_once),
         cmocka_unit_test(pack__equals_brute_force_on_every_demand_of_three_plain_a100),
         cmocka_unit_test(pack__equals_brute_force_on_every_demand_of_three_a30),
         cmocka_unit_test(pack__closed_form_equals_brute_force_on_three_plain_a100),
