@@ -6,8 +6,8 @@
 #include "cli/cmd_plan.h"
 #include "wire/migparted.h"
 
-/* The plan as a file for mig-parted: a configuration for each way that nodes, or where nodes are
- * not looked at GPUs, are cut. */
+/* The plan as a file for mig-parted: a configuration for each way that nodes are cut; where nodes
+ * are not looked at, for each kind of GPU, as the GPUs of one machine. */
 
 enum { ENTRIES_MAX = GS_OFFER_GPUS_MAX + 1, COMMENT_MAX = 500 };
 
@@ -46,10 +46,28 @@ static int config(struct writer *w, const char *name, const struct gs_migparted_
 
 /* ------------------------------------------------------------------ GPUs */
 
-static int put_gpu_layouts(struct writer *w, const struct gs_plan *plan)
+/* The layouts of one kind of GPU. */
+struct kind {
+    const char *name;
+    size_t from; /* the first of them */
+    int64_t gpus;
+};
+
+/* The next at `i` or behind it, or n_layouts. */
+static size_t next_of(const struct gs_plan *plan, const char *name, size_t i)
+{
+    while (i < plan->n_layouts && strcmp(plan->layouts[i].gpu_name, name) != 0) {
+        i++;
+    }
+    return i;
+}
+
+/* Too many GPUs for one machine: a configuration for each layout, for all GPUs of a machine. */
+static int put_apart(struct writer *w, const struct gs_plan *plan, const struct kind *kind)
 {
     int r = 0;
-    for (size_t i = 0; r == 0 && i < plan->n_layouts; i++) {
+    for (size_t i = kind->from; r == 0 && i < plan->n_layouts;
+         i = next_of(plan, kind->name, i + 1)) {
         const struct gs_plan_layout *layout = &plan->layouts[i];
         char name[GS_MIGPARTED_NAME_MAX + 1];
         number_name(layout->gpu_name, i + 1, name);
@@ -58,6 +76,52 @@ static int put_gpu_layouts(struct writer *w, const struct gs_plan *plan)
         comment(w, "%lld GPU%s of the plan, wherever they are", (long long)layout->count,
                 layout->count == 1 ? "" : "s");
         r = config(w, name, &entry, 1);
+    }
+    return r;
+}
+
+/* One configuration, the GPUs numbered in the order of the layouts: what `mig apply` takes as it
+ * is, on a machine that has these GPUs. */
+static int put_together(struct writer *w, const struct gs_plan *plan, const struct kind *kind)
+{
+    unsigned numbers[GS_MIGPARTED_GPUS_MAX];
+    struct gs_migparted_entry entries[GS_MIGPARTED_GPUS_MAX];
+    size_t n = 0;
+    unsigned next = 0;
+    for (size_t i = kind->from; i < plan->n_layouts; i = next_of(plan, kind->name, i + 1)) {
+        const struct gs_plan_layout *layout = &plan->layouts[i];
+        if (layout->count == 0) {
+            continue;
+        }
+        entries[n++] = (struct gs_migparted_entry){.gpus = numbers + next,
+                                                   .n_gpus = (unsigned)layout->count,
+                                                   .mig = !layout->whole,
+                                                   .model = layout->model,
+                                                   .counts = layout->counts};
+        for (int64_t k = 0; k < layout->count; k++, next++) {
+            numbers[next] = next;
+        }
+    }
+    char name[GS_MIGPARTED_NAME_MAX + 1];
+    gs_migparted_name(kind->name, name);
+    comment(w, "for a machine that has %u %s; number the GPUs otherwise where it has others too",
+            next, kind->name);
+    return n == 0 ? 0 : config(w, name, entries, n);
+}
+
+static int put_gpu_layouts(struct writer *w, const struct gs_plan *plan)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < plan->n_layouts; i++) {
+        struct kind kind = {.name = plan->layouts[i].gpu_name, .from = i};
+        if (next_of(plan, kind.name, 0) < i) {
+            continue;
+        }
+        for (size_t k = i; k < plan->n_layouts; k = next_of(plan, kind.name, k + 1)) {
+            kind.gpus += plan->layouts[k].count;
+        }
+        r = kind.gpus > GS_MIGPARTED_GPUS_MAX ? put_apart(w, plan, &kind)
+                                              : put_together(w, plan, &kind);
     }
     return r;
 }

@@ -290,6 +290,19 @@ def case_shipped_configurations_apply_on_their_models():
     print(f"# {len(applied)} names applied in {runs} runs")
 
 
+def case_a_plan_is_applied_as_it_is_written():
+    node = machine("planned", "--gpus", "4xA100-40GB")
+    done = subprocess.run([GPUSLICE, "plan", "-d", "1g.5gb=12,2g.10gb=3", "-m", "A100-40GB", "-o",
+                           "mig-parted"], capture_output=True, text=True, check=True)
+    write("plan.yaml", done.stdout)
+    expect(0, "MIG configuration applied successfully\n", "apply", "-f", "plan.yaml", sim=node)
+    show = json.loads(sim("show", node, "-o", "json"))
+    cut = [sorted(gi["profile"] for gi in gpu["instances"]) for gpu in show["gpus"]]
+    assert sum(slices.count("1g.5gb") for slices in cut) == 12, cut
+    assert sum(slices.count("2g.10gb") for slices in cut) == 3, cut
+    assert cut[3] == [] and not show["gpus"][3]["mig"], show["gpus"][3]
+
+
 def readme_section(title):
     """The commands of a section, as they are pasted."""
     with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
