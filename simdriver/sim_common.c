@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@ const struct gs_option sim_dir_operand = {
 /* One line, whatever the names in the message hold. */
 static void print_failure(const struct gs_err *err)
 {
+    if (err->sys_errno == EPIPE && gs_output_reader_gone()) {
+        return;
+    }
     GS_CLEANUP(gs_buf_done) struct gs_buf line;
     gs_buf_init(&line, 4 * sizeof(err->msg));
     gs_text_clean(&line, err->msg, strlen(err->msg));

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/table.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 
 /* Users of mig-parted see its name where we are called by it. */
@@ -24,6 +25,9 @@ bool gs_exit_is_mig_parted(const char *called)
 /* One line, whatever the names in the message hold. */
 static void print_failure(const struct gs_err *err)
 {
+    if (err->sys_errno == EPIPE && gs_output_reader_gone()) {
+        return; /* who leaves a pipe early has seen enough; the exit status still tells */
+    }
     GS_CLEANUP(gs_buf_done) struct gs_buf line;
     gs_buf_init(&line, 4 * sizeof(err->msg));
     gs_progress_end();

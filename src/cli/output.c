@@ -30,8 +30,16 @@ void gs_json_encode(const json_t *tree, struct gs_buf *out)
     gs_buf_puts(out, "\n");
 }
 
+static bool reader_gone;
+
+bool gs_output_reader_gone(void)
+{
+    return reader_gone;
+}
+
 static int fail_write(int e, struct gs_err *err)
 {
+    reader_gone = reader_gone || e == EPIPE;
     return gs_fail_errno(err, e, "cannot write the output");
 }
 

@@ -28,5 +28,8 @@ int gs_output_result(const struct gs_result *result, enum gs_format format, stru
 /* Sends on what is still buffered. main() calls it last. */
 int gs_output_close(struct gs_err *err);
 
+/* Whether stdout was a pipe whose reader has left (`| head`): nobody is there to be told of it. */
+bool gs_output_reader_gone(void);
+
 /* Whether stdout takes colours: a terminal, and the user did not say NO_COLOR or TERM=dumb. */
 bool gs_output_styled(void);
