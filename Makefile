@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 # seconds of `make fuzz`
 S ?= 60
 SETUP = scripts/setup.sh
-NINJA = ninja -j$(JOBS) -C
+NINJA = JOBS=$(JOBS) scripts/build.sh
 SANITIZED = -Db_lundef=false --buildtype=debugoptimized
 SOURCES = $$(git ls-files -co --exclude-standard 'src/*.[ch]' 'simdriver/*.[ch]' 'tests/*.[ch]')
 
@@ -21,7 +21,7 @@ export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 all: ## build the programs and libraries
 	@scripts/deps.sh build
 	@$(SETUP) $(BUILD)
-	@$(NINJA) $(BUILD) --quiet
+	@$(NINJA) $(BUILD)
 
 demo: all ## plan the shipped example cluster
 	@scripts/demo.sh $(BUILD)/bin/gpuslice
@@ -29,20 +29,20 @@ demo: all ## plan the shipped example cluster
 check: ## every test; says what it skipped and why
 	@scripts/deps.sh build test
 	@$(SETUP) $(BUILD) -Dtests=enabled
-	@$(NINJA) $(BUILD) --quiet
+	@$(NINJA) $(BUILD)
 	@scripts/check.py $(BUILD)
 
 asan: ## the tests with AddressSanitizer and UBSan
 	@scripts/deps.sh test
 	@$(SETUP) build-asan -Db_sanitize=address,undefined $(SANITIZED) -Dtests=enabled
-	@$(NINJA) build-asan --quiet
+	@$(NINJA) build-asan
 	@scripts/check.py build-asan -t 5
 
 tsan: ## the tests with ThreadSanitizer
 	@scripts/deps.sh test
 	@# what gcc says of sizes is wrong in code that it has instrumented itself: say it, go on
 	@$(SETUP) build-tsan -Db_sanitize=thread $(SANITIZED) -Dtests=enabled -Dwerror=false
-	@$(NINJA) build-tsan --quiet
+	@$(NINJA) build-tsan
 	@scripts/check.py build-tsan -t 5
 
 fuzz: ## look for new inputs: make fuzz T=name [S=seconds]
@@ -50,7 +50,7 @@ fuzz: ## look for new inputs: make fuzz T=name [S=seconds]
 	@test -f "tests/fuzz/fuzz_$(T).c" || { echo "make fuzz T=name, one of:" \
 		$$(ls tests/fuzz | sed -n 's/^fuzz_\(.*\)\.c$$/\1/p'); exit 2; }
 	@CC=clang $(SETUP) build-fuzz -Dfuzzing=true -Db_sanitize=address,undefined $(SANITIZED)
-	@$(NINJA) build-fuzz --quiet tests/fuzz/fuzz_$(T)
+	@$(NINJA) build-fuzz tests/fuzz/fuzz_$(T)
 	@mkdir -p build-fuzz/found/$(T)
 	build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(S) -timeout=10 -rss_limit_mb=2048 \
 		-artifact_prefix=build-fuzz/found/$(T)- build-fuzz/found/$(T) tests/fuzz/corpus/$(T)
@@ -58,13 +58,13 @@ fuzz: ## look for new inputs: make fuzz T=name [S=seconds]
 torture: ## fail each request for memory once; kill, starve and lie to each change of GPUs
 	@scripts/deps.sh test
 	@$(SETUP) build-asan -Db_sanitize=address,undefined $(SANITIZED) -Dtests=enabled
-	@$(NINJA) build-asan --quiet
+	@$(NINJA) build-asan
 	@GPUSLICE_TORTURE=all scripts/check.py build-asan -t 5 --suite torture
 
 judges: all ## programs that are not ours look at simulated machines of every model and layout
 	@scripts/deps.sh test
 	@$(SETUP) $(BUILD) -Dtests=enabled
-	@$(NINJA) $(BUILD) --quiet
+	@$(NINJA) $(BUILD)
 	@for judge in go-nvlib nvidia-ctk nvidia-ml-py nvitop; do \
 		GPUSLICE_JUDGES=fetch python3 tests/judges/judge.py $$judge $(BUILD) . --all; r=$$?; \
 		[ $$r = 0 ] || [ $$r = 77 ] || exit 1; done
@@ -72,7 +72,7 @@ judges: all ## programs that are not ours look at simulated machines of every mo
 cover: ## line and branch coverage of the tests
 	@scripts/deps.sh dev
 	@$(SETUP) build-cover -Db_coverage=true -Doptimization=0 -Dtests=enabled
-	@$(NINJA) build-cover --quiet
+	@$(NINJA) build-cover
 	@find build-cover -name '*.gcda' -delete
 	@scripts/check.py build-cover
 	@gcovr --root . --filter src/ --exclude build-cover/ --sort-uncovered build-cover
@@ -80,7 +80,7 @@ cover: ## line and branch coverage of the tests
 tidy: ## clang-tidy over the sources; no finding is let through
 	@scripts/deps.sh dev
 	@CC=clang $(SETUP) build-clang -Dtests=enabled
-	@$(NINJA) build-clang --quiet
+	@$(NINJA) build-clang
 	@git ls-files -co --exclude-standard 'src/*.c' 'simdriver/*.c' 'tests/*.c' \
 		| xargs -n 1 -P $(JOBS) clang-tidy --quiet -p build-clang 2>/dev/null
 
