@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "cli/cmd_gpu.h"
+#include "cli/cmd_mig.h"
 #include "cli/exit.h"
 #include "cli/gpuopen.h"
 
@@ -91,6 +92,7 @@ int gs_gpu_machine_read(struct gs_arena *arena, struct gs_gpu_machine *ret, stru
 {
     GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
     struct gs_gpu_machine machine = {.n = 0};
+    gs_mig_notice_killed();
     int r = gs_gpuopen(&gpus, err);
     if (r < 0 || (r = gs_gpu_driver(&gpus, &machine.driver, err)) < 0 ||
         (r = gs_gpu_count(&gpus, &machine.n, err)) < 0) {

@@ -71,6 +71,9 @@ void gs_mig_debug(bool debug, const char *fmt, ...) __attribute__((format(printf
 int gs_mig_read_config(struct gs_arena *arena, const char *path, const char *selected,
                        const struct gs_migconfig_choice **ret, struct gs_err *err);
 
+/* Says on stderr, where an apply was killed, that it was. For commands that only read the GPUs. */
+void gs_mig_notice_killed(void);
+
 /* Opens the machine's GPUs. GS_IO: no driver. */
 int gs_mig_open(struct gs_gpus *ret, struct gs_err *err);
 

@@ -59,6 +59,7 @@ static int check_gpus(const struct assert_args *args, const struct gs_migconfig_
                       struct gs_arena *arena, struct gs_err *err)
 {
     GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
+    gs_mig_notice_killed();
     int r = gs_mig_open(&gpus, err);
     if (r < 0) {
         return r;

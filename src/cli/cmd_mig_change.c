@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "cli/infile.h"
+#include "partition/recover.h"
 
 #define RUN_DIR "/run/gpuslice"
 
@@ -67,6 +68,18 @@ static const char *find_dir(const struct gs_mig_change_args *args, struct gs_are
         snprintf(dir, size, "%s/run", sim);
     }
     return dir;
+}
+
+void gs_mig_notice_killed(void)
+{
+    const struct gs_say say = {.line = say_note};
+    const struct gs_mig_change_args args = {.state_dir = getenv("GPUSLICE_STATE_DIR")};
+    GS_CLEANUP(gs_arena_done) struct gs_arena arena;
+    gs_arena_init(&arena, &gs_alloc_heap, GS_MIG_ARENA_MAX);
+    const char *dir = find_dir(&args, &arena);
+    if (dir != NULL) {
+        gs_recover_notice(dir, &say);
+    }
 }
 
 int gs_mig_change_options(const struct gs_mig_change_args *args, const char *what,

@@ -50,6 +50,7 @@ static int run(const struct export_args *args, struct gs_arena *arena, struct gs
     GS_CLEANUP(gs_buf_done) struct gs_buf text;
     gs_buf_init(&text, GS_OUTPUT_MAX);
     gs_mig_debug(args->debug, "reading the GPUs");
+    gs_mig_notice_killed();
     int r = gs_mig_open(&gpus, err);
     if (r == 0) {
         r = gs_mig_export_text(&gpus, arena, args->label, (enum gs_migwrite_form)args->form, &text,

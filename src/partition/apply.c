@@ -198,7 +198,7 @@ int gs_apply_enter(struct gs_gpus *gpus, const struct gs_apply_options *options,
 {
     int r = 0;
     if (options->dry_run) {
-        r = gs_recover_look(options->dir, &options->detail, err);
+        r = gs_recover_look(gpus, options->dir, &options->detail, err);
     } else {
         r = gs_lock_take(lock, options->dir, options->what, options->wait_ms, options->stop, err);
         r = r < 0 ? r : gs_recover(gpus, options->dir, &options->note, err);

@@ -167,7 +167,8 @@ static int perform_one(struct gs_apply_work *work, struct gs_perform *perform,
 static int perform_all(struct gs_apply_work *work, unsigned steps, struct gs_err *err)
 {
     struct gs_journal journal;
-    int r = gs_journal_open(&journal, work->options->dir, work->options->what, steps,
+    int r = gs_journal_open(&journal, work->options->dir, work->options->what,
+                            gs_hooks_has(work->options->hooks, GS_MIGHOOK_APPLY_EXIT), steps,
                             work->options->io, err);
     if (r < 0) {
         return r;

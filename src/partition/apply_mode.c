@@ -196,7 +196,8 @@ static int change_all(struct gs_apply_work *work, const bool *which, unsigned st
                       struct gs_err *err)
 {
     struct gs_journal journal;
-    int r = gs_journal_open(&journal, work->options->dir, work->options->what, steps,
+    int r = gs_journal_open(&journal, work->options->dir, work->options->what,
+                            gs_hooks_has(work->options->hooks, GS_MIGHOOK_APPLY_EXIT), steps,
                             work->options->io, err);
     if (r < 0) {
         return r;

@@ -63,7 +63,8 @@ static int write_record(struct gs_journal *journal, const char *text, struct gs_
     return write_all(journal, record, (size_t)n, err);
 }
 
-static int begin(struct gs_journal *journal, const char *what, unsigned n_steps, struct gs_err *err)
+static int begin(struct gs_journal *journal, const char *what, bool exit_hook, unsigned n_steps,
+                 struct gs_err *err)
 {
     off_t room = ((off_t)n_steps + 2) * GS_JOURNAL_RECORD_MAX;
     if (journal->io->reserve(journal->io->ctx, journal->fd, room) < 0) {
@@ -72,25 +73,25 @@ static int begin(struct gs_journal *journal, const char *what, unsigned n_steps,
                              journal->path, (long long)room);
     }
     char text[GS_JOURNAL_RECORD_MAX / 2];
-    snprintf(text, sizeof(text), "begin pid=%ld what=%.*s", (long)getpid(), GS_JOURNAL_WHAT_MAX,
-             what);
+    snprintf(text, sizeof(text), "begin pid=%ld %swhat=%.*s", (long)getpid(),
+             exit_hook ? "exit-hook=1 " : "", GS_JOURNAL_WHAT_MAX, what);
     return write_record(journal, text, err);
 }
 
-int gs_journal_open(struct gs_journal *journal, const char *dir, const char *what, unsigned n_steps,
-                    const struct gs_journal_io *io, struct gs_err *err)
+int gs_journal_open(struct gs_journal *journal, const char *dir, const char *what, bool exit_hook,
+                    unsigned n_steps, const struct gs_journal_io *io, struct gs_err *err)
 {
     *journal = (struct gs_journal){.fd = -1, .io = io == NULL ? &real_io : io};
     int r = path_of(dir, journal->path, err);
     if (r < 0) {
         return r;
     }
-    journal->fd = open(journal->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    journal->fd = open(journal->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (journal->fd < 0) {
         return gs_fail_errno(err, errno, "the journal %.200s cannot be made, so nothing is changed",
                              journal->path);
     }
-    r = begin(journal, what, n_steps, err);
+    r = begin(journal, what, exit_hook, n_steps, err);
     if (r < 0) {
         gs_journal_close(journal, NULL);
     }

@@ -46,6 +46,7 @@ struct gs_journal_step {
 struct gs_journal_left {
     uint64_t pid;
     char what[GS_JOURNAL_WHAT_MAX + 1]; /* the command; "" when not even that was written */
+    bool exit_hook;                     /* it had an apply-exit hook, which has not run */
     bool begun;                         /* `step` is the last that may have begun */
     struct gs_journal_step step;
 };
@@ -64,11 +65,11 @@ struct gs_journal {
     char path[600];
 };
 
-/* Makes the file with room for `n_steps` steps; `io` NULL: the real calls. The lock must be held
- * and what an earlier run left be dealt with. GS_IO: no room, or it cannot be made; then nothing of
- * it is left. */
-int gs_journal_open(struct gs_journal *journal, const char *dir, const char *what, unsigned n_steps,
-                    const struct gs_journal_io *io, struct gs_err *err);
+/* Makes the file with room for `n_steps` steps; `exit_hook`: a hook is to run behind them; `io`
+ * NULL: the real calls. The lock must be held and what an earlier run left be dealt with. GS_IO: no
+ * room, or it cannot be made; then nothing of it is left. */
+int gs_journal_open(struct gs_journal *journal, const char *dir, const char *what, bool exit_hook,
+                    unsigned n_steps, const struct gs_journal_io *io, struct gs_err *err);
 
 /* Writes the step. Only when this returned 0 may it be done. GS_IO. */
 int gs_journal_write(struct gs_journal *journal, const struct gs_journal_step *step,

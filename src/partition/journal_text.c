@@ -186,8 +186,12 @@ static bool parse_begin(struct gs_view text, struct gs_journal_left *ret)
 {
     struct gs_view word;
     if (!gs_view_skip(&text, "begin ") || !take(&text, "pid", &word) ||
-        !gs_view_is_u64(word, INT32_MAX, &ret->pid) || !gs_view_skip(&text, "what=") ||
-        text.n > GS_JOURNAL_WHAT_MAX || memchr(text.p, '\0', text.n) != NULL) {
+        !gs_view_is_u64(word, INT32_MAX, &ret->pid)) {
+        return false;
+    }
+    ret->exit_hook = gs_view_skip(&text, "exit-hook=1 ");
+    if (!gs_view_skip(&text, "what=") || text.n > GS_JOURNAL_WHAT_MAX ||
+        memchr(text.p, '\0', text.n) != NULL) {
         return false;
     }
     memcpy(ret->what, text.p, text.n);

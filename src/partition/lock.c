@@ -9,7 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS = 10, HOLDER_MAX = 100 };
+/* Who only looks (gs_lock_is_held) has the lock for a moment: that is waited for always. */
+enum { POLL_MS = 10, LOOK_MS = 50, HOLDER_MAX = 100 };
 
 static int make_dir(const char *dir, struct gs_err *err)
 {
@@ -72,7 +73,7 @@ static unsigned long long now_ms(void)
 static int take(int fd, const char *dir, unsigned wait_ms, const volatile sig_atomic_t *stop,
                 struct gs_err *err)
 {
-    unsigned long long end = now_ms() + wait_ms;
+    unsigned long long end = now_ms() + (wait_ms > LOOK_MS ? wait_ms : LOOK_MS);
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
     while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) {
@@ -113,6 +114,21 @@ int gs_lock_take(struct gs_lock *lock, const char *dir, const char *what, unsign
     write_holder(fd, what);
     lock->fd = fd;
     return 0;
+}
+
+bool gs_lock_is_held(const char *dir)
+{
+    char path[600];
+    int fd = -1;
+    if (snprintf(path, sizeof(path), "%s/lock", dir) < (int)sizeof(path)) {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    }
+    if (fd < 0) {
+        return false;
+    }
+    bool held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    close(fd);
+    return held;
 }
 
 void gs_lock_release(struct gs_lock *lock)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 
@@ -20,6 +21,10 @@ struct gs_lock {
  * GS_BUSY: somebody else has it; the text says who. GS_IO: the folder or the file. */
 int gs_lock_take(struct gs_lock *lock, const char *dir, const char *what, unsigned wait_ms,
                  const volatile sig_atomic_t *stop, struct gs_err *err);
+
+/* Whether somebody holds the lock of `dir` now. False too where that cannot be seen: there is no
+ * such file, or it may not be read. */
+bool gs_lock_is_held(const char *dir);
 
 /* Fine on one that is not held. */
 void gs_lock_release(struct gs_lock *lock);

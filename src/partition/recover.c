@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 
-enum { NAME_MAX_BYTES = 120 };
+#include "partition/lock.h"
+
+enum { NAME_MAX_BYTES = 120, STEP_MAX_BYTES = 240 };
 
 static void name_run(const struct gs_journal_left *left, char text[NAME_MAX_BYTES])
 {
@@ -47,19 +49,58 @@ static const char *outcome_words(enum gs_settle_outcome outcome)
     return "";
 }
 
-static void name_step(const struct gs_journal_step *step, char text[NAME_MAX_BYTES])
+/* "1g.5gb", or by number where the driver does not list it. */
+static void name_profile(struct gs_gpus *gpus, unsigned gpu, uint32_t profile,
+                         char text[NAME_MAX_BYTES])
 {
+    struct gs_gpu_profile profiles[GS_GPU_PROFILES_MAX];
+    unsigned n = 0;
+    if (gs_gpu_profiles(gpus, gpu, profiles, &n, NULL) < 0) {
+        n = 0;
+    }
+    for (unsigned k = 0; k < n; k++) {
+        if (profiles[k].profile == profile) {
+            snprintf(text, NAME_MAX_BYTES, "%s", profiles[k].name);
+            return;
+        }
+    }
+    snprintf(text, NAME_MAX_BYTES, "the GPU instance of profile %u", profile);
+}
+
+static void name_step(struct gs_gpus *gpus, unsigned gpu, const struct gs_journal_step *step,
+                      char text[STEP_MAX_BYTES])
+{
+    static const char *const of_gpu[GS_JOURNAL_DOS] = {
+        [GS_JOURNAL_MODE_ON] = "turning MIG on",
+        [GS_JOURNAL_MODE_OFF] = "turning MIG off",
+        [GS_JOURNAL_RESET] = "a reset",
+    };
     const char *verb = !step->shall.present ? "destroying"
                        : !step->was.present ? "creating"
                                             : "changing";
-    snprintf(text, NAME_MAX_BYTES, "step %u of %u, %s the GPU instance of profile %u at %u",
-             step->n, step->of, verb, step->profile, step->start);
+    if (of_gpu[step->kind] != NULL) {
+        snprintf(text, STEP_MAX_BYTES, "step %u of %u, %s,", step->n, step->of, of_gpu[step->kind]);
+        return;
+    }
+    char name[NAME_MAX_BYTES];
+    name_profile(gpus, gpu, step->profile, name);
+    snprintf(text, STEP_MAX_BYTES, "step %u of %u, %s %s at %u,", step->n, step->of, verb, name,
+             step->start);
+}
+
+/* What a person has to do after a kill. */
+static const char *remedy(const struct gs_journal_left *left)
+{
+    return left->exit_hook ? "; its apply-exit hook has not run: the same command again does the "
+                             "rest, and runs it"
+                           : "; the same command again does the rest";
 }
 
 static int recover_slice(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu,
-                         const struct gs_journal_step *step, const char *run,
+                         const struct gs_journal_left *left, const char *run,
                          const struct gs_say *say, struct gs_err *err)
 {
+    const struct gs_journal_step *step = &left->step;
     const struct gs_settle_slice slice = {
         .profile = step->profile,
         .start = step->start,
@@ -67,8 +108,8 @@ static int recover_slice(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu,
         .was = step->was,
         .shall = step->shall,
     };
-    char name[NAME_MAX_BYTES];
-    name_step(step, name);
+    char name[STEP_MAX_BYTES];
+    name_step(gpus, gpu->gpu, step, name);
     int r = gs_inventory_refresh(gpus, gpu, err);
     if (r < 0) {
         return r;
@@ -76,19 +117,22 @@ static int recover_slice(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu,
     enum gs_settle_outcome outcome;
     struct gs_err why;
     if (gs_settle(gpus, gpu, &slice, true, &outcome, &why) < 0) {
-        gs_say(say, "GPU %u: left by %s: %s could be neither finished nor undone: %s", gpu->gpu,
-               run, name, why.msg);
+        gs_say(say, "GPU %u: left by %s: %s could be neither finished nor undone: %s%s", gpu->gpu,
+               run, name, why.msg, remedy(left));
     } else {
-        gs_say(say, "GPU %u: left by %s: %s %s", gpu->gpu, run, name, outcome_words(outcome));
+        gs_say(say, "GPU %u: left by %s: %s %s%s", gpu->gpu, run, name, outcome_words(outcome),
+               remedy(left));
     }
     return 0;
 }
 
-static void say_mode(const struct gs_inventory_gpu *gpu, const char *run, const struct gs_say *say)
+static void say_mode(const struct gs_inventory_gpu *gpu, const struct gs_journal_left *left,
+                     const char *run, const struct gs_say *say)
 {
-    gs_say(say, "GPU %u: left by %s while the MIG mode changed: it is %s%s", gpu->gpu, run,
+    gs_say(say, "GPU %u: left by %s while the MIG mode changed: it is %s%s%s", gpu->gpu, run,
            gpu->facts.mode == GS_MIG_ON ? "on" : "off",
-           gpu->facts.mode == gpu->facts.pending ? "" : ", and the other after a reset");
+           gpu->facts.mode == gpu->facts.pending ? "" : ", and the other after a reset",
+           remedy(left));
 }
 
 static int recover_step(struct gs_gpus *gpus, const struct gs_journal_left *left, const char *run,
@@ -109,12 +153,12 @@ static int recover_step(struct gs_gpus *gpus, const struct gs_journal_left *left
     case GS_JOURNAL_CREATE_CI:
     case GS_JOURNAL_DESTROY:
     case GS_JOURNAL_DESTROY_CI:
-        return recover_slice(gpus, &gpu, &left->step, run, say, err);
+        return recover_slice(gpus, &gpu, left, run, say, err);
     case GS_JOURNAL_MODE_ON:
     case GS_JOURNAL_MODE_OFF:
     case GS_JOURNAL_RESET:
     case GS_JOURNAL_DOS:
-        say_mode(&gpu, run, say);
+        say_mode(&gpu, left, run, say);
         return 0;
     }
     return 0;
@@ -132,12 +176,13 @@ int gs_recover(struct gs_gpus *gpus, const char *dir, const struct gs_say *say, 
     if (left.begun) {
         r = recover_step(gpus, &left, run, say, err);
     } else {
-        gs_say(say, "the journal of %s was found; no step had begun", run);
+        gs_say(say, "the journal of %s was found; no step had begun%s", run, remedy(&left));
     }
     return r < 0 ? gs_wrap(err, r, "recovering from %s", run) : gs_journal_remove(dir, err);
 }
 
-int gs_recover_look(const char *dir, const struct gs_say *say, struct gs_err *err)
+int gs_recover_look(struct gs_gpus *gpus, const char *dir, const struct gs_say *say,
+                    struct gs_err *err)
 {
     struct gs_journal_left left;
     int r = gs_journal_load(dir, &left, err);
@@ -146,12 +191,36 @@ int gs_recover_look(const char *dir, const struct gs_say *say, struct gs_err *er
     }
     char run[NAME_MAX_BYTES];
     name_run(&left, run);
-    if (left.begun) {
-        char name[NAME_MAX_BYTES];
-        name_step(&left.step, name);
-        gs_say(say, "first: finish or undo what was left by %s: %s", run, name);
-    } else {
+    if (!left.begun) {
         gs_say(say, "first: remove the journal of %s; no step had begun", run);
+        return 0;
     }
+    char name[STEP_MAX_BYTES];
+    struct gs_inventory_gpu gpu = {.gpu = 0};
+    struct gs_err ignored;
+    (void)find_gpu(gpus, left.step.gpu, &gpu, &ignored);
+    name_step(gpus, gpu.gpu, &left.step, name);
+    gs_say(say, "first: finish or take back what was left by %s: GPU %u, %s begun last", run,
+           gpu.gpu, name);
     return 0;
+}
+
+void gs_recover_notice(const char *dir, const struct gs_say *say)
+{
+    struct gs_journal_left left;
+    struct gs_err ignored;
+    /* twice: the run may end between the two looks */
+    if (gs_journal_load(dir, &left, &ignored) < 0 || gs_lock_is_held(dir) ||
+        gs_journal_load(dir, &left, &ignored) < 0) {
+        return;
+    }
+    char at[NAME_MAX_BYTES] = "before its first step";
+    if (left.begun) {
+        snprintf(at, sizeof(at), "at step %u of %u", left.step.n, left.step.of);
+    }
+    gs_say(say,
+           "%s (pid %llu) was killed %s: the next command that changes GPUs finishes that step or "
+           "takes it back%s",
+           left.what[0] == '\0' ? "a run" : left.what, (unsigned long long)left.pid, at,
+           remedy(&left));
 }

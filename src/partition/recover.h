@@ -13,4 +13,9 @@
 int gs_recover(struct gs_gpus *gpus, const char *dir, const struct gs_say *say, struct gs_err *err);
 
 /* Says what gs_recover would look at; changes nothing. */
-int gs_recover_look(const char *dir, const struct gs_say *say, struct gs_err *err);
+int gs_recover_look(struct gs_gpus *gpus, const char *dir, const struct gs_say *say,
+                    struct gs_err *err);
+
+/* For commands that only read: says in one line that a run was killed and what comes of it. Nothing
+ * where there is no journal, its run still goes on, or it cannot be read. Needs no lock. */
+void gs_recover_notice(const char *dir, const struct gs_say *say);

@@ -50,8 +50,8 @@ static int perform(struct slice_work *work, struct gs_err *err)
         return 0;
     }
     struct gs_journal journal;
-    int r = gs_journal_open(&journal, work->options->dir, work->options->what, work->change->n,
-                            work->options->io, err);
+    int r = gs_journal_open(&journal, work->options->dir, work->options->what, false,
+                            work->change->n, work->options->io, err);
     if (r < 0) {
         return r;
     }

@@ -417,6 +417,42 @@ def kill__at_any_call_of_the_driver_is_recovered():
         assert cases > 5, cases
 
 
+def kill__is_said_by_the_commands_that_read_and_by_the_next_that_changes():
+    with machine() as m:
+        m.apply("old")
+        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:nth=1,kill-after")
+        hooks = m.write("hooks.yaml", HOOKS.replace("OUT", m.path("out")).replace("EXTRA", "true"))
+        done = m.run("gpuslice", "mig", "apply", "-f", m.path("config.yaml"), "-c", "new", "-k",
+                     hooks)
+        assert done.returncode == -signal.SIGKILL
+        m.sim("fault", "--clear")
+        for words in (("mig", "export"), ("gpu", "list"), ("gpu", "show"),
+                      ("mig", "checkpoint", "-f", m.path("kept.json"))):
+            done = m.run("gpuslice", *words)
+            assert done.returncode == 0 and "mig apply (pid " in done.stderr, (words, done.stderr)
+            assert " was killed at step " in done.stderr and "apply-exit" in done.stderr, done.stderr
+            assert done.stderr.count("\n") == 1, done.stderr
+        done = m.mig("assert", "-f", m.path("config.yaml"), "-c", "new", status=1)
+        assert "was killed at step" in done.stderr, done.stderr
+        done = m.apply("new", "--dry-run")
+        assert "creating 4g.20gb at 0, begun last" in done.stdout, done.stdout
+        done = m.apply("new", "-k", hooks)
+        assert "creating 4g.20gb at 0, is finished now; its apply-exit hook has not run" in \
+            done.stderr, done.stderr
+        assert m.read("out").split()[-1] == "exit" and m.names() == ["3g.20gb@4", "4g.20gb@0"]
+        assert m.run("gpuslice", "mig", "export").stderr == ""
+        # one that goes on is not one that was killed
+        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:nth=1,delay=600ms")
+        with subprocess.Popen([os.path.join(BIN, "gpuslice"), "mig", "apply", "-f",
+                               m.path("config.yaml"), "-c", "whole"], env=m.env,
+                              stdout=subprocess.DEVNULL) as first:
+            while not os.path.exists(os.path.join(m.machine, "run", "journal")) and \
+                    first.poll() is None:
+                time.sleep(0.01)
+            assert m.run("gpuslice", "mig", "export").stderr == ""
+        assert first.returncode == 0 and m.names() == ["7g.40gb@0"]
+
+
 def main():
     cases = []
     for prefix in ("apply__", "names__", "restore__", "create__", "dry_run__", "mode__", "hooks__", "stop__", "lock__",

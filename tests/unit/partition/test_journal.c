@@ -43,8 +43,9 @@ static void journal__the_last_whole_step_is_what_a_kill_leaves(void **state)
     struct gs_journal_left left;
     desk_dir(dir);
     assert_int_equal(gs_journal_load(dir, &left, NULL), GS_NOT_FOUND);
-    assert_int_equal(gs_journal_open(&journal, dir, "mig apply", 9, NULL, NULL), 0);
+    assert_int_equal(gs_journal_open(&journal, dir, "mig apply", true, 9, NULL, NULL), 0);
     assert_int_equal(gs_journal_load(dir, &left, NULL), 0);
+    assert_true(left.exit_hook);
     assert_false(left.begun);
     assert_int_equal(left.pid, getpid());
     assert_string_equal(left.what, "mig apply");
@@ -149,7 +150,7 @@ static void journal__that_is_no_file_is_refused(void **state)
     snprintf(path, sizeof(path), "%s/journal", dir);
     assert_int_equal(symlink("/dev/zero", path), 0);
     assert_true(gs_journal_load(dir, &left, &err) < 0);
-    assert_int_equal(gs_journal_open(&journal, dir, "mig apply", 9, NULL, &err), GS_IO);
+    assert_int_equal(gs_journal_open(&journal, dir, "mig apply", false, 9, NULL, &err), GS_IO);
     desk_dir_done(dir);
 }
 
@@ -201,7 +202,7 @@ static void recover__follows_from_what_there_is(void **state)
         step.was = cases[k].was;
         step.shall = cases[k].shall;
         snprintf(step.gpu, sizeof(step.gpu), "%s", table.gpus[1].uuid);
-        assert_int_equal(gs_journal_open(&journal, dir, "mig apply", 9, NULL, NULL), 0);
+        assert_int_equal(gs_journal_open(&journal, dir, "mig apply", false, 9, NULL, NULL), 0);
         assert_int_equal(gs_journal_write(&journal, &step, NULL), 0);
         close(journal.fd);
         gs_gpu_table_open(&table, &gpus);
@@ -228,7 +229,7 @@ static void recover__a_gpu_that_is_gone_is_said_and_no_error(void **state)
     struct gs_journal_step step = a_step(1);
     desk_dir(dir);
     desk_machine(&table, "A100-40GB", 1);
-    assert_int_equal(gs_journal_open(&journal, dir, "mig apply", 9, NULL, NULL), 0);
+    assert_int_equal(gs_journal_open(&journal, dir, "mig apply", false, 9, NULL, NULL), 0);
     assert_int_equal(gs_journal_write(&journal, &step, NULL), 0);
     close(journal.fd);
     gs_gpu_table_open(&table, &gpus);
@@ -254,7 +255,7 @@ static void recover__a_driver_that_does_not_answer_keeps_the_journal(void **stat
     desk_machine(&table, "A100-40GB", 1);
     desk_cut(&table, 0, "3g.20gb@4()");
     snprintf(step.gpu, sizeof(step.gpu), "%s", table.gpus[0].uuid);
-    assert_int_equal(gs_journal_open(&journal, dir, "mig apply", 9, NULL, NULL), 0);
+    assert_int_equal(gs_journal_open(&journal, dir, "mig apply", false, 9, NULL, NULL), 0);
     assert_int_equal(gs_journal_write(&journal, &step, NULL), 0);
     close(journal.fd);
     assert_int_equal(gs_gpu_table_fault(&table, &fault, NULL), 0);
