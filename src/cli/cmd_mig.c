@@ -66,8 +66,11 @@ static int print_help(const struct gs_command *command)
     GS_CLEANUP(gs_buf_done) struct gs_buf text;
     gs_buf_init(&text, HELP_MAX);
     gs_help_command(command, &text);
+    GS_CLEANUP(gs_buf_done) struct gs_buf named;
+    gs_buf_init(&named, HELP_MAX);
+    gs_exit_put_named(&named, gs_buf_text(&text));
     struct gs_err err;
-    return gs_mig_exit(gs_output_text(&text, &err), &err);
+    return gs_mig_exit(gs_output_text(&named, &err), &err);
 }
 
 static int print_version(void)

@@ -22,6 +22,35 @@ bool gs_exit_is_mig_parted(const char *called)
     return strcmp(slash == NULL ? called : slash + 1, "nvidia-mig-parted") == 0;
 }
 
+void gs_exit_put_named(struct gs_buf *out, const char *text)
+{
+    static const char ours[] = "gpuslice";
+    const char *at = gs_exit_is_mig_parted(program_invocation_name) ? strstr(text, ours) : NULL;
+    for (; at != NULL; at = strstr(at + 1, ours)) {
+        const char *group = at + strlen(ours);
+        /* in a paragraph the line may end between the two words */
+        if ((*group == ' ' || *group == '\n') && strncmp(group + 1, "mig", 3) == 0) {
+            gs_buf_put(out, text, (size_t)(at - text));
+            gs_buf_puts(out, program());
+            text = group + 1 + strlen("mig");
+        }
+    }
+    gs_buf_puts(out, text);
+}
+
+/* What is wrong with "mig apply" is wrong with "apply" where there is no group. */
+static void put_message(struct gs_buf *out, const char *msg)
+{
+    static const char no[] = "mig has no ";
+    if (gs_exit_is_mig_parted(program_invocation_name) && strncmp(msg, no, strlen(no)) == 0) {
+        gs_buf_puts(out, "there is no ");
+        msg += strlen(no);
+    } else if (gs_exit_is_mig_parted(program_invocation_name) && strncmp(msg, "mig ", 4) == 0) {
+        msg += strlen("mig ");
+    }
+    gs_exit_put_named(out, msg);
+}
+
 /* One line, whatever the names in the message hold. */
 static void print_failure(const struct gs_err *err)
 {
@@ -29,9 +58,12 @@ static void print_failure(const struct gs_err *err)
         return; /* who leaves a pipe early has seen enough; the exit status still tells */
     }
     GS_CLEANUP(gs_buf_done) struct gs_buf line;
-    gs_buf_init(&line, 4 * sizeof(err->msg));
+    GS_CLEANUP(gs_buf_done) struct gs_buf msg;
+    gs_buf_init(&line, 8 * sizeof(err->msg));
+    gs_buf_init(&msg, 2 * sizeof(err->msg));
+    put_message(&msg, err->msg);
     gs_progress_end();
-    gs_text_clean(&line, err->msg, strlen(err->msg));
+    gs_text_clean(&line, gs_buf_text(&msg), msg.len);
     fprintf(stderr, "%s: %s\n", program(), gs_buf_text(&line));
 }
 

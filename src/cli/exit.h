@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 enum gs_exit {
@@ -15,6 +16,10 @@ enum gs_exit {
 
 /* Whether argv[0] is the name of NVIDIA's mig-parted, for which `gpuslice mig` stands in. */
 bool gs_exit_is_mig_parted(const char *called);
+
+/* Appends a text as the user has to type it: where we are called by that name, `gpuslice mig` is
+ * nvidia-mig-parted. */
+void gs_exit_put_named(struct gs_buf *out, const char *text);
 
 /* Prints "gpuslice: <text>" (nvidia-mig-parted, where we are called so) on one line of stderr and
  * returns the exit status that `err->code` stands for: GS_INFEASIBLE, GS_BUSY and GS_UNKNOWN are 1,

@@ -140,7 +140,13 @@ def case_called_by_its_name_it_is_mig_parted():
         status, out, err = run(*words, program=PARTED)
         assert status == 0 and "MIG_PARTED_CONFIG_FILE" in out, (words, out, err)
     status, out, err = run("bogus", program=PARTED)
-    assert (status, out) == (3, "") and err.startswith("nvidia-mig-parted: "), (status, out, err)
+    assert (status, out, err) == (3, "", "nvidia-mig-parted: there is no command \"bogus\"; see "
+                                         "nvidia-mig-parted --help\n"), (status, out, err)
+    for words in ([], ["apply", "--help"], ["restore", "--help"], ["apply", "--bogus"],
+                  ["apply", "x"], ["--bogus"]):
+        said = "".join(run(*words, program=PARTED)[1:])
+        assert "gpuslice mig" not in said and "mig apply" not in said, (words, said)
+        assert "nvidia-mig-parted" in said and "GPUs" in said or words[-1][0] in "-x", said
     node = machine("named", "--gpus", "1xA100-40GB", "--mig")
     expect(0, "version: v1\nmig-configs:\n  current:\n  - devices: all\n    mig-enabled: true\n"
               "    mig-devices: {}\n", "export", sim=node, program=PARTED)
