@@ -11,6 +11,8 @@
 static struct gs_arena asked;
 static struct gs_plan_input gpus;
 static struct gs_plan_input nodes;
+static struct gs_plan_input scarce_gpus; /* not all has a place, and some of it is spare */
+static struct gs_plan_input scarce_nodes;
 
 static const struct gs_model *model(void)
 {
@@ -128,12 +130,37 @@ static void ask_for_nodes(void)
     nodes.existing = existing(&nodes.n_existing);
 }
 
+static void ask_for_too_much(void)
+{
+    static const struct gs_model *other[1];
+    static struct gs_offer offer;
+    assert_int_equal(gs_catalog_find(gs_view("A30-24GB"), &other[0], NULL), 0);
+    size_t n;
+    const struct gs_item *items = items_of("1g.5gb=7,2g.10gb=5,3g.20gb=4", &n);
+    struct gs_item *own = GS_ARENA_NEW(&asked, struct gs_item, n);
+    assert_non_null(own);
+    memcpy(own, items, n * sizeof(*own));
+    own[0].spare = true;
+    scarce_nodes = nodes;
+    scarce_nodes.items = own;
+    scarce_nodes.n_items = n;
+    offer = nodes.offers[0];
+    offer.max_nodes = 1;
+    scarce_nodes.offers = &offer;
+    scarce_gpus = scarce_nodes;
+    scarce_gpus.goal = GS_PLAN_GPUS;
+    scarce_gpus.n_offers = 0;
+    scarce_gpus.models = other;
+    scarce_gpus.n_models = 1;
+}
+
 static int set_up(void **state)
 {
     (void)state;
     gs_arena_init(&asked, &gs_alloc_heap, 16 << 20);
     ask_for_gpus();
     ask_for_nodes();
+    ask_for_too_much();
     return 0;
 }
 
@@ -166,10 +193,17 @@ static void watched_put(void *ctx, void *block, size_t size)
 
 static void check_plan(const struct gs_plan *made)
 {
-    assert_true(made->value > 0 && made->bound <= made->value);
+    assert_true(made->bound <= made->value);
     assert_int_equal(made->proven, made->bound == made->value);
-    assert_int_equal(made->n_unplaced, 1); /* 1g.6gb */
     assert_true(made->n_existing > 0);
+}
+
+/* 1g.6gb has no place; of what is scarce the spare items have the last. */
+static void check_left_out(const struct gs_plan_input *input, const struct gs_plan *made)
+{
+    bool scarce = input == &scarce_gpus || input == &scarce_nodes;
+    assert_true(scarce ? made->n_unplaced > 0 : made->n_unplaced == 1);
+    assert_true(made->value > 0 || input == &scarce_gpus);
 }
 
 /* A fleet does with the loads that it has where there is no memory for one more (core/fleet): such
@@ -184,9 +218,10 @@ static int plan(const struct gs_alloc *source, const struct gs_plan_input *input
     struct gs_plan made = {.gpus_used = -1};
     gs_arena_init(&arena, &watched, 256 << 20);
     int r = gs_plan_make(&arena, input, &made, err);
-    assert_true((r == 0) == (made.gpus_used > 0)); /* outputs are written on success only */
+    assert_true((r == 0) == (made.gpus_used >= 0)); /* outputs are written on success only */
     if (r == 0) {
         check_plan(&made);
+        check_left_out(input, &made);
         assert_true(made.proven || watch.refused);
     }
     gs_arena_done(&arena);
@@ -201,6 +236,23 @@ static int plan_gpus(const struct gs_alloc *source, struct gs_err *err)
 static int plan_nodes(const struct gs_alloc *source, struct gs_err *err)
 {
     return plan(source, &nodes, true, err);
+}
+
+static int plan_scarce_gpus(const struct gs_alloc *source, struct gs_err *err)
+{
+    return plan(source, &scarce_gpus, false, err);
+}
+
+static int plan_scarce_nodes(const struct gs_alloc *source, struct gs_err *err)
+{
+    return plan(source, &scarce_nodes, true, err);
+}
+
+static void torture__a_plan_that_leaves_out_survives_each_failed_request(void **state)
+{
+    (void)state;
+    assert_true(torture_arena(plan_scarce_gpus, 1) >= 50);
+    assert_true(torture_arena(plan_scarce_nodes, 31) >= 100);
 }
 
 static void torture__a_plan_of_gpus_survives_each_failed_request(void **state)
@@ -222,6 +274,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(torture__a_plan_of_nodes_survives_each_failed_request,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            torture__a_plan_that_leaves_out_survives_each_failed_request, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
