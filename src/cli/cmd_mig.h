@@ -94,6 +94,11 @@ int gs_mig_survey(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gp
 int gs_mig_targets(const struct gs_mig_gpu *at, unsigned n, struct gs_arena *arena,
                    struct gs_migconfig_target **ret, struct gs_err *err);
 
+/* What each of `n` GPUs is asked for, into ret[n]; on stderr what is odd about it on this machine:
+ * GPUs that it does not have, or that nothing is selected. */
+void gs_mig_resolve(const struct gs_migconfig_choice *choice,
+                    const struct gs_migconfig_target *targets, unsigned n, struct gs_mig_wish *ret);
+
 /* Reads what is cut into the GPU, where MIG is on, into `at->instances` and as MIG devices into
  * *ret (named; mig_enabled as the GPU is). */
 int gs_mig_read_devices(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu *at,

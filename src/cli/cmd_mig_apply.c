@@ -93,7 +93,7 @@ static int make_wants(struct gs_gpus *gpus, const struct gs_migconfig_choice *ch
     if (wishes == NULL || wants == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for the GPUs of this machine");
     }
-    gs_migconfig_resolve(choice, targets, *ret_n, wishes);
+    gs_mig_resolve(choice, targets, *ret_n, wishes);
     for (unsigned k = 0; k < *ret_n; k++) {
         wants[k].wish = &wishes[k];
     }

@@ -69,7 +69,7 @@ int gs_mig_check(struct gs_gpus *gpus, struct gs_arena *arena,
     if (wishes == NULL) {
         return no_memory(err);
     }
-    gs_migconfig_resolve(choice, targets, n, wishes);
+    gs_mig_resolve(choice, targets, n, wishes);
     for (unsigned i = 0; r == 0 && i < n; i++) {
         r = wishes[i].named ? check_mode(&at[i], &wishes[i], debug, err) : 0;
     }

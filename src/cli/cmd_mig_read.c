@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -84,6 +85,29 @@ int gs_mig_targets(const struct gs_mig_gpu *at, unsigned n, struct gs_arena *are
     }
     *ret = targets;
     return 0;
+}
+
+/* mig-parted says nothing there and ends with 0; a warning changes neither. */
+static void warn(void *ctx, const char *line)
+{
+    unsigned *n = ctx;
+    ++*n;
+    fprintf(stderr, "gpuslice: warning: %s\n", line);
+}
+
+void gs_mig_resolve(const struct gs_migconfig_choice *choice,
+                    const struct gs_migconfig_target *targets, unsigned n, struct gs_mig_wish *ret)
+{
+    unsigned warnings = 0;
+    bool named = false;
+    gs_migconfig_resolve(choice, targets, n, ret);
+    gs_migconfig_doubts(choice, targets, n, warn, &warnings);
+    for (unsigned i = 0; i < n; i++) {
+        named = named || ret[i].named;
+    }
+    if (warnings > 0 && !named) {
+        warn(&warnings, "so no GPU is looked at, and none is changed");
+    }
 }
 
 /* ---- what a GPU is cut into ---- */

@@ -422,13 +422,18 @@ static bool lists(const struct gs_migconfig_entry *entry, uint32_t index)
     return false;
 }
 
+static bool make_fits(const struct gs_migconfig_entry *entry, const struct gs_migconfig_target *gpu)
+{
+    bool fits = entry->n_filters == 0;
+    for (unsigned i = 0; i < entry->n_filters && !fits; i++) {
+        fits = gs_migconfig_filter_fits(&entry->filters[i], gpu);
+    }
+    return fits;
+}
+
 static bool fits(const struct gs_migconfig_entry *entry, const struct gs_migconfig_target *gpu)
 {
-    bool make_fits = entry->n_filters == 0;
-    for (unsigned i = 0; i < entry->n_filters && !make_fits; i++) {
-        make_fits = gs_migconfig_filter_fits(&entry->filters[i], gpu);
-    }
-    return make_fits && (entry->all ? gpu->capable : lists(entry, gpu->index));
+    return make_fits(entry, gpu) && (entry->all ? gpu->capable : lists(entry, gpu->index));
 }
 
 void gs_migconfig_resolve(const struct gs_migconfig_choice *choice,
@@ -448,6 +453,90 @@ void gs_migconfig_resolve(const struct gs_migconfig_choice *choice,
                 ret[g].slices[i] = found->slices[i];
             }
         }
+    }
+}
+
+/* ---- what is odd about it on a machine ---- */
+
+enum { DOUBT_MAX = 300 };
+
+static bool is_there(const struct gs_migconfig_target *gpus, unsigned n, uint32_t index)
+{
+    for (unsigned g = 0; g < n; g++) {
+        if (gpus[g].index == index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True: said something. */
+static bool doubt_numbers(const struct gs_migconfig_choice *choice, unsigned i,
+                          const struct gs_migconfig_target *gpus, unsigned n,
+                          void (*say)(void *ctx, const char *line), void *ctx)
+{
+    const struct gs_migconfig_entry *entry = &choice->entries[i];
+    bool of_this_machine = entry->n_filters == 0;
+    for (unsigned g = 0; g < n && !of_this_machine; g++) {
+        of_this_machine = make_fits(entry, &gpus[g]);
+    }
+    for (unsigned k = 0; k < entry->n_devices && of_this_machine; k++) {
+        if (is_there(gpus, n, entry->devices[k])) {
+            continue;
+        }
+        char text[DOUBT_MAX];
+        snprintf(text, sizeof(text),
+                 n == 0 ? "entry %u of %.100s (line %u) names GPU %u; this machine has no GPU"
+                        : "entry %u of %.100s (line %u) names GPU %u; this machine has 0 to %u",
+                 i + 1, choice->name, entry->line, entry->devices[k], n - 1);
+        say(ctx, text);
+        return true;
+    }
+    return false;
+}
+
+static void doubt_all(const struct gs_migconfig_choice *choice,
+                      const struct gs_migconfig_target *gpus, unsigned n,
+                      void (*say)(void *ctx, const char *line), void *ctx)
+{
+    unsigned n_capable = 0;
+    unsigned n_make = 0; /* entries that fit a make of GPU that is here */
+    for (unsigned g = 0; g < n; g++) {
+        n_capable += gpus[g].capable ? 1 : 0;
+        for (unsigned i = 0; i < choice->n; i++) {
+            n_make += make_fits(&choice->entries[i], &gpus[g]) ? 1 : 0;
+        }
+    }
+    const struct gs_migconfig_entry *only = &choice->entries[0];
+    char text[DOUBT_MAX];
+    if (n_make == 0 && choice->n == 1 && only->n_filters == 1) {
+        snprintf(text, sizeof(text), "no GPU matches the device-filter 0x%08X of %.100s (line %u)",
+                 only->filters[0].device, choice->name, only->line);
+    } else if (n_make == 0) {
+        snprintf(text, sizeof(text), "no GPU matches a device-filter of %.100s", choice->name);
+    } else if (n_capable == 0) {
+        snprintf(text, sizeof(text), "none of the %u GPUs of this machine can be cut", n);
+    } else {
+        snprintf(text, sizeof(text), "%.100s selects none of the %u GPUs of this machine",
+                 choice->name, n);
+    }
+    say(ctx, text);
+}
+
+void gs_migconfig_doubts(const struct gs_migconfig_choice *choice,
+                         const struct gs_migconfig_target *gpus, unsigned n,
+                         void (*say)(void *ctx, const char *line), void *ctx)
+{
+    bool said = false;
+    bool any = false;
+    for (unsigned i = 0; i < choice->n; i++) {
+        said = doubt_numbers(choice, i, gpus, n, say, ctx) || said;
+        for (unsigned g = 0; g < n && !any; g++) {
+            any = fits(&choice->entries[i], &gpus[g]);
+        }
+    }
+    if (!any && !said && choice->n > 0) {
+        doubt_all(choice, gpus, n, say, ctx);
     }
 }
 

@@ -95,6 +95,13 @@ void gs_migconfig_resolve(const struct gs_migconfig_choice *choice,
                           const struct gs_migconfig_target *gpus, unsigned n,
                           struct gs_mig_wish *ret);
 
+/* What the author of `choice` would want to know on a machine of these `n` GPUs, a line at a time:
+ * numbers of GPUs that it does not have, and that no GPU at all is selected. Entries whose
+ * device-filter fits no GPU here are for other machines, as long as one is for this. */
+void gs_migconfig_doubts(const struct gs_migconfig_choice *choice,
+                         const struct gs_migconfig_target *gpus, unsigned n,
+                         void (*say)(void *ctx, const char *line), void *ctx);
+
 /* Whether a GPU that has `have` is what `wish` asks for: same mode and, where MIG is on, as many
  * slices of each kind. */
 bool gs_mig_wish_met(const struct gs_mig_wish *wish, const struct gs_mig_wish *have);

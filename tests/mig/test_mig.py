@@ -152,6 +152,33 @@ def case_called_by_its_name_it_is_mig_parted():
               "    mig-devices: {}\n", "export", sim=node, program=PARTED)
 
 
+def case_a_configuration_that_selects_nothing_is_warned_of():
+    node = machine("doubts", "--gpus", "2xA100-40GB", "--mig")
+    of = "version: v1\nmig-configs:\n  a:\n  - "
+    rest = "mig-enabled: true, mig-devices: {7g.40gb: 1}}\n"
+    cases = (
+        (of + "{device-filter: '0x233010DE', devices: all, " + rest,
+         "no GPU matches the device-filter 0x233010DE of a (line 4)", True),
+        (of + "{devices: [9], " + rest,
+         "entry 1 of a (line 4) names GPU 9; this machine has 0 to 1", True),
+        (of + "{device-filter: '0x233010DE', devices: [9], " + rest + "  - {devices: [0], " + rest,
+         "", False),
+        (of + "{devices: [0], " + rest + "  - {devices: [0, 2], " + rest,
+         "entry 2 of a (line 5) names GPU 2; this machine has 0 to 1", False),
+    )
+    for text, warning, nothing in cases:
+        write("doubts.yaml", text)
+        for command in ("apply", "assert"):
+            status, _, err = run(command, "-f", "doubts.yaml", sim=node)
+            assert status == 0, (text, command, err)
+            assert err.startswith("gpuslice: warning: " + warning) if warning else err == "", err
+            assert ("no GPU is looked at, and none is changed" in err) == nothing, (text, err)
+    whole = machine("whole2", "--gpus", "1xT4")
+    write("doubts.yaml", of + "{devices: all, " + rest)
+    status, _, err = run("apply", "-f", "doubts.yaml", sim=whole)
+    assert status == 0 and "none of the 1 GPUs of this machine can be cut" in err, err
+
+
 def case_assert_looks_at_the_gpus_that_are_named():
     node = machine("asserted", "--gpus", "2xA100-40GB", "--gpus", "1xT4", "--mig")
     write("one.yaml", ONE)
@@ -256,6 +283,10 @@ def case_a_checkpoint_keeps_places():
     assert len(state["MigState"]["Devices"]) == 1
     assert stat.S_IMODE(os.stat(os.path.join(WORK, "kept.json")).st_mode) == 0o600
     expect(1, "", "checkpoint", "-f", WORK, sim=node, says="is a directory")
+    assert run("checkpoint", "-f", "-", sim=node) == (
+        0, read("kept.json"), "MIG configuration checkpointed successfully\n")
+    assert run("generate-config", "-f", "-", sim=node) == run("generate-config", sim=node)
+    assert not os.path.exists(os.path.join(WORK, "-"))
 
 
 def case_without_a_driver_every_command_says_so():
