@@ -1,3 +1,6 @@
+#include <stdio.h>
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "cli/cmd_mig.h"
 #include "cli/cmd_mig_check.h"
@@ -16,7 +19,7 @@ static const struct gs_option options[] = {
      GS_TO_TEXT(struct checkpoint_args, file),
      .env = "MIG_PARTED_CHECKPOINT_FILE",
      .complete = GS_COMPLETE_FILE,
-     .help = "where it is written"},
+     .help = "where it is written; - is stdout"},
     GS_MIG_OPTION_DEBUG(struct checkpoint_args, debug),
 };
 
@@ -36,6 +39,23 @@ const struct gs_command gs_command_mig_checkpoint = {
     .run = gs_cmd_mig_checkpoint,
 };
 
+static const char done_line[] = "MIG configuration checkpointed successfully";
+
+/* Where the checkpoint itself is on stdout, what is said goes to stderr. */
+static int put(const char *path, const struct gs_buf *text, struct gs_err *err)
+{
+    if (strcmp(path, "-") == 0) {
+        int r = gs_output_text(text, err);
+        if (r == 0) {
+            fprintf(stderr, "%s\n", done_line);
+        }
+        return r;
+    }
+    int r = gs_outfile_write("checkpoint-file", path,
+                             (struct gs_view){.p = gs_buf_text(text), .n = text->len}, err);
+    return r < 0 ? r : gs_mig_say(done_line, err);
+}
+
 static int run(const struct checkpoint_args *args, struct gs_arena *arena, struct gs_err *err)
 {
     GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
@@ -50,11 +70,7 @@ static int run(const struct checkpoint_args *args, struct gs_arena *arena, struc
     gs_mig_notice_killed();
     int r = gs_mig_open(&gpus, err);
     r = r < 0 ? r : gs_mig_checkpoint_text(&gpus, arena, &text, err);
-    if (r == 0) {
-        r = gs_outfile_write("checkpoint-file", args->file,
-                             (struct gs_view){.p = gs_buf_text(&text), .n = text.len}, err);
-    }
-    return r < 0 ? r : gs_mig_say("MIG configuration checkpointed successfully", err);
+    return r < 0 ? r : put(args->file, &text, err);
 }
 
 int gs_cmd_mig_checkpoint(int argc, char **argv)

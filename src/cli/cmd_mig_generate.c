@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "cli/cmd_mig.h"
 #include "cli/cmd_mig_check.h"
@@ -17,7 +19,7 @@ static const struct gs_option options[] = {
      GS_TO_TEXT(struct generate_args, file),
      .env = "MIG_PARTED_OUTPUT_FILE",
      .complete = GS_COMPLETE_FILE,
-     .help = "where it is written; without it, to stdout"},
+     .help = "where it is written; without it, or for -, to stdout"},
     GS_MIG_OPTION_FORM(struct generate_args, form),
     GS_MIG_OPTION_DEBUG(struct generate_args, debug),
 };
@@ -53,7 +55,7 @@ static int run(const struct generate_args *args, struct gs_arena *arena, struct 
     if (r < 0) {
         return gs_wrap(err, r, "Error generating MIG config");
     }
-    if (args->file == NULL || args->file[0] == '\0') {
+    if (args->file == NULL || args->file[0] == '\0' || strcmp(args->file, "-") == 0) {
         return gs_output_text(&text, err);
     }
     return gs_outfile_write("output-file", args->file,
