@@ -87,9 +87,13 @@ static struct nvml_session *open_machine(const char *dir)
     return session;
 }
 
-/* Enters or leaves this process in the machine's list of clients. */
+/* Enters or leaves this process in the machine's list of clients. Who may only read the machine is
+ * not in it. */
 static int enlist(struct nvml_session *session)
 {
+    if (!sim_store_writable(session->store)) {
+        return SIM_OK;
+    }
     uint32_t pid = (uint32_t)getpid();
     sim_store_prune(session->store);
     struct sim_machine *machine = sim_store_begin(session->store);
@@ -308,7 +312,10 @@ int nvml_at_open(struct nvml_at *at, const char *function)
 {
     at->change = sim_store_begin(at->store);
     at->machine = at->change;
-    return at->change == NULL ? NVML_ERROR_UNKNOWN : check_machine(at, function);
+    if (at->change == NULL) {
+        return sim_store_writable(at->store) ? NVML_ERROR_UNKNOWN : NVML_ERROR_NO_PERMISSION;
+    }
+    return check_machine(at, function);
 }
 
 void nvml_at_release(struct nvml_at *at)

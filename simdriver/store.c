@@ -249,6 +249,11 @@ const char *sim_store_dir(const struct sim_store *store)
     return store->dir;
 }
 
+bool sim_store_writable(const struct sim_store *store)
+{
+    return store->writable;
+}
+
 void sim_store_close(struct sim_store *store)
 {
     if (store == NULL) {

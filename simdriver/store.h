@@ -35,6 +35,9 @@ void sim_store_closep(struct sim_store **store);
 /* The machine's folder. */
 const char *sim_store_dir(const struct sim_store *store);
 
+/* False: this user may only read it. Nothing is counted then, and no change can begin. */
+bool sim_store_writable(const struct sim_store *store);
+
 /* The state as it is now, until sim_store_end. Never NULL: where the file was damaged meanwhile it
  * is the last whole state that was seen. */
 const struct sim_machine *sim_store_view(struct sim_store *store);

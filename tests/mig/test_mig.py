@@ -340,6 +340,36 @@ def case_a_plan_is_applied_as_it_is_written():
     assert cut[3] == [] and not show["gpus"][3]["mig"], show["gpus"][3]
 
 
+def case_who_is_not_root_may_look_and_is_told_so():
+    nobody = 65534
+    node = machine("looked-at", "--gpus", "1xA100-40GB", "--mig")
+    own = os.path.join(WORK, "own")
+    os.makedirs(own, exist_ok=True)
+    if os.geteuid() != 0:
+        print("# not root: nobody to be")
+        return
+    os.chmod(WORK, 0o711)
+    os.chown(own, nobody, nobody)
+
+    def as_nobody(*words):
+        done = subprocess.run([GPUSLICE, *words], capture_output=True, text=True, check=False,
+                              env={"GPUSLICE_SIM": node}, user=nobody, group=nobody,
+                              extra_groups=[])
+        return done.returncode, done.stdout, done.stderr
+
+    try:
+        status, out, err = as_nobody("gpu", "list", "-o", "json")
+    except PermissionError:
+        print("# the program is where only root may go")
+        return
+    assert status == 0 and len(json.loads(out)["gpus"]) == 1, (status, out, err)
+    status, out, err = as_nobody("mig", "export")
+    assert status == 0 and "mig-enabled: true" in out, (status, out, err)
+    status, out, err = as_nobody("mig", "create", "1g.5gb", "--state-dir", own)
+    assert (status, out) == (1, "") and "NO_PERMISSION" in err, (status, out, err)
+    assert json.loads(sim("show", node, "-o", "json"))["gpus"][0]["instances"] == []
+
+
 def readme_section(title):
     """The commands of a section, as they are pasted."""
     with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
