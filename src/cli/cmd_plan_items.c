@@ -44,10 +44,11 @@ static void describe_way(const struct gs_cmd_plan_question *question,
             gs_buf_printf(out, "whole %s", want->gpu_name == NULL ? "GPU" : want->gpu_name);
         }
     }
-    if (served->model != NULL) {
+    if (way->n_wants == 0) {
+        gs_buf_puts(out, "no GPU"); /* whatever GPUs its node has */
+    } else if (served->model != NULL) {
         gs_buf_printf(out, " on %s", served->model->id);
     }
-    gs_buf_puts(out, way->n_wants == 0 ? "no GPU" : "");
 }
 
 /* Where items of one kind are served in one way, all nodes together. */
