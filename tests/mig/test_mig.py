@@ -397,6 +397,28 @@ def case_the_readme_shows_what_happens_without_a_gpu():
     assert not os.path.exists(machine), os.listdir(machine)
 
 
+def case_the_page_of_the_gpus_can_be_pasted():
+    with open(os.path.join(SOURCE, "docs/gpus.md"), encoding="utf-8") as file:
+        lines = [line[4:] for line in file.read().splitlines() if line.startswith("    ")]
+    first = next(i for i, line in enumerate(lines) if line.startswith("eval "))
+    node = os.path.join(WORK, "page")
+    script = "\n".join(lines[first:first + 1] + lines[:first] + lines[first + 1:])
+    script = script.replace("/tmp/m", node).replace("sleep 60 &", "sleep 60 & sleep 1")
+    script = script.replace("gpuslice-sim destroy", "kill %1; sleep 1; gpuslice-sim destroy")
+    script = script.replace("config.yaml", os.path.join(SOURCE, "examples/mig-parted.yaml"))
+    folder = os.path.join(WORK, "page-work")
+    os.makedirs(folder, exist_ok=True)
+    done = subprocess.run(["bash", "-c", "set -em\n" + script], capture_output=True, text=True,
+                          check=False, cwd=folder, stdin=subprocess.DEVNULL, timeout=60,
+                          env={**os.environ,
+                               "PATH": os.path.dirname(GPUSLICE) + ":" + os.path.dirname(SIM) + ":" +
+                                       os.environ["PATH"]})
+    assert done.returncode == 0, (done.stdout[-500:], done.stderr)
+    assert "MIG configuration restored successfully" in done.stdout, done.stdout
+    assert "Selected MIG configuration currently applied" in done.stdout, done.stdout
+    assert not os.path.exists(node), os.listdir(node)
+
+
 def main():
     try:
         tap.run([(name[5:].replace("_", " "), case)
