@@ -11,6 +11,7 @@
 #include "base/table.h"
 #include "cli/cmd.h"
 #include "cli/exit.h"
+#include "cli/gpuopen.h"
 #include "cli/infile.h"
 #include "cli/output.h"
 
@@ -47,7 +48,7 @@ const struct gs_command gs_command_mig = {
     .text = "A stand-in for NVIDIA's nvidia-mig-parted: the same commands, options, environment "
             "variables, files, output and exit status. Called by that name (a link will do), "
             "these are the commands of the program itself.\n"
-            "gpuslice mig COMMAND --help explains one.",
+            "gpuslice mig COMMAND --help explains one. " GS_GPUOPEN_HELP,
     .options = options,
     .n_options = GS_ARRAY_LEN(options),
     .examples = examples,
@@ -89,6 +90,12 @@ static const struct gs_command *find(const char *word, struct gs_err *err)
             return subcommands[i];
         }
         gs_near_offer(&near, name);
+    }
+    if (strcmp(word, "list") == 0 || strcmp(word, "show") == 0 || strcmp(word, "status") == 0) {
+        gs_fail(err, GS_INVALID,
+                "mig has no command \"%s\"; gpuslice gpu %s tells what the GPUs are cut into", word,
+                strcmp(word, "show") == 0 ? "show" : "list");
+        return NULL;
     }
     gs_fail(err, GS_INVALID, "mig has no command \"%.100s\"; %s%s%s", word,
             near.n == 0 ? "see gpuslice mig --help" : "did you mean ",

@@ -49,7 +49,12 @@ const struct gs_command *gs_cmd_find(const char *name, struct gs_err *err)
         }
         gs_near_offer(&near, gs_commands[i]->name);
     }
-    if (near.n > 0) {
+    if (strcmp(name, "sim") == 0 || strcmp(name, "simulate") == 0) {
+        gs_fail(err, GS_INVALID,
+                "there is no command \"%s\"; simulated machines have a program of their own: "
+                "gpuslice-sim --help",
+                name);
+    } else if (near.n > 0) {
         gs_fail(err, GS_INVALID, "there is no command \"%.100s\"; did you mean %s?", name,
                 near.names[0]);
     } else {
@@ -80,14 +85,15 @@ static int print_version(void)
 /* help [COMMAND] */
 
 struct help_args {
-    const char *command;
+    struct gs_texts words;
 };
 
 static const struct gs_option help_operand = {
     .arg = "COMMAND",
-    GS_TO_TEXT(struct help_args, command),
+    GS_TO_LIST(struct help_args, words),
     .complete = GS_COMPLETE_COMMAND,
-    .help = "the command to explain; without it, all commands are listed",
+    .help = "the command to explain, as \"plan\" or \"mig apply\"; without it, all commands are "
+            "listed",
 };
 
 const struct gs_command gs_command_help = {
@@ -97,18 +103,43 @@ const struct gs_command gs_command_help = {
     .run = gs_cmd_help,
 };
 
+/* The command of a group: "mig apply". */
+static const struct gs_command *find_in(const struct gs_command *group, const char *word,
+                                        struct gs_err *err)
+{
+    struct gs_near near = GS_NEAR_INIT(gs_view(word));
+    for (size_t i = 0; i < group->n_subcommands; i++) {
+        const char *name = group->subcommands[i]->name + strlen(group->name) + 1;
+        if (strcmp(name, word) == 0) {
+            return group->subcommands[i];
+        }
+        gs_near_offer(&near, name);
+    }
+    if (near.n > 0) {
+        gs_fail(err, GS_INVALID, "%s has no command \"%.100s\"; did you mean %s?", group->name,
+                word, near.names[0]);
+    } else {
+        gs_fail(err, GS_INVALID, "%s has no command \"%.100s\"; see gpuslice %s --help",
+                group->name, word, group->name);
+    }
+    return NULL;
+}
+
 int gs_cmd_help(int argc, char **argv)
 {
-    struct help_args args = {.command = NULL};
+    struct help_args args = {.words = {.n = 0}};
     int status;
     if (!gs_cmd_begin(&gs_command_help, argc, argv, &args, &status)) {
         return status;
     }
-    if (args.command == NULL) {
+    if (args.words.n == 0) {
         return print_program_help();
     }
     struct gs_err err;
-    const struct gs_command *command = gs_cmd_find(args.command, &err);
+    const struct gs_command *command = gs_cmd_find(args.words.items[0], &err);
+    for (size_t i = 1; i < args.words.n && command != NULL; i++) {
+        command = find_in(command, args.words.items[i], &err);
+    }
     return command == NULL ? gs_exit_usage(&err) : print_command_help(command);
 }
 
