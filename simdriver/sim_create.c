@@ -236,18 +236,53 @@ static bool find_library(uint32_t driver, char ret[PATH_MAX])
     return library_in(self, sub, ret) || library_in(self, "", ret);
 }
 
+/* As one word of a shell. */
+static void put_word(struct gs_buf *out, const char *text)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-";
+    if (text[strspn(text, plain)] == '\0') {
+        gs_buf_puts(out, text);
+        return;
+    }
+    gs_buf_puts(out, "'");
+    for (; *text != '\0'; text++) {
+        if (*text == '\'') {
+            gs_buf_puts(out, "'\\''");
+        } else {
+            gs_buf_put(out, text, 1);
+        }
+    }
+    gs_buf_puts(out, "'");
+}
+
+/* eval "$(gpuslice-sim create ...)" does not see our exit status: what is evaluated has to fail. */
+static int fail_for_eval(const struct gs_err *err, int status)
+{
+    if (isatty(STDOUT_FILENO) != 1) {
+        GS_CLEANUP(gs_buf_done) struct gs_buf text;
+        gs_buf_init(&text, 100);
+        gs_buf_puts(&text, "false # no machine was made\n");
+        gs_output_text(&text, NULL);
+    }
+    return status == SIM_EXIT_USAGE ? sim_usage(err) : sim_failed(err);
+}
+
 static int print_exports(const char *dir, const struct sim_machine *machine, struct gs_err *err)
 {
     GS_CLEANUP(gs_buf_done) struct gs_buf text;
     char library[PATH_MAX];
     char *real = realpath(dir, NULL);
-    gs_buf_init(&text, 3 * PATH_MAX);
-    gs_buf_printf(&text, "# %u GPU%s, driver %s\nexport GPUSLICE_SIM=%s\n", machine->n_gpus,
-                  machine->n_gpus == 1 ? "" : "s", machine->driver_version,
-                  real == NULL ? dir : real);
+    gs_buf_init(&text, 9 * PATH_MAX);
+    gs_buf_printf(&text, "# %u GPU%s, driver %s\nexport GPUSLICE_SIM=", machine->n_gpus,
+                  machine->n_gpus == 1 ? "" : "s", machine->driver_version);
+    put_word(&text, real == NULL ? dir : real);
     free(real);
+    gs_buf_puts(&text, "\n");
     if (find_library(machine->driver_major, library)) {
-        gs_buf_printf(&text, "export LD_LIBRARY_PATH=%s\n", library);
+        gs_buf_puts(&text, "export LD_LIBRARY_PATH=");
+        put_word(&text, library);
+        gs_buf_puts(&text, "\"${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\"\n"); /* the user's own */
     } else {
         gs_buf_puts(&text, "# LD_LIBRARY_PATH: the folder of the simulated libnvidia-ml.so.1, "
                            "which is not beside this program\n");
@@ -265,7 +300,7 @@ int sim_cmd_create(int argc, char **argv)
     struct gs_err err = {.code = GS_OK};
     if (args.gpus.n == 0) {
         make_machine(&args, NULL, &err);
-        return sim_usage(&err);
+        return fail_for_eval(&err, SIM_EXIT_USAGE);
     }
     struct sim_machine *machine = calloc(1, sizeof(*machine));
     int r = machine == NULL ? gs_fail(&err, GS_NO_MEMORY, "no memory for the machine")
@@ -280,5 +315,5 @@ int sim_cmd_create(int argc, char **argv)
         r = print_exports(args.dir, machine, &err);
     }
     free(machine);
-    return r == 0 ? SIM_EXIT_DONE : sim_failed(&err);
+    return r == 0 ? SIM_EXIT_DONE : fail_for_eval(&err, SIM_EXIT_BAD_INPUT);
 }

@@ -221,7 +221,7 @@ static void put_gi(struct gs_table *table, const struct sim_machine *machine, un
             gs_table_put(table, "-");
         }
         gs_table_put(table, c.name[0] == '\0' ? kind.name : c.name);
-        gs_table_putf(table, "%u+%u", g->start, g->size);
+        gs_table_putf(table, g->size > 1 ? "%u-%u" : "%u", g->start, g->start + g->size - 1u);
         gs_table_put(table, uuid);
         put_holders(table, machine, gpu, gi, ci < SIM_CIS ? ci : SIM_NONE,
                     ci < SIM_CIS ? g->cis[ci].leaked : g->leaked);

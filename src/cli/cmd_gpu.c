@@ -154,6 +154,24 @@ static void put_row(struct gs_table *table, const struct gs_gpu_view *view, bool
     }
 }
 
+/* What the signs in the bars are, where there are any. */
+static void put_legend(const struct gs_gpu_machine *machine, struct gs_buf *out)
+{
+    bool busy = false;
+    bool lost = false;
+    for (unsigned i = 0; i < machine->n; i++) {
+        const struct gs_gpu_view *view = &machine->at[i];
+        for (unsigned j = 0; view->has_layout && j < view->layout.n_slices; j++) {
+            busy = busy || view->layout.slices[j].in_use;
+        }
+        lost = lost || (view->has_layout && view->stranded != 0);
+    }
+    if (busy || lost) {
+        gs_buf_printf(out, "\n%s%s%s\n", busy ? "! in use" : "", busy && lost ? ", " : "",
+                      lost ? "x free, but no slice can take it" : "");
+    }
+}
+
 static int write_table(const struct gs_gpu_machine *machine, bool wide, struct gs_err *err)
 {
     static const struct gs_column columns[] = {
@@ -179,6 +197,7 @@ static int write_table(const struct gs_gpu_machine *machine, bool wide, struct g
         put_row(table, &machine->at[i], wide);
     }
     gs_table_print(table, 0, gs_output_styled(), &text);
+    put_legend(machine, &text);
     return gs_output_text(&text, err);
 }
 

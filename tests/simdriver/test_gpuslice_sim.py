@@ -83,11 +83,23 @@ def test_create_prints_what_to_export():
         assert lines[0] == "# 4 GPUs, driver 580.82.07", lines
         assert lines[1] == f"export GPUSLICE_SIM={os.path.realpath(m.dir)}", lines
         assert lines[2].startswith("export LD_LIBRARY_PATH="), lines
-        assert os.path.exists(os.path.join(lines[2].split("=", 1)[1], "libnvidia-ml.so.1"))
+        library, own = lines[2].split("=", 1)[1].split('"', 1)
+        assert os.path.exists(os.path.join(library, "libnvidia-ml.so.1"))
+        assert own == '${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"', lines
         gpus = m.show()["gpus"]
         assert [g["name"] for g in gpus] == ["NVIDIA A100-SXM4-40GB", "NVIDIA A100-SXM4-40GB",
                                              "NVIDIA A100-PCIE-40GB", "NVIDIA L4"]
         assert len({g["uuid"] for g in gpus}) == 4 and not any(g["mig"] for g in gpus)
+
+
+def test_create_can_be_evaluated_and_fails_there_too():
+    with tempfile.TemporaryDirectory() as folder:
+        machine = os.path.join(folder, "it's mine")
+        line = f'eval "$({SIM} create "$1" --gpus A30)"'
+        script = f'LD_LIBRARY_PATH=/own; {line}; echo $? "$GPUSLICE_SIM"; {line} 2>&-; echo $?'
+        done = subprocess.run(["bash", "-c", script + '; echo "${LD_LIBRARY_PATH##*:}"', "-", machine],
+                              capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines() == [f"0 {os.path.realpath(machine)}", "1", "/own"], done
 
 
 def test_create_takes_the_machine_by_environment_everywhere_else():
