@@ -162,5 +162,6 @@ int gs_mig_read_hooks(struct gs_arena *arena, const struct gs_mig_hook_args *arg
         }
     }
     ret->file = file;
+    ret->label = args->hooks_file;
     return read_file(arena, args->hooks_file, file, err);
 }

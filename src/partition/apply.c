@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "partition/apply_work.h"
+#include "partition/line.h"
 #include "partition/recover.h"
 
 /* Bytes of one apply: the tables of all kinds of GPUs of a machine, and what is read of each GPU.
@@ -102,10 +103,7 @@ void gs_apply_leave(struct gs_apply_work *work, unsigned gpu, const struct gs_er
 {
     work->report->gpus[gpu] = GS_APPLY_PARTLY;
     gs_say(&work->options->note, "left: %s", err->msg);
-    if (!work->left) {
-        work->left = true;
-        work->why = *err;
-    }
+    work->left = true;
 }
 
 int gs_apply_blocked(const struct gs_inventory_gpu *gpu,
@@ -125,6 +123,30 @@ static void free_tables(struct gs_arena *arena)
     gs_arena_done(arena);
 }
 
+/* What a GPU is that was changed by a run which then failed. */
+static void say_left(const struct gs_apply_work *work, unsigned k)
+{
+    const struct gs_apply_gpu *gpu = &work->at[k];
+    const struct gs_say *note = &work->options->note;
+    const char *name = gs_apply_condition_name(work->report->gpus[k]);
+    char text[GS_GEOMETRY_TEXT_MAX + 1];
+    if (gpu->now->facts.mode == GS_MIG_OFF) {
+        gs_say(note, "GPU %u is %s; MIG is off", k, name);
+    } else if (gpu->now->instances.n == 0) {
+        gs_say(note, "GPU %u is %s; MIG is on%s", k, name,
+               work->options->mode_only ? "" : ", and nothing is cut yet");
+    } else {
+        gs_geometry_format(gs_inventory_model(gpu->now), &gpu->now->instances, UINT32_MAX, text);
+        gs_say(note, "GPU %u is %s; it is cut into %s", k, name, text);
+    }
+}
+
+static bool mode_is_all(const struct gs_apply_work *work, const struct gs_apply_gpu *gpu)
+{
+    const enum gs_mig_mode wanted = gpu->mig ? GS_MIG_ON : GS_MIG_OFF;
+    return gpu->now->facts.mode == wanted && (!gpu->mig || work->options->mode_only);
+}
+
 /* What is wanted again when all went well, or what a failure left. */
 static void judge(struct gs_apply_work *work, int r)
 {
@@ -137,19 +159,34 @@ static void judge(struct gs_apply_work *work, int r)
         enum gs_apply_condition *condition = &work->report->gpus[k];
         if (facts->mode != facts->pending && facts->mode != GS_MIG_NOT_CAPABLE) {
             *condition = GS_APPLY_PENDING;
-        } else if (r == 0 && *condition == GS_APPLY_UNTOUCHED) {
+            continue; /* the error says so, and what to do */
+        }
+        if (*condition == GS_APPLY_UNTOUCHED &&
+            (r == 0 || (gpu->touched && mode_is_all(work, gpu)))) {
             *condition = GS_APPLY_AS_WANTED;
         } else if (*condition == GS_APPLY_UNTOUCHED && gpu->touched) {
             *condition = GS_APPLY_IN_BETWEEN;
         }
         if (r < 0 && gpu->touched) {
-            char text[GS_GEOMETRY_TEXT_MAX + 1];
-            gs_geometry_format(gs_inventory_model(gpu->now), &gpu->now->instances, UINT32_MAX,
-                               text);
-            gs_say(&work->options->note, "GPU %u is %s; it is cut into %s", k,
-                   gs_apply_condition_name(*condition), text);
+            say_left(work, k);
         }
     }
+}
+
+/* What was left is noted when it is found, with the reason. */
+static int fail_left(const struct gs_apply_work *work, struct gs_err *err)
+{
+    char list[GS_GPUS_MAX * 4 + 1] = "";
+    struct gs_line text = {.p = list, .size = sizeof(list)};
+    unsigned n = 0;
+    for (unsigned k = 0; k < work->n; k++) {
+        if (work->report->gpus[k] == GS_APPLY_PARTLY) {
+            gs_line_put(&text, "%s%u", n == 0 ? "" : ",", k);
+            n++;
+        }
+    }
+    return gs_fail(err, GS_BUSY, "not all could be done beside what is in use: GPU %s %s not %s",
+                   list, n == 1 ? "is" : "are", "wholly as wanted");
 }
 
 static int both_parts(struct gs_apply_work *work, struct gs_err *err)
@@ -217,7 +254,7 @@ static int run(struct gs_apply_work *work, const struct gs_apply_want *wants, un
     r = options->dry_run ? both_parts(work, err) : with_hooks(work, err);
     judge(work, r);
     if (r == 0 && work->left) {
-        return gs_fail(err, GS_BUSY, "not all could be done: %s", work->why.msg);
+        return fail_left(work, err);
     }
     return r;
 }

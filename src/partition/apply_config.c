@@ -111,7 +111,8 @@ static int check_modes(struct gs_apply_work *work, struct gs_err *err)
 {
     for (unsigned k = 0; k < work->n; k++) {
         struct gs_apply_gpu *gpu = &work->at[k];
-        if (!has_config(gpu) || gpu->now->facts.mode == GS_MIG_ON || work->options->dry_run) {
+        if (!has_config(gpu) || gpu->now->facts.mode == GS_MIG_ON || work->options->dry_run ||
+            work->report->gpus[k] == GS_APPLY_PARTLY /* said already, and why */) {
             continue;
         }
         int r = gs_fail(err, GS_BUSY,

@@ -1,7 +1,9 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "partition/apply_work.h"
+#include "partition/line.h"
 
 static enum gs_mig_mode wanted_mode(const struct gs_apply_gpu *gpu)
 {
@@ -56,8 +58,10 @@ static int plan_clear(const struct gs_apply_work *work, struct gs_apply_gpu *gpu
             return gs_apply_blocked(now, &blockers, r, err);
         }
     }
-    return now->held && !work->options->skip_reset ? fail_held(now, "its MIG mode changes", err)
-                                                   : 0;
+    /* where its processes cannot be read (driver 450), the driver itself refuses under one */
+    return now->held && !now->holders_unknown && !work->options->skip_reset
+               ? fail_held(now, "its MIG mode changes", err)
+               : 0;
 }
 
 /* Plans all, and touches none when one is blocked. only_idle: leaves that one. */
@@ -113,11 +117,18 @@ static int change_mode(struct gs_perform *perform, struct gs_apply_gpu *gpu, uns
     }
     gs_say(&perform->detail, "GPU %u: turn MIG %s", k, mode_name(mode));
     enum gs_mig_activation activation = GS_MIG_ACTIVE;
-    gpu->touched = true;
     r = gs_gpu_set_mode(perform->gpus, k, mode, &activation, err);
     if (r < 0) {
-        return gs_wrap(err, r, "GPU %u: turning MIG %s", k, mode_name(mode));
+        struct gs_gpu now;
+        if (gs_gpu_get(perform->gpus, k, &now, NULL) == 0) {
+            gpu->touched = gpu->touched || now.mode != gpu->now->facts.mode ||
+                           now.pending != gpu->now->facts.pending;
+            gpu->now->facts = now;
+        }
+        gs_perform_explain(err);
+        return r;
     }
+    gpu->touched = true;
     /* the minor number and the UUID may be others now */
     r = gs_gpu_get(perform->gpus, k, &gpu->now->facts, err);
     return r < 0 ? r : gs_inventory_refresh(perform->gpus, gpu->now, err);
@@ -139,7 +150,7 @@ static int list_resets(struct gs_apply_work *work, const bool *which, unsigned *
                    mode_name(wanted_mode(&work->at[k])));
             continue;
         }
-        if (now->held || now->instances.n > 0) {
+        if ((now->held && !now->holders_unknown) || now->instances.n > 0) {
             r = fail_held(now, "it is reset", err);
         }
         if (r == GS_BUSY && work->options->only_idle) {
@@ -153,6 +164,43 @@ static int list_resets(struct gs_apply_work *work, const bool *which, unsigned *
     return 0;
 }
 
+/* The cause first: nvidia-smi's words name only what they could not do. */
+static int fail_reset(int r, struct gs_err *err)
+{
+    if (err == NULL || r != GS_UNSUPPORTED) {
+        return gs_wrap(err, r, "resetting");
+    }
+    const struct gs_err said = *err;
+    size_t n = strlen(said.msg);
+    while (n > 0 && (said.msg[n - 1] == ' ' || said.msg[n - 1] == '\n')) {
+        n--;
+    }
+    return gs_fail(
+        err, GS_UNSUPPORTED,
+        "the MIG mode is set and waits for a reset, which is not possible here, as where "
+        "GPUs are passed through to a VM: reboot the VM, then run this again (%.*s)",
+        (int)n, said.msg);
+}
+
+/* Of the GPUs that were reset, those that still wait. */
+static int fail_pending(const struct gs_apply_work *work, const unsigned *list, unsigned n,
+                        struct gs_err *err)
+{
+    char which[GS_GPUS_MAX * 4 + 1] = "";
+    struct gs_line text = {.p = which, .size = sizeof(which)};
+    for (unsigned i = 0; i < n; i++) {
+        if (work->at[list[i]].now->facts.mode != wanted_mode(&work->at[list[i]])) {
+            gs_line_put(&text, "%s%u", which[0] == '\0' ? "" : ",", list[i]);
+        }
+    }
+    return which[0] == '\0'
+               ? 0
+               : gs_fail(err, GS_BUSY,
+                         "GPU %s: the MIG mode is still pending after a reset, as where GPUs are "
+                         "passed through to a VM: reboot the VM, then run this again",
+                         which);
+}
+
 static int check_after_reset(struct gs_apply_work *work, const unsigned *list, unsigned n,
                              struct gs_err *err)
 {
@@ -162,14 +210,8 @@ static int check_after_reset(struct gs_apply_work *work, const unsigned *list, u
         if (r < 0) {
             return gs_wrap(err, r, "after the reset");
         }
-        if (gpu->now->facts.mode != wanted_mode(gpu)) {
-            return gs_fail(err, GS_BUSY,
-                           "GPU %u: MIG %s is still pending after the reset: a GPU that is passed "
-                           "through to a VM needs a reboot of the VM",
-                           list[i], mode_name(wanted_mode(gpu)));
-        }
     }
-    return 0;
+    return fail_pending(work, list, n, err);
 }
 
 static int reset(struct gs_apply_work *work, struct gs_perform *perform, const bool *which,
@@ -187,7 +229,7 @@ static int reset(struct gs_apply_work *work, struct gs_perform *perform, const b
     }
     if (r == 0) {
         r = gs_gpu_reset(work->gpus, list, n, err);
-        r = r < 0 ? gs_wrap(err, r, "resetting") : check_after_reset(work, list, n, err);
+        r = r < 0 ? fail_reset(r, err) : check_after_reset(work, list, n, err);
     }
     return r;
 }

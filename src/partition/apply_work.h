@@ -21,8 +21,7 @@ struct gs_apply_work {
     struct gs_apply_report *report;
     unsigned n;
     struct gs_apply_gpu at[GS_GPUS_MAX];
-    bool left;         /* only_idle: something was left */
-    struct gs_err why; /* the first of it */
+    bool left; /* only_idle: something was left */
 };
 
 /* What comes before any change: the lock, what a killed run left, a driver that can place. A dry

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/policy.h"
 #include "partition/fit.h"
@@ -223,6 +224,10 @@ static int fail_blocked(const struct gs_model *model, const struct gs_gpu_instan
     const char *state = blockers->busy == 0      ? "unknown to the driver's own list"
                         : blockers->foreign == 0 ? "in use"
                                                  : "in use or unknown to the driver's own list";
+    if (strcmp(wanted, "nothing") == 0) {
+        return gs_fail(err, GS_BUSY, "%.150s %s %s, and no slice is wanted", blocking,
+                       one ? "is" : "are", state);
+    }
     return gs_fail(err, GS_BUSY, "%.150s %s %s and %s in the way of %.120s", blocking,
                    one ? "is" : "are", state, one ? "stands" : "stand", wanted);
 }
@@ -343,6 +348,30 @@ static uint32_t best_choice(const struct part *part, unsigned many)
     return best;
 }
 
+/* Adds to the goal what is idle, would go, and hinders nothing that is made: to remove it gains
+ * nothing now. */
+static void keep_idle(const struct gs_geometry *cut, struct gs_geometry_goal *goal)
+{
+    for (unsigned i = 0; i < cut->instances->n && goal->n < GS_MEMORY_UNITS_MAX; i++) {
+        struct gs_fit fit;
+        struct gs_fit_target before;
+        struct gs_fit_target after;
+        gs_fit_init(&fit, cut, goal, false);
+        if (fit.placement[i] < 0 || gs_fit_check(&fit, goal, NULL) < 0 ||
+            !gs_fit_find(&fit, goal, &before) || before.wanted[i] >= 0) {
+            continue;
+        }
+        struct gs_geometry_goal more = *goal;
+        more.gis[more.n++] = as_it_is(&fit, i);
+        gs_fit_init(&fit, cut, &more, false);
+        if (gs_fit_check(&fit, &more, NULL) == 0 && gs_fit_find(&fit, &more, &after) &&
+            after.wanted[i] >= 0 &&
+            after.n_kept >= before.n_kept + (int)cut->instances->at[i].n_compute) {
+            *goal = more;
+        }
+    }
+}
+
 int gs_change_reduce(const struct gs_geometry *cut, const struct gs_geometry_goal *goal,
                      struct gs_geometry_goal *ret_goal, struct gs_geometry_goal *ret_left,
                      struct gs_err *err)
@@ -369,6 +398,7 @@ int gs_change_reduce(const struct gs_geometry *cut, const struct gs_geometry_goa
         }
     }
     *ret_left = left;
+    keep_idle(cut, ret_goal);
     return 0;
 }
 

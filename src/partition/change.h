@@ -64,8 +64,9 @@ int gs_change_plan(const struct gs_geometry *cut, const struct gs_geometry_goal 
                    struct gs_geometry_blockers *ret_blockers, struct gs_err *err);
 
 /* The largest part of a goal that can be had beside what is in use or foreign: most slices, then
- * most memory, then those that come first. *ret_goal has what stays too, so that it can be planned;
- * *ret_left is what is given up. Fails as gs_change_plan would on an empty GPU. */
+ * most memory, then those that come first. *ret_goal has what stays too, in use or idle and in
+ * nobody's way, so that it can be planned; *ret_left is what is given up. Fails as gs_change_plan
+ * would on an empty GPU. */
 int gs_change_reduce(const struct gs_geometry *cut, const struct gs_geometry_goal *goal,
                      struct gs_geometry_goal *ret_goal, struct gs_geometry_goal *ret_left,
                      struct gs_err *err);

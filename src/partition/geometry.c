@@ -292,14 +292,38 @@ static void put_cis(struct gs_line *text, const unsigned *slices, unsigned n, un
     gs_line_put(text, n == 0 ? "no compute instance)" : ")");
 }
 
+/* How many from the i-th on read the same. */
+static unsigned count_alike(const struct gs_geometry_goal *goal, unsigned i)
+{
+    const struct gs_geometry_gi *first = &goal->gis[i];
+    unsigned n = 1;
+    for (; i + n < goal->n && !goal->placed; n++) {
+        const struct gs_geometry_gi *next = &goal->gis[i + n];
+        bool alike = next->profile == first->profile && next->n_cis == first->n_cis;
+        for (unsigned j = 0; j < first->n_cis && alike; j++) {
+            alike = next->cis[j].slices == first->cis[j].slices;
+        }
+        if (!alike) {
+            break;
+        }
+    }
+    return n;
+}
+
 void gs_geometry_goal_format(const struct gs_model *model, const struct gs_geometry_goal *goal,
                              char ret_text[GS_GEOMETRY_TEXT_MAX + 1])
 {
     struct gs_line text = {.p = ret_text, .size = GS_GEOMETRY_TEXT_MAX + 1};
     gs_line_put(&text, goal->n == 0 ? "nothing" : "%s", "");
-    for (unsigned i = 0; i < goal->n; i++) {
+    unsigned alike;
+    for (unsigned i = 0; i < goal->n; i += alike) {
         const struct gs_geometry_gi *gi = &goal->gis[i];
-        gs_line_put(&text, "%s%s", i == 0 ? "" : ",", model->profiles[gi->profile].name);
+        alike = count_alike(goal, i);
+        gs_line_put(&text, "%s", i == 0 ? "" : goal->placed ? "," : ", ");
+        if (!goal->placed) {
+            gs_line_put(&text, "%ux ", alike);
+        }
+        gs_line_put(&text, "%s", model->profiles[gi->profile].name);
         if (goal->placed) {
             gs_line_put(&text, "@%u", gi->start);
         }

@@ -80,7 +80,8 @@ int gs_geometry_goal_from_wish(const struct gs_geometry *cut, const struct gs_mi
 int gs_geometry_goal_from_state(const struct gs_model *model, const struct gs_mig_state *state,
                                 struct gs_geometry_goal *ret_goal, struct gs_err *err);
 
-/* How a goal reads: "3g.20gb@4,2g.10gb@0(1c,1c)"; "nothing" when it is empty. Cut when too long. */
+/* How a goal reads: "3g.20gb@4,2g.10gb@0(1c,1c)", or without places "1x 3g.20gb, 2x 1g.5gb";
+ * "nothing" when it is empty. Cut when too long. */
 enum { GS_GEOMETRY_TEXT_MAX = 400 };
 void gs_geometry_goal_format(const struct gs_model *model, const struct gs_geometry_goal *goal,
                              char ret_text[GS_GEOMETRY_TEXT_MAX + 1]);

@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 
-enum { POLL_MS = 5 };
+enum { POLL_MS = 5, WHERE_MAX = 280 };
 
 bool gs_hooks_has(const struct gs_hooks *hooks, enum gs_mighook which)
 {
@@ -162,25 +162,25 @@ static int run(const struct gs_hooks *hooks, const struct gs_mighook_command *co
     if (!make_words(hooks, command, &words)) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for a hook");
     }
+    char where[WHERE_MAX];
+    snprintf(where, sizeof(where), "%.120s (%.120s%s%u)", command->command,
+             hooks->label == NULL ? "" : hooks->label, hooks->label == NULL ? "line " : ":",
+             command->line);
     pid_t pid;
     int e = start(hooks, command, &words, &pid);
     if (e != 0) {
-        return gs_fail_errno(err, e, "%.150s (line %u) cannot be run", command->command,
-                             command->line);
+        return gs_fail_errno(err, e, "%s cannot be run", where);
     }
     int status = 0;
     if (!wait_for(pid, hooks->limit_ms, &status)) {
-        return gs_fail(err, GS_IO, "%.150s (line %u) took longer than %u.%03u s and was killed",
-                       command->command, command->line, hooks->limit_ms / 1000,
-                       hooks->limit_ms % 1000);
+        return gs_fail(err, GS_IO, "%s took longer than %g s and was killed", where,
+                       hooks->limit_ms / 1000.0);
     }
     if (WIFSIGNALED(status)) {
-        return gs_fail(err, GS_IO, "%.150s (line %u) was killed by signal %d", command->command,
-                       command->line, WTERMSIG(status));
+        return gs_fail(err, GS_IO, "%s was killed by signal %d", where, WTERMSIG(status));
     }
     if (WEXITSTATUS(status) != 0) {
-        return gs_fail(err, GS_IO, "%.150s (line %u) ended with status %d", command->command,
-                       command->line, WEXITSTATUS(status));
+        return gs_fail(err, GS_IO, "%s ended with status %d", where, WEXITSTATUS(status));
     }
     return 0;
 }

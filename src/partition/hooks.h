@@ -10,6 +10,7 @@ enum { GS_HOOKS_ENVS_MAX = 32 /* of the caller */ };
 
 struct gs_hooks {
     const struct gs_mighooks *file; /* NULL: no hooks */
+    const char *label;              /* the file's name, for messages; NULL: not known */
     unsigned n_envs;
     struct gs_mighook_env envs[GS_HOOKS_ENVS_MAX];
     unsigned

@@ -59,8 +59,8 @@ static int fail_held(int fd, const char *dir, unsigned wait_ms, struct gs_err *e
     }
     return gs_fail(err, GS_BUSY,
                    "%s is changing the GPUs of this machine (%.200s/lock) and was not done in "
-                   "%u.%03u s",
-                   holder, dir, wait_ms / 1000, wait_ms % 1000);
+                   "%g s",
+                   holder, dir, wait_ms / 1000.0);
 }
 
 static unsigned long long now_ms(void)

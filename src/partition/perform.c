@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { LINE_MAX_BYTES = 1024 };
 
@@ -147,6 +148,42 @@ static int act(struct gs_perform *perform, unsigned gpu, const struct gs_change_
     return r;
 }
 
+static void append(struct gs_err *err, const char *text)
+{
+    size_t used = strlen(err->msg);
+    snprintf(err->msg + used, sizeof(err->msg) - used, "%s", text);
+}
+
+void gs_perform_explain(struct gs_err *err)
+{
+    if (err != NULL && err->sys_errno == EPERM) {
+        append(err, "; changing the GPUs needs root");
+    }
+}
+
+/* The port's text begins with the GPU and the call, which the step says already. */
+static void drop_call(struct gs_err *err)
+{
+    char *says = err == NULL ? NULL : strstr(err->msg, "NVML says");
+    if (says != NULL) {
+        memmove(err->msg, says, strlen(says) + 1);
+    }
+}
+
+/* The driver says that it is in use, and lists nobody: what holds it is no process that computes.
+ */
+static void explain_leak(const struct gs_inventory_gpu *gpu, const struct gs_change_step *step,
+                         struct gs_err *err)
+{
+    for (unsigned i = 0; i < gpu->instances.n && err != NULL; i++) {
+        if (gpu->instances.at[i].start == step->start &&
+            gpu->instances.at[i].profile == step->profile && (gpu->busy.gis >> i & 1u) == 0) {
+            append(err, "; no process is listed on it: a monitoring program (dcgm, dcgm-exporter) "
+                        "may hold it; stop that and try again");
+        }
+    }
+}
+
 static int one(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
                const struct gs_change_step *step, uint32_t *gi, struct gs_err *err)
 {
@@ -166,7 +203,12 @@ static int one(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
     }
     gs_say(&perform->detail, "GPU %u: %s", gpu->gpu, text);
     r = act(perform, gpu->gpu, step, gi, err);
-    return r < 0 ? gs_wrap(err, r, "GPU %u, %s", gpu->gpu, text) : 0;
+    if (r < 0) {
+        drop_call(err);
+        gs_perform_explain(err);
+        return gs_wrap(err, r, "GPU %u, %s", gpu->gpu, text);
+    }
+    return 0;
 }
 
 /* Takes back the slice of a step that failed. What cannot be is added to the text. */
@@ -213,6 +255,9 @@ int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
         if (r < 0) {
             *ret_done = k;
             take_back(perform, gpu, &change->steps[k], err);
+            if (r == GS_BUSY) {
+                explain_leak(gpu, &change->steps[k], err);
+            }
             return r;
         }
     }

@@ -33,6 +33,9 @@ struct gs_perform {
 int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
                const struct gs_change *change, unsigned *ret_done, struct gs_err *err);
 
+/* Appends what to do about an error of the driver: no permission. */
+void gs_perform_explain(struct gs_err *err);
+
 /* Announces a step of a whole GPU. GS_IO with EINTR: interrupted before it. */
 int gs_perform_announce(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
                         enum gs_journal_do kind, struct gs_err *err);

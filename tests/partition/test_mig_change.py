@@ -359,8 +359,64 @@ def leak__leaves_the_slice_as_it_was():
         m.apply("old")
         m.sim("leak", "--slice", m.uuid("2g.10gb"))
         before = m.names()
-        m.apply("whole", status=1)
+        done = m.apply("whole", status=1)
         assert set(before) >= set(m.names()) and "2g.10gb@0" in m.names(), m.names()
+        assert "no process is listed on it: a monitoring program" in done.stderr, done.stderr
+        assert done.stderr.count("GPU 0, ") == 1, done.stderr
+
+
+def texts__are_true_of_what_there_is():
+    with machine("2xA100-40GB") as m:
+        m.apply("old", "-m")
+        m.write("config.yaml", CONFIG + "  some: [{devices: [0], mig-enabled: false},\n"
+                "    {devices: [1], mig-enabled: true, mig-devices: {7g.40gb: 1}}]\n"
+                "  none: [{devices: all, mig-enabled: true, mig-devices: {}}]\n")
+        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:nth=1,code=UNKNOWN")
+        done = m.apply("some", status=1)
+        assert "GPU 0 is as wanted; MIG is off" in done.stderr, done.stderr
+        hooks = m.write("hooks.yaml", HOOKS.replace("OUT", m.path("out")).replace("EXTRA", "false"))
+        done = m.apply("new", "-k", hooks, status=1)
+        assert "GPU 0 is in between; MIG is on, and nothing is cut yet" in done.stderr, done.stderr
+        assert f"hook pre-apply-config: sh ({hooks}:7) ended with status 1" in done.stderr
+        m.apply("old")
+        m.hold("--slice", m.uuid("3g.20gb"))
+        done = m.apply("none", status=1)
+        assert "GPU 0: 3g.20gb@4 is in use, and no slice is wanted; held: " in done.stderr
+        done = m.apply("off", "--only-idle", status=1)
+        assert "until the GPU is reset" not in done.stderr, done.stderr
+        assert done.stderr.count("pid ") == 1, done.stderr
+    with machine("2xA100-40GB", options=()) as m:
+        m.hold("--gpu", "1")
+        done = m.apply("new", "--only-idle", status=1)
+        assert "until the GPU is reset" not in done.stderr, done.stderr
+        assert "GPU 1 is not wholly as wanted" in done.stderr and m.names(0), done.stderr
+    with machine(options=()) as m:
+        m.sim("fault", "--add", "nvmlDeviceSetMigMode:times=all,code=NO_PERMISSION")
+        done = m.apply("new", status=1)
+        assert done.stderr == "gpuslice: GPU 0: turning MIG on: NVML says NO_PERMISSION (4); " \
+            "changing the GPUs needs root\n", done.stderr
+
+
+def vm__says_the_cause_first_and_works_after_a_reboot():
+    with machine("2xA100-40GB", options=("--vm",)) as m:
+        done = m.apply("new", status=1)
+        assert done.stderr.startswith("gpuslice: the MIG mode is set and waits for a reset"), \
+            done.stderr
+        assert "reboot the VM, then run this again (" in done.stderr, done.stderr
+        assert done.stderr.endswith(".)\n") and done.stderr.count("\n") == 1, repr(done.stderr)
+        m.sim("reboot")
+        m.apply("new")
+        assert m.names(1) == ["3g.20gb@4", "4g.20gb@0"]
+
+
+def old_driver__decides_itself_whether_the_mode_can_change():
+    with machine("1xA100-40GB", options=("--driver", "450")) as m:
+        m.apply("new", "-m")
+        assert m.show()["gpus"][0]["mig"]
+        m.apply("off", "-m")
+        m.hold("--gpu", "0")
+        m.apply("new", "-m", status=1)
+        assert not m.show()["gpus"][0]["mig"]
 
 
 def whole(before, after, now, what):
@@ -456,7 +512,8 @@ def kill__is_said_by_the_commands_that_read_and_by_the_next_that_changes():
 def main():
     cases = []
     for prefix in ("apply__", "names__", "restore__", "create__", "dry_run__", "mode__", "hooks__", "stop__", "lock__",
-                   "disk__", "leak__", "kill__"):
+                   "disk__", "leak__", "texts__", "vm__",
+                   "old_driver__", "kill__"):
         cases += tap.cases_of(sys.modules[__name__], prefix)
     tap.run(cases)
 

@@ -177,8 +177,37 @@ static void apply__only_idle_does_what_it_can(void **state)
     ASSERT_CUT(&b, 1, "7g.40gb@0");
     assert_int_equal(b.report.gpus[0], GS_APPLY_PARTLY);
     assert_int_equal(b.report.gpus[1], GS_APPLY_AS_WANTED);
-    assert_non_null(strstr(b.notes.text, "not made now: 4g.20gb"));
+    assert_non_null(strstr(b.notes.text, "not made now: 1x 4g.20gb"));
     end(&b);
+}
+
+static void apply__only_idle_keeps_what_is_idle_and_hinders_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *there;
+        const char *wish;
+        const char *then;
+    } cases[] = {
+        {"2g.10gb@0,1g.5gb@2!,1g.5gb@3,3g.20gb@4", "3g.20gb=2",
+         "2g.10gb@0,1g.5gb@2,1g.5gb@3,3g.20gb@4"},
+        {"1g.5gb@0,1g.5gb@2!,2g.10gb@4", "3g.20gb=2", "1g.5gb@0,1g.5gb@2,3g.20gb@4"},
+        {"1g.5gb@0(),1g.5gb@1,1g.5gb@2!", "7g.40gb=1", "1g.5gb@0(),1g.5gb@1,1g.5gb@2"},
+        {"1g.5gb@0,1g.5gb@1,1g.5gb@2!", "2g.10gb=1,4g.20gb=1",
+         "1g.5gb@0,1g.5gb@1,1g.5gb@2,2g.10gb@4"},
+    };
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        struct bench b;
+        begin(&b, "A100-40GB", 1);
+        desk_cut(&b.table, 0, cases[k].there);
+        want(&b, 0, cases[k].wish);
+        b.options.only_idle = true;
+        assert_int_equal(apply(&b), GS_BUSY);
+        ASSERT_CUT(&b, 0, cases[k].then);
+        assert_non_null(strstr(b.err.msg, "GPU 0 is not wholly as wanted"));
+        assert_null(strstr(b.err.msg, "pid "));
+        end(&b);
+    }
 }
 
 static void apply__dry_run_says_the_steps_and_does_none(void **state)
@@ -624,6 +653,7 @@ int main(void)
         cmocka_unit_test(apply__changes_idle_slices_beside_busy_ones),
         cmocka_unit_test(apply__touches_no_gpu_when_one_is_blocked),
         cmocka_unit_test(apply__only_idle_does_what_it_can),
+        cmocka_unit_test(apply__only_idle_keeps_what_is_idle_and_hinders_nothing),
         cmocka_unit_test(apply__dry_run_says_the_steps_and_does_none),
         cmocka_unit_test(apply__makes_small_compute_instances_in_few_gpu_instances),
         cmocka_unit_test(apply__changes_only_the_compute_instances_of_a_gi_that_stays),
