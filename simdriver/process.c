@@ -12,11 +12,13 @@
 
 enum { START_TIME_FIELD = 22, FIRST_FIELD_BEHIND_NAME = 3 };
 
-/* The name in parentheses may have anything in it; the last ')' ends it. */
+/* The name in parentheses may have anything in it; the last ')' ends it. A process that has ended
+ * and is not yet waited for (state Z or X) has none: the driver lets go of a context at the end of
+ * its process, not at its parent's leisure. */
 static uint64_t start_from_stat(char *text)
 {
     char *end = strrchr(text, ')');
-    if (end == NULL || end[1] != ' ') {
+    if (end == NULL || end[1] != ' ' || end[2] == 'Z' || end[2] == 'X') {
         return 0;
     }
     struct gs_view rest = gs_view(end + 2);

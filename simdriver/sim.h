@@ -28,6 +28,11 @@ extern const struct gs_command sim_command_lose;
 extern const struct gs_command sim_command_leak;
 extern const struct gs_command sim_command_run;
 extern const struct gs_command sim_command_destroy;
+extern const struct gs_command sim_command_completion;
+
+/* All of them, in the order of the help text. */
+extern const struct gs_command *const sim_commands[];
+extern const size_t sim_n_commands;
 
 int sim_cmd_create(int argc, char **argv);
 int sim_cmd_show(int argc, char **argv);
@@ -42,6 +47,7 @@ int sim_cmd_lose(int argc, char **argv);
 int sim_cmd_leak(int argc, char **argv);
 int sim_cmd_run(int argc, char **argv);
 int sim_cmd_destroy(int argc, char **argv);
+int sim_cmd_completion(int argc, char **argv);
 
 /* The stand-in for nvidia-smi: -L, and -r with -i. `called` is argv[0] as the kernel has it. */
 int sim_smi_main(int argc, char **argv);

@@ -9,12 +9,13 @@
 #include "cli/output.h"
 #include "simdriver/sim.h"
 
-static const struct gs_command *const commands[] = {
-    &sim_command_create,  &sim_command_show,   &sim_command_run,    &sim_command_reset,
-    &sim_command_reboot,  &sim_command_reload, &sim_command_unload, &sim_command_load,
-    &sim_command_fault,   &sim_command_xid,    &sim_command_leak,   &sim_command_lose,
-    &sim_command_destroy,
+const struct gs_command *const sim_commands[] = {
+    &sim_command_create,  &sim_command_show,       &sim_command_run,    &sim_command_reset,
+    &sim_command_reboot,  &sim_command_reload,     &sim_command_unload, &sim_command_load,
+    &sim_command_fault,   &sim_command_xid,        &sim_command_leak,   &sim_command_lose,
+    &sim_command_destroy, &sim_command_completion,
 };
+const size_t sim_n_commands = GS_ARRAY_LEN(sim_commands);
 
 static int print_help(void)
 {
@@ -23,8 +24,8 @@ static int print_help(void)
     gs_buf_init(&text, 8192);
     gs_buf_puts(&text, "gpuslice-sim: a machine with simulated NVIDIA GPUs, for any program that "
                        "uses NVML\n\nUsage: gpuslice-sim COMMAND [DIR] [OPTIONS]\n\nCommands:\n");
-    for (size_t i = 0; i < GS_ARRAY_LEN(commands); i++) {
-        gs_buf_printf(&text, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+    for (size_t i = 0; i < sim_n_commands; i++) {
+        gs_buf_printf(&text, "  %-10s %s\n", sim_commands[i]->name, sim_commands[i]->summary);
     }
     gs_buf_puts(&text,
                 "\nOptions:\n"
@@ -50,11 +51,11 @@ static int print_help(void)
 static int find_and_run(int argc, char **argv)
 {
     struct gs_near near = GS_NEAR_INIT(gs_view(argv[1]));
-    for (size_t i = 0; i < GS_ARRAY_LEN(commands); i++) {
-        if (strcmp(argv[1], commands[i]->name) == 0) {
-            return commands[i]->run(argc - 1, argv + 1);
+    for (size_t i = 0; i < sim_n_commands; i++) {
+        if (strcmp(argv[1], sim_commands[i]->name) == 0) {
+            return sim_commands[i]->run(argc - 1, argv + 1);
         }
-        gs_near_offer(&near, commands[i]->name);
+        gs_near_offer(&near, sim_commands[i]->name);
     }
     struct gs_err err;
     if (near.n > 0) {

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/options.h"
@@ -5,6 +6,8 @@
 
 /* All commands, and what is being written. */
 struct script {
+    const char *program;  /* gpuslice */
+    const char *function; /* _gpuslice: the shell's function */
     const struct gs_command *const *commands;
     size_t n_commands;
     struct gs_buf *out;
@@ -76,21 +79,18 @@ static void put_words(const struct script *script, const struct gs_option *optio
 
 /* bash. No helper of the package bash-completion is used, for it may not be there. */
 
-static const char bash_head[] =
-    "# bash completion for gpuslice; made by `gpuslice completion bash`\n"
-    "_gpuslice() {\n"
-    "    local cur prev command options\n"
-    "    cur=${COMP_WORDS[COMP_CWORD]}\n"
-    "    prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-    "    # bash takes --option=value for three words\n"
-    "    if [[ $cur == '=' ]]; then\n"
-    "        cur=\n"
-    "    elif [[ $prev == '=' ]]; then\n"
-    "        prev=${COMP_WORDS[COMP_CWORD-2]}\n"
-    "    fi\n"
-    "    command=\n"
-    "    (( COMP_CWORD > 1 )) && command=${COMP_WORDS[1]}\n"
-    "    COMPREPLY=()\n";
+static const char bash_head[] = "    local cur prev command options\n"
+                                "    cur=${COMP_WORDS[COMP_CWORD]}\n"
+                                "    prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+                                "    # bash takes --option=value for three words\n"
+                                "    if [[ $cur == '=' ]]; then\n"
+                                "        cur=\n"
+                                "    elif [[ $prev == '=' ]]; then\n"
+                                "        prev=${COMP_WORDS[COMP_CWORD-2]}\n"
+                                "    fi\n"
+                                "    command=\n"
+                                "    (( COMP_CWORD > 1 )) && command=${COMP_WORDS[1]}\n"
+                                "    COMPREPLY=()\n";
 
 /* The command of a group has two words. */
 static void put_bash_groups(const struct script *script)
@@ -164,7 +164,8 @@ static void put_bash_command(const struct script *script, const struct gs_comman
 static void put_bash(const struct script *script)
 {
     struct gs_buf *out = script->out;
-    gs_buf_puts(out, bash_head);
+    gs_buf_printf(out, "# bash completion for %s; made by `%s completion bash`\n%s() {\n%s",
+                  script->program, script->program, script->function, bash_head);
     put_bash_groups(script);
     gs_buf_puts(out, "    case $command in\n    '')\n        options='--help --version'\n"
                      "        [[ $cur == -* ]] || COMPREPLY=($(compgen -W '");
@@ -177,8 +178,8 @@ static void put_bash(const struct script *script)
                      "    if [[ $cur == -* ]]; then\n"
                      "        COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
                      "    fi\n"
-                     "}\n"
-                     "complete -F _gpuslice gpuslice\n");
+                     "}\n");
+    gs_buf_printf(out, "complete -F %s %s\n", script->function, script->program);
 }
 
 /* zsh */
@@ -276,11 +277,13 @@ static void put_zsh_groups(const struct script *script)
 static void put_zsh(const struct script *script)
 {
     struct gs_buf *out = script->out;
-    gs_buf_puts(out, "#compdef gpuslice\n"
-                     "# zsh completion for gpuslice; made by `gpuslice completion zsh`\n"
-                     "_gpuslice() {\n"
-                     "    local -a commands\n"
-                     "    commands=(\n");
+    gs_buf_printf(out,
+                  "#compdef %s\n"
+                  "# zsh completion for %s; made by `%s completion zsh`\n"
+                  "%s() {\n"
+                  "    local -a commands\n"
+                  "    commands=(\n",
+                  script->program, script->program, script->program, script->function);
     for (size_t i = 0; i < script->n_commands; i++) {
         gs_buf_printf(out, "        '%s:", script->commands[i]->name);
         put_zsh_help(out, script->commands[i]->summary);
@@ -301,13 +304,15 @@ static void put_zsh(const struct script *script)
     for (size_t i = 0; i < script->n_commands; i++) {
         put_zsh_command(script, script->commands[i]);
     }
-    gs_buf_puts(out, "    esac\n"
-                     "}\n"
-                     "if [[ $funcstack[1] == _gpuslice ]]; then\n"
-                     "    _gpuslice \"$@\"\n"
-                     "else\n"
-                     "    compdef _gpuslice gpuslice\n"
-                     "fi\n");
+    gs_buf_printf(out,
+                  "    esac\n"
+                  "}\n"
+                  "if [[ $funcstack[1] == %s ]]; then\n"
+                  "    %s \"$@\"\n"
+                  "else\n"
+                  "    compdef %s %s\n"
+                  "fi\n",
+                  script->function, script->function, script->function, script->program);
 }
 
 /* fish */
@@ -327,10 +332,11 @@ static void put_fish_argument(const struct script *script, const struct gs_optio
 }
 
 /* "-n '<when the command is on the line>'"; the command of a group has two words. */
-static void put_fish_when(struct gs_buf *out, const struct gs_command *command)
+static void put_fish_when(const struct script *script, const struct gs_command *command)
 {
+    struct gs_buf *out = script->out;
     const char *second = strchr(command->name, ' ');
-    gs_buf_puts(out, "complete -c gpuslice -n '__fish_seen_subcommand_from ");
+    gs_buf_printf(out, "complete -c %s -n '__fish_seen_subcommand_from ", script->program);
     gs_buf_put(out, command->name,
                second == NULL ? strlen(command->name) : (size_t)(second - command->name));
     gs_buf_printf(out, "%s%s'", second == NULL ? "" : "; and __fish_seen_subcommand_from",
@@ -338,16 +344,18 @@ static void put_fish_when(struct gs_buf *out, const struct gs_command *command)
 }
 
 /* Offers the command by its name. */
-static void put_fish_name(const struct gs_command *group, const struct gs_command *command,
-                          struct gs_buf *out)
+static void put_fish_name(const struct script *script, const struct gs_command *group,
+                          const struct gs_command *command)
 {
+    struct gs_buf *out = script->out;
     if (group == NULL) {
-        gs_buf_printf(out, "complete -c gpuslice -n __fish_use_subcommand -a %s", command->name);
+        gs_buf_printf(out, "complete -c %s -n __fish_use_subcommand -a %s", script->program,
+                      command->name);
     } else {
         gs_buf_printf(out,
-                      "complete -c gpuslice -n '__fish_seen_subcommand_from %s; and not "
+                      "complete -c %s -n '__fish_seen_subcommand_from %s; and not "
                       "__fish_seen_subcommand_from ",
-                      group->name);
+                      script->program, group->name);
         put_subcommand_names(out, group);
         gs_buf_printf(out, "' -a %s", command->name + strlen(group->name) + 1);
     }
@@ -360,10 +368,10 @@ static void put_fish_command(const struct script *script, const struct gs_comman
                              const struct gs_command *command)
 {
     struct gs_buf *out = script->out;
-    put_fish_name(group, command, out);
+    put_fish_name(script, group, command);
     for (size_t i = 0; i < command->n_options; i++) {
         const struct gs_option *option = &command->options[i];
-        put_fish_when(out, command);
+        put_fish_when(script, command);
         gs_buf_printf(out, " -l %s", option->name);
         if (option->letter != 0) {
             gs_buf_printf(out, " -s %c", option->letter);
@@ -377,7 +385,7 @@ static void put_fish_command(const struct script *script, const struct gs_comman
         gs_buf_puts(out, "\n");
     }
     if (command->operand != NULL) {
-        put_fish_when(out, command);
+        put_fish_when(script, command);
         put_fish_argument(script, command->operand);
         gs_buf_puts(out, "\n");
     }
@@ -388,11 +396,13 @@ static void put_fish_command(const struct script *script, const struct gs_comman
 
 static void put_fish(const struct script *script)
 {
-    gs_buf_puts(script->out, "# fish completion for gpuslice; made by `gpuslice completion fish`\n"
-                             "complete -c gpuslice -f\n"
-                             "complete -c gpuslice -s h -l help -d 'show help and exit'\n"
-                             "complete -c gpuslice -n __fish_use_subcommand -l version"
-                             " -d 'show the version'\n");
+    const char *program = script->program;
+    gs_buf_printf(script->out,
+                  "# fish completion for %s; made by `%s completion fish`\n"
+                  "complete -c %s -f\n"
+                  "complete -c %s -s h -l help -d 'show help and exit'\n"
+                  "complete -c %s -n __fish_use_subcommand -l version -d 'show the version'\n",
+                  program, program, program, program, program);
     for (size_t i = 0; i < script->n_commands; i++) {
         put_fish_command(script, NULL, script->commands[i]);
     }
@@ -401,7 +411,17 @@ static void put_fish(const struct script *script)
 void gs_completion_script(enum gs_shell shell, const struct gs_command *const *commands,
                           size_t n_commands, struct gs_buf *out)
 {
-    struct script script = {.commands = commands, .n_commands = n_commands, .out = out};
+    char function[64];
+    const char *program = gs_command_program(commands[0]);
+    snprintf(function, sizeof(function), "_%s", program);
+    for (char *c = function; *c != '\0'; c++) {
+        *c = *c == '-' ? '_' : *c;
+    }
+    struct script script = {.program = program,
+                            .function = function,
+                            .commands = commands,
+                            .n_commands = n_commands,
+                            .out = out};
     switch (shell) {
     case GS_SHELL_BASH:
         put_bash(&script);

@@ -145,7 +145,8 @@ void gs_help_command(const struct gs_command *command, struct gs_buf *out);
 void gs_help_program(const struct gs_command *const *commands, size_t n_commands,
                      struct gs_buf *out);
 
-/* completion.c: the script for one shell, to be sourced by it. */
+/* completion.c: the script for one shell, to be sourced by it. The commands, at least one, are of
+ * one program. */
 enum gs_shell { GS_SHELL_BASH, GS_SHELL_ZSH, GS_SHELL_FISH, GS_SHELLS };
 void gs_completion_script(enum gs_shell shell, const struct gs_command *const *commands,
                           size_t n_commands, struct gs_buf *out);
