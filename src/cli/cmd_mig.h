@@ -84,9 +84,18 @@ int gs_mig_find_gpus(struct gs_gpus *gpus, const char *list, uint32_t *ret, stru
 struct gs_mig_gpu {
     struct gs_gpu facts;
     struct gs_gpu_instances *instances; /* NULL while not read */
+    struct gs_err why; /* not GS_OK: it cannot be read (it is lost); of `facts` only the index is */
 };
 
-/* Reads the facts of every GPU. */
+/* Reads the facts of every GPU; one that cannot be read is no failure. */
+int gs_mig_survey_some(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu **ret,
+                       unsigned *ret_n, struct gs_err *err);
+
+/* Where one that cannot be read is asked for, its error; where it is not, a warning. */
+int gs_mig_check_read(const struct gs_mig_gpu *at, const struct gs_mig_wish *wishes, unsigned n,
+                      struct gs_err *err);
+
+/* Reads the facts of every GPU, and fails where one cannot be read. */
 int gs_mig_survey(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu **ret,
                   unsigned *ret_n, struct gs_err *err);
 

@@ -83,7 +83,7 @@ static int make_wants(struct gs_gpus *gpus, const struct gs_migconfig_choice *ch
 {
     struct gs_mig_gpu *at;
     struct gs_migconfig_target *targets;
-    int r = gs_mig_survey(gpus, arena, &at, ret_n, err);
+    int r = gs_mig_survey_some(gpus, arena, &at, ret_n, err);
     r = r < 0 ? r : gs_mig_targets(at, *ret_n, arena, &targets, err);
     if (r < 0) {
         return r;
@@ -98,7 +98,7 @@ static int make_wants(struct gs_gpus *gpus, const struct gs_migconfig_choice *ch
         wants[k].wish = &wishes[k];
     }
     *ret = wants;
-    return 0;
+    return gs_mig_check_read(at, wishes, *ret_n, err);
 }
 
 static int run(const struct apply_args *args, struct gs_arena *arena, struct gs_err *err)

@@ -1,10 +1,13 @@
 #include "cli/cmd_mig_check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/catalog.h"
 #include "wire/migcheckpoint.h"
 #include "wire/migexport.h"
+
+enum { DIFFERENCES_MAX = 460 /* bytes of an error that says what differs */ };
 
 static int no_memory(struct gs_err *err)
 {
@@ -54,6 +57,60 @@ static int check_devices(struct gs_gpus *gpus, struct gs_arena *arena, struct gs
                                                   at->facts.index, found, expected);
 }
 
+/* What differs, of all GPUs, as one text. */
+struct differences {
+    unsigned n;
+    unsigned n_more; /* for which there was no room */
+    size_t used;
+    char text[DIFFERENCES_MAX];
+};
+
+static void add_difference(struct differences *all, const char *text)
+{
+    size_t need = strlen(text) + strlen("; ");
+    if (all->n > 0 && all->used + need >= sizeof(all->text)) {
+        all->n_more++;
+        return;
+    }
+    int n = snprintf(all->text + all->used, sizeof(all->text) - all->used, "%s%s",
+                     all->n == 0 ? "" : "; ", text);
+    all->used += n > 0 ? (size_t)n : 0;
+    all->n++;
+}
+
+static int fail_differences(const struct differences *all, struct gs_err *err)
+{
+    if (all->n_more == 0) {
+        return gs_fail(err, GS_INFEASIBLE, "%s", all->text);
+    }
+    return gs_fail(err, GS_INFEASIBLE, "%s; and %u GPUs more", all->text, all->n_more);
+}
+
+/* What can be compared is; GS_INFEASIBLE: something differs. Other failures end it. */
+static int check_all(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu *at,
+                     const struct gs_mig_wish *wishes, unsigned n, bool mode_only, bool debug,
+                     struct gs_err *err)
+{
+    struct differences all = {.n = 0};
+    struct gs_err here;
+    for (unsigned i = 0; i < n; i++) {
+        int r = wishes[i].named ? check_mode(&at[i], &wishes[i], debug, &here) : 0;
+        if (r == 0 && wishes[i].named && !mode_only) {
+            r = check_devices(gpus, arena, &at[i], &wishes[i], debug, &here);
+        }
+        if (r < 0 && r != GS_INFEASIBLE) {
+            if (err != NULL) {
+                *err = here;
+            }
+            return r;
+        }
+        if (r < 0) {
+            add_difference(&all, here.msg);
+        }
+    }
+    return all.n == 0 ? 0 : fail_differences(&all, err);
+}
+
 int gs_mig_check(struct gs_gpus *gpus, struct gs_arena *arena,
                  const struct gs_migconfig_choice *choice, bool mode_only, bool debug,
                  struct gs_err *err)
@@ -61,7 +118,7 @@ int gs_mig_check(struct gs_gpus *gpus, struct gs_arena *arena,
     struct gs_mig_gpu *at = NULL;
     struct gs_migconfig_target *targets = NULL;
     unsigned n = 0;
-    int r = gs_mig_survey(gpus, arena, &at, &n, err);
+    int r = gs_mig_survey_some(gpus, arena, &at, &n, err);
     if (r < 0 || (r = gs_mig_targets(at, n, arena, &targets, err)) < 0) {
         return r;
     }
@@ -70,13 +127,8 @@ int gs_mig_check(struct gs_gpus *gpus, struct gs_arena *arena,
         return no_memory(err);
     }
     gs_mig_resolve(choice, targets, n, wishes);
-    for (unsigned i = 0; r == 0 && i < n; i++) {
-        r = wishes[i].named ? check_mode(&at[i], &wishes[i], debug, err) : 0;
-    }
-    for (unsigned i = 0; r == 0 && !mode_only && i < n; i++) {
-        r = wishes[i].named ? check_devices(gpus, arena, &at[i], &wishes[i], debug, err) : 0;
-    }
-    return r;
+    r = gs_mig_check_read(at, wishes, n, err);
+    return r < 0 ? r : check_all(gpus, arena, at, wishes, n, mode_only, debug, err);
 }
 
 /* ---- export ---- */

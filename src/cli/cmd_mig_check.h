@@ -8,7 +8,8 @@
 #include "wire/migwrite.h"
 
 /* 0: every GPU that the configuration names is as it says; with `mode_only`, MIG is on and off as
- * it says. GS_INFEASIBLE: one is not; the text names it, what it has and what was expected. */
+ * it says. GS_INFEASIBLE: some are not; the text names them, what they have and what was
+ * expected. A GPU that cannot be read is a failure only where the configuration names it. */
 int gs_mig_check(struct gs_gpus *gpus, struct gs_arena *arena,
                  const struct gs_migconfig_choice *choice, bool mode_only, bool debug,
                  struct gs_err *err);

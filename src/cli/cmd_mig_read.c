@@ -49,8 +49,16 @@ int gs_mig_open(struct gs_gpus *ret, struct gs_err *err)
     return gs_gpuopen(ret, err);
 }
 
-int gs_mig_survey(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu **ret,
-                  unsigned *ret_n, struct gs_err *err)
+/* As much as is known of a GPU that does not answer: it may be one that can be cut. */
+static const struct gs_gpu unread = {
+    .pci_device_id = GS_NOT_KNOWN,
+    .pci_subsystem_id = GS_NOT_KNOWN,
+    .mode = GS_MIG_OFF,
+    .pending = GS_MIG_OFF,
+};
+
+int gs_mig_survey_some(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu **ret,
+                       unsigned *ret_n, struct gs_err *err)
 {
     unsigned n;
     int r = gs_gpu_count(gpus, &n, err);
@@ -59,13 +67,50 @@ int gs_mig_survey(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gp
         r = no_memory(err);
     }
     for (unsigned i = 0; r == 0 && i < n; i++) {
-        r = gs_gpu_get(gpus, i, &at[i].facts, err);
+        at[i].why = (struct gs_err){.code = GS_OK};
+        if (gs_gpu_get(gpus, i, &at[i].facts, &at[i].why) < 0) {
+            at[i].facts = unread;
+            at[i].facts.index = i;
+        }
     }
     if (r == 0) {
         *ret = at;
         *ret_n = n;
     }
     return r;
+}
+
+static int fail_unread(const struct gs_mig_gpu *at, struct gs_err *err)
+{
+    if (err != NULL) {
+        *err = at->why;
+    }
+    return at->why.code;
+}
+
+int gs_mig_survey(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu **ret,
+                  unsigned *ret_n, struct gs_err *err)
+{
+    int r = gs_mig_survey_some(gpus, arena, ret, ret_n, err);
+    for (unsigned i = 0; r == 0 && i < *ret_n; i++) {
+        r = (*ret)[i].why.code == GS_OK ? 0 : fail_unread(&(*ret)[i], err);
+    }
+    return r;
+}
+
+int gs_mig_check_read(const struct gs_mig_gpu *at, const struct gs_mig_wish *wishes, unsigned n,
+                      struct gs_err *err)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (at[i].why.code == GS_OK) {
+            continue;
+        }
+        if (wishes[i].named) {
+            return fail_unread(&at[i], err);
+        }
+        fprintf(stderr, "gpuslice: warning: passed over: %s\n", at[i].why.msg);
+    }
+    return 0;
 }
 
 int gs_mig_targets(const struct gs_mig_gpu *at, unsigned n, struct gs_arena *arena,

@@ -106,14 +106,17 @@ static int make_wants(struct gs_gpus *gpus, const struct gs_mig_state *states, u
                       struct gs_err *err)
 {
     struct gs_mig_gpu *at;
-    int r = gs_mig_survey(gpus, arena, &at, ret_n, err);
+    int r = gs_mig_survey_some(gpus, arena, &at, ret_n, err);
     struct gs_apply_want *wants = r < 0 ? NULL : GS_ARENA_NEW(arena, struct gs_apply_want, *ret_n);
     if (r == 0 && wants == NULL) {
         r = gs_fail(err, GS_NO_MEMORY, "no memory for the GPUs of this machine");
     }
     for (unsigned i = 0; i < n_states && r == 0; i++) {
         int k = find(at, *ret_n, states[i].uuid);
-        if (k < 0) {
+        int lost = k < 0 ? find(at, *ret_n, "") : -1;
+        if (lost >= 0) { /* which may be the one */
+            r = gs_fail(err, at[lost].why.code, "%s", at[lost].why.msg);
+        } else if (k < 0) {
             r = gs_fail(err, GS_NOT_FOUND,
                         "the checkpoint is of GPU %.90s, which this machine does not have",
                         states[i].uuid);

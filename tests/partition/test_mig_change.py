@@ -397,6 +397,21 @@ def texts__are_true_of_what_there_is():
             "changing the GPUs needs root\n", done.stderr
 
 
+def lost__stops_only_what_names_it():
+    with machine("3xA100-40GB") as m:
+        m.mig("checkpoint", "-f", m.path("kept.json"))
+        m.sim("lose", "--gpu", "1")
+        config = m.write("some.yaml", "version: v1\nmig-configs: {a: [{devices: [0, 2], "
+                         "mig-enabled: true, mig-devices: {7g.40gb: 1}}]}\n")
+        done = m.mig("apply", "-f", config)
+        assert "warning: passed over: GPU 1" in done.stderr, done.stderr
+        m.mig("assert", "-f", config)
+        done = m.apply("whole", status=1)
+        assert "GPU 1" in done.stderr and "GPU_IS_LOST" in done.stderr, done.stderr
+        done = m.mig("restore", "-f", m.path("kept.json"), status=1)
+        assert "GPU_IS_LOST" in done.stderr, done.stderr
+
+
 def vm__says_the_cause_first_and_works_after_a_reboot():
     with machine("2xA100-40GB", options=("--vm",)) as m:
         done = m.apply("new", status=1)
@@ -512,7 +527,7 @@ def kill__is_said_by_the_commands_that_read_and_by_the_next_that_changes():
 def main():
     cases = []
     for prefix in ("apply__", "names__", "restore__", "create__", "dry_run__", "mode__", "hooks__", "stop__", "lock__",
-                   "disk__", "leak__", "texts__", "vm__",
+                   "disk__", "leak__", "texts__", "lost__", "vm__",
                    "old_driver__", "kill__"):
         cases += tap.cases_of(sys.modules[__name__], prefix)
     tap.run(cases)

@@ -110,6 +110,9 @@ static void mig_assert__compares_slices_of_each_kind(void **state)
     assert_says("[{devices: all, " ON("3g.20gb: 1, 1g.5gb: 2") "}]",
                 "GPU 1 has MIG off; expected on");
     assert_says("[{devices: all, mig-enabled: false}]", "GPU 0 has MIG on; expected off");
+    assert_says("[{devices: all, " ON("1g.5gb: 7") "}]",
+                "GPU 0 has 2x 1g.5gb, 1x 3g.20gb; expected 7x 1g.5gb; GPU 1 has MIG off; expected "
+                "on");
     assert_int_equal(check("[{devices: [0], " ON("") "}]", true, NULL), 0);
     assert_says("[{devices: [0], " ON("") "}]",
                 "GPU 0 has 2x 1g.5gb, 1x 3g.20gb; expected nothing");
@@ -145,6 +148,41 @@ static void mig_assert__passes_over_gpus_that_are_not_named(void **state)
     assert_int_equal(check("[{devices: [1], " ON("") "}]", true, &err), GS_INFEASIBLE);
     assert_non_null(strstr(err.msg, "GPU 1"));
     assert_non_null(strstr(err.msg, "cannot be cut; expected it to have MIG on"));
+}
+
+static void mig_assert__names_as_many_as_a_message_holds(void **state)
+{
+    (void)state;
+    add("A100-40GB", 32);
+    struct gs_err err;
+    assert_int_equal(check("[{devices: all, " ON("1g.5gb: 7") "}]", false, &err), GS_INFEASIBLE);
+    const char *tail = strstr(err.msg, "; and ");
+    assert_non_null(tail);
+    unsigned more = 0;
+    assert_int_equal(sscanf(tail, "; and %u GPUs more", &more), 1);
+    assert_true(more > 0 && more < 31);
+    unsigned said = 0;
+    for (const char *at = err.msg; (at = strstr(at, "has MIG off")) != NULL; at++) {
+        said++;
+    }
+    assert_int_equal(said + more, 32);
+}
+
+static void mig_assert__fails_over_a_lost_gpu_only_where_it_is_named(void **state)
+{
+    (void)state;
+    add("A100-40GB", 2);
+    turn_on(0);
+    const struct gs_gpu_fault fault = {
+        .op = GS_GPU_OP_GET, .skip = 1, .times = 1, .code = GS_IO, .sys_errno = ENODEV};
+    struct gs_err err;
+    assert_int_equal(gs_gpu_table_fault(&table, &fault, NULL), 0);
+    assert_int_equal(check("[{devices: [0], " ON("") "}]", false, &err), 0);
+    gs_gpu_table_clear_faults(&table);
+    assert_int_equal(gs_gpu_table_fault(&table, &fault, NULL), 0);
+    assert_int_equal(check("[{devices: all, " ON("") "}]", false, &err), GS_IO);
+    assert_int_equal(err.sys_errno, ENODEV);
+    gs_gpu_table_clear_faults(&table);
 }
 
 static void mig_assert__says_what_waits_for_a_reset(void **state)
@@ -325,6 +363,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(mig_assert__passes_over_gpus_that_are_not_named, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(mig_assert__names_as_many_as_a_message_holds, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(mig_assert__fails_over_a_lost_gpu_only_where_it_is_named,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(mig_assert__says_what_waits_for_a_reset, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mig_assert__asks_for_instances_only_where_they_matter,
                                         set_up, tear_down),
