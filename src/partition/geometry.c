@@ -218,9 +218,10 @@ int gs_geometry_goal_from_wish(const struct gs_geometry *cut, const struct gs_mi
     return r;
 }
 
-static int state_cis(const struct gs_mig_state_gi *from, struct gs_geometry_gi *to,
-                     struct gs_err *err)
+static int state_cis(const struct gs_mig_state_gi *from, const struct gs_profile *profile,
+                     struct gs_geometry_gi *to, struct gs_err *err)
 {
+    unsigned sum = 0;
     if (from->n_cis > GS_COMPUTE_INSTANCES_MAX) {
         return gs_fail(err, GS_INVALID, "a GPU instance with %u compute instances: %d at most",
                        from->n_cis, GS_COMPUTE_INSTANCES_MAX);
@@ -234,8 +235,14 @@ static int state_cis(const struct gs_mig_state_gi *from, struct gs_geometry_gi *
                            from->cis[j].profile, from->cis[j].engine_profile,
                            GS_ARRAY_LEN(slices_of_profile) - 1);
         }
+        sum += slices;
         to->cis[to->n_cis++] = (struct gs_geometry_ci){
             .slices = (uint8_t)slices, .exact = true, .profile = from->cis[j].profile};
+    }
+    if (sum > profile->compute_slices) {
+        return gs_fail(err, GS_INVALID,
+                       "the %s at %u has %u compute slices; its compute instances there take %u",
+                       profile->name, from->start, profile->compute_slices, sum);
     }
     return 0;
 }
@@ -271,7 +278,7 @@ int gs_geometry_goal_from_state(const struct gs_model *model, const struct gs_mi
         struct gs_geometry_gi *gi = &goal.gis[goal.n++];
         *gi = (struct gs_geometry_gi){.profile = (uint8_t)profile,
                                       .start = (uint8_t)state->gis[i].start};
-        if ((r = state_cis(&state->gis[i], gi, err)) < 0) {
+        if ((r = state_cis(&state->gis[i], &model->profiles[profile], gi, err)) < 0) {
             return r;
         }
     }

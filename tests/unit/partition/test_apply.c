@@ -465,6 +465,30 @@ static void apply__restores_places(void **state)
     end(&b);
 }
 
+static void apply__refuses_compute_instances_that_their_gpu_instance_cannot_hold(void **state)
+{
+    static const char *const too_much[] = {"1g.5gb@0(2c)", "1g.5gb@0(1c,1c)",
+                                           "4g.20gb@0,3g.20gb@4(1c,1c,1c,1c)"};
+    (void)state;
+    for (size_t k = 0; k < sizeof(too_much) / sizeof(too_much[0]); k++) {
+        struct bench b;
+        struct gs_mig_state fits;
+        struct gs_mig_state saved;
+        begin(&b, "A100-40GB", 2);
+        desk_cut(&b.table, 0, "2g.10gb@0");
+        desk_cut(&b.table, 1, "2g.10gb@0");
+        desk_state(&fits, "A100-40GB", "7g.40gb@0");
+        desk_state(&saved, "A100-40GB", too_much[k]);
+        b.wants[0] = (struct gs_apply_want){.state = &fits};
+        b.wants[1] = (struct gs_apply_want){.state = &saved};
+        assert_int_equal(apply(&b), GS_INVALID);
+        assert_non_null(strstr(b.err.msg, "its compute instances there take"));
+        ASSERT_CUT(&b, 0, "2g.10gb@0");
+        ASSERT_CUT(&b, 1, "2g.10gb@0");
+        end(&b);
+    }
+}
+
 static void apply__turns_mig_on_and_cuts(void **state)
 {
     (void)state;
@@ -667,6 +691,7 @@ int main(void)
         cmocka_unit_test(apply__takes_no_name_that_is_off_by_one_gb),
         cmocka_unit_test(apply__that_is_interrupted_ends_with_the_slice_it_is_at),
         cmocka_unit_test(apply__restores_places),
+        cmocka_unit_test(apply__refuses_compute_instances_that_their_gpu_instance_cannot_hold),
         cmocka_unit_test(apply__turns_mig_on_and_cuts),
         cmocka_unit_test(apply__turns_mig_off_after_clearing),
         cmocka_unit_test(apply__does_not_turn_mig_off_under_a_process),

@@ -120,10 +120,12 @@ static void store__drops_processes_that_are_gone(void **state)
     sim_store_prune(store);
     assert_true(sim_is_held(sim_store_view(store), 0, SIM_NONE, SIM_NONE, 0));
     sim_store_end(store);
+    siginfo_t ended;
     kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-    sim_store_prune(store);
+    assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
+    sim_store_prune(store); /* it has ended, though nobody has waited for it yet */
     assert_false(sim_is_held(sim_store_view(store), 0, SIM_NONE, SIM_NONE, 0));
+    waitpid(child, NULL, 0);
     sim_store_end(store);
     end_machine(store);
 }
