@@ -153,19 +153,19 @@ static void mig_assert__passes_over_gpus_that_are_not_named(void **state)
 static void mig_assert__names_as_many_as_a_message_holds(void **state)
 {
     (void)state;
-    add("A100-40GB", 32);
+    add("A100-40GB", GS_GPU_TABLE_GPUS_MAX);
     struct gs_err err;
     assert_int_equal(check("[{devices: all, " ON("1g.5gb: 7") "}]", false, &err), GS_INFEASIBLE);
     const char *tail = strstr(err.msg, "; and ");
     assert_non_null(tail);
     unsigned more = 0;
     assert_int_equal(sscanf(tail, "; and %u GPUs more", &more), 1);
-    assert_true(more > 0 && more < 31);
+    assert_true(more > 0 && more < GS_GPU_TABLE_GPUS_MAX);
     unsigned said = 0;
     for (const char *at = err.msg; (at = strstr(at, "has MIG off")) != NULL; at++) {
         said++;
     }
-    assert_int_equal(said + more, 32);
+    assert_int_equal(said + more, GS_GPU_TABLE_GPUS_MAX);
 }
 
 static void mig_assert__fails_over_a_lost_gpu_only_where_it_is_named(void **state)
