@@ -64,6 +64,7 @@ static int init(struct gs_apply_work *work, const struct gs_apply_want *wants, u
             if (gpu->now == NULL || gpu->change == NULL) {
                 return gs_fail(err, GS_NO_MEMORY, "no memory for the state of GPU %u", k);
             }
+            gpu->change->n = 0;
         }
     }
     return 0;
@@ -243,6 +244,33 @@ int gs_apply_enter(struct gs_gpus *gpus, const struct gs_apply_options *options,
     return r < 0 ? r : check_driver(gpus, err);
 }
 
+/* The sum of a dry run, in MIG devices. */
+static void say_sum(const struct gs_apply_work *work)
+{
+    unsigned gpus = 0;
+    unsigned before = 0;
+    unsigned gone = 0;
+    unsigned made = 0;
+    for (unsigned k = 0; k < work->n; k++) {
+        const struct gs_apply_gpu *gpu = &work->at[k];
+        if (!gpu->wanted) {
+            continue;
+        }
+        gpus++;
+        made += gpu->fresh;
+        for (unsigned i = 0; i < gpu->now->instances.n; i++) {
+            before += gpu->now->instances.at[i].n_compute;
+        }
+        for (unsigned i = 0; i < gpu->change->n; i++) {
+            gone += gpu->change->steps[i].kind == GS_CHANGE_DESTROY_CI;
+            made += gpu->change->steps[i].kind == GS_CHANGE_CREATE_CI;
+        }
+    }
+    gs_say(&work->options->detail, "%u GPU%s: %u slice%s destroyed, %u created, %u kept", gpus,
+           gpus == 1 ? "" : "s", gone, gone == 1 ? "" : "s", made,
+           before > gone ? before - gone : 0);
+}
+
 static int run(struct gs_apply_work *work, const struct gs_apply_want *wants, unsigned n,
                struct gs_err *err)
 {
@@ -252,6 +280,9 @@ static int run(struct gs_apply_work *work, const struct gs_apply_want *wants, un
         return r;
     }
     r = options->dry_run ? both_parts(work, err) : with_hooks(work, err);
+    if (options->dry_run && r == 0) {
+        say_sum(work);
+    }
     judge(work, r);
     if (r == 0 && work->left) {
         return fail_left(work, err);

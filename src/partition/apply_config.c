@@ -196,13 +196,29 @@ static int perform_all(struct gs_apply_work *work, unsigned steps, struct gs_err
     return r < 0 ? r : closed;
 }
 
-static void say_dry(const struct gs_apply_work *work)
+/* What a GPU gets once MIG is on; a driver that tells no profiles before leaves that open. */
+static void say_fresh(const struct gs_apply_work *work, struct gs_apply_gpu *gpu, unsigned k)
+{
+    struct gs_geometry_goal goal;
+    char text[GS_GEOMETRY_TEXT_MAX + 1];
+    if (gpu->now->index != NULL && gs_apply_goal(gpu, &goal, NULL) == 0) {
+        gs_geometry_goal_format(gs_inventory_model(gpu->now), &goal, text);
+        for (unsigned i = 0; i < goal.n; i++) {
+            gpu->fresh += goal.gis[i].n_cis;
+        }
+        gs_say(&work->options->detail, "GPU %u: then cut it into %s", k, text);
+        return;
+    }
+    gs_say(&work->options->detail, "GPU %u: then cut it as wanted", k);
+}
+
+static void say_dry(struct gs_apply_work *work)
 {
     for (unsigned k = 0; k < work->n; k++) {
-        const struct gs_apply_gpu *gpu = &work->at[k];
+        struct gs_apply_gpu *gpu = &work->at[k];
         bool planned = has_config(gpu) && gpu->now->facts.mode == GS_MIG_ON;
         if (has_config(gpu) && !planned) {
-            gs_say(&work->options->detail, "GPU %u: then cut it as wanted", k);
+            say_fresh(work, gpu, k);
         }
         for (unsigned i = 0; planned && i < gpu->change->n; i++) {
             char text[GS_CHANGE_TEXT_MAX + 1];

@@ -10,6 +10,7 @@ struct gs_apply_gpu {
     const struct gs_apply_want *want;
     struct gs_inventory_gpu *now; /* NULL unless wanted */
     struct gs_change *change;
+    unsigned fresh; /* dry run: MIG devices that it gets once MIG is on */
     bool touched;
 };
 

@@ -224,7 +224,8 @@ static void apply__dry_run_says_the_steps_and_does_none(void **state)
     assert_string_equal(b.steps.text, "GPU 0: destroy compute instance 0 of 1g.5gb at 0\n"
                                       "GPU 0: destroy 1g.5gb at 0\n"
                                       "GPU 0: create 4g.20gb at 0\n"
-                                      "GPU 0: create compute instance 4c in 4g.20gb at 0\n");
+                                      "GPU 0: create compute instance 4c in 4g.20gb at 0\n"
+                                      "1 GPU: 1 slice destroyed, 1 created, 1 kept\n");
     end(&b);
 }
 
