@@ -16,7 +16,13 @@ struct event_set {
 static uint64_t generations[SETS_MAX];
 static struct event_set sets[SETS_MAX];
 static struct nvml_pool pool = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .generations = generations, .n = SETS_MAX};
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .kind = NVML_OWN_EVENT_SET,
+    .generations = generations,
+    .entries = sets,
+    .entry_size = sizeof(sets[0]),
+    .n = SETS_MAX,
+};
 
 #define TYPES_SUPPORTED                                                                            \
     ((uint64_t)(NVML_EVENT_SINGLE_BIT_ECC | NVML_EVENT_DOUBLE_BIT_ECC | NVML_EVENT_PSTATE |        \
@@ -32,40 +38,18 @@ NVML_API(nvmlDeviceGetSupportedEventTypes, struct nvml_device *device, uint64_t 
 NVML_API(nvmlEventSetCreate, struct nvml_event_set **set)
 {
     NVML_SYSTEM(at, set != NULL);
-    uint32_t index;
-    uint64_t generation;
-    if (!nvml_pool_take(&pool, &index, &generation)) {
+    struct nvml_event_set *made = nvml_pool_take(&pool);
+    if (made == NULL) {
         return NVML_ERROR_MEMORY;
     }
-    if (!nvml_pool_lock(&pool, index, generation)) {
-        return NVML_ERROR_UNKNOWN;
-    }
-    memset(&sets[index], 0, sizeof(sets[index]));
-    nvml_pool_unlock(&pool);
-    *set = nvml_handle_own(NVML_OWN_EVENT_SET, index, generation);
+    *set = made;
     return NVML_SUCCESS;
 }
 
 NVML_API(nvmlEventSetFree, struct nvml_event_set *set)
 {
     NVML_SYSTEM(at, true);
-    uint32_t index;
-    uint64_t generation;
-    bool was = nvml_own_of(set, NVML_OWN_EVENT_SET, &index, &generation) &&
-               nvml_pool_give(&pool, index, generation);
-    return was ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
-}
-
-/* Locks the pool when there is such a set. */
-static struct event_set *lock_set(const struct nvml_event_set *set)
-{
-    uint32_t index;
-    uint64_t generation;
-    if (!nvml_own_of(set, NVML_OWN_EVENT_SET, &index, &generation) ||
-        !nvml_pool_lock(&pool, index, generation)) {
-        return NULL;
-    }
-    return &sets[index];
+    return nvml_pool_give(&pool, set);
 }
 
 /* Events are registered on GPUs, not on MIG devices. */
@@ -76,7 +60,7 @@ NVML_API(nvmlDeviceRegisterEvents, struct nvml_device *device, uint64_t types,
     if (types & ~TYPES_SUPPORTED) {
         return NVML_ERROR_NOT_SUPPORTED;
     }
-    struct event_set *found = lock_set(set);
+    struct event_set *found = nvml_pool_lock(&pool, set);
     if (found == NULL) {
         return NVML_ERROR_INVALID_ARGUMENT;
     }
@@ -126,7 +110,7 @@ static int look(struct nvml_at *at, const char *function, const struct nvml_even
 {
     int r = nvml_at_hold(at, function);
     if (r == NVML_SUCCESS) {
-        struct event_set *found = lock_set(set);
+        struct event_set *found = nvml_pool_lock(&pool, set);
         if (found == NULL) {
             r = NVML_ERROR_INVALID_ARGUMENT;
         } else {

@@ -1,6 +1,5 @@
 /* GPM: activity of a GPU, a GPU instance or a MIG device between two samples. Hopper and later. */
 #include <stdio.h>
-#include <string.h>
 
 #include "simdriver/nvml.h"
 #include "simdriver/nvml_board.h"
@@ -21,7 +20,13 @@ struct gpm_sample {
 static uint64_t generations[SAMPLES_MAX];
 static struct gpm_sample samples[SAMPLES_MAX];
 static struct nvml_pool pool = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .generations = generations, .n = SAMPLES_MAX};
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .kind = NVML_OWN_SAMPLE,
+    .generations = generations,
+    .entries = samples,
+    .entry_size = sizeof(samples[0]),
+    .n = SAMPLES_MAX,
+};
 
 static bool is_supported(const struct nvml_at *at)
 {
@@ -41,40 +46,18 @@ NVML_API(nvmlGpmQueryDeviceSupport, struct nvml_device *device, struct nvml_gpm_
 NVML_API(nvmlGpmSampleAlloc, struct nvml_gpm_sample **sample)
 {
     NVML_SYSTEM(at, sample != NULL);
-    uint32_t index;
-    uint64_t generation;
-    if (!nvml_pool_take(&pool, &index, &generation)) {
+    struct nvml_gpm_sample *made = nvml_pool_take(&pool);
+    if (made == NULL) {
         return NVML_ERROR_MEMORY;
     }
-    if (!nvml_pool_lock(&pool, index, generation)) {
-        return NVML_ERROR_UNKNOWN;
-    }
-    memset(&samples[index], 0, sizeof(samples[index]));
-    nvml_pool_unlock(&pool);
-    *sample = nvml_handle_own(NVML_OWN_SAMPLE, index, generation);
+    *sample = made;
     return NVML_SUCCESS;
 }
 
 NVML_API(nvmlGpmSampleFree, struct nvml_gpm_sample *sample)
 {
     NVML_SYSTEM(at, true);
-    uint32_t index;
-    uint64_t generation;
-    bool was = nvml_own_of(sample, NVML_OWN_SAMPLE, &index, &generation) &&
-               nvml_pool_give(&pool, index, generation);
-    return was ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
-}
-
-/* Locks the pool when there is such a sample. */
-static struct gpm_sample *lock_sample(const struct nvml_gpm_sample *sample)
-{
-    uint32_t index;
-    uint64_t generation;
-    if (!nvml_own_of(sample, NVML_OWN_SAMPLE, &index, &generation) ||
-        !nvml_pool_lock(&pool, index, generation)) {
-        return NULL;
-    }
-    return &samples[index];
+    return nvml_pool_give(&pool, sample);
 }
 
 static bool has_compute(const struct sim_gi *gi)
@@ -118,7 +101,7 @@ static int fill(const struct nvml_at *at, uint32_t gi, uint32_t ci, struct nvml_
         return NVML_ERROR_NOT_SUPPORTED;
     }
     struct gpm_sample now = measure(at, gi, ci);
-    struct gpm_sample *found = lock_sample(sample);
+    struct gpm_sample *found = nvml_pool_lock(&pool, sample);
     if (found == NULL) {
         return NVML_ERROR_INVALID_ARGUMENT;
     }
@@ -251,7 +234,7 @@ static int compute(const struct gpm_sample *first, const struct gpm_sample *seco
 
 static bool copy_sample(const struct nvml_gpm_sample *sample, struct gpm_sample *ret)
 {
-    const struct gpm_sample *found = lock_sample(sample);
+    const struct gpm_sample *found = nvml_pool_lock(&pool, sample);
     if (found == NULL) {
         return false;
     }

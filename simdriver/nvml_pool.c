@@ -1,5 +1,7 @@
 #include "simdriver/nvml_pool.h"
 
+#include <string.h>
+
 enum { GENERATION_BITS = 29 }; /* what a handle has room for (nvml_handle.c) */
 
 static uint64_t next_generation(struct nvml_pool *pool)
@@ -11,30 +13,46 @@ static uint64_t next_generation(struct nvml_pool *pool)
     return pool->last;
 }
 
-bool nvml_pool_take(struct nvml_pool *pool, uint32_t *ret_index, uint64_t *ret_generation)
+static void *entry_at(const struct nvml_pool *pool, uint32_t index)
 {
-    bool found = false;
+    return (char *)pool->entries + index * pool->entry_size;
+}
+
+void *nvml_pool_take(struct nvml_pool *pool)
+{
+    void *handle = NULL;
     pthread_mutex_lock(&pool->lock);
-    for (uint32_t i = 0; i < pool->n && !found; i++) {
+    for (uint32_t i = 0; i < pool->n && handle == NULL; i++) {
         if (pool->generations[i] == 0) {
             pool->generations[i] = next_generation(pool);
-            *ret_index = i;
-            *ret_generation = pool->generations[i];
-            found = true;
+            memset(entry_at(pool, i), 0, pool->entry_size);
+            handle = nvml_handle_own(pool->kind, i, pool->generations[i]);
         }
     }
     pthread_mutex_unlock(&pool->lock);
-    return found;
+    return handle;
 }
 
-bool nvml_pool_lock(struct nvml_pool *pool, uint32_t index, uint64_t generation)
+/* The index of an entry that is there, with the pool locked; else pool->n, and not locked. */
+static uint32_t lock_index(struct nvml_pool *pool, const void *handle)
 {
+    uint32_t index;
+    uint64_t generation;
+    if (!nvml_own_of(handle, pool->kind, &index, &generation)) {
+        return pool->n;
+    }
     pthread_mutex_lock(&pool->lock);
     if (index < pool->n && generation != 0 && pool->generations[index] == generation) {
-        return true;
+        return index;
     }
     pthread_mutex_unlock(&pool->lock);
-    return false;
+    return pool->n;
+}
+
+void *nvml_pool_lock(struct nvml_pool *pool, const void *handle)
+{
+    uint32_t index = lock_index(pool, handle);
+    return index < pool->n ? entry_at(pool, index) : NULL;
 }
 
 void nvml_pool_unlock(struct nvml_pool *pool)
@@ -42,12 +60,13 @@ void nvml_pool_unlock(struct nvml_pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-bool nvml_pool_give(struct nvml_pool *pool, uint32_t index, uint64_t generation)
+int nvml_pool_give(struct nvml_pool *pool, const void *handle)
 {
-    if (!nvml_pool_lock(pool, index, generation)) {
-        return false;
+    uint32_t index = lock_index(pool, handle);
+    if (index == pool->n) {
+        return NVML_ERROR_INVALID_ARGUMENT;
     }
     pool->generations[index] = 0;
     nvml_pool_unlock(pool);
-    return true;
+    return NVML_SUCCESS;
 }
