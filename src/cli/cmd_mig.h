@@ -42,6 +42,21 @@ int gs_cmd_mig_checkpoint(int argc, char **argv);
         .help = "say on stderr what is done"                                                       \
     }
 
+/* Which configuration, for a struct of values with `config_file` and `selected`. */
+#define GS_MIG_OPTIONS_CONFIG(type)                                                                \
+    {.name = "config-file",                                                                        \
+     .letter = 'f',                                                                                \
+     .arg = "FILE",                                                                                \
+     GS_TO_TEXT(type, config_file),                                                                \
+     .env = "MIG_PARTED_CONFIG_FILE",                                                              \
+     .complete = GS_COMPLETE_FILE,                                                                 \
+     .help = "the configuration file; - is stdin"},                                                \
+    {                                                                                              \
+        .name = "selected-config", .letter = 'c', .arg = "NAME", GS_TO_TEXT(type, selected),       \
+        .env = "MIG_PARTED_SELECTED_CONFIG",                                                       \
+        .help = "which of its configurations; not needed where there is one"                       \
+    }
+
 /* "yaml", "json", NULL: in the order of enum gs_migwrite_form. */
 extern const char *const gs_mig_form_names[];
 

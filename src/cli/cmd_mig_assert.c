@@ -11,19 +11,7 @@ struct assert_args {
 };
 
 static const struct gs_option options[] = {
-    {.name = "config-file",
-     .letter = 'f',
-     .arg = "FILE",
-     GS_TO_TEXT(struct assert_args, config_file),
-     .env = "MIG_PARTED_CONFIG_FILE",
-     .complete = GS_COMPLETE_FILE,
-     .help = "the configuration file; - is stdin"},
-    {.name = "selected-config",
-     .letter = 'c',
-     .arg = "NAME",
-     GS_TO_TEXT(struct assert_args, selected),
-     .env = "MIG_PARTED_SELECTED_CONFIG",
-     .help = "which of its configurations; not needed where there is one"},
+    GS_MIG_OPTIONS_CONFIG(struct assert_args),
     {.name = "mode-only",
      .letter = 'm',
      GS_TO_FLAG(struct assert_args, mode_only),

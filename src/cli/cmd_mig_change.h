@@ -44,6 +44,24 @@ struct gs_mig_hook_args {
     uint64_t hook_timeout_s;
 };
 
+/* Their rows, for a struct of values with them in `hooks`, with `only_idle`, and with `common` as
+ * above. */
+#define GS_MIG_OPTION_HOOKS_FILE(type)                                                             \
+    {                                                                                              \
+        .name = "hooks-file", .letter = 'k', .arg = "FILE", GS_TO_TEXT(type, hooks.hooks_file),    \
+        .env = "MIG_PARTED_HOOKS_FILE", .complete = GS_COMPLETE_FILE,                              \
+        .help = "what to run before and after"                                                     \
+    }
+#define GS_MIG_APPLY_OPTIONS(type)                                                                 \
+    {.name = "only-idle",                                                                          \
+     GS_TO_FLAG(type, only_idle),                                                                  \
+     .help = "do what can be done beside slices in use; what is left is said, and is status 1"},   \
+        {.name = "hook-timeout",                                                                   \
+         .arg = "SECONDS",                                                                         \
+         GS_TO_NUMBER(type, hooks.hook_timeout_s, GS_MIG_WAIT_MAX_S),                              \
+         .help = "kill a hook that takes longer; without, hooks may take as long as they like"},   \
+        GS_MIG_CHANGE_OPTIONS(type)
+
 /* Reads the hooks file (NULL or "": none) into the arena. Every option with an environment variable
  * of mig-parted is handed on to the hooks by that name, as mig-parted does. */
 int gs_mig_read_hooks(struct gs_arena *arena, const struct gs_mig_hook_args *args,
