@@ -5,7 +5,7 @@
  * Nodes are not its business: see core/fleet. Pure; memory from an arena. */
 #pragma once
 
-#include "core/program.h"
+#include "core/solve/program.h"
 
 /* GPUs of one pool that are cut alike. */
 struct gs_pack_layout {
@@ -27,7 +27,7 @@ struct gs_pack {
     struct gs_ip_tree tree;    /* ... and the proof of the bound */
 };
 
-/* `spec` with needs and pool costs (see core/program.h); values, most and resources unused.
+/* `spec` with needs and pool costs (see core/solve/program.h); values, most and resources unused.
  * `step`: every cost is a multiple of it. GS_NO_MEMORY. */
 int gs_pack_solve(struct gs_arena *arena, const struct gs_program_spec *spec, int64_t step,
                   struct gs_pack *ret, struct gs_err *err);

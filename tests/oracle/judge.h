@@ -1,7 +1,7 @@
 /* judge: whether a plan can be carried out, by looking at what it says and at nothing else. */
 #pragma once
 
-#include "core/fleet.h"
+#include "core/fleet/fleet.h"
 #include "oracle/layouts.h"
 
 /* What is judged now, for the message of a failure. */

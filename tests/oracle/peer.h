@@ -2,11 +2,11 @@
  *
  * Packing: how many GPUs of each pool get which of the layouts that oracle/layouts lists. Fleet:
  * each node that a plan may need is there by name, with its own items and its own layouts; no
- * loads, no prices. Shares nothing with core/program, core/pool's columns or the column
+ * loads, no prices. Shares nothing with core/solve/program, core/pool's columns or the column
  * generation. */
 #pragma once
 
-#include "core/fleet.h"
+#include "core/fleet/fleet.h"
 #include "oracle/mip.h"
 
 /* The cheapest pack. */

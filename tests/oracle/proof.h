@@ -1,10 +1,11 @@
 /* proof: the proofs of core/pack and core/fleet, checked by the formulas of their headers.
  *
  * Shares no code with the planners: the meaning of a program's rows and columns is worked out anew
- * from its labels, bounds of variables from the amounts, and trees from core/ip.h's formula. */
+ * from its labels, bounds of variables from the amounts, and trees from core/solve/ip.h's formula.
+ */
 #pragma once
 
-#include "core/fleet.h"
+#include "core/fleet/fleet.h"
 
 /* A program as a full matrix. */
 struct proof_program {

@@ -1,8 +1,8 @@
 /* world: random small demands and the GPUs or nodes that may serve them. */
 #pragma once
 
-#include "core/fleet.h"
-#include "core/rounding.h"
+#include "core/fleet/fleet.h"
+#include "core/solve/rounding.h"
 
 enum {
     WORLD_GPUS = 4,

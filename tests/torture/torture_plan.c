@@ -1,7 +1,7 @@
 #include "torture/torture.h"
 
 #include "core/catalog.h"
-#include "core/plan.h"
+#include "core/plan/plan.h"
 #include "wire/demandarg.h"
 
 /* Planning with each request for memory failed once: GPUs and nodes, with what is there, with items

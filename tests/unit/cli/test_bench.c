@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "cli/cmd_bench.h"
-#include "cli/cmd_bench_demand.h"
-#include "cli/cmd_bench_programs.h"
+#include "cli/bench/bench.h"
+#include "cli/bench/demand.h"
+#include "cli/bench/programs.h"
 #include "core/catalog.h"
 
 /* A bench with one section, as a benchmark sees it. */

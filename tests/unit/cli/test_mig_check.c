@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli/cmd_mig_check.h"
+#include "cli/mig/check.h"
 #include "gpu/gpu_table.h"
 #include "wire/migcheckpoint.h"
 

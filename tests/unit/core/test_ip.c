@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/ip.h"
+#include "core/solve/ip.h"
 
 /* A small generator of our own, so that a seed gives the same cases everywhere. */
 static uint64_t next_random(uint64_t *state)

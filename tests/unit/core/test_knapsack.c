@@ -1,10 +1,10 @@
-/* The knapsack of core/knapsack against trying every choice. */
+/* The knapsack of core/solve/knapsack against trying every choice. */
 #include "unit/check.h"
 
 #include <stdio.h>
 
 #include "base/cleanup.h"
-#include "core/knapsack.h"
+#include "core/solve/knapsack.h"
 #include "sim/random.h"
 
 enum { ITEMS_MAX = 5, TIMES = 20000, LOOKS = 200000 };

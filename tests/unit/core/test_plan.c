@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/catalog.h"
-#include "core/plan.h"
+#include "core/plan/plan.h"
 
 /* A question put together from a few lines of a test. */
 struct question {

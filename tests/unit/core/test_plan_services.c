@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/catalog.h"
-#include "core/plan.h"
+#include "core/plan/plan.h"
 #include "sim/random.h"
 
 enum { PLAIN = 5, SERVICES = 3, TIMES = 300, MIXES_MAX = 4000, MOST = 12 };

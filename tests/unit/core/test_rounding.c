@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "core/rounding.h"
+#include "core/solve/rounding.h"
 #include "sim/random.h"
 
 enum { YIELDS = 3, TIMES = 2000 };

@@ -1,0 +1,32 @@
+/* check: whether the GPUs of a machine are cut as a configuration says, and the reading of
+ * machines for the other commands that only look. On any implementation of the GPU port. */
+#pragma once
+
+#include "base/buf.h"
+#include "cli/mig/mig.h"
+#include "wire/migbuild.h"
+#include "wire/migwrite.h"
+
+/* 0: every GPU that the configuration names is as it says; with `mode_only`, MIG is on and off as
+ * it says. GS_INFEASIBLE: some are not; the text names them, what they have and what was
+ * expected. A GPU that cannot be read is a failure only where the configuration names it. */
+int gs_mig_check(struct gs_gpus *gpus, struct gs_arena *arena,
+                 const struct gs_migconfig_choice *choice, bool mode_only, bool debug,
+                 struct gs_err *err);
+
+/* What the GPUs are cut into, as the configuration `label`, written to `out`. */
+int gs_mig_export_text(struct gs_gpus *gpus, struct gs_arena *arena, const char *label,
+                       enum gs_migwrite_form form, struct gs_buf *out, struct gs_err *err);
+
+/* Configurations for what the GPUs offer. GS_NOT_FOUND: no GPU can be cut. GS_UNSUPPORTED: the
+ * driver does not tell what they can be cut into. */
+int gs_mig_generate_text(struct gs_gpus *gpus, struct gs_arena *arena, enum gs_migwrite_form form,
+                         bool debug, struct gs_buf *out, struct gs_err *err);
+
+/* A checkpoint of the GPUs that can be cut. */
+int gs_mig_checkpoint_text(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_buf *out,
+                           struct gs_err *err);
+
+/* How many slices of a kind one GPU takes: what the driver says, but no more than its places have
+ * room for, nor than the catalogue knows of the model. NVML's numbers for A30 are too high. */
+uint32_t gs_mig_profile_count(const struct gs_gpu *gpu, const struct gs_gpu_profile *profile);

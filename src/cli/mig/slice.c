@@ -1,0 +1,189 @@
+/* gpuslice mig create and gpuslice mig destroy: one slice by hand. */
+
+#include "partition/slice.h"
+#include "base/cleanup.h"
+#include "cli/mig/change.h"
+#include "cli/mig/mig.h"
+
+#define ANY UINT64_MAX
+
+struct create_args {
+    const char *profile;
+    const char *gpu;
+    uint64_t start;
+    const char *compute;
+    struct gs_mig_change_args common;
+};
+
+static const struct gs_option create_operand = {
+    .arg = "PROFILE",
+    GS_TO_TEXT(struct create_args, profile),
+    .help = "1g.5gb, or 1c.3g.20gb for a part of the compute slices",
+};
+
+static const struct gs_option create_options[] = {
+    {.name = "gpu",
+     .letter = 'g',
+     .arg = "LIST",
+     GS_TO_TEXT(struct create_args, gpu),
+     .help = "on one of these GPUs, by number, UUID or PCI address: 0,2; of several, and without, "
+             "where the fewest other placements are lost"},
+    {.name = "start",
+     .arg = "UNIT",
+     GS_TO_NUMBER(struct create_args, start, GS_MEMORY_UNITS_MAX - 1),
+     .help = "at this memory unit; without, where the fewest other placements are lost"},
+    {.name = "compute",
+     .arg = "LIST",
+     GS_TO_TEXT(struct create_args, compute),
+     .help = "its compute instances, by slices: 2c,1c; without, one of all slices"},
+    GS_MIG_CHANGE_OPTIONS(struct create_args),
+};
+
+static const struct gs_example create_examples[] = {
+    {"gpuslice mig create 3g.20gb", "a slice where it leaves the most room, and its UUID"},
+    {"gpuslice mig create 3g.20gb --gpu 0 --start 4 --compute 2c,1c",
+     "two MIG devices that share the memory of one slice"},
+};
+
+const struct gs_command gs_command_mig_create = {
+    .name = "mig create",
+    .summary = "make one slice",
+    .text = "Prints the UUIDs of the new MIG devices. Everything else stays as it is.",
+    .operand = &create_operand,
+    .operand_required = true,
+    .options = create_options,
+    .n_options = GS_ARRAY_LEN(create_options),
+    .examples = create_examples,
+    .n_examples = GS_ARRAY_LEN(create_examples),
+    .drop_in = true,
+    .impossible = "there is no room for it, or the driver failed; stderr says why",
+    .run = gs_cmd_mig_create,
+};
+
+/* "2c,1c" or "2,1" */
+static int read_compute(const char *text, struct gs_slice_ask *ask, struct gs_err *err)
+{
+    struct gs_view rest = gs_view(text);
+    while (rest.p != NULL) {
+        struct gs_view part = gs_view_trim(gs_view_split(&rest, ','));
+        uint64_t slices;
+        bool right = gs_view_u64(&part, 8, &slices) && slices > 0;
+        gs_view_skip(&part, "c");
+        if (!right || part.n > 0 || ask->n_cis == GS_COMPUTE_INSTANCES_MAX) {
+            return gs_fail(err, GS_INVALID,
+                           "--compute %.100s: expected up to %d numbers of compute slices, as in "
+                           "2c,1c",
+                           text, GS_COMPUTE_INSTANCES_MAX);
+        }
+        ask->cis[ask->n_cis++] = (uint8_t)slices;
+    }
+    return 0;
+}
+
+static int read_ask(const struct create_args *args, struct gs_slice_ask *ask, struct gs_err *err)
+{
+    *ask = (struct gs_slice_ask){
+        .start = args->start == ANY ? GS_NOT_KNOWN : (uint32_t)args->start,
+    };
+    int r = gs_profile_name_read(gs_view(args->profile), &ask->name, err);
+    if (r < 0 || args->compute == NULL) {
+        return r;
+    }
+    if (ask->name.compute_slices != ask->name.gpu_slices) {
+        return gs_fail(err, GS_INVALID,
+                       "%.60s is one compute instance already; --compute lists "
+                       "those of a whole slice",
+                       args->profile);
+    }
+    return read_compute(args->compute, ask, err);
+}
+
+static int run_create(const struct create_args *args, struct gs_arena *arena, struct gs_err *err)
+{
+    struct gs_apply_options change;
+    struct gs_slice_ask ask;
+    struct gs_slice_made made = {.n = 0};
+    int r = read_ask(args, &ask, err);
+    r = r < 0 ? r : gs_mig_change_options(&args->common, "mig create", arena, &change, err);
+    GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
+    if (r < 0 || (r = gs_mig_open(&gpus, err)) < 0) {
+        return r;
+    }
+    r = gs_mig_find_gpus(&gpus, args->gpu, &ask.gpus, err);
+    r = r < 0 ? r : gs_slice_create(&gpus, &ask, &change, &made, err);
+    for (unsigned j = 0; j < made.n && r == 0; j++) {
+        r = gs_mig_say(made.compute[j].uuid, err);
+    }
+    return r;
+}
+
+int gs_cmd_mig_create(int argc, char **argv)
+{
+    struct create_args args = {.start = ANY};
+    int status;
+    if (!gs_mig_begin(&gs_command_mig_create, argc, argv, &args, &status)) {
+        return status;
+    }
+    GS_CLEANUP(gs_arena_done) struct gs_arena arena;
+    gs_arena_init(&arena, &gs_alloc_heap, GS_MIG_ARENA_MAX);
+    struct gs_err err;
+    return gs_mig_exit(run_create(&args, &arena, &err), &err);
+}
+
+struct destroy_args {
+    const char *slice;
+    struct gs_mig_change_args common;
+};
+
+static const struct gs_option destroy_operand = {
+    .arg = "SLICE",
+    GS_TO_TEXT(struct destroy_args, slice),
+    .help = "the UUID of a MIG device, or numbers: GPU:GI, or GPU:GI:CI",
+};
+
+static const struct gs_option destroy_options[] = {
+    GS_MIG_CHANGE_OPTIONS(struct destroy_args),
+};
+
+static const struct gs_example destroy_examples[] = {
+    {"gpuslice mig destroy 0:2", "the GPU instance 2 of GPU 0, with all in it"},
+};
+
+const struct gs_command gs_command_mig_destroy = {
+    .name = "mig destroy",
+    .summary = "remove one slice that is idle",
+    .text = "A GPU instance whose last compute instance goes, goes with it.",
+    .operand = &destroy_operand,
+    .operand_required = true,
+    .options = destroy_options,
+    .n_options = GS_ARRAY_LEN(destroy_options),
+    .examples = destroy_examples,
+    .n_examples = GS_ARRAY_LEN(destroy_examples),
+    .drop_in = true,
+    .impossible = "it is in use, not there, or the driver failed; stderr says why",
+    .run = gs_cmd_mig_destroy,
+};
+
+static int run_destroy(const struct destroy_args *args, struct gs_arena *arena, struct gs_err *err)
+{
+    struct gs_apply_options change;
+    int r = gs_mig_change_options(&args->common, "mig destroy", arena, &change, err);
+    GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
+    if (r < 0 || (r = gs_mig_open(&gpus, err)) < 0) {
+        return r;
+    }
+    return gs_slice_destroy(&gpus, args->slice, &change, err);
+}
+
+int gs_cmd_mig_destroy(int argc, char **argv)
+{
+    struct destroy_args args = {.slice = NULL};
+    int status;
+    if (!gs_mig_begin(&gs_command_mig_destroy, argc, argv, &args, &status)) {
+        return status;
+    }
+    GS_CLEANUP(gs_arena_done) struct gs_arena arena;
+    gs_arena_init(&arena, &gs_alloc_heap, GS_MIG_ARENA_MAX);
+    struct gs_err err;
+    return gs_mig_exit(run_destroy(&args, &arena, &err), &err);
+}
