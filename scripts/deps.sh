@@ -30,6 +30,12 @@ need_build() {
     need python3 has_command python3
     need libjansson-dev has_pc jansson
     need libyaml-dev has_pc yaml-0.1
+    need libnghttp2-dev has_pc libnghttp2
+    need libprotobuf-c-dev has_pc libprotobuf-c
+    need protobuf-c-compiler has_command protoc-c
+    need libsystemd-dev has_pc libsystemd
+    need libcurl4-gnutls-dev has_pc libcurl
+    need libmicrohttpd-dev has_pc libmicrohttpd
 }
 
 need_test() {
