@@ -79,6 +79,7 @@ int gs_apply_read(struct gs_apply_work *work, struct gs_err *err)
         }
         int r = gs_inventory_read(work->gpus, k, gpu->mig && !work->options->mode_only,
                                   work->tables, gpu->now, err);
+        r = r < 0 ? r : gs_guard_mark(work->options->guard, gpu->now, err);
         if (r < 0) {
             return r;
         }
@@ -276,7 +277,8 @@ static int run(struct gs_apply_work *work, const struct gs_apply_want *wants, un
 {
     const struct gs_apply_options *options = work->options;
     int r = init(work, wants, n, err);
-    if (r < 0 || (r = gs_apply_read(work, err)) < 0 || (r = gs_apply_check(work, err)) < 0) {
+    if (r < 0 || (r = gs_apply_read(work, err)) < 0 || (r = gs_apply_check(work, err)) < 0 ||
+        (r = gs_apply_guarded(work, err)) < 0) {
         return r;
     }
     r = options->dry_run ? both_parts(work, err) : with_hooks(work, err);

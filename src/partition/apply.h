@@ -33,6 +33,7 @@ struct gs_apply_options {
     bool dry_run;                      /* only say the steps, to `detail` */
     const volatile sig_atomic_t *stop; /* as in perform.h; NULL: nobody interrupts */
     const struct gs_hooks *hooks;
+    const struct gs_guard *guard;       /* NULL: nobody knows more than the driver */
     struct gs_say note;                 /* what a person should know */
     struct gs_say detail;               /* each step */
     const struct gs_journal_io *io;     /* NULL: the real one */

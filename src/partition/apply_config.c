@@ -180,6 +180,7 @@ static int perform_all(struct gs_apply_work *work, unsigned steps, struct gs_err
         .detail = work->options->detail,
         .of = steps,
         .stop = work->options->stop,
+        .guard = work->options->guard,
     };
     for (unsigned k = 0; k < work->n && r == 0; k++) {
         struct gs_apply_gpu *gpu = &work->at[k];

@@ -34,8 +34,7 @@ static int fail_held(const struct gs_inventory_gpu *gpu, const char *what, struc
     char who[GS_INVENTORY_TEXT_MAX + 1];
     gs_inventory_name_holders(gpu, UINT32_MAX, who);
     if (who[0] == '\0' && gpu->n_holders > 0) {
-        snprintf(who, sizeof(who), "pid %u (%s)%s%s", gpu->holders[0].pid, gpu->holders[0].command,
-                 gpu->holders[0].pod[0] == '\0' ? "" : " of pod ", gpu->holders[0].pod);
+        gs_inventory_name_holder(&gpu->holders[0], who);
     }
     return gs_fail(err, GS_BUSY, "GPU %u: %s only while it is idle; held: %s%s", gpu->gpu, what,
                    who, gpu->n_processes > 1 ? ", and others" : "");
@@ -85,6 +84,13 @@ static int plan_all(struct gs_apply_work *work, bool which[GS_GPUS_MAX], unsigne
         }
     }
     return 0;
+}
+
+int gs_apply_mode_check(struct gs_apply_work *work, struct gs_err *err)
+{
+    bool which[GS_GPUS_MAX];
+    unsigned steps;
+    return plan_all(work, which, &steps, err);
 }
 
 static void say_dry(const struct gs_apply_work *work, const struct gs_apply_gpu *gpu, unsigned k)
@@ -250,6 +256,7 @@ static int change_all(struct gs_apply_work *work, const bool *which, unsigned st
         .detail = work->options->detail,
         .of = steps,
         .stop = work->options->stop,
+        .guard = work->options->guard,
     };
     for (unsigned k = 0; k < work->n && r == 0; k++) {
         r = which[k] ? change_mode(&perform, &work->at[k], k, err) : 0;

@@ -43,6 +43,12 @@ int gs_apply_check(struct gs_apply_work *work, struct gs_err *err);
  * had and note the rest (and once only). GS_BUSY names who is in the way. */
 int gs_apply_plan(struct gs_apply_work *work, bool partly, struct gs_err *err);
 
+/* Lets the guard prepare for all that is to go. GS_BUSY: it is in use after all. */
+int gs_apply_guarded(struct gs_apply_work *work, struct gs_err *err);
+
+/* Whether the modes could be changed now. Touches nothing. GS_BUSY: somebody is on a GPU. */
+int gs_apply_mode_check(struct gs_apply_work *work, struct gs_err *err);
+
 /* Brings the mode of every wanted GPU to what is wanted. */
 int gs_apply_mode(struct gs_apply_work *work, struct gs_err *err);
 

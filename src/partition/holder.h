@@ -9,8 +9,8 @@
 enum { GS_HOLDER_COMMAND_MAX = 63, GS_HOLDER_POD_MAX = 36 };
 
 struct gs_holder {
-    uint32_t pid;
-    uint32_t gi; /* ids; GS_NOT_KNOWN: of the whole GPU */
+    uint32_t pid; /* 0: no process, but one that gs_inventory_mark_by names in `command` */
+    uint32_t gi;  /* ids; GS_NOT_KNOWN: of the whole GPU */
     uint32_t ci;
     char command[GS_HOLDER_COMMAND_MAX + 1]; /* "": not known (another PID namespace, no right) */
     char pod[GS_HOLDER_POD_MAX + 1];         /* UID of its pod; "": none, or not known */

@@ -108,6 +108,18 @@ void gs_inventory_mark(struct gs_inventory_gpu *gpu, uint32_t gi, uint32_t ci)
     }
 }
 
+void gs_inventory_mark_by(struct gs_inventory_gpu *gpu, uint32_t gi, uint32_t ci, const char *who)
+{
+    gs_inventory_mark(gpu, gi, ci);
+    gpu->held = true;
+    gpu->n_processes++;
+    if (gpu->n_holders < GS_INVENTORY_HOLDERS_MAX) {
+        struct gs_holder *holder = &gpu->holders[gpu->n_holders++];
+        *holder = (struct gs_holder){.gi = gi, .ci = ci};
+        snprintf(holder->command, sizeof(holder->command), "%s", who);
+    }
+}
+
 static bool has_gi(const struct gs_gpu_instances *instances, uint32_t gi)
 {
     for (unsigned i = 0; i < instances->n; i++) {
@@ -200,6 +212,10 @@ const struct gs_model *gs_inventory_model(const struct gs_inventory_gpu *gpu)
 
 static void put_holder(struct gs_line *text, const struct gs_holder *holder)
 {
+    if (holder->pid == 0) { /* known to who marked it */
+        gs_line_put(text, "%s", holder->command);
+        return;
+    }
     gs_line_put(text, "pid %u", holder->pid);
     if (holder->command[0] != '\0') {
         gs_line_put(text, " (%s)", holder->command);
@@ -251,4 +267,11 @@ void gs_inventory_name_holders(const struct gs_inventory_gpu *gpu, uint32_t whic
         }
         put_holders(&text, gpu, gi->id);
     }
+}
+
+void gs_inventory_name_holder(const struct gs_holder *holder,
+                              char ret_text[GS_INVENTORY_TEXT_MAX + 1])
+{
+    struct gs_line text = {.p = ret_text, .size = GS_INVENTORY_TEXT_MAX + 1};
+    put_holder(&text, holder);
 }

@@ -59,6 +59,10 @@ int gs_inventory_refresh(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu, str
 /* Marks a slice as in use; ci GS_NOT_KNOWN: all of its GPU instance. */
 void gs_inventory_mark(struct gs_inventory_gpu *gpu, uint32_t gi, uint32_t ci);
 
+/* The same, with who it is ("pod default/train-0") for messages; gi GS_NOT_KNOWN: all of the GPU,
+ * cut or not. */
+void gs_inventory_mark_by(struct gs_inventory_gpu *gpu, uint32_t gi, uint32_t ci, const char *who);
+
 /* As struct gs_geometry wants it; the index must be there. */
 struct gs_geometry gs_inventory_geometry(const struct gs_inventory_gpu *gpu);
 
@@ -70,3 +74,7 @@ const struct gs_model *gs_inventory_model(const struct gs_inventory_gpu *gpu);
 enum { GS_INVENTORY_TEXT_MAX = 360 };
 void gs_inventory_name_holders(const struct gs_inventory_gpu *gpu, uint32_t which,
                                char ret_text[GS_INVENTORY_TEXT_MAX + 1]);
+
+/* One of them: "pid 12 (python3) of pod 1234-...". */
+void gs_inventory_name_holder(const struct gs_holder *holder,
+                              char ret_text[GS_INVENTORY_TEXT_MAX + 1]);

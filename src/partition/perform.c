@@ -100,6 +100,7 @@ static int create_ci(struct gs_perform *perform, unsigned gpu, const struct gs_c
     if (r == 0) {
         gs_say(&perform->detail, "GPU %u: GPU instance %u, compute instance %u: %s", gpu, gi,
                made.id, made.uuid);
+        gs_guard_made(perform->guard, gpu);
     }
     return r;
 }

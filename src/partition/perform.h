@@ -6,6 +6,7 @@
 
 #include <signal.h>
 
+#include "partition/guard.h"
 #include "partition/journal.h"
 #include "partition/settle.h"
 
@@ -25,6 +26,7 @@ struct gs_perform {
     unsigned of;
     /* not 0: end before the next slice, mode or reset; NULL: nobody interrupts */
     const volatile sig_atomic_t *stop;
+    const struct gs_guard *guard; /* told of each new MIG device; NULL: nobody */
 };
 
 /* Makes the change on a GPU, whose inventory is read anew at the end, on failure too. On failure
