@@ -1,0 +1,19 @@
+/* cluster_kube: the cluster behind a Kubernetes API server. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "cluster/cluster.h"
+
+struct gs_cluster_kube_options {
+    sd_event *event;
+    const char *kubeconfig; /* a file; NULL: as a pod, from its service account */
+    const char *context;    /* of the kubeconfig; NULL: its current one */
+    const char *user_agent; /* "gpuslice-agent/0.1.0" */
+};
+
+/* Reads who and where; speaks to nobody yet. A pod's is KUBERNETES_SERVICE_HOST and _PORT and
+ * /var/run/secrets/kubernetes.io/serviceaccount. The errors name the file and the field.
+ * GS_INVALID, GS_NOT_FOUND (no such file, context, or not in a pod), GS_IO, GS_NO_MEMORY. */
+int gs_cluster_kube_open(const struct gs_cluster_kube_options *options, struct gs_cluster *ret,
+                         struct gs_err *err);

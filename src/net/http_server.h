@@ -1,0 +1,76 @@
+/* http_server: answers HTTP requests on a loop, on one listening socket.
+ *
+ * A server has a table of routes. A route's function looks at the request and answers at once, or
+ * says that it will answer later. Bodies, connections and times have bounds; what does not fit is
+ * answered by the server itself: 400, 404, 405, 413. HTTP/1.1 (which probes, Prometheus and the API
+ * server speak), TLS where a certificate is given. One loop, one thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <systemd/sd-event.h>
+
+#include "base/err.h"
+#include "base/view.h"
+
+struct gs_http_server;
+struct gs_http_exchange; /* one request that waits for its answer */
+
+/* A request as a route's function sees it; valid until the answer. */
+struct gs_http_asked {
+    const char *method;
+    const char *path;    /* decoded, without the query */
+    const char *type;    /* Content-Type; "": none */
+    struct gs_view body; /* whole */
+};
+
+struct gs_http_route {
+    const char *method; /* "GET" serves HEAD too */
+    const char *path;   /* exact, or with "/" and a star at its end: all beneath */
+
+    /* Calls gs_http_answer, or gs_http_later; a function that does neither has answered 500. */
+    void (*serve)(void *ctx, struct gs_http_exchange *exchange, const struct gs_http_asked *asked);
+    void *ctx;
+};
+
+struct gs_http_server_options {
+    const struct gs_http_route *routes; /* copied; the texts are borrowed */
+    size_t n_routes;
+    unsigned max_connections; /* 0: 64; one more waits in the socket's queue or is closed */
+    unsigned idle_limit_s;    /* a connection without a byte; 0: 30 */
+    size_t max_body;          /* bytes; 0: 64 KiB */
+    struct gs_view tls_cert;  /* PEM; empty: plain HTTP */
+    struct gs_view tls_key;
+};
+
+/* A listening socket at "ADDRESS:PORT", "[ADDRESS]:PORT" or ":PORT" (all addresses); port 0: any.
+ * Addresses are numbers. GS_INVALID: not of that form; GS_IO: it is in use, or not ours. */
+int gs_http_listen_tcp(const char *address, int *ret_fd, struct gs_err *err);
+
+/* A listening socket at `path` with the rights `mode`. A socket that nobody listens on is replaced.
+ * GS_BUSY: somebody listens there; GS_INVALID: too long; GS_IO. */
+int gs_http_listen_unix(const char *path, unsigned mode, int *ret_fd, struct gs_err *err);
+
+/* Serves on `fd`, which becomes the server's in every case. GS_NO_MEMORY; GS_INVALID: a certificate
+ * or key that is not one; GS_IO. */
+int gs_http_server_new(sd_event *event, int fd, const struct gs_http_server_options *options,
+                       struct gs_http_server **ret, struct gs_err *err);
+
+/* Who waits for a late answer gets 503, after the call of its `gone`. NULL is fine. Not from a
+ * route's function. */
+void gs_http_server_free(struct gs_http_server *server);
+void gs_http_server_freep(struct gs_http_server **server);
+
+/* The port that it listens on; 0: a unix socket. */
+unsigned gs_http_server_port(const struct gs_http_server *server);
+
+/* Answers, exactly once; the exchange is gone then. `type` as of Content-Type; `body` is copied.
+ * A client that has gone in the meantime, or no memory, is not the caller's concern. */
+void gs_http_answer(struct gs_http_exchange *exchange, unsigned status, const char *type,
+                    struct gs_view body);
+
+/* From a route's function: gs_http_answer comes later. `gone` is called where it cannot any more,
+ * because the server is freed; the exchange is gone then. */
+void gs_http_later(struct gs_http_exchange *exchange, void (*gone)(void *ctx), void *ctx);
