@@ -43,6 +43,12 @@ int gs_gpu_compute_profiles(struct gs_gpus *gpus, unsigned gpu, uint32_t gi,
     return gpus->ops->compute_profiles(gpus->impl, gpu, gi, ret, ret_n, err);
 }
 
+int gs_gpu_compute_places(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint32_t profile_id,
+                          struct gs_compute_places *ret, struct gs_err *err)
+{
+    return gpus->ops->compute_places(gpus->impl, gpu, gi, profile_id, ret, err);
+}
+
 int gs_gpu_processes(struct gs_gpus *gpus, unsigned gpu, struct gs_gpu_process *ret, size_t cap,
                      size_t *ret_n, struct gs_err *err)
 {

@@ -44,9 +44,10 @@ enum gs_mig_mode {
 struct gs_gpu_driver {
     char driver_version[80]; /* "580.65.06" */
     char nvml_version[80];
-    uint32_t cuda_version; /* 1000 * major + 10 * minor, or GS_NOT_KNOWN */
-    bool can_place;        /* creates GPU instances where we say; false (before R460): every change
-                              is GS_UNSUPPORTED */
+    uint32_t cuda_version;  /* 1000 * major + 10 * minor, or GS_NOT_KNOWN */
+    bool can_place;         /* creates GPU instances where we say; false (before R460): every change
+                               is GS_UNSUPPORTED */
+    bool can_place_compute; /* CIs too; false (before R525): the driver alone decides where */
 };
 
 struct gs_gpu {
@@ -89,6 +90,12 @@ struct gs_compute_profile {
     uint32_t compute_slices;
     uint32_t max_instances;
     uint32_t sm_count;
+};
+
+/* Where CIs of a kind may lie in a GI. */
+struct gs_compute_places {
+    uint32_t size;   /* compute slices that each takes */
+    uint32_t starts; /* bit s: may start at compute slice s */
 };
 
 struct gs_compute_instance {
@@ -149,6 +156,8 @@ struct gs_gpu_ops {
     int (*instances)(void *impl, unsigned gpu, struct gs_gpu_instances *ret, struct gs_err *err);
     int (*compute_profiles)(void *impl, unsigned gpu, uint32_t gi, struct gs_compute_profile *ret,
                             unsigned *ret_n, struct gs_err *err);
+    int (*compute_places)(void *impl, unsigned gpu, uint32_t gi, uint32_t profile_id,
+                          struct gs_compute_places *ret, struct gs_err *err);
     int (*processes)(void *impl, unsigned gpu, struct gs_gpu_process *ret, size_t cap,
                      size_t *ret_n, struct gs_err *err);
     int (*create)(void *impl, unsigned gpu, uint32_t profile_id, uint32_t start, uint32_t size,
@@ -186,6 +195,11 @@ int gs_gpu_instances(struct gs_gpus *gpus, unsigned gpu, struct gs_gpu_instances
 /* The kinds of CI that fit into GI `gi`; `ret` has room for GS_COMPUTE_PROFILES_MAX. */
 int gs_gpu_compute_profiles(struct gs_gpus *gpus, unsigned gpu, uint32_t gi,
                             struct gs_compute_profile *ret, unsigned *ret_n, struct gs_err *err);
+
+/* The places in GI `gi` of a kind of CI, taken ones too: they are the same in every GI of its
+ * profile. GS_UNSUPPORTED: the driver does not tell (before R525); GS_INVALID: no such kind. */
+int gs_gpu_compute_places(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint32_t profile_id,
+                          struct gs_compute_places *ret, struct gs_err *err);
 
 /* The processes on the GPU and all of its slices; *ret_n may be above cap, then only cap were
  * written. */

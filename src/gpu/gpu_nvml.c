@@ -121,7 +121,8 @@ static int driver(void *impl, struct gs_gpu_driver *ret, struct gs_err *err)
         return r;
     }
     struct gs_gpu_driver driver = {.cuda_version = GS_NOT_KNOWN,
-                                   .can_place = session->lib.gi_create != NULL};
+                                   .can_place = session->lib.gi_create != NULL,
+                                   .can_place_compute = session->lib.ci_create_at != NULL};
     memcpy(driver.driver_version, session->driver_version, sizeof(driver.driver_version));
     char text[NVML_SYSTEM_NVML_VERSION_BUFFER_SIZE] = "";
     if (GS_NVML(&session->lib, nvml_version, text, sizeof(text)) == NVML_SUCCESS) {
@@ -332,6 +333,7 @@ static const struct gs_gpu_ops nvml_ops = {
     .profiles = profiles,
     .instances = gs_nvml_instances,
     .compute_profiles = gs_nvml_compute_profiles,
+    .compute_places = gs_nvml_compute_places,
     .processes = gs_nvml_processes,
     .create = gs_nvml_create,
     .destroy = gs_nvml_destroy,

@@ -15,6 +15,7 @@ const char *const gs_gpu_op_names[GS_GPU_OPS] = {
     [GS_GPU_OP_PROFILES] = "profiles",
     [GS_GPU_OP_INSTANCES] = "instances",
     [GS_GPU_OP_COMPUTE_PROFILES] = "compute profiles",
+    [GS_GPU_OP_COMPUTE_PLACES] = "compute places",
     [GS_GPU_OP_PROCESSES] = "processes",
     [GS_GPU_OP_CREATE] = "create",
     [GS_GPU_OP_DESTROY] = "destroy",
@@ -119,7 +120,8 @@ static int driver(void *impl, struct gs_gpu_driver *ret, struct gs_err *err)
         return end(&turn, 0, err);
     }
     struct gs_gpu_driver driver = {.cuda_version = GS_NOT_KNOWN,
-                                   .can_place = gs_gpu_rules_can_place(turn.table)};
+                                   .can_place = gs_gpu_rules_can_place(turn.table),
+                                   .can_place_compute = gs_gpu_rules_can_place_cis(turn.table)};
     snprintf(driver.driver_version, sizeof(driver.driver_version), "%u.00",
              turn.table->driver_major);
     snprintf(driver.nvml_version, sizeof(driver.nvml_version), "table");
@@ -191,6 +193,21 @@ static int compute_profiles(void *impl, unsigned gpu, uint32_t gi, struct gs_com
     if ((r = end(&turn, r, err)) == 0) {
         memcpy(ret, got, n * sizeof(*got));
         *ret_n = n;
+    }
+    return r;
+}
+
+static int compute_places(void *impl, unsigned gpu, uint32_t gi, uint32_t profile_id,
+                          struct gs_compute_places *ret, struct gs_err *err)
+{
+    struct turn turn = turn_of(impl, GS_GPU_OP_COMPUTE_PLACES, gpu);
+    turn.call.gi = gi;
+    turn.call.profile_id = profile_id;
+    struct gs_compute_places got = {0};
+    int r =
+        begin(&turn) ? gs_gpu_rules_compute_places(turn.table, gpu, gi, profile_id, &got, err) : 0;
+    if ((r = end(&turn, r, err)) == 0) {
+        *ret = got;
     }
     return r;
 }
@@ -288,6 +305,7 @@ static const struct gs_gpu_ops table_ops = {
     .profiles = profiles,
     .instances = instances,
     .compute_profiles = compute_profiles,
+    .compute_places = compute_places,
     .processes = processes,
     .create = create,
     .destroy = destroy,

@@ -14,6 +14,11 @@ bool gs_gpu_rules_can_place(const struct gs_gpu_table *table)
     return table->driver_major >= PLACES_GIS;
 }
 
+bool gs_gpu_rules_can_place_cis(const struct gs_gpu_table *table)
+{
+    return table->driver_major >= PLACES_CIS;
+}
+
 int gs_gpu_rules_may_change(const struct gs_gpu_table *table, struct gs_err *err)
 {
     if (gs_gpu_rules_can_place(table)) {
@@ -233,20 +238,20 @@ static bool ci_may_start(uint32_t start, unsigned size, unsigned of_gi)
     return start < of_gi && start % step == 0 && start + size <= of_gi;
 }
 
-static unsigned ci_starts(unsigned size, unsigned of_gi)
+static uint32_t ci_starts(unsigned size, unsigned of_gi)
 {
-    unsigned n = 0;
+    uint32_t starts = 0;
     for (unsigned start = 0; start < of_gi; start++) {
-        n += ci_may_start(start, size, of_gi) ? 1 : 0;
+        starts |= ci_may_start(start, size, of_gi) ? UINT32_C(1) << start : 0;
     }
-    return n;
+    return starts;
 }
 
 /* Before R525 a driver lists the first seven only. */
 static bool ci_is_offered(const struct gs_gpu_table *table, const struct gs_model *model,
                           const struct gs_profile *gi, uint32_t profile, struct ci_kind *ret)
 {
-    return (profile < CI_REV1 || table->driver_major >= PLACES_CIS) &&
+    return (profile < CI_REV1 || gs_gpu_rules_can_place_cis(table)) &&
            ci_kind(model, gi, profile, ret);
 }
 
@@ -264,15 +269,42 @@ int gs_gpu_rules_compute_profiles(const struct gs_gpu_table *table, unsigned gpu
     for (unsigned p = 0; p < CI_KINDS; p++) {
         struct ci_kind kind;
         if (ci_is_offered(table, on->model, profile, p, &kind)) {
-            ret[n++] = (struct gs_compute_profile){
-                .profile = p,
-                .profile_id = p,
-                .compute_slices = kind.slices,
-                .max_instances = ci_starts(kind.size, profile->compute_slices),
-                .sm_count = kind.sm_count};
+            ret[n++] =
+                (struct gs_compute_profile){.profile = p,
+                                            .profile_id = p,
+                                            .compute_slices = kind.slices,
+                                            .max_instances = (uint32_t)__builtin_popcount(
+                                                ci_starts(kind.size, profile->compute_slices)),
+                                            .sm_count = kind.sm_count};
         }
     }
     *ret_n = n;
+    return 0;
+}
+
+int gs_gpu_rules_compute_places(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi,
+                                uint32_t profile_id, struct gs_compute_places *ret,
+                                struct gs_err *err)
+{
+    int r = find_gi(table, gpu, gi, err);
+    if (r < 0) {
+        return r;
+    }
+    const struct gs_gpu_table_gpu *on = &table->gpus[gpu];
+    const struct gs_profile *profile = &on->model->profiles[on->gis[gi].profile];
+    struct ci_kind kind;
+    if (!gs_gpu_rules_can_place_cis(table)) {
+        return gs_fail(err, GS_UNSUPPORTED,
+                       "driver %u does not tell the places of compute instances",
+                       table->driver_major);
+    }
+    if (!ci_is_offered(table, on->model, profile, profile_id, &kind)) {
+        return gs_fail(err, GS_INVALID,
+                       "GPU %u, GPU instance %u: there is no compute instance profile %u", gpu, gi,
+                       profile_id);
+    }
+    *ret = (struct gs_compute_places){.size = kind.size,
+                                      .starts = ci_starts(kind.size, profile->compute_slices)};
     return 0;
 }
 
@@ -500,7 +532,7 @@ static int check_ci_place(const struct gs_gpu_table *table, uint32_t start, uint
         return 0;
     }
     bool only_place = start == 0 && size == of_gi;
-    if (table->driver_major < PLACES_CIS && !only_place) {
+    if (!gs_gpu_rules_can_place_cis(table) && !only_place) {
         return gs_fail(err, GS_UNSUPPORTED,
                        "driver %u cannot create compute instances at a given place",
                        table->driver_major);

@@ -6,6 +6,7 @@
 #include "gpu/gpu_table.h"
 
 bool gs_gpu_rules_can_place(const struct gs_gpu_table *table);
+bool gs_gpu_rules_can_place_cis(const struct gs_gpu_table *table);
 
 /* GS_UNSUPPORTED: a driver that is only looked at. */
 int gs_gpu_rules_may_change(const struct gs_gpu_table *table, struct gs_err *err);
@@ -20,6 +21,9 @@ int gs_gpu_rules_profiles(const struct gs_gpu_table *table, unsigned gpu,
 int gs_gpu_rules_compute_profiles(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi,
                                   struct gs_compute_profile *ret, unsigned *ret_n,
                                   struct gs_err *err);
+int gs_gpu_rules_compute_places(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi,
+                                uint32_t profile_id, struct gs_compute_places *ret,
+                                struct gs_err *err);
 int gs_gpu_rules_create(struct gs_gpu_table *table, unsigned gpu, uint32_t profile_id,
                         uint32_t start, uint32_t size, struct gs_gpu_instance *ret,
                         struct gs_err *err);

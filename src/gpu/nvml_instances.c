@@ -300,6 +300,13 @@ static int find_gi_kind(struct gs_nvml_session *session, unsigned gpu, uint32_t 
     return 0;
 }
 
+static int fail_no_kind(unsigned gpu, uint32_t gi, uint32_t profile_id, struct gs_err *err)
+{
+    return gs_fail(err, GS_INVALID,
+                   "GPU %u, GPU instance %u: the driver lists no compute instance profile %u", gpu,
+                   gi, profile_id);
+}
+
 int gs_nvml_compute_profiles(void *impl, unsigned gpu, uint32_t gi, struct gs_compute_profile *ret,
                              unsigned *ret_n, struct gs_err *err)
 {
@@ -315,6 +322,33 @@ int gs_nvml_compute_profiles(void *impl, unsigned gpu, uint32_t gi, struct gs_co
     memcpy(ret, kinds->at, kinds->n * sizeof(*ret));
     *ret_n = kinds->n;
     return 0;
+}
+
+int gs_nvml_compute_places(void *impl, unsigned gpu, uint32_t gi, uint32_t profile_id,
+                           struct gs_compute_places *ret, struct gs_err *err)
+{
+    struct gs_nvml_session *session = impl;
+    struct nvml_gi *handle = NULL;
+    struct gs_gpu_instance info;
+    unsigned index = 0;
+    const struct gs_nvml_ci_kinds *kinds = NULL;
+    const struct gs_compute_places *places = NULL;
+    int r = find_gi_kind(session, gpu, gi, &handle, &info, &index, err);
+    if (r < 0 || (r = gs_nvml_ci_kinds(session, gpu, gi, handle, index, &kinds, err)) < 0) {
+        return r;
+    }
+    unsigned k = 0;
+    while (k < kinds->n && kinds->at[k].profile_id != profile_id) {
+        k++;
+    }
+    if (k == kinds->n) {
+        return fail_no_kind(gpu, gi, profile_id, err);
+    }
+    r = gs_nvml_ci_places(session, gpu, gi, handle, index, k, &places, err);
+    if (r == 0) {
+        *ret = *places;
+    }
+    return r;
 }
 
 int gs_nvml_create(void *impl, unsigned gpu, uint32_t profile_id, uint32_t start, uint32_t size,
@@ -410,9 +444,7 @@ static int check_ci(const struct gs_nvml_session *session, unsigned gpu, uint32_
 {
     const struct gs_compute_profile *kind = find_kind(kinds, profile_id);
     if (kind == NULL) {
-        return gs_fail(err, GS_INVALID,
-                       "GPU %u, GPU instance %u: the driver lists no compute instance profile %u",
-                       gpu, gi, profile_id);
+        return fail_no_kind(gpu, gi, profile_id, err);
     }
     int r = check_place(session, kind, place, of_gi, err);
     return r < 0 ? gs_wrap(err, r, "GPU %u, GPU instance %u", gpu, gi) : 0;

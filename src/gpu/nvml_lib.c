@@ -56,6 +56,7 @@ static const struct symbol symbols[] = {
     {AT(gi_by_id), .names = {"nvmlDeviceGetGpuInstanceById"}},
     {AT(gi_info), .names = {"nvmlGpuInstanceGetInfo"}},
     {AT(ci_profile), .names = {"nvmlGpuInstanceGetComputeInstanceProfileInfo"}},
+    {AT(ci_placements), .names = {"nvmlGpuInstanceGetComputeInstancePossiblePlacements"}},
     {AT(ci_create), .names = {"nvmlGpuInstanceCreateComputeInstance"}},
     {AT(ci_create_at), .names = {"nvmlGpuInstanceCreateComputeInstanceWithPlacement"}},
     {AT(ci_destroy), .names = {"nvmlComputeInstanceDestroy"}},

@@ -53,6 +53,8 @@ struct gs_nvml_lib {
 
     int (*ci_profile)(struct nvml_gi *gi, unsigned profile, unsigned engine_profile,
                       struct nvml_ci_profile_info *info);
+    int (*ci_placements)(struct nvml_gi *gi, unsigned profile_id, struct nvml_placement *placements,
+                         unsigned *n);
     int (*ci_create)(struct nvml_gi *gi, unsigned profile_id, struct nvml_ci **ci);
     int (*ci_create_at)(struct nvml_gi *gi, unsigned profile_id,
                         const struct nvml_placement *placement, struct nvml_ci **ci);

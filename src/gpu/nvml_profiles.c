@@ -279,3 +279,53 @@ int gs_nvml_ci_kinds(struct gs_nvml_session *session, unsigned gpu, uint32_t gi_
     *ret = kinds;
     return r;
 }
+
+/* One that does not lie in the GI, or sizes that differ, and nothing of it is believed. */
+static int take_ci_places(unsigned gpu, uint32_t gi_id, const struct nvml_placement *placements,
+                          unsigned n, struct gs_compute_places *ret, struct gs_err *err)
+{
+    struct gs_compute_places places = {.size = n > 0 ? placements[0].size : 0};
+    for (unsigned i = 0; i < n; i++) {
+        if (placements[i].size != places.size || places.size == 0 || places.size > SLICES_MAX ||
+            placements[i].start > SLICES_MAX - places.size) {
+            return gs_fail(err, GS_IO,
+                           "GPU %u, GPU instance %u: the driver tells a place of %u compute slices "
+                           "from %u for a compute instance; %d slices are the most we take",
+                           gpu, gi_id, placements[i].size, placements[i].start, SLICES_MAX);
+        }
+        places.starts |= UINT32_C(1) << placements[i].start;
+    }
+    if (n == 0) {
+        return gs_fail(err, GS_UNSUPPORTED,
+                       "GPU %u, GPU instance %u: the driver tells no place for a compute instance",
+                       gpu, gi_id);
+    }
+    *ret = places;
+    return 0;
+}
+
+int gs_nvml_ci_places(struct gs_nvml_session *session, unsigned gpu, uint32_t gi_id,
+                      struct nvml_gi *gi, unsigned profile, unsigned k,
+                      const struct gs_compute_places **ret, struct gs_err *err)
+{
+    struct gs_nvml_ci_kinds *kinds = &session->gpus[gpu].ci_kinds[profile];
+    *ret = &kinds->places[k];
+    if (kinds->places[k].size != 0) {
+        return 0;
+    }
+    struct nvml_placement placements[PLACEMENTS_ASK] = {0};
+    unsigned n = PLACEMENTS_ASK;
+    int code = GS_NVML(&session->lib, ci_placements, gi, kinds->at[k].profile_id, placements, &n);
+    if (code == NVML_ERROR_INSUFFICIENT_SIZE || (code == NVML_SUCCESS && n > PLACEMENTS_ASK)) {
+        return gs_fail(err, GS_IO,
+                       "GPU %u, GPU instance %u: the driver tells of %u places of compute instance "
+                       "profile %u; %d are the most we take",
+                       gpu, gi_id, n, kinds->at[k].profile_id, PLACEMENTS_ASK);
+    }
+    if (code != NVML_SUCCESS) {
+        return gs_nvml_fail(&session->lib, code, err,
+                            "GPU %u, GPU instance %u: places of compute instance profile %u", gpu,
+                            gi_id, kinds->at[k].profile_id);
+    }
+    return take_ci_places(gpu, gi_id, placements, n, &kinds->places[k], err);
+}

@@ -13,6 +13,7 @@ struct gs_nvml_ci_kinds {
     bool known;
     unsigned n;
     struct gs_compute_profile at[GS_COMPUTE_PROFILES_MAX];
+    struct gs_compute_places places[GS_COMPUTE_PROFILES_MAX]; /* size 0: not asked for yet */
 };
 
 /* What is remembered of one GPU. */
@@ -64,11 +65,17 @@ int gs_nvml_profiles(struct gs_nvml_session *session, unsigned gpu, struct gs_er
 int gs_nvml_ci_kinds(struct gs_nvml_session *session, unsigned gpu, uint32_t gi_id,
                      struct nvml_gi *gi, unsigned profile, const struct gs_nvml_ci_kinds **ret,
                      struct gs_err *err);
+/* Where CIs of the kind at[k] of the GI profile may lie, remembered. */
+int gs_nvml_ci_places(struct gs_nvml_session *session, unsigned gpu, uint32_t gi_id,
+                      struct nvml_gi *gi, unsigned profile, unsigned k,
+                      const struct gs_compute_places **ret, struct gs_err *err);
 
 /* nvml_instances.c: functions of gpu.h. */
 int gs_nvml_instances(void *impl, unsigned gpu, struct gs_gpu_instances *ret, struct gs_err *err);
 int gs_nvml_compute_profiles(void *impl, unsigned gpu, uint32_t gi, struct gs_compute_profile *ret,
                              unsigned *ret_n, struct gs_err *err);
+int gs_nvml_compute_places(void *impl, unsigned gpu, uint32_t gi, uint32_t profile_id,
+                           struct gs_compute_places *ret, struct gs_err *err);
 int gs_nvml_create(void *impl, unsigned gpu, uint32_t profile_id, uint32_t start, uint32_t size,
                    struct gs_gpu_instance *ret, struct gs_err *err);
 int gs_nvml_destroy(void *impl, unsigned gpu, uint32_t gi, struct gs_err *err);

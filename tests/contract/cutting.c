@@ -328,6 +328,51 @@ static void each_kind_of_instance_tells_what_fits_into_it(void **state)
     bed_end(&bed);
 }
 
+static void each_kind_of_compute_instance_tells_its_places(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t gi, start, size;
+        uint32_t kind;
+        uint32_t takes, starts;
+    } places[] = {
+        {ID_1G, 0, 1, CI_1, 1, 0x01}, {ID_2G, 0, 2, CI_1, 1, 0x03}, {ID_2G, 0, 2, CI_2, 2, 0x01},
+        {ID_3G, 4, 4, CI_1, 1, 0x07}, {ID_3G, 4, 4, CI_2, 2, 0x01}, {ID_3G, 4, 4, CI_3, 3, 0x01},
+        {ID_4G, 0, 4, CI_2, 2, 0x05}, {ID_4G, 0, 4, CI_4, 4, 0x01}, {ID_7G, 0, 8, CI_1, 1, 0x7f},
+        {ID_7G, 0, 8, CI_2, 2, 0x15}, {ID_7G, 0, 8, CI_3, 3, 0x11}, {ID_7G, 0, 8, CI_4, 4, 0x01},
+        {ID_7G, 0, 8, CI_7, 7, 0x01},
+    };
+    struct bed bed = bed_one("A100-40GB");
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct gs_gpu_instance gi =
+            bed_create(&bed, 0, places[i].gi, places[i].start, places[i].size);
+        struct gs_compute_places told;
+        struct gs_compute_instance ci;
+        /* empty, then taken: places are told whether they are free or not */
+        for (unsigned taken = 0; taken < 2; taken++) {
+            told = (struct gs_compute_places){0};
+            bed_expect(0, gs_gpu_compute_places(&bed.gpus, 0, gi.id, places[i].kind, &told, err));
+            assert_int_equal(told.size, places[i].takes);
+            assert_int_equal(told.starts, places[i].starts);
+            for (uint32_t s = 0; taken == 0 && s < 32; s++) {
+                if ((told.starts >> s & 1u) != 0) {
+                    bed_expect(0, gs_gpu_create_compute(&bed.gpus, 0, gi.id, places[i].kind, s,
+                                                        told.size, &ci, err));
+                    assert_int_equal(ci.start, s);
+                }
+            }
+        }
+        bed_expect(GS_INVALID, gs_gpu_compute_places(&bed.gpus, 0, gi.id, 44, &told, err));
+        for (unsigned c = 0; c < (unsigned)__builtin_popcount(places[i].starts); c++) {
+            bed_expect(0, gs_gpu_destroy_compute(&bed.gpus, 0, gi.id, c, err));
+        }
+        bed_expect(0, gs_gpu_destroy(&bed.gpus, 0, gi.id, err));
+        bed_expect(GS_NOT_FOUND,
+                   gs_gpu_compute_places(&bed.gpus, 0, gi.id, places[i].kind, &told, err));
+    }
+    bed_end(&bed);
+}
+
 static void a_gpu_instance_holds_several_compute_instances(void **state)
 {
     (void)state;
@@ -433,7 +478,9 @@ static void before_r525_compute_instances_go_where_the_driver_likes(void **state
         &(struct bed_machine){.driver = 470, .mig_on = true, .kinds = {{"A100-40GB", 1}}});
     struct gs_gpu_instance gi = bed_create(&bed, 0, ID_3G, 4, 4);
     struct gs_compute_instance ci;
+    struct gs_compute_places places;
     bed_expect(GS_UNSUPPORTED, gs_gpu_create_compute(&bed.gpus, 0, gi.id, CI_1, 1, 1, &ci, err));
+    bed_expect(GS_UNSUPPORTED, gs_gpu_compute_places(&bed.gpus, 0, gi.id, CI_1, &places, err));
     /* a part of the GI that is to take all of it */
     bed_expect(GS_INVALID, gs_gpu_create_compute(&bed.gpus, 0, gi.id, CI_1, 0, 3, &ci, err));
     bed_expect(0, gs_gpu_create_compute(&bed.gpus, 0, gi.id, CI_3, 0, 3, &ci, err));
@@ -460,6 +507,7 @@ const struct behaviour behaviours_of_cutting[] = {
     BEHAVIOUR(a_leaked_handle_keeps_a_slice_and_names_nobody),
     BEHAVIOUR(ids_of_what_is_gone_are_not_found),
     BEHAVIOUR(each_kind_of_instance_tells_what_fits_into_it),
+    BEHAVIOUR(each_kind_of_compute_instance_tells_its_places),
     BEHAVIOUR(a_gpu_instance_holds_several_compute_instances),
     BEHAVIOUR(compute_instances_go_where_they_are_put),
     BEHAVIOUR(a_uuid_is_of_the_place_and_comes_back),

@@ -325,6 +325,7 @@ static void the_driver_says_what_it_can(void **state)
         struct gs_gpu_driver driver;
         bed_expect(0, gs_gpu_driver(&bed.gpus, &driver, err));
         assert_int_equal(driver.can_place, majors[i] >= 460);
+        assert_int_equal(driver.can_place_compute, majors[i] >= 525);
         char major[8];
         snprintf(major, sizeof(major), "%u.", majors[i]);
         assert_int_equal(strncmp(driver.driver_version, major, 4), 0);

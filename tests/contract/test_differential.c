@@ -242,6 +242,19 @@ static void clear(struct duel *duel, unsigned gpu)
     destroy_one(duel, gpu, gi);
 }
 
+static void same_places(struct duel *duel, unsigned gpu, uint32_t gi, uint32_t profile_id)
+{
+    struct gs_compute_places a = {0};
+    struct gs_compute_places b = {0};
+    struct gs_err ea;
+    struct gs_err eb;
+    int ra = gs_gpu_compute_places(&duel->a.gpus, gpu, gi, profile_id, &a, &ea);
+    int rb = gs_gpu_compute_places(&duel->b.gpus, gpu, gi, profile_id, &b, &eb);
+    same_code(duel, ra, &ea, rb, &eb);
+    same_number(duel, "what a kind takes", a.size, b.size);
+    same_number(duel, "where a kind may start", a.starts, b.starts);
+}
+
 static void list_kinds(struct duel *duel, unsigned gpu)
 {
     uint32_t gi = some_gi(duel, gpu);
@@ -264,6 +277,7 @@ static void list_kinds(struct duel *duel, unsigned gpu)
         if (a[i].sm_count != GS_NOT_KNOWN) {
             same_number(duel, "a kind's SMs", a[i].sm_count, b[i].sm_count);
         }
+        same_places(duel, gpu, gi, a[i].profile_id);
     }
 }
 

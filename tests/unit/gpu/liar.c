@@ -41,6 +41,9 @@ EXPORT int nvmlGpuInstanceGetInfo(struct nvml_gi *gi, struct nvml_gi_info *info)
 EXPORT int nvmlGpuInstanceGetComputeInstanceProfileInfo(struct nvml_gi *gi, unsigned profile,
                                                         unsigned engine,
                                                         struct nvml_ci_profile_info *info);
+EXPORT int nvmlGpuInstanceGetComputeInstancePossiblePlacements(struct nvml_gi *gi, unsigned id,
+                                                               struct nvml_placement *placements,
+                                                               unsigned *n);
 EXPORT int nvmlGpuInstanceCreateComputeInstance(struct nvml_gi *gi, unsigned id,
                                                 struct nvml_ci **ci);
 EXPORT int nvmlGpuInstanceGetComputeInstances(struct nvml_gi *gi, unsigned id, struct nvml_ci **cis,
@@ -270,6 +273,22 @@ int nvmlGpuInstanceGetComputeInstanceProfileInfo(struct nvml_gi *gi, unsigned pr
     *info = (struct nvml_ci_profile_info){
         .id = profile, .slice_count = lies("huge numbers") ? UINT32_MAX : 1, .instance_count = 1};
     return profile == 0 || lies("endless kinds") ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
+}
+
+int nvmlGpuInstanceGetComputeInstancePossiblePlacements(struct nvml_gi *gi, unsigned id,
+                                                        struct nvml_placement *placements,
+                                                        unsigned *n)
+{
+    (void)gi;
+    (void)id;
+    for (unsigned i = 0; i < 4 && i < *n; i++) {
+        placements[i] =
+            (struct nvml_placement){.start = i, .size = lies("CI places of nothing") ? 0 : 1};
+    }
+    placements[2].start = lies("CI place far away") ? UINT32_MAX : 2;
+    placements[1].size = lies("CI places of two sizes") ? 2 : placements[1].size;
+    *n = lies("a million CI places") ? 1000000 : lies("no CI places") ? 0 : 4;
+    return lies("CI places too many") ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
 }
 
 int nvmlGpuInstanceCreateComputeInstance(struct nvml_gi *gi, unsigned id, struct nvml_ci **ci)

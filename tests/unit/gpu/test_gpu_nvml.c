@@ -34,7 +34,7 @@ static void says(const struct gs_err *err, const char *what)
 }
 
 /* What a call comes to under each lie. */
-enum call { GET, PROFILES, INSTANCES, KINDS, PROCESSES, CREATE, CREATE_CI, MODEL, COUNT };
+enum call { GET, PROFILES, INSTANCES, KINDS, PLACES, PROCESSES, CREATE, CREATE_CI, MODEL, COUNT };
 
 static int make(enum call call, struct gs_gpus *gpus, struct gs_err *err)
 {
@@ -42,6 +42,7 @@ static int make(enum call call, struct gs_gpus *gpus, struct gs_err *err)
     static struct gs_gpu_profile profiles[GS_GPU_PROFILES_MAX];
     static struct gs_gpu_instances instances;
     static struct gs_compute_profile kinds[GS_COMPUTE_PROFILES_MAX];
+    static struct gs_compute_places places;
     static struct gs_gpu_process processes[4];
     static struct gs_gpu_instance gi;
     static struct gs_compute_instance ci;
@@ -56,6 +57,8 @@ static int make(enum call call, struct gs_gpus *gpus, struct gs_err *err)
         return gs_gpu_instances(gpus, 0, &instances, err);
     case KINDS:
         return gs_gpu_compute_profiles(gpus, 0, 0, kinds, &n, err);
+    case PLACES:
+        return gs_gpu_compute_places(gpus, 0, 0, 0, &places, err);
     case PROCESSES:
         return gs_gpu_processes(gpus, 0, processes, 4, &many, err);
     case CREATE:
@@ -116,6 +119,13 @@ static const struct {
     {"strange profile", CREATE, 0, ""},
     {"no info", CREATE, GS_IO, "cannot be read back"},
     {"endless kinds", KINDS, 0, ""},
+    {"none", PLACES, 0, ""},
+    {"no CI places", PLACES, GS_UNSUPPORTED, "no place"},
+    {"a million CI places", PLACES, GS_IO, "1000000 places"},
+    {"CI places too many", PLACES, GS_IO, "places"},
+    {"CI place far away", PLACES, GS_IO, "1 compute slices from 4294967295"},
+    {"CI places of nothing", PLACES, GS_IO, "0 compute slices"},
+    {"CI places of two sizes", PLACES, GS_IO, "2 compute slices"},
     {"20 compute instances", INSTANCES, GS_IO, "compute instance id 8"},
     {"a million compute instances", INSTANCES, GS_IO, "1000000"},
     {"CI id 4 billion", INSTANCES, GS_IO, "compute instance id 4294967295"},
