@@ -1,0 +1,33 @@
+/* prefer: which of the devices that are free a container should get.
+ *
+ * Slices: packed takes those that cost the fewest placements that a GPU could still be re-cut to,
+ * by the core's policies over the slices that are held; exact for any number of slices. spread
+ * takes the GPU that holds least. Replicas: distributed or packed over the devices, as NVIDIA's
+ * plugin. Whole GPUs: as few NUMA nodes as possible. docs/internals/node.md. */
+#pragma once
+
+#include "node/offer.h"
+
+struct gs_prefer_tables;
+
+/* The tables of the models in a snapshot, for both policies (some 100 KB a model): worked out once
+ * and used as long as the models are the same. A model without placements has none, and its slices
+ * are packed by their number. GS_NO_MEMORY. */
+int gs_prefer_tables_new(struct gs_arena *arena, const struct gs_snapshot *snapshot,
+                         const struct gs_prefer_tables **ret, struct gs_err *err);
+
+struct gs_prefer {
+    const struct gs_offer *offer;
+    const struct gs_offer_resource *resource;
+    const struct gs_agentconfig *config;
+    const struct gs_prefer_tables *tables;
+    const bool *held; /* one entry a slice of the snapshot: somebody holds it, as far as is known.
+                         Of `resource` those that are not available count as held too. NULL: none */
+};
+
+/* Chooses choice->size ids among choice->available, all of choice->must_include among them and
+ * first. GS_INVALID: size is less than the required ones, or one is given twice. GS_NOT_FOUND: an
+ * unknown id is required; unknown ones that are available are passed over. GS_INFEASIBLE: fewer
+ * available than asked for. GS_NO_MEMORY. */
+int gs_prefer(struct gs_arena *arena, const struct gs_prefer *with,
+              const struct gs_dp_choice *choice, struct gs_dp_ids *ret, struct gs_err *err);
