@@ -8,7 +8,7 @@
 #include "cli/draw.h"
 #include "cli/exit.h"
 #include "cli/gpu/gpu.h"
-#include "cli/gpu/open.h"
+#include "gpu/gpu_env.h"
 
 /* In the order of the help text. */
 static const struct gs_command *const subcommands[] = {
@@ -25,7 +25,7 @@ const struct gs_command gs_command_gpu = {
     .name = "gpu",
     .summary = "show the GPUs of this machine, their slices and who holds them",
     .text = "Looks and changes nothing; gpuslice mig cuts.\n"
-            "gpuslice gpu COMMAND --help explains one. " GS_GPUOPEN_HELP,
+            "gpuslice gpu COMMAND --help explains one. " GS_GPU_ENV_HELP,
     .examples = examples,
     .n_examples = GS_ARRAY_LEN(examples),
     .subcommands = subcommands,
@@ -87,7 +87,7 @@ const struct gs_command gs_command_gpu_list = {
     .summary = "list the GPUs of this machine, their slices drawn",
     .text = "A slice is drawn across the memory units that it takes, with ! where a process holds "
             "it (or that is not known); a free unit is a dot, a free unit that no slice can take "
-            "any more is x.\n" GS_GPUOPEN_HELP,
+            "any more is x.\n" GS_GPU_ENV_HELP,
     .options = list_options,
     .n_options = GS_ARRAY_LEN(list_options),
     .examples = list_examples,

@@ -51,7 +51,7 @@ struct gs_gpu_machine {
 
 #define GS_GPU_VIEW_MEMORY_MAX ((size_t)64 << 20)
 
-/* Reads the whole machine. GS_IO, GS_NOT_FOUND, GS_UNSUPPORTED as gs_gpuopen; GS_NO_MEMORY. */
+/* Reads the whole machine. GS_IO, GS_NOT_FOUND, GS_UNSUPPORTED as gs_gpu_env_open; GS_NO_MEMORY. */
 int gs_gpu_machine_read(struct gs_arena *arena, struct gs_gpu_machine *ret, struct gs_err *err);
 
 /* The GPU that a user means: its number, UUID, or PCI address with or without its domain; the UUID

@@ -6,8 +6,8 @@
 #include "base/cleanup.h"
 #include "cli/exit.h"
 #include "cli/gpu/gpu.h"
-#include "cli/gpu/open.h"
 #include "cli/mig/mig.h"
+#include "gpu/gpu_env.h"
 
 bool gs_gpu_holder_is_of(const struct gs_gpu_holder *holder, uint32_t gi, uint32_t ci)
 {
@@ -93,7 +93,7 @@ int gs_gpu_machine_read(struct gs_arena *arena, struct gs_gpu_machine *ret, stru
     GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
     struct gs_gpu_machine machine = {.n = 0};
     gs_mig_notice_killed();
-    int r = gs_gpuopen(&gpus, err);
+    int r = gs_gpu_env_open(&gpus, err);
     if (r < 0 || (r = gs_gpu_driver(&gpus, &machine.driver, err)) < 0 ||
         (r = gs_gpu_count(&gpus, &machine.n, err)) < 0) {
         return r;

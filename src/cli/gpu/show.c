@@ -7,7 +7,7 @@
 #include "cli/draw.h"
 #include "cli/exit.h"
 #include "cli/gpu/gpu.h"
-#include "cli/gpu/open.h"
+#include "gpu/gpu_env.h"
 
 struct show_args {
     struct gs_texts gpus;
@@ -35,7 +35,7 @@ const struct gs_command gs_command_gpu_show = {
     .summary = "draw GPUs, list their slices and who holds each",
     .text = "Who holds a slice is what the driver says, with the command and the pod of each "
             "process where this machine's /proc tells them (a pod by its UID; not from inside "
-            "another PID namespace).\n" GS_GPUOPEN_HELP,
+            "another PID namespace).\n" GS_GPU_ENV_HELP,
     .operand = &operand,
     .options = options,
     .n_options = GS_ARRAY_LEN(options),

@@ -11,9 +11,9 @@
 #include "base/table.h"
 #include "cli/cmd.h"
 #include "cli/exit.h"
-#include "cli/gpu/open.h"
 #include "cli/infile.h"
 #include "cli/output.h"
+#include "gpu/gpu_env.h"
 
 enum {
     ARGS_MAX = 4096,       /* words of one command line */
@@ -48,7 +48,7 @@ const struct gs_command gs_command_mig = {
     .text = "A stand-in for NVIDIA's nvidia-mig-parted: the same commands, options, environment "
             "variables, files, output and exit status. Called by that name (a link will do), "
             "these are the commands of the program itself.\n"
-            "gpuslice mig COMMAND --help explains one. " GS_GPUOPEN_HELP,
+            "gpuslice mig COMMAND --help explains one. " GS_GPU_ENV_HELP,
     .options = options,
     .n_options = GS_ARRAY_LEN(options),
     .examples = examples,

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli/gpu/open.h"
 #include "cli/infile.h"
 #include "cli/mig/mig.h"
+#include "gpu/gpu_env.h"
 
 static int no_memory(struct gs_err *err)
 {
@@ -46,7 +46,7 @@ int gs_mig_read_config(struct gs_arena *arena, const char *path, const char *sel
 
 int gs_mig_open(struct gs_gpus *ret, struct gs_err *err)
 {
-    return gs_gpuopen(ret, err);
+    return gs_gpu_env_open(ret, err);
 }
 
 /* As much as is known of a GPU that does not answer: it may be one that can be cut. */

@@ -1,4 +1,4 @@
-#include "cli/gpu/open.h"
+#include "gpu/gpu_env.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -66,19 +66,24 @@ static int open_driver(const struct gs_gpu_nvml_options *options, struct gs_gpus
     return r;
 }
 
-int gs_gpuopen(struct gs_gpus *ret, struct gs_err *err)
+static int check_sim(const char *sim, struct gs_err *err)
+{
+    if (sim != NULL && strlen(sim) >= PATH_MAX) {
+        return gs_fail(err, GS_LIMIT, "GPUSLICE_SIM has %zu bytes; %d are the most", strlen(sim),
+                       PATH_MAX - 1);
+    }
+    return 0;
+}
+
+int gs_gpu_env_open(struct gs_gpus *ret, struct gs_err *err)
 {
     char library[PATH_MAX + 64];
     char smi[PATH_MAX + 64];
     const char *sim = env("GPUSLICE_SIM");
     struct gs_gpu_nvml_options options = {.library = env("GPUSLICE_NVML"),
                                           .root = env("GPUSLICE_DRIVER_ROOT")};
-    if (sim != NULL && strlen(sim) >= PATH_MAX) {
-        return gs_fail(err, GS_LIMIT, "GPUSLICE_SIM has %zu bytes; %d are the most", strlen(sim),
-                       PATH_MAX - 1);
-    }
-    int r = sim != NULL && options.library == NULL ? check_machine(sim, err) : 0;
-    if (r < 0) {
+    int r = check_sim(sim, err);
+    if (r < 0 || (sim != NULL && options.library == NULL && (r = check_machine(sim, err)) < 0)) {
         return r;
     }
     if (sim != NULL && options.library == NULL && library_beside(library, sizeof(library))) {
@@ -89,4 +94,48 @@ int gs_gpuopen(struct gs_gpus *ret, struct gs_err *err)
         options.smi = access(smi, X_OK) == 0 ? smi : NULL;
     }
     return open_driver(&options, ret, err);
+}
+
+static int copy_root(char ret[GS_ROOT_MAX], const char *of, const char *path, const char *below,
+                     struct gs_err *err)
+{
+    size_t n = strlen(path);
+    while (n > 0 && path[n - 1] == '/') {
+        n--;
+    }
+    if (n + strlen(below) >= GS_ROOT_MAX) {
+        return gs_fail(err, GS_LIMIT, "%s has %zu bytes; %d are the most", of, n,
+                       GS_ROOT_MAX - 1 - (int)strlen(below));
+    }
+    memcpy(ret, path, n);
+    memcpy(ret + n, below, strlen(below) + 1);
+    return 0;
+}
+
+int gs_gpu_env_roots(struct gs_machine_roots *ret, struct gs_err *err)
+{
+    const char *sim = env("GPUSLICE_SIM");
+    const char *driver = env("GPUSLICE_DRIVER_ROOT");
+    struct gs_machine_roots roots = {.kernel = ""};
+    int r = 0;
+    if (sim != NULL) {
+        r = copy_root(roots.kernel, "GPUSLICE_SIM", sim, "/root", err);
+        memcpy(roots.driver, roots.kernel, sizeof(roots.driver));
+        memcpy(roots.dev, roots.kernel, sizeof(roots.dev));
+        roots.simulated = true;
+    }
+    if (r == 0 && driver != NULL) {
+        r = copy_root(roots.driver, "GPUSLICE_DRIVER_ROOT", driver, "", err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    /* a driver that is mounted may bring its device nodes along */
+    char dev[GS_ROOT_MAX + 8];
+    snprintf(dev, sizeof(dev), "%s/dev", roots.driver);
+    if (sim == NULL && access(dev, F_OK) == 0) {
+        memcpy(roots.dev, roots.driver, sizeof(roots.dev));
+    }
+    *ret = roots;
+    return 0;
 }
