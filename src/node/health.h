@@ -6,6 +6,8 @@
 #pragma once
 
 #include "base/arena.h"
+#include "gpu/gpu_read.h"
+#include "gpu/gpu_watch.h"
 #include "node/snapshot.h"
 #include "wire/agentconfig.h"
 
@@ -24,75 +26,52 @@ struct gs_health_rules {
 /* Never fails: entries that are no number are passed over, as by NVIDIA's; beyond the bound too. */
 void gs_health_rules_init(struct gs_health_rules *ret, const struct gs_agentconfig *config);
 
-/* Whether an XID makes nothing sick. Enabled wins over disabled, a number over "all". */
+/* Whether an XID makes nothing sick. Enabled wins over disabled, "all" enabled over everything. */
 bool gs_health_ignores(const struct gs_health_rules *rules, uint64_t xid);
 
-enum gs_health_cause {
-    GS_HEALTH_XID,
-    GS_HEALTH_DOUBLE_BIT_ECC,  /* told by an event of its own where no XID comes with it */
-    GS_HEALTH_RECOVERY_ACTION, /* the driver wants a reset or a reboot of the GPU */
-    GS_HEALTH_UNREADABLE,      /* the driver failed for this GPU or slice */
-    GS_HEALTH_CAUSES
-};
-
-/* NVML's nvmlDeviceGpuRecoveryAction_t. */
-enum gs_recovery_action {
-    GS_RECOVERY_NONE,
-    GS_RECOVERY_GPU_RESET,
-    GS_RECOVERY_NODE_REBOOT,
-    GS_RECOVERY_DRAIN_P2P,
-    GS_RECOVERY_DRAIN_AND_RESET,
-    GS_RECOVERY_UNKNOWN = 255 /* the driver does not tell */
-};
-
-struct gs_health_event {
-    unsigned gpu; /* the driver's index; GS_NOT_KNOWN: the driver does not say which */
-    uint32_t gi;  /* GS_NOT_KNOWN: the whole GPU */
-    uint32_t ci;
-    enum gs_health_cause cause;
-    uint64_t value; /* XID, or enum gs_recovery_action */
-    uint64_t now_us;
-};
-
-/* One slice or whole GPU that is not well. */
+/* One slice or whole GPU that is not well, and the first event that made it so. */
 struct gs_sick {
-    struct gs_slice_id slice;
-    enum gs_health_cause cause; /* of the first event */
-    uint64_t value;
+    struct gs_slice_id slice; /* gi and ci GS_NOT_KNOWN: the whole GPU, all of its slices with it */
+    enum gs_gpu_event_kind kind;
+    uint64_t data; /* XID, enum gs_gpu_recovery */
     uint64_t since_us;
     uint64_t last_us; /* of the latest event */
 };
 
 struct gs_health {
     const struct gs_alloc *source;
-    unsigned n; /* by GPU, then gi, ci */
+    unsigned n; /* by GPU, then gi, ci, generation */
     unsigned cap;
     struct gs_sick *sick;
-    uint8_t recovery[GS_GPUS_MAX]; /* enum gs_recovery_action of each GPU */
+    uint32_t recovery[GS_GPUS_MAX]; /* enum gs_gpu_recovery, or GS_NOT_KNOWN; of each GPU */
 };
 
 void gs_health_init(struct gs_health *health, const struct gs_alloc *source);
 void gs_health_done(struct gs_health *health);
 
-/* Takes an event in. *ret_changed: some device became sick that was not. GS_NO_MEMORY. */
+/* Takes in what the driver told. *ret_changed: some device became sick that was not.
+ * GS_NO_MEMORY: not all of it was kept; treat the GPU as sick. */
 int gs_health_event(struct gs_health *health, const struct gs_snapshot *snapshot,
-                    const struct gs_health_rules *rules, const struct gs_health_event *event,
-                    bool *ret_changed, struct gs_err *err);
+                    const struct gs_health_rules *rules, const struct gs_gpu_event *event,
+                    uint64_t now_us, bool *ret_changed, struct gs_err *err);
 
-/* A newer snapshot: what is gone or was made anew is dropped. True: something changed. */
+/* A newer snapshot: what is gone, or was made anew, is dropped. True: something changed. */
 bool gs_health_snapshot(struct gs_health *health, const struct gs_snapshot *snapshot);
 
-/* What the driver says is to be done with a GPU; asked from time to time, or an event said so. */
-void gs_health_recovery(struct gs_health *health, unsigned gpu, enum gs_recovery_action action);
+/* What the driver wants done about a GPU (enum gs_gpu_recovery, GS_NOT_KNOWN), as read from time to
+ * time. While it wants something the GPU is sick. True: something changed. */
+int gs_health_recovery(struct gs_health *health, const struct gs_snapshot *snapshot, unsigned gpu,
+                       uint32_t action, uint64_t now_us, bool *ret_changed, struct gs_err *err);
 
 /* Drops what is well again by time. True: something changed. *ret_next_us: when to ask again;
- * UINT64_MAX: never. */
+ * UINT64_MAX: no need to. */
 bool gs_health_tick(struct gs_health *health, const struct gs_health_rules *rules, uint64_t now_us,
                     uint64_t *ret_next_us);
 
-/* Why a slice is not well; NULL: it is. A whole GPU that is sick makes its slices sick. */
+/* Why a slice or GPU is not well; NULL: it is. A whole GPU that is sick makes its slices sick, and
+ * a sick slice its whole GPU where that is asked for (it is one device then). */
 const struct gs_sick *gs_health_of(const struct gs_health *health, const struct gs_slice_id *slice);
 
-/* "XID 48 on GPU 2, instance 5/0; well again when ..." into `ret_text`. */
-void gs_sick_format(const struct gs_health *health, const struct gs_sick *sick, char *ret_text,
-                    size_t size);
+/* "XID 48 on GPU 2, instance 5/0 ..." with when it will be well again; for people. */
+void gs_sick_format(const struct gs_health *health, const struct gs_health_rules *rules,
+                    const struct gs_sick *sick, char *ret_text, size_t size);

@@ -18,12 +18,23 @@ struct gs_labels {
     const struct gs_label *at; /* by key, each once */
 };
 
+/* A vGPU in a virtual machine, as the PCI configuration space of the GPU tells. */
+struct gs_vgpu {
+    bool present;
+    char host_driver_version[11]; /* "": the record is not there */
+    char host_driver_branch[11];
+};
+
+/* Reads the contents of /sys/bus/pci/devices/<address>/config; never fails. */
+void gs_vgpu_read(struct gs_vgpu *ret, const void *bytes, size_t n);
+
 struct gs_labels_input {
     const struct gs_snapshot *snapshot;
     const struct gs_agentconfig *config;
     const char
-        *machine_type;  /* contents of /sys/class/dmi/id/product_name; NULL: could not be read */
-    uint64_t started_s; /* Unix time of the agent's start; 0: no timestamp */
+        *machine_type; /* contents of /sys/class/dmi/id/product_name; NULL: could not be read */
+    const struct gs_vgpu *vgpu; /* of the machine; NULL: could not be read */
+    uint64_t started_s;         /* Unix time of the agent's start; 0: no timestamp */
 };
 
 /* GS_NO_MEMORY; GS_LIMIT. */

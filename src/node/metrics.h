@@ -5,11 +5,9 @@
 #pragma once
 
 #include "base/buf.h"
+#include "gpu/gpu_read.h"
 #include "node/health.h"
 #include "node/holding.h"
-
-struct gs_gpu_readings;   /* gpu/gpu.h */
-struct gs_slice_readings; /* gpu/gpu.h */
 
 enum { GS_METRICS_BUCKETS = 12 };
 
