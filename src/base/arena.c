@@ -2,7 +2,9 @@
 
 #include <assert.h>
 #include <stdalign.h>
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +155,21 @@ char *gs_arena_text(struct gs_arena *arena, const char *text, size_t n)
         memcpy(copy, text, n);
     }
     return copy;
+}
+
+char *gs_arena_printf(struct gs_arena *arena, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    char *text = n < 0 ? NULL : gs_arena_get_raw(arena, (size_t)n + 1, 1);
+    if (text != NULL) {
+        va_start(ap, fmt);
+        vsnprintf(text, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
+    return text;
 }
 
 struct gs_arena_mark gs_arena_mark(const struct gs_arena *arena)

@@ -53,6 +53,10 @@ void *gs_arena_get_raw(struct gs_arena *arena, size_t count, size_t size)
 /* A copy of the `n` bytes at `text` with a terminating zero. NULL as gs_arena_get. */
 char *gs_arena_text(struct gs_arena *arena, const char *text, size_t n);
 
+/* What printf would write, in the arena. NULL as gs_arena_get. */
+char *gs_arena_printf(struct gs_arena *arena, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Everything handed out after the mark becomes invalid at the rewind. */
 struct gs_arena_mark gs_arena_mark(const struct gs_arena *arena);
 void gs_arena_rewind(struct gs_arena *arena, struct gs_arena_mark mark);

@@ -240,6 +240,20 @@ static void arena__keeps_the_elements_of_an_array_that_grows(void **state)
     gs_arena_done(&arena);
 }
 
+static void arena__writes_what_printf_would(void **state)
+{
+    (void)state;
+    struct gs_arena arena;
+    gs_arena_init(&arena, &gs_alloc_heap, 1 << 16);
+    assert_string_equal(gs_arena_printf(&arena, "%s-%u", "a", 7u), "a-7");
+    assert_string_equal(gs_arena_printf(&arena, "%s", ""), "");
+    char *wide = gs_arena_printf(&arena, "%*d", 20000, 1);
+    assert_int_equal(strlen(wide), 20000);
+    arena.max_bytes = arena.used_bytes;
+    assert_null(gs_arena_printf(&arena, "%*d", 60000, 1));
+    gs_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +269,7 @@ int main(void)
         cmocka_unit_test(arena__gives_the_spare_block_back_rather_than_refuse),
         cmocka_unit_test(arena__keeps_nothing_back_when_the_source_is_exact),
         cmocka_unit_test(arena__keeps_the_elements_of_an_array_that_grows),
+        cmocka_unit_test(arena__writes_what_printf_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
