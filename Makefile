@@ -4,6 +4,9 @@
 
 BUILD ?= build
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# what `make cluster` has
+NODES ?= 1
+GPUS ?= 8xA100-40GB
 # seconds of `make fuzz`
 S ?= 60
 SETUP = scripts/setup.sh
@@ -16,7 +19,7 @@ export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 
 .DEFAULT_GOAL := all
 .PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench sizes \
-	judges clean help
+	judges cluster check-cluster clean help
 
 all: ## build the programs and libraries
 	@scripts/deps.sh build
@@ -68,6 +71,17 @@ judges: all ## programs that are not ours look at simulated machines of every mo
 	@for judge in go-nvlib nvidia-ctk nvidia-ml-py nvitop; do \
 		GPUSLICE_JUDGES=fetch python3 tests/judges/judge.py $$judge $(BUILD) . --all; r=$$?; \
 		[ $$r = 0 ] || [ $$r = 77 ] || exit 1; done
+
+cluster: all ## a real Kubernetes with simulated GPUs, until Ctrl-C: [NODES=1] [GPUS=8xA100-40GB]
+	@scripts/deps.sh cluster
+	@cd tests/cluster && GPUSLICE_BUILD=$(abspath $(BUILD)) GPUSLICE_CLUSTER=fetch \
+		python3 -m bed $(NODES) $(GPUS)
+
+check-cluster: ## the tests on a real Kubernetes; the first time builds it, which takes minutes
+	@scripts/deps.sh test cluster
+	@$(SETUP) $(BUILD) -Dtests=enabled
+	@$(NINJA) $(BUILD)
+	@GPUSLICE_CLUSTER=fetch scripts/check.py $(BUILD) --suite cluster
 
 cover: ## line and branch coverage of the tests
 	@scripts/deps.sh dev

@@ -3,15 +3,17 @@
 # (root, or sudo that asks no password), saying which; else says what to install, and fails.
 # Quick when nothing is missing: it looks for the things themselves and calls no apt.
 #
-# usage: scripts/deps.sh build|test|ci|dev ...      (build is part of every purpose)
+# usage: scripts/deps.sh build|test|cluster|ci|dev ...      (build is part of every purpose)
 set -eu
 
 missing=
 
 has_command() { command -v "$1" >/dev/null 2>&1; }
+has_file() { [ -e "$1" ]; }
 has_pc() { pkg-config --exists "$1" 2>/dev/null; }
 has_header() { [ -e "/usr/include/$1" ] || echo "#include <$1>" | cc -E - >/dev/null 2>&1; }
 has_module() { [ -e "/usr/lib/python3/dist-packages/$1" ] || python3 -c "import $1" 2>/dev/null; }
+has_static_busybox() { has_file "$1" && ! head -c 4096 "$1" | grep -q ld-linux; }
 has_sanitizers() {
     has_command clang && ls "$(clang -print-resource-dir)"/lib/*/libclang_rt.fuzzer*.a >/dev/null 2>&1
 }
@@ -43,6 +45,15 @@ need_test() {
     need libglpk-dev has_header glpk.h # an oracle: never linked into a program
     need binutils has_command nm
     need python3-yaml has_module yaml # compares -o yaml with -o json
+}
+
+need_cluster() { # and Go, which Debian 12 has too old a version of (tests/cluster/bed/build.py)
+    need runc has_command runc
+    need containernetworking-plugins has_file /usr/lib/cni/bridge
+    need busybox-static has_static_busybox /bin/busybox # the only content of the images
+    need iproute2 has_command ip
+    need util-linux has_command nsenter
+    need openssl has_command openssl
 }
 
 need_ci() {
@@ -86,9 +97,9 @@ need_build
 for purpose in "$@"; do
     case $purpose in
     build) ;;
-    test | ci | dev) "need_$purpose" ;;
+    test | cluster | ci | dev) "need_$purpose" ;;
     *)
-        echo "deps.sh: unknown purpose '$purpose': expected build, test, ci or dev" >&2
+        echo "deps.sh: unknown purpose '$purpose': expected build, test, cluster, ci or dev" >&2
         exit 2
         ;;
     esac

@@ -1,0 +1,163 @@
+"""build: the programs of a cluster, built from the Go modules that they are published as.
+
+`tests/cluster/programs` has a module for each group, with its go.sum; what is built is kept in a
+cache outside of the checkout, in a folder whose name follows from those files and from how they are
+built. So the first run takes minutes, and the next none. Nothing of theirs enters the repository.
+"""
+import contextlib
+import fcntl
+import glob
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from .errors import Skip
+
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "programs")
+GO_OLDEST = (1, 26)
+LIMIT_S = 3000  # of one group; the slowest took 5 minutes on two idle cores
+
+KUBERNETES = "v1.36.3"
+VERSION = "k8s.io/component-base/version"
+# The version that they tell one another, and that clients see; without it, "v0.0.0-master".
+KUBERNETES_FLAGS = (f"-s -w -X {VERSION}.gitVersion={KUBERNETES} -X {VERSION}.gitMajor=1 "
+                    f"-X {VERSION}.gitMinor=36 -X {VERSION}.gitTreeState=clean")
+
+# group: (programs as they are named after the build, -tags, -ldflags)
+GROUPS = {
+    "etcd": (["etcd"], "", "-s -w"),
+    "containerd": (["containerd", "containerd-shim-runc-v2", "ctr"],
+                   "no_btrfs,no_devmapper,no_zfs", "-s -w"),
+    "kubernetes": (["kube-apiserver", "kube-scheduler", "kube-controller-manager", "kubelet",
+                    "kubectl"], "", KUBERNETES_FLAGS),
+}
+# What `go build` calls the program of a module that ends in a version.
+RENAMED = {"server": "etcd", "v3": "etcd"}
+
+
+def cache_folder():
+    """$GPUSLICE_CACHE/cluster, else in the user's cache."""
+    base = os.environ.get("GPUSLICE_CACHE")
+    if not base:
+        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        base = os.path.join(home, "gpuslice")
+    return os.path.join(base, "cluster")
+
+
+def may_build():
+    return os.environ.get("GPUSLICE_CLUSTER") == "fetch"
+
+
+def go():
+    """A Go compiler that is new enough."""
+    for found in (shutil.which("go"), "/usr/local/go/bin/go"):
+        if found and os.path.exists(found):
+            said = subprocess.run([found, "env", "GOVERSION"], text=True, capture_output=True,
+                                  env=dict(os.environ, GOTOOLCHAIN="local"), check=False).stdout
+            version = re.match(r"go(\d+)\.(\d+)", said)
+            if version and (int(version[1]), int(version[2])) >= GO_OLDEST:
+                return found
+            raise Skip(f"{found} is {said.strip() or 'broken'}; the cluster's programs need Go "
+                       f"{GO_OLDEST[0]}.{GO_OLDEST[1]} or newer")
+    raise Skip(f"no Go compiler here; the cluster's programs need {GO_OLDEST[0]}.{GO_OLDEST[1]} "
+               "or newer (that of Debian 12 is older)")
+
+
+def key(group):
+    """Of the group's folder in the cache: the same for the same sources and recipe."""
+    digest = hashlib.sha256(json.dumps(GROUPS[group]).encode())
+    for name in ("go.mod", "go.sum"):
+        with open(os.path.join(SOURCES, group, name), "rb") as file:
+            digest.update(file.read())
+    return f"{group}-{digest.hexdigest()[:16]}"
+
+
+def tell(text):
+    """To whoever waits: a first build takes minutes."""
+    print(f"# {text}", flush=True)
+
+
+def build(group, folder):
+    """Fills the folder with the group's programs."""
+    programs, tags, flags = GROUPS[group]
+    tell(f"building {', '.join(programs)}: this takes minutes, once")
+    # -buildvcs: the checkout's commit is not theirs. CGO off: they run wherever this kernel does.
+    command = [go(), "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-tags", tags,
+               "-ldflags", flags, "-o", folder + os.sep, "tool"]
+    env = dict(os.environ, CGO_ENABLED="0", GOFLAGS="", GOTOOLCHAIN="local")
+    try:
+        done = subprocess.run(command, cwd=os.path.join(SOURCES, group), env=env, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Skip(f"building {group} took more than {LIMIT_S} s") from error
+    if done.returncode != 0:
+        said = [line for line in done.stdout.splitlines() if line.strip()] or ["nothing"]
+        raise Skip(f"building {group} failed: {said[-1]}")
+    for made in os.listdir(folder):
+        if made in RENAMED:
+            os.rename(os.path.join(folder, made), os.path.join(folder, RENAMED[made]))
+    missing = sorted(set(programs) - set(os.listdir(folder)))
+    if missing:
+        raise Skip(f"building {group} made no {', '.join(missing)}")
+
+
+@contextlib.contextmanager
+def locked(path):
+    """One process at a time builds a group."""
+    with open(path + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def made(group):
+    """The folder of a group's programs, built where it is not there yet and may be."""
+    target = os.path.join(cache_folder(), key(group))
+    if os.path.isdir(target):
+        return target
+    if not may_build():
+        raise Skip(f"{', '.join(GROUPS[group][0])} are not in {cache_folder()}; "
+                   "`make check-cluster` builds them")
+    try:
+        os.makedirs(cache_folder(), exist_ok=True)
+        with locked(target):
+            if not os.path.isdir(target):
+                for dead in glob.glob(f"{target}.*/"):  # of a build that was killed
+                    shutil.rmtree(dead)
+                fresh = tempfile.mkdtemp(prefix=f"{key(group)}.", dir=cache_folder())
+                try:
+                    build(group, fresh)
+                    os.chmod(fresh, 0o755)
+                    os.rename(fresh, target)
+                finally:
+                    shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as error:
+        raise Skip(f"no place for the cluster's programs: {error}") from error
+    return target
+
+
+def programs():
+    """{name: path} of every program, built first where that is allowed."""
+    found = {}
+    for group, (names, _, _) in GROUPS.items():
+        folder = made(group)
+        found.update({name: os.path.join(folder, name) for name in names})
+    return found
+
+
+def main():
+    """Builds all of them: python3 -m bed.build, in tests/cluster."""
+    os.environ["GPUSLICE_CLUSTER"] = "fetch"
+    try:
+        for name, path in sorted(programs().items()):
+            print(f"{name:26} {path}")
+    except Skip as reason:
+        raise SystemExit(str(reason)) from reason
+
+
+if __name__ == "__main__":
+    main()
