@@ -67,9 +67,9 @@ struct gs_agentconfig {
     bool imex_required;
 
     /* roots and files */
-    const char *driver_root; /* "/" */
-    const char *dev_root;    /* never "": the driver root where it is not set */
-    const char *container_driver_root;
+    const char *driver_root;           /* "/" */
+    const char *dev_root;              /* never "": the driver root where it is not set */
+    const char *container_driver_root; /* where the driver root is mounted for the agent */
     const char *cdi_dir;
     const char *cdi_annotation_prefix; /* "cdi.k8s.io/" */
     const char *cdi_hook;              /* path of nvidia-cdi-hook or nvidia-ctk; "": no hooks */
@@ -87,7 +87,7 @@ struct gs_agentconfig {
     bool api;               /* labels, node.status and the layout's label */
     const char *kubeconfig; /* "": the pod's own account */
     bool labels;
-    bool label_timestamp;
+    bool no_timestamp;
     const char *startup_taint; /* key; "": none is removed */
 
     /* the layout */

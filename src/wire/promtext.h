@@ -37,9 +37,9 @@ void gs_promtext_family(struct gs_promtext *prom, const char *name, enum gs_prom
 void gs_promtext_u64(struct gs_promtext *prom, const char *suffix,
                      const struct gs_promtext_label *labels, size_t n_labels, uint64_t value);
 
-/* value / 10^places, written exactly and without trailing zeros. */
+/* value / 10^places, written exactly and without zeros at its end; `places` is 9 at most. */
 void gs_promtext_fixed(struct gs_promtext *prom, const char *suffix,
-                       const struct gs_promtext_label *labels, size_t n_labels, int64_t value,
+                       const struct gs_promtext_label *labels, size_t n_labels, uint64_t value,
                        unsigned places);
 
 /* A floating value with six digits behind the point, as dcgm-exporter writes those. Not a number
