@@ -2,21 +2,6 @@
 #include "cli/output.h"
 #include "simdriver/sim.h"
 
-enum { SCRIPT_MAX = 1024 * 1024 };
-
-struct completion_args {
-    unsigned shell; /* enum gs_shell */
-};
-
-static const char *const shells[] = {"bash", "zsh", "fish", NULL};
-_Static_assert(GS_ARRAY_LEN(shells) == GS_SHELLS + 1, "one name a shell");
-
-static const struct gs_option operand = {
-    .arg = "SHELL",
-    GS_TO_CHOICE(struct completion_args, shell, shells),
-    .help = "the shell that shall complete",
-};
-
 static const struct gs_example examples[] = {
     {"source <(gpuslice-sim completion bash)", "for this bash"},
 };
@@ -25,7 +10,7 @@ const struct gs_command sim_command_completion = {
     .program = "gpuslice-sim",
     .name = "completion",
     .summary = "write the completion script of a shell",
-    .operand = &operand,
+    .operand = &gs_completion_operand,
     .operand_required = true,
     .examples = examples,
     .n_examples = GS_ARRAY_LEN(examples),
@@ -34,13 +19,13 @@ const struct gs_command sim_command_completion = {
 
 int sim_cmd_completion(int argc, char **argv)
 {
-    struct completion_args args = {.shell = GS_SHELL_BASH};
+    struct gs_completion_args args = {.shell = GS_SHELL_BASH};
     int status;
     if (!sim_begin(&sim_command_completion, argc, argv, &args, &status)) {
         return status;
     }
     GS_CLEANUP(gs_buf_done) struct gs_buf text;
-    gs_buf_init(&text, SCRIPT_MAX);
+    gs_buf_init(&text, GS_COMPLETION_MAX);
     gs_completion_script((enum gs_shell)args.shell, sim_commands, sim_n_commands, &text);
     struct gs_err err = {.code = GS_OK};
     return gs_output_text(&text, &err) == 0 ? SIM_EXIT_DONE : sim_failed(&err);

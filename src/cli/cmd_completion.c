@@ -3,21 +3,6 @@
 #include "cli/exit.h"
 #include "cli/output.h"
 
-enum { SCRIPT_MAX = 1024 * 1024 };
-
-struct completion_args {
-    unsigned shell; /* enum gs_shell */
-};
-
-static const char *const shells[] = {"bash", "zsh", "fish", NULL};
-_Static_assert(GS_ARRAY_LEN(shells) == GS_SHELLS + 1, "one name a shell");
-
-static const struct gs_option operand = {
-    .arg = "SHELL",
-    GS_TO_CHOICE(struct completion_args, shell, shells),
-    .help = "the shell that shall complete",
-};
-
 static const struct gs_example examples[] = {
     {"gpuslice completion bash > /etc/bash_completion.d/gpuslice", "for every user of bash"},
     {"source <(gpuslice completion zsh)", "for this zsh, behind its compinit"},
@@ -27,8 +12,9 @@ static const struct gs_example examples[] = {
 const struct gs_command gs_command_completion = {
     .name = "completion",
     .summary = "write the completion script of a shell",
-    .text = "The script knows commands, options, GPU models and the words that options take.",
-    .operand = &operand,
+    .text = "The script knows commands, options, GPU models and the words that options take; the "
+            "configurations of a file, GPUs and slices it asks gpuslice for.",
+    .operand = &gs_completion_operand,
     .operand_required = true,
     .examples = examples,
     .n_examples = GS_ARRAY_LEN(examples),
@@ -37,13 +23,13 @@ const struct gs_command gs_command_completion = {
 
 int gs_cmd_completion(int argc, char **argv)
 {
-    struct completion_args args = {.shell = GS_SHELL_BASH};
+    struct gs_completion_args args = {.shell = GS_SHELL_BASH};
     int status;
     if (!gs_cmd_begin(&gs_command_completion, argc, argv, &args, &status)) {
         return status;
     }
     GS_CLEANUP(gs_buf_done) struct gs_buf text;
-    gs_buf_init(&text, SCRIPT_MAX);
+    gs_buf_init(&text, GS_COMPLETION_MAX);
     gs_completion_script((enum gs_shell)args.shell, gs_commands, gs_n_commands, &text);
     struct gs_err err;
     return gs_exit_output(gs_output_text(&text, &err), &err);

@@ -5,6 +5,7 @@
 #include "cli/cmd.h"
 #include "cli/exit.h"
 #include "cli/output.h"
+#include "cli/shell/words.h"
 
 enum { HELP_MAX = 64 * 1024 };
 
@@ -146,6 +147,9 @@ int gs_cmd_help(int argc, char **argv)
 int gs_cmd_main(int argc, char **argv)
 {
     struct gs_err err;
+    if (argc > 1 && strcmp(argv[1], GS_WORDS_COMMAND) == 0) {
+        return gs_cmd_words(argc - 1, argv + 1);
+    }
     if (argc > 0 && gs_exit_is_mig_parted(argv[0])) {
         return gs_cmd_mig(argc, argv);
     }

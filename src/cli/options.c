@@ -44,7 +44,8 @@ static void list_for_getopt(struct parse *parse)
             }
         }
     }
-    parse->longs[command->n_options] = (struct option){.name = "help", .val = HELP};
+    parse->longs[command->n_options] = (struct option){
+        .name = "help", .has_arg = command->drop_in ? optional_argument : no_argument, .val = HELP};
 }
 
 /* The row for getopt's value; NULL: none, or --help. */
@@ -139,6 +140,18 @@ int gs_options_store(const struct gs_option *option, const char *arg, void *ret_
     return 0;
 }
 
+int gs_options_flag(const char *name, const char *arg, bool *ret, struct gs_err *err)
+{
+    if (arg == NULL || arg[0] == '\0') {
+        *ret = true;
+        return 0;
+    }
+    return gs_options_bool(arg, ret)
+               ? 0
+               : gs_fail(err, GS_INVALID, "--%s cannot be \"%.100s\"; it is true or false", name,
+                         arg);
+}
+
 static int store_option(struct parse *parse, const struct gs_option *option, const char *arg)
 {
     size_t i = (size_t)(option - parse->command->options);
@@ -147,11 +160,8 @@ static int store_option(struct parse *parse, const struct gs_option *option, con
     }
     parse->given[i] = true;
     if (option->kind == GS_OPTION_FLAG && arg != NULL) { /* --flag=false, of a drop-in */
-        bool *flag = (bool *)(void *)(parse->values + option->into);
-        return gs_options_bool(arg, flag)
-                   ? 0
-                   : gs_fail(parse->err, GS_INVALID,
-                             "--%s cannot be \"%.100s\"; it is true or false", option->name, arg);
+        return gs_options_flag(option->name, arg, (bool *)(void *)(parse->values + option->into),
+                               parse->err);
     }
     return gs_options_store(option, arg, parse->values, parse->err);
 }
@@ -256,12 +266,17 @@ int gs_options_parse(const struct gs_command *command, int argc, char **argv, vo
     optind = 0; /* glibc: begin anew */
     opterr = 0;
     int value;
+    bool help = false;
     while ((value = getopt_long(argc, argv, parse.letters, parse.longs, NULL)) != -1) {
         int r;
         switch (value) {
         case 'h':
         case HELP:
-            return GS_OPTIONS_HELP;
+            r = gs_options_flag("help", optarg, &help, err);
+            if (r == 0 && help) {
+                return GS_OPTIONS_HELP;
+            }
+            break;
         case '?':
             r = fail_option(&parse, argv[optind - 1]);
             break;

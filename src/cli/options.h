@@ -43,7 +43,12 @@ enum gs_complete {
     GS_COMPLETE_FILE,
     GS_COMPLETE_DIR,
     GS_COMPLETE_MODEL, /* ids of the catalogue */
-    GS_COMPLETE_COMMAND
+    GS_COMPLETE_COMMAND,
+    /* What the program is asked for while the shell completes (cli/shell/words.h). */
+    GS_COMPLETE_CONFIG,  /* configurations of the file that the command line names */
+    GS_COMPLETE_GPU,     /* numbers of the machine's GPUs, a list of them */
+    GS_COMPLETE_SLICE,   /* GPU:GI, and UUIDs of MIG devices */
+    GS_COMPLETE_PROFILE, /* that the machine's GPUs have */
 };
 
 struct gs_texts {
@@ -130,6 +135,10 @@ int gs_options_env(const struct gs_command *command, const bool *given, void *re
 /* How a flag is spelled as a value: 1, t, T, true, True, TRUE and their counterparts. */
 bool gs_options_bool(const char *text, bool *ret);
 
+/* The value of --name=arg, as a drop-in takes it; nothing behind the "=", or NULL for no "=" at
+ * all, is true. GS_INVALID. */
+int gs_options_flag(const char *name, const char *arg, bool *ret, struct gs_err *err);
+
 /* Stores `arg` as the value of `option`. */
 int gs_options_store(const struct gs_option *option, const char *arg, void *ret_values,
                      struct gs_err *err);
@@ -145,8 +154,22 @@ void gs_help_command(const struct gs_command *command, struct gs_buf *out);
 void gs_help_program(const struct gs_command *const *commands, size_t n_commands,
                      struct gs_buf *out);
 
-/* completion.c: the script for one shell, to be sourced by it. The commands, at least one, are of
- * one program. */
+/* shell/completion.c: the script for one shell, to be sourced by it. The commands, at least one,
+ * are of one program. */
 enum gs_shell { GS_SHELL_BASH, GS_SHELL_ZSH, GS_SHELL_FISH, GS_SHELLS };
 void gs_completion_script(enum gs_shell shell, const struct gs_command *const *commands,
                           size_t n_commands, struct gs_buf *out);
+
+/* The operand of every command that writes such a script, for this struct of values. */
+struct gs_completion_args {
+    unsigned shell; /* enum gs_shell */
+};
+extern const struct gs_option gs_completion_operand;
+
+/* Bytes of a script. */
+#define GS_COMPLETION_MAX ((size_t)1 << 20)
+
+/* What a script calls a kind of words that the program is asked for, and back; NULL and
+ * GS_COMPLETE_NONE where it is none of them. */
+const char *gs_complete_name(enum gs_complete kind);
+enum gs_complete gs_complete_kind(const char *name);

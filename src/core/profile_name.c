@@ -73,8 +73,6 @@ static bool parse(struct gs_view text, struct gs_profile_name *name)
     }
     if (!has_compute) {
         name->compute_slices = name->gpu_slices;
-    } else if (name->compute_slices > name->gpu_slices) {
-        return false;
     }
     if (text.n == 0) {
         return true;
@@ -99,6 +97,12 @@ int gs_profile_name_parse(struct gs_view text, struct gs_profile_name *ret, stru
                        "\"%.*s\" is not a MIG profile name; expected a form like 1g.5gb, "
                        "1c.3g.20gb, 1g.10gb+me or 1g.24gb-me",
                        GS_VIEW_ARGS(text));
+    }
+    if (name.compute_slices > name.gpu_slices) {
+        return gs_fail(err, GS_INVALID,
+                       "\"%.*s\" is a compute instance of %u compute slices in a GPU instance of "
+                       "%u; expected %u at most",
+                       GS_VIEW_ARGS(text), name.compute_slices, name.gpu_slices, name.gpu_slices);
     }
     *ret = name;
     return 0;

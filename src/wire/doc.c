@@ -269,6 +269,19 @@ static int build_list(struct reader *rd, unsigned depth, struct gs_doc_node *lis
     }
 }
 
+/* Whether YAML reads the scalar at hand as nothing, or as the merge of another map. */
+static bool is_no_text(const struct reader *rd)
+{
+    static const char *const words[] = {"", "~", "null", "Null", "NULL", "<<"};
+    bool plain = rd->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    for (size_t i = 0; plain && i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp((const char *)rd->event.data.scalar.value, words[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Reads the key at hand; `map` holds the keys before it. */
 static int take_key(struct reader *rd, const struct gs_doc_node *map, struct gs_view *ret)
 {
@@ -277,6 +290,10 @@ static int take_key(struct reader *rd, const struct gs_doc_node *map, struct gs_
                       rd->language == JSON ? "a key that is an array or an object"
                                            : "a key that is a list or a map",
                       "a key that is text");
+    }
+    if (is_no_text(rd)) {
+        return refuse(rd, "a key that YAML reads as nothing (~, null) or as a merge (<<)",
+                      "text, in quotes where it is meant to be that");
     }
     if (map->n == GS_DOC_KEYS_MAX) {
         return gs_fail(rd->err, GS_LIMIT, "%s:%u: found more than %d keys in one map",

@@ -5,8 +5,9 @@
  * lives until the next one, so that a million of them take the memory of one.
  *
  * The subset is what has one meaning to every reader: maps, lists and scalars. Anchors, aliases,
- * tags, duplicate keys, a second document, keys that are not text, and control characters in a
- * value (line breaks too, unless the input says otherwise) are refused. A scalar has no type of its
+ * tags, merges (<<), duplicate keys, a second document, keys that are not text (~ and null are
+ * none), and control characters in a value (line breaks too, unless the input says otherwise) are
+ * refused. A scalar has no type of its
  * own: the getters say what is expected, an integer is plain decimal digits (010, 0x1f, 1e3 and
  * 1_000 are refused, not guessed), a boolean is true or false (yes and on are refused), and what is
  * asked for as text stays the text it is.

@@ -286,9 +286,9 @@ static int read_entry(struct gs_arena *arena, const struct gs_doc_node *map,
 static int read_choice(struct gs_arena *arena, const struct gs_doc_node *list,
                        struct gs_migconfig_choice *choice, struct gs_err *err)
 {
-    if (list->key.n == 0 || list->key.n > GS_MIGCONFIG_NAME_MAX) {
+    if (list->key.n > GS_MIGCONFIG_NAME_MAX) {
         return gs_doc_fail(list, err,
-                           "found a configuration with a name of %zu bytes; expected 1 to %d",
+                           "found a configuration with a name of %zu bytes; expected %d at most",
                            list->key.n, GS_MIGCONFIG_NAME_MAX);
     }
     int r = gs_doc_expect(list, GS_DOC_LIST, err);

@@ -492,10 +492,10 @@ static int check_name(const char *name, struct gs_err *err)
         }
         at += taken;
     }
-    if (n == 0 || n > GS_MIGCONFIG_NAME_MAX) {
+    if (n > GS_MIGCONFIG_NAME_MAX) {
         return gs_fail(err, GS_INVALID,
-                       "found a name of %s; expected 1 to %d bytes for a configuration",
-                       n == 0 ? "0 bytes" : "more", GS_MIGCONFIG_NAME_MAX);
+                       "found a name of more than %d bytes; expected less for a configuration",
+                       GS_MIGCONFIG_NAME_MAX);
     }
     return 0;
 }

@@ -22,7 +22,7 @@ struct gs_migwrite_choice {
     const struct gs_migwrite_entry *entries;
 };
 
-/* GS_INVALID: a name is empty, too long, or has control characters or bytes that are not UTF-8.
+/* GS_INVALID: a name is too long, or has control characters or bytes that are not UTF-8.
  * GS_NO_MEMORY: as `out` failed. `arena` is for the work and holds nothing afterwards that counts.
  */
 int gs_migwrite(struct gs_arena *arena, const struct gs_migwrite_choice *configs, unsigned n,

@@ -6,77 +6,11 @@ usage: test_mig.py GPUSLICE GPUSLICE_SIM SOURCE_DIR
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
-import sys
-import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, ".."))
-import tap  # pylint: disable=wrong-import-position
-
-GPUSLICE, SIM, SOURCE = (os.path.abspath(path) for path in sys.argv[1:4])
-# a memory file system where there is one: the machine's state is synced to what it lies on
-WORK = tempfile.mkdtemp(prefix="gpuslice-mig-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK)
-                        else None)
-PARTED = os.path.join(WORK, "nvidia-mig-parted")
-
-ONE = """version: v1
-mig-configs:
-  all-1g.5gb:
-  - devices: all
-    mig-enabled: true
-    mig-devices: {1g.5gb: 7}
-  off:
-  - {devices: all, mig-enabled: false}
-  first:
-  - devices: [0]
-    mig-enabled: true
-    mig-devices: {3g.20gb: 1, 1g.5gb: 1}
-"""
-
-
-def run(*words, sim=None, stdin="", env=None, program=None):
-    """(status, stdout, stderr) of `gpuslice mig WORDS` on the machine `sim`."""
-    words = [program, *words] if program else [GPUSLICE, "mig", *words]
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MIG_PARTED_", "GPUSLICE_"))}
-    clean.update({"GPUSLICE_SIM": sim} if sim else {"GPUSLICE_NVML": "/nonexistent"})
-    clean.update(env or {})
-    done = subprocess.run(words, input=stdin, capture_output=True, text=True, check=False,
-                          env=clean, cwd=WORK, timeout=60)
-    return done.returncode, done.stdout, done.stderr
-
-
-def expect(status, stdout, *words, says="", **more):
-    got = run(*words, **more)
-    assert got[:2] == (status, stdout) and says in got[2], (words, got)
-    assert (got[2] == "") == (status == 0) or "-d" in words, (words, got)
-
-
-def sim(*words):
-    done = subprocess.run([SIM, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, (words, done.stderr)
-    return done.stdout
-
-
-def machine(name, *options):
-    path = os.path.join(WORK, name)
-    shutil.rmtree(path, ignore_errors=True)
-    sim("create", path, *options)
-    return path
-
-
-def write(name, text):
-    path = os.path.join(WORK, name)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
-
-
-def read(name):
-    with open(os.path.join(WORK, name), encoding="utf-8") as file:
-        return file.read()
+from bed import (GPUSLICE, ONE, SIM, SOURCE, WORK, expect, machine, main, parted, read, run, sim,
+                 write)
 
 
 def case_the_file_alone_is_judged_without_a_gpu():
@@ -129,27 +63,25 @@ def case_wrong_use_ends_with_1():
 
 
 def case_called_by_its_name_it_is_mig_parted():
-    if not os.path.exists(PARTED):
-        os.symlink(GPUSLICE, PARTED)
-    status, out, err = run("--version", program=PARTED)
+    status, out, err = run("--version", program=parted())
     assert status == 0 and re.fullmatch(r"nvidia-mig-parted version \S+ \(gpuslice\)\n", out), out
     for words in ([], ["--help"], ["help"], ["-h"]):
-        status, out, err = run(*words, program=PARTED)
+        status, out, err = run(*words, program=parted())
         assert status == 0 and "Commands:\n  apply" in out and err == "", (words, out, err)
     for words in (["help", "assert"], ["assert", "--help"], ["assert", "help"], ["h", "assert"]):
-        status, out, err = run(*words, program=PARTED)
+        status, out, err = run(*words, program=parted())
         assert status == 0 and "MIG_PARTED_CONFIG_FILE" in out, (words, out, err)
-    status, out, err = run("bogus", program=PARTED)
+    status, out, err = run("bogus", program=parted())
     assert (status, out, err) == (3, "", "nvidia-mig-parted: there is no command \"bogus\"; see "
                                          "nvidia-mig-parted --help\n"), (status, out, err)
     for words in ([], ["apply", "--help"], ["restore", "--help"], ["apply", "--bogus"],
                   ["apply", "x"], ["--bogus"]):
-        said = "".join(run(*words, program=PARTED)[1:])
+        said = "".join(run(*words, program=parted())[1:])
         assert "gpuslice mig" not in said and "mig apply" not in said, (words, said)
         assert "nvidia-mig-parted" in said and "GPUs" in said or words[-1][0] in "-x", said
     node = machine("named", "--gpus", "1xA100-40GB", "--mig")
     expect(0, "version: v1\nmig-configs:\n  current:\n  - devices: all\n    mig-enabled: true\n"
-              "    mig-devices: {}\n", "export", sim=node, program=PARTED)
+              "    mig-devices: {}\n", "export", sim=node, program=parted())
 
 
 def case_a_configuration_that_selects_nothing_is_warned_of():
@@ -419,13 +351,5 @@ def case_the_page_of_the_gpus_can_be_pasted():
     assert not os.path.exists(node), os.listdir(node)
 
 
-def main():
-    try:
-        tap.run([(name[5:].replace("_", " "), case)
-                 for name, case in tap.cases_of(sys.modules[__name__], "case_")])
-    finally:
-        shutil.rmtree(WORK, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    main()
+    main(__name__)

@@ -17,6 +17,7 @@ struct show_args {
 static const struct gs_option operand = {
     .arg = "GPU",
     GS_TO_LIST(struct show_args, gpus),
+    .complete = GS_COMPLETE_GPU,
     .help = "which GPUs, by number, UUID, PCI address or the UUID of a slice; without it, all",
 };
 

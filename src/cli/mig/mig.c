@@ -12,11 +12,12 @@
 #include "cli/cmd.h"
 #include "cli/exit.h"
 #include "cli/infile.h"
+#include "cli/mig/complete.h"
+#include "cli/mig/spelling.h"
 #include "cli/output.h"
 #include "gpu/gpu_env.h"
 
 enum {
-    ARGS_MAX = 4096,       /* words of one command line */
     STATUS_NO_COMMAND = 3, /* mig-parted's, for a command that it does not have */
     HELP_MAX = 64 * 1024,
 };
@@ -62,7 +63,7 @@ const struct gs_command gs_command_mig = {
 
 /* ---- the group ---- */
 
-static int print_help(const struct gs_command *command)
+int gs_mig_help(const struct gs_command *command)
 {
     GS_CLEANUP(gs_buf_done) struct gs_buf text;
     gs_buf_init(&text, HELP_MAX);
@@ -91,6 +92,9 @@ static const struct gs_command *find(const char *word, struct gs_err *err)
         }
         gs_near_offer(&near, name);
     }
+    if (strcmp(word, "completion") == 0) { /* not in the help, as in mig-parted's */
+        return &gs_command_mig_completion;
+    }
     if (strcmp(word, "list") == 0 || strcmp(word, "show") == 0 || strcmp(word, "status") == 0) {
         gs_fail(err, GS_INVALID,
                 "mig has no command \"%s\"; gpuslice gpu %s tells what the GPUs are cut into", word,
@@ -103,29 +107,59 @@ static const struct gs_command *find(const char *word, struct gs_err *err)
     return NULL;
 }
 
-/* `word` is as typed: help, or an option before the command. True: it was all that was asked. */
-static bool take_word(const char *word, int argc, char **argv, bool *debug, int *ret_status)
+/* What may stand before the command. */
+enum { BEFORE_DEBUG, BEFORE_VERSION, BEFORE_HELP, BEFORES };
+
+static const char *const before[BEFORES] = {
+    [BEFORE_DEBUG] = "debug", [BEFORE_VERSION] = "version", [BEFORE_HELP] = "help"};
+
+/* Which of them `word` is up to its "=", by name or letter, with one dash or two; BEFORES: none. */
+static unsigned find_before(const char *word)
+{
+    const char *name = word + (word[1] == '-' ? 2 : 1);
+    size_t n = strcspn(name, "=");
+    unsigned i = 0;
+    while (i < BEFORES && !(strlen(before[i]) == n && memcmp(before[i], name, n) == 0) &&
+           !(n == 1 && word[1] != '-' && name[0] == before[i][0])) {
+        i++;
+    }
+    return i;
+}
+
+/* An option before the command. True: it was all that was asked. */
+static bool take_option(const char *word, bool *debug, int *ret_status)
 {
     struct gs_err err;
-    if (strcmp(word, "-d") == 0 || strcmp(word, "--debug") == 0 || strcmp(word, "-debug") == 0) {
-        *debug = true;
-        return false;
-    }
-    if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0) {
-        *ret_status = print_version();
-    } else if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0 ||
-               (word[0] != '-' && argc == 0)) {
-        *ret_status = print_help(&gs_command_mig);
-    } else if (strcmp(word, "help") == 0 || strcmp(word, "h") == 0) {
-        const struct gs_command *command = find(argv[0], &err);
-        *ret_status =
-            command == NULL ? (gs_exit_usage(&err), STATUS_NO_COMMAND) : print_help(command);
-    } else {
-        gs_fail(&err, GS_INVALID, "mig has no option %.100s; see gpuslice mig --help", word);
+    bool on = false;
+    unsigned which = find_before(word);
+    const char *value = strchr(word, '=');
+    int r =
+        which == BEFORES
+            ? gs_fail(&err, GS_INVALID, "mig has no option %.100s; see gpuslice mig --help", word)
+            : gs_options_flag(before[which], value == NULL ? NULL : value + 1, &on, &err);
+    if (r < 0) {
         gs_exit_usage(&err);
         *ret_status = 1;
+        return true;
     }
+    if (which == BEFORE_DEBUG) {
+        *debug = on;
+        return false;
+    }
+    /* urfave/cli shows the version for --version=false too */
+    if (which == BEFORE_HELP && !on) {
+        return false;
+    }
+    *ret_status = which == BEFORE_VERSION ? print_version() : gs_mig_help(&gs_command_mig);
     return true;
+}
+
+/* help [COMMAND] */
+static int run_help(int argc, char **argv)
+{
+    struct gs_err err;
+    const struct gs_command *command = argc == 0 ? &gs_command_mig : find(argv[0], &err);
+    return command == NULL ? (gs_exit_usage(&err), STATUS_NO_COMMAND) : gs_mig_help(command);
 }
 
 /* The command at argv[0], told of --debug where that stood before it. */
@@ -156,122 +190,50 @@ static int run(int argc, char **argv, bool debug)
     return status;
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "help") == 0 || strcmp(word, "h") == 0;
+}
+
 int gs_cmd_mig(int argc, char **argv)
 {
     bool debug = false;
+    int status;
     int i = 1;
-    for (; i < argc &&
-           (argv[i][0] == '-' || strcmp(argv[i], "help") == 0 || strcmp(argv[i], "h") == 0);
-         i++) {
-        int status;
-        if (take_word(argv[i], argc - i - 1, argv + i + 1, &debug, &status)) {
+    if (gs_mig_complete(subcommands, GS_ARRAY_LEN(subcommands), &argc, argv, &status)) {
+        return status;
+    }
+    /* "-" alone names a command, which there is not; so does all behind "--" */
+    for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            i++;
+            break;
+        }
+        if (take_option(argv[i], &debug, &status)) {
             return status;
         }
     }
-    return i == argc ? print_help(&gs_command_mig) : run(argc - i, argv + i, debug);
+    if (i == argc || argv[i][0] == '\0') {
+        return gs_mig_help(&gs_command_mig);
+    }
+    return is_help(argv[i]) ? run_help(argc - i - 1, argv + i + 1) : run(argc - i, argv + i, debug);
 }
 
 /* ---- a command's beginning and end ---- */
 
-/* The spellings of mig-parted that getopt does not take, respelled. */
-struct respelled {
-    char **words; /* NULL-terminated; borrowed, but for those in `made` */
-    int n;
-    char *made[ARGS_MAX];
-    unsigned n_made;
-};
-
-static void respelled_done(struct respelled *line)
-{
-    for (unsigned i = 0; i < line->n_made; i++) {
-        free(line->made[i]);
-    }
-    free(line->words);
-}
-
-/* The row that `word` names up to its "="; NULL: none. */
-static const struct gs_option *row_named(const struct gs_command *command, const char *word)
-{
-    size_t n = strcspn(word, "=");
-    for (size_t i = 0; i < command->n_options; i++) {
-        const char *name = command->options[i].name;
-        if (n > 1 && strlen(name) == n && memcmp(name, word, n) == 0) {
-            return &command->options[i];
-        }
-    }
-    return NULL;
-}
-
-static bool keep(struct respelled *line, char *made)
-{
-    if (made == NULL || line->n_made == ARGS_MAX) {
-        free(made);
-        return false;
-    }
-    line->made[line->n_made++] = made;
-    line->words[line->n++] = made;
-    return true;
-}
-
-/* -config-file, -config-file=x, -f=x. A value is never copied, for it lives on as pointed to. */
-static bool respell(struct respelled *line, const struct gs_command *command, char *word)
-{
-    bool one_dash = word[0] == '-' && word[1] != '-' && word[1] != '\0';
-    const struct gs_option *row = one_dash ? row_named(command, word + 1) : NULL;
-    char *value = strchr(word, '=');
-    char *made = NULL;
-    if (one_dash && strcmp(word, "-help") == 0) {
-        return asprintf(&made, "--help") >= 0 && keep(line, made);
-    }
-    if (row != NULL && (row->kind == GS_OPTION_FLAG || value == NULL)) {
-        return asprintf(&made, "-%s", word) >= 0 && keep(line, made);
-    }
-    bool is_letter = one_dash && row == NULL && word[2] == '=';
-    if (row != NULL || is_letter) {
-        int n = row != NULL ? asprintf(&made, "--%s", row->name) : asprintf(&made, "%.2s", word);
-        if (n < 0 || !keep(line, made)) {
-            return false;
-        }
-        word = value + 1;
-    }
-    line->words[line->n++] = word;
-    return true;
-}
-
-static int respell_all(const struct gs_command *command, int argc, char **argv,
-                       struct respelled *ret, struct gs_err *err)
-{
-    bool rest = false;
-    ret->words = argc > ARGS_MAX ? NULL : calloc((size_t)argc * 2 + 1, sizeof(*ret->words));
-    if (ret->words == NULL) {
-        return gs_fail(err, GS_LIMIT, "no memory for the command line, or more than %d words in it",
-                       ARGS_MAX);
-    }
-    for (int i = 0; i < argc; i++) {
-        rest = rest || strcmp(argv[i], "--") == 0;
-        if (rest || i == 0) {
-            ret->words[ret->n++] = argv[i];
-        } else if (!respell(ret, command, argv[i])) {
-            return gs_fail(err, GS_NO_MEMORY, "no memory for the command line");
-        }
-    }
-    return 0;
-}
-
 bool gs_mig_begin(const struct gs_command *command, int argc, char **argv, void *ret_values,
                   int *ret_status)
 {
-    GS_CLEANUP(respelled_done) struct respelled line = {.n_made = 0};
+    GS_CLEANUP(gs_mig_words_done) struct gs_mig_words line = {.n_made = 0};
     struct gs_err err;
-    if (argc == 2 && command->operand == NULL &&
-        (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "h") == 0)) {
-        *ret_status = print_help(command);
+    if (argc == 2 && command->operand == NULL && is_help(argv[1])) {
+        *ret_status = gs_mig_help(command);
         return false;
     }
-    int r = respell_all(command, argc, argv, &line, &err);
+    int r = gs_mig_respell(command, argc, argv, &line, &err);
     r = r < 0 ? r : gs_options_parse(command, line.n, line.words, ret_values, &err);
     if (r == GS_OPTIONS_HELP) {
-        *ret_status = print_help(command);
+        *ret_status = gs_mig_help(command);
         return false;
     }
     if (r < 0) {

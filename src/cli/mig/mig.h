@@ -53,7 +53,7 @@ int gs_cmd_mig_checkpoint(int argc, char **argv);
      .help = "the configuration file; - is stdin"},                                                \
     {                                                                                              \
         .name = "selected-config", .letter = 'c', .arg = "NAME", GS_TO_TEXT(type, selected),       \
-        .env = "MIG_PARTED_SELECTED_CONFIG",                                                       \
+        .env = "MIG_PARTED_SELECTED_CONFIG", .complete = GS_COMPLETE_CONFIG,                       \
         .help = "which of its configurations; not needed where there is one"                       \
     }
 
@@ -72,6 +72,9 @@ extern const char *const gs_mig_form_names[];
 bool gs_mig_begin(const struct gs_command *command, int argc, char **argv, void *ret_values,
                   int *ret_status);
 
+/* Prints how a command is used; the exit status. */
+int gs_mig_help(const struct gs_command *command);
+
 /* Prints the error of a negative `r`; the exit status, 0 or 1. */
 int gs_mig_exit(int r, const struct gs_err *err);
 
@@ -80,6 +83,10 @@ int gs_mig_say(const char *line, struct gs_err *err);
 
 /* A line on stderr, where debug is on. */
 void gs_mig_debug(bool debug, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Reads a configuration file ("-": stdin). All lives in the arena. */
+int gs_mig_read_configs(struct gs_arena *arena, const char *path, struct gs_migconfig *ret,
+                        struct gs_err *err);
 
 /* Reads a configuration file ("-": stdin) and selects one of its configurations; `selected` NULL or
  * "" is the only one. `path` NULL: GS_INVALID, the option is missing. All lives in the arena. */

@@ -18,6 +18,7 @@ static const struct gs_option options[] = {
      .letter = 'g',
      .arg = "LIST",
      GS_TO_TEXT(struct mode_args, gpu),
+     .complete = GS_COMPLETE_GPU,
      .help = "these GPUs, by number, UUID or PCI address: 0,2; without, all that can be cut"},
     {.name = "skip-reset",
      .letter = 's',

@@ -16,27 +16,34 @@ static void close_file(struct gs_infile *file)
     gs_infile_close(file);
 }
 
+int gs_mig_read_configs(struct gs_arena *arena, const char *path, struct gs_migconfig *ret,
+                        struct gs_err *err)
+{
+    GS_CLEANUP(close_file) struct gs_infile file = {.fd = -1};
+    int r = gs_infile_open(&file, "config-file", path, err);
+    if (r < 0) {
+        return r;
+    }
+    const struct gs_doc_input input = {
+        .label = file.label,
+        .what = "configurations of mig-parted (version: v1, mig-configs: ...)",
+        .size = file.size,
+        .read = gs_infile_read,
+        .ctx = &file,
+    };
+    return gs_migconfig_read(arena, &input, ret, err);
+}
+
 int gs_mig_read_config(struct gs_arena *arena, const char *path, const char *selected,
                        const struct gs_migconfig_choice **ret, struct gs_err *err)
 {
-    GS_CLEANUP(close_file) struct gs_infile file = {.fd = -1};
     struct gs_migconfig config;
     if (path == NULL || path[0] == '\0') {
         return gs_fail(err, GS_INVALID,
                        "missing required flags 'config-file': expected -f FILE, or its name in the "
                        "environment variable MIG_PARTED_CONFIG_FILE");
     }
-    int r = gs_infile_open(&file, "config-file", path, err);
-    if (r == 0) {
-        struct gs_doc_input input = {
-            .label = file.label,
-            .what = "configurations of mig-parted (version: v1, mig-configs: ...)",
-            .size = file.size,
-            .read = gs_infile_read,
-            .ctx = &file,
-        };
-        r = gs_migconfig_read(arena, &input, &config, err);
-    }
+    int r = gs_mig_read_configs(arena, path, &config, err);
     if (r < 0) {
         return gs_wrap(err, r, "Error parsing config file");
     }

@@ -18,6 +18,7 @@ struct create_args {
 static const struct gs_option create_operand = {
     .arg = "PROFILE",
     GS_TO_TEXT(struct create_args, profile),
+    .complete = GS_COMPLETE_PROFILE,
     .help = "1g.5gb, or 1c.3g.20gb for a part of the compute slices",
 };
 
@@ -26,6 +27,7 @@ static const struct gs_option create_options[] = {
      .letter = 'g',
      .arg = "LIST",
      GS_TO_TEXT(struct create_args, gpu),
+     .complete = GS_COMPLETE_GPU,
      .help = "on one of these GPUs, by number, UUID or PCI address: 0,2; of several, and without, "
              "where the fewest other placements are lost"},
     {.name = "start",
@@ -138,6 +140,7 @@ struct destroy_args {
 static const struct gs_option destroy_operand = {
     .arg = "SLICE",
     GS_TO_TEXT(struct destroy_args, slice),
+    .complete = GS_COMPLETE_SLICE,
     .help = "the UUID of a MIG device, or numbers: GPU:GI, or GPU:GI:CI",
 };
 

@@ -33,6 +33,16 @@ static void profile_name__reads_and_writes_nvidias_grammar(void **state)
     }
 }
 
+static void profile_name__says_that_a_compute_instance_is_too_large(void **state)
+{
+    (void)state;
+    struct gs_profile_name name;
+    struct gs_err err;
+    assert_int_equal(gs_profile_name_parse(gs_view("3c.2g.5gb"), &name, &err), GS_INVALID);
+    assert_string_equal(err.msg, "\"3c.2g.5gb\" is a compute instance of 3 compute slices in a GPU "
+                                 "instance of 2; expected 2 at most");
+}
+
 static void profile_name__refuses_what_the_grammar_does_not_have(void **state)
 {
     (void)state;
@@ -116,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(profile_name__reads_and_writes_nvidias_grammar),
         cmocka_unit_test(profile_name__refuses_what_the_grammar_does_not_have),
+        cmocka_unit_test(profile_name__says_that_a_compute_instance_is_too_large),
         cmocka_unit_test(profile_name__goes_to_a_resource_name_and_back),
         cmocka_unit_test(profile_name__is_read_in_every_spelling),
         cmocka_unit_test(profile_name__compares_attributes_in_any_order),

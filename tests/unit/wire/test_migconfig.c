@@ -73,6 +73,9 @@ static const struct {
     {"version: v1\nmig-configs:\n  1:\n  - {devices: all, mig-enabled: false}\n  yes:\n  - "
      "{devices: all, mig-enabled: false}\n",
      2},
+    {"version: v1\nmig-configs: {\"\": [{devices: all, mig-enabled: false}], '~': [{devices: all, "
+     "mig-enabled: false}], '<<': [{devices: all, mig-enabled: false}]}\n",
+     3},
 };
 
 static void migconfig__takes_files_as_mig_parted_does(void **state)
@@ -102,8 +105,10 @@ static const struct bad_input bad_files[] = {
     {"version: v1\nmig-configs: {a: {}}\n", "f.yaml:2: a: found a map"},
     {"version: v1\nmig-configs: {a: [null]}\n", "f.yaml:2: a: found nothing; expected a map"},
     {"version: v1\nmig-configs: {a: [x]}\n", "f.yaml:2: a: found \"x\"; expected a map"},
-    {"version: v1\nmig-configs: {\"\": [" OFF "]}\n",
-     "f.yaml:2: found a configuration with a name"},
+    {"version: v1\nmig-configs: {~: [" OFF "]}\n",
+     "f.yaml:2: found a key that YAML reads as nothing"},
+    {"version: v1\nmig-configs: {<<: [" OFF "]}\n",
+     "f.yaml:2: found a key that YAML reads as nothing"},
     {"version: v1\nmig-configs:\n  a: [" OFF "]\n  a: [" OFF "]\n",
      "f.yaml:4: found key \"a\" again (first in line 3)"},
     {"version: v1\n---\nversion: v1\n", "f.yaml:2: found a second document"},

@@ -483,10 +483,11 @@ static void migwrite__orders_names_as_mig_parteds_yaml(void **state)
 static const struct {
     const char *name, *yaml;
 } quoted[] = {
-    {"current", "current"}, {"1g.5gb", "1g.5gb"}, {"yes", "\"yes\""},   {"12", "\"12\""},
-    {"0x1", "\"0x1\""},     {"1e3", "\"1e3\""},   {"null", "\"null\""}, {"1.5", "\"1.5\""},
-    {"-x", "-x"},           {"a b", "a b"},       {"x: y", "'x: y'"},   {"#x", "'#x'"},
-    {"it's", "it's"},       {"\"q\"", "'\"q\"'"}, {"{", "'{'"},         {"\xC3\xA9", "\xC3\xA9"},
+    {"current", "current"}, {"1g.5gb", "1g.5gb"},     {"yes", "\"yes\""},   {"12", "\"12\""},
+    {"0x1", "\"0x1\""},     {"1e3", "\"1e3\""},       {"null", "\"null\""}, {"1.5", "\"1.5\""},
+    {"-x", "-x"},           {"a b", "a b"},           {"x: y", "'x: y'"},   {"#x", "'#x'"},
+    {"", "\"\""},           {"<<", "\"<<\""},         {"it's", "it's"},     {"\"q\"", "'\"q\"'"},
+    {"{", "'{'"},           {"\xC3\xA9", "\xC3\xA9"},
 };
 
 static void migwrite__quotes_what_yaml_would_take_for_something_else(void **state)
@@ -524,8 +525,7 @@ static void migwrite__breaks_long_lists_of_filters(void **state)
 static void migwrite__refuses_names_that_are_no_text(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",
-                                      "a\nb",
+    static const char *const bad[] = {"a\nb",
                                       "a\x7F",
                                       "\xFF",
                                       "\xC3",
