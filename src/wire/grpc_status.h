@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/view.h"
 
@@ -41,3 +42,23 @@ enum gs_code gs_grpc_status_code(enum gs_grpc_status status);
 
 /* The status to answer with where a function of ours failed with `code`. */
 enum gs_grpc_status gs_grpc_status_of(int code);
+
+/* How much of a message of a status is kept and sent. */
+enum { GS_GRPC_STATUS_TEXT_MAX = 1024 };
+
+/* Value of the header grpc-message: bytes outside of printable ASCII, and %, as %XX. `text` is cut
+ * at GS_GRPC_STATUS_TEXT_MAX bytes; `out` is appended to. */
+void gs_grpc_text_encode(const char *text, struct gs_buf *out);
+
+/* The other way. A % that two digits do not follow stays as it is; bytes that would disturb a
+ * terminal or end the text become ?. Cut at the size of the text. */
+void gs_grpc_text_decode(struct gs_view value, char ret_text[GS_GRPC_STATUS_TEXT_MAX]);
+
+/* Value of the header grpc-timeout, 1 to 8 digits and a unit: "100m". False: it is none. */
+bool gs_grpc_timeout_parse(struct gs_view value, uint64_t *ret_us);
+
+enum { GS_GRPC_TIMEOUT_TEXT_MAX = 12 };
+void gs_grpc_timeout_format(uint64_t us, char ret_text[GS_GRPC_TIMEOUT_TEXT_MAX]);
+
+/* What an answer without grpc-status means by its HTTP status: doc/http-grpc-status-mapping.md. */
+enum gs_grpc_status gs_grpc_status_of_http(uint64_t http_status);

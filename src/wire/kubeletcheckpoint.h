@@ -16,7 +16,7 @@
 #include "base/view.h"
 
 enum {
-    GS_KUBELET_CHECKPOINT_BYTES_MAX = 16 << 20,
+    GS_KUBELET_CHECKPOINT_BYTES_MAX = 4 << 20, /* a full node has some 100 KiB */
     GS_KUBELET_CHECKPOINT_ENTRIES_MAX = 65536,
     GS_KUBELET_CHECKPOINT_IDS_MAX = 32768, /* of one entry, or of one resource */
     GS_KUBELET_CHECKPOINT_TEXT_MAX = 4096  /* bytes of a text, but for AllocResp */
