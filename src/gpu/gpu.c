@@ -2,6 +2,9 @@
 
 #include <assert.h>
 
+#include "gpu/gpu_read.h"
+#include "gpu/gpu_watch.h"
+
 void gs_gpu_close(struct gs_gpus *gpus)
 {
     if (gpus->ops != NULL) {
@@ -53,6 +56,52 @@ int gs_gpu_processes(struct gs_gpus *gpus, unsigned gpu, struct gs_gpu_process *
                      size_t *ret_n, struct gs_err *err)
 {
     return gpus->ops->processes(gpus->impl, gpu, ret, cap, ret_n, err);
+}
+
+int gs_gpu_mig_device(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint32_t ci,
+                      struct gs_mig_device *ret, struct gs_err *err)
+{
+    return gpus->ops->mig_device(gpus->impl, gpu, gi, ci, ret, err);
+}
+
+int gs_gpu_fabric(struct gs_gpus *gpus, unsigned gpu, struct gs_gpu_fabric *ret, struct gs_err *err)
+{
+    return gpus->ops->fabric(gpus->impl, gpu, ret, err);
+}
+
+int gs_gpu_read(struct gs_gpus *gpus, unsigned gpu, struct gs_gpu_readings *ret, struct gs_err *err)
+{
+    return gpus->ops->read(gpus->impl, gpu, ret, err);
+}
+
+int gs_gpu_read_slice(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint64_t generation,
+                      struct gs_slice_readings *ret, struct gs_err *err)
+{
+    return gpus->ops->read_slice(gpus->impl, gpu, gi, generation, ret, err);
+}
+
+int gs_gpu_watch_open(struct gs_gpus *gpus, struct gs_gpu_watch *ret, struct gs_err *err)
+{
+    void *impl = NULL;
+    int r = gpus->ops->watch_open(gpus->impl, &impl, err);
+    if (r == 0) {
+        *ret = (struct gs_gpu_watch){.gpus = gpus, .impl = impl};
+    }
+    return r;
+}
+
+int gs_gpu_watch_next(struct gs_gpu_watch *watch, unsigned limit_ms, struct gs_gpu_event *ret,
+                      struct gs_err *err)
+{
+    return watch->gpus->ops->watch_next(watch->gpus->impl, watch->impl, limit_ms, ret, err);
+}
+
+void gs_gpu_watch_close(struct gs_gpu_watch *watch)
+{
+    if (watch->gpus != NULL) {
+        watch->gpus->ops->watch_close(watch->gpus->impl, watch->impl);
+    }
+    *watch = (struct gs_gpu_watch){.gpus = NULL};
 }
 
 int gs_gpu_create(struct gs_gpus *gpus, unsigned gpu, uint32_t profile_id, uint32_t start,

@@ -41,6 +41,15 @@ enum gs_mig_mode {
     GS_MIG_ON
 };
 
+/* NVML's numbers; there may be more. */
+enum gs_gpu_virtualization {
+    GS_GPU_BARE,
+    GS_GPU_PASSED_THROUGH, /* the whole GPU, to a virtual machine */
+    GS_GPU_VGPU,           /* a virtual GPU in a virtual machine: cannot be cut from here */
+    GS_GPU_HOST_VGPU,      /* a hypervisor */
+    GS_GPU_HOST_VSGA
+};
+
 struct gs_gpu_driver {
     char driver_version[80]; /* "580.65.06" */
     char nvml_version[80];
@@ -62,7 +71,8 @@ struct gs_gpu {
     uint32_t architecture;     /* NVML's number: Ampere 7, Hopper 9, Blackwell 10 */
     uint32_t compute_major;    /* CUDA compute capability */
     uint32_t compute_minor;
-    uint64_t memory_bytes; /* total; UINT64_MAX: not known */
+    uint64_t memory_bytes;   /* total; UINT64_MAX: not known */
+    uint32_t virtualization; /* enum gs_gpu_virtualization; GS_NOT_KNOWN */
     enum gs_mig_mode mode;
     enum gs_mig_mode pending; /* differs from mode: a reset or reboot is outstanding */
     bool mode_change_needs_reset;
@@ -138,6 +148,11 @@ enum gs_mig_activation {
 };
 
 struct gs_gpu_ops;
+struct gs_mig_device; /* gpu_read.h, as the next three */
+struct gs_gpu_fabric;
+struct gs_gpu_readings;
+struct gs_slice_readings;
+struct gs_gpu_event; /* gpu_watch.h */
 
 /* An open machine. Made by gs_gpu_nvml_open or gs_gpu_table_open, given back with gs_gpu_close. */
 struct gs_gpus {
@@ -160,6 +175,16 @@ struct gs_gpu_ops {
                           struct gs_compute_places *ret, struct gs_err *err);
     int (*processes)(void *impl, unsigned gpu, struct gs_gpu_process *ret, size_t cap,
                      size_t *ret_n, struct gs_err *err);
+    int (*mig_device)(void *impl, unsigned gpu, uint32_t gi, uint32_t ci, struct gs_mig_device *ret,
+                      struct gs_err *err);
+    int (*fabric)(void *impl, unsigned gpu, struct gs_gpu_fabric *ret, struct gs_err *err);
+    int (*read)(void *impl, unsigned gpu, struct gs_gpu_readings *ret, struct gs_err *err);
+    int (*read_slice)(void *impl, unsigned gpu, uint32_t gi, uint64_t generation,
+                      struct gs_slice_readings *ret, struct gs_err *err);
+    int (*watch_open)(void *impl, void **ret_watch, struct gs_err *err);
+    int (*watch_next)(void *impl, void *watch, unsigned limit_ms, struct gs_gpu_event *ret,
+                      struct gs_err *err);
+    void (*watch_close)(void *impl, void *watch);
     int (*create)(void *impl, unsigned gpu, uint32_t profile_id, uint32_t start, uint32_t size,
                   struct gs_gpu_instance *ret, struct gs_err *err);
     int (*destroy)(void *impl, unsigned gpu, uint32_t gi, struct gs_err *err);

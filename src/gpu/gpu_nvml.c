@@ -26,6 +26,7 @@ int gs_nvml_begin(struct gs_nvml_session *session, struct gs_err *err)
 void gs_nvml_end(struct gs_nvml_session *session)
 {
     if (session->open) {
+        gs_nvml_activity_done(session);
         session->lib.shutdown();
         session->open = false;
     }
@@ -34,6 +35,8 @@ void gs_nvml_end(struct gs_nvml_session *session)
 
 void gs_nvml_forget(struct gs_nvml_session *session)
 {
+    session->epoch++;
+    gs_nvml_activity_done(session);
     for (unsigned i = 0; i < GS_GPUS_MAX; i++) {
         if (session->gpus[i].device != NULL) { /* pages of GPUs that are not there stay untouched */
             memset(&session->gpus[i], 0, sizeof(session->gpus[i]));
@@ -231,6 +234,9 @@ static void read_numbers(struct gs_nvml_session *session, struct nvml_device *de
     if (GS_NVML(&session->lib, architecture, device, &number) == NVML_SUCCESS) {
         ret->architecture = number; /* NVML's own "unknown" is GS_NOT_KNOWN */
     }
+    if (GS_NVML(&session->lib, virtualization, device, &number) == NVML_SUCCESS) {
+        ret->virtualization = number;
+    }
     int major = 0;
     int minor = 0;
     if (GS_NVML(&session->lib, compute_capability, device, &major, &minor) == NVML_SUCCESS &&
@@ -251,7 +257,8 @@ static int get(void *impl, unsigned gpu, struct gs_gpu *ret, struct gs_err *err)
                          .minor = GS_NOT_KNOWN,
                          .architecture = GS_NOT_KNOWN,
                          .compute_major = GS_NOT_KNOWN,
-                         .compute_minor = GS_NOT_KNOWN};
+                         .compute_minor = GS_NOT_KNOWN,
+                         .virtualization = GS_NOT_KNOWN};
     int r = gs_nvml_device(session, gpu, &device, err);
     if (r < 0) {
         return r;
@@ -335,6 +342,13 @@ static const struct gs_gpu_ops nvml_ops = {
     .compute_profiles = gs_nvml_compute_profiles,
     .compute_places = gs_nvml_compute_places,
     .processes = gs_nvml_processes,
+    .mig_device = gs_nvml_mig_device,
+    .fabric = gs_nvml_fabric,
+    .read = gs_nvml_read,
+    .read_slice = gs_nvml_read_slice,
+    .watch_open = gs_nvml_watch_open,
+    .watch_next = gs_nvml_watch_next,
+    .watch_close = gs_nvml_watch_close,
     .create = gs_nvml_create,
     .destroy = gs_nvml_destroy,
     .create_compute = gs_nvml_create_compute,

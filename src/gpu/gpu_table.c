@@ -1,112 +1,13 @@
 #include "gpu/gpu_table.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/catalog.h"
 #include "core/layout.h"
+#include "gpu/gpu_table_read.h"
 #include "gpu/gpu_table_rules.h"
-
-const char *const gs_gpu_op_names[GS_GPU_OPS] = {
-    [GS_GPU_OP_DRIVER] = "driver",
-    [GS_GPU_OP_COUNT] = "count",
-    [GS_GPU_OP_GET] = "get",
-    [GS_GPU_OP_PROFILES] = "profiles",
-    [GS_GPU_OP_INSTANCES] = "instances",
-    [GS_GPU_OP_COMPUTE_PROFILES] = "compute profiles",
-    [GS_GPU_OP_COMPUTE_PLACES] = "compute places",
-    [GS_GPU_OP_PROCESSES] = "processes",
-    [GS_GPU_OP_CREATE] = "create",
-    [GS_GPU_OP_DESTROY] = "destroy",
-    [GS_GPU_OP_CREATE_COMPUTE] = "create compute",
-    [GS_GPU_OP_DESTROY_COMPUTE] = "destroy compute",
-    [GS_GPU_OP_SET_MODE] = "set mode",
-    [GS_GPU_OP_RESET] = "reset",
-};
-
-bool gs_gpu_op_changes(enum gs_gpu_op op)
-{
-    return op >= GS_GPU_OP_CREATE;
-}
-
-/* The first fault of this operation whose turn it is. Faults that wait count the call. */
-static const struct gs_gpu_fault *fault_for(struct gs_gpu_table *table, enum gs_gpu_op op,
-                                            struct gs_gpu_fault *ret)
-{
-    const struct gs_gpu_fault *found = NULL;
-    for (unsigned i = 0; i < GS_GPU_TABLE_FAULTS_MAX; i++) {
-        struct gs_gpu_fault *fault = &table->faults[i];
-        if (fault->times == 0 || fault->op != op) {
-            continue;
-        }
-        if (fault->skip > 0) {
-            fault->skip--;
-        } else if (found == NULL) {
-            *ret = *fault;
-            found = ret;
-            fault->times -= fault->times == GS_NOT_KNOWN ? 0 : 1;
-        }
-    }
-    return found;
-}
-
-static int fail_as(const struct gs_gpu_fault *fault, struct gs_err *err)
-{
-    const char *when = fault->done ? "after it was done" : "before it was done";
-    if (fault->code == GS_IO && fault->sys_errno != 0) {
-        return gs_fail_errno(err, fault->sys_errno, "%s: injected failure %s",
-                             gs_gpu_op_names[fault->op], when);
-    }
-    return gs_fail(err, fault->code, "%s: injected failure %s", gs_gpu_op_names[fault->op], when);
-}
-
-/* What every operation does before it acts and after. */
-struct turn {
-    struct gs_gpu_table *table;
-    struct gs_gpu_call call;
-    struct gs_gpu_fault storage;
-    const struct gs_gpu_fault *fault;
-};
-
-static struct turn turn_of(void *impl, enum gs_gpu_op op, uint32_t gpu)
-{
-    return (struct turn){.table = impl,
-                         .call = {.op = op,
-                                  .gpu = gpu,
-                                  .gi = GS_NOT_KNOWN,
-                                  .ci = GS_NOT_KNOWN,
-                                  .profile_id = GS_NOT_KNOWN,
-                                  .start = GS_NOT_KNOWN}};
-}
-
-/* False: the operation is not carried out, and end() says with which code. A driver that is only
- * looked at refuses changes there. */
-static bool begin(struct turn *turn)
-{
-    struct gs_gpu_table *table = turn->table;
-    turn->call.number = ++table->calls;
-    table->calls_of[turn->call.op]++;
-    turn->fault = fault_for(table, turn->call.op, &turn->storage);
-    if (table->hook != NULL) {
-        table->hook(table->hook_ctx, &turn->call, false);
-    }
-    bool refused =
-        gs_gpu_op_changes(turn->call.op) && gs_gpu_rules_may_change(turn->table, NULL) < 0;
-    return !refused && (turn->fault == NULL || turn->fault->done);
-}
-
-static int end(struct turn *turn, int r, struct gs_err *err)
-{
-    if (turn->table->hook != NULL) {
-        turn->table->hook(turn->table->hook_ctx, &turn->call, true);
-    }
-    if (turn->fault != NULL) {
-        return fail_as(turn->fault, err);
-    }
-    int refused = gs_gpu_op_changes(turn->call.op) ? gs_gpu_rules_may_change(turn->table, err) : 0;
-    return refused < 0 ? refused : r;
-}
+#include "gpu/gpu_table_turn.h"
 
 static void close_table(void *impl)
 {
@@ -115,9 +16,9 @@ static void close_table(void *impl)
 
 static int driver(void *impl, struct gs_gpu_driver *ret, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_DRIVER, GS_NOT_KNOWN);
-    if (!begin(&turn)) {
-        return end(&turn, 0, err);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_DRIVER, GS_NOT_KNOWN);
+    if (!gs_gpu_turn_begin(&turn)) {
+        return gs_gpu_turn_end(&turn, 0, err);
     }
     struct gs_gpu_driver driver = {.cuda_version = GS_NOT_KNOWN,
                                    .can_place = gs_gpu_rules_can_place(turn.table),
@@ -125,7 +26,7 @@ static int driver(void *impl, struct gs_gpu_driver *ret, struct gs_err *err)
     snprintf(driver.driver_version, sizeof(driver.driver_version), "%u.00",
              turn.table->driver_major);
     snprintf(driver.nvml_version, sizeof(driver.nvml_version), "table");
-    int r = end(&turn, 0, err);
+    int r = gs_gpu_turn_end(&turn, 0, err);
     if (r == 0) {
         *ret = driver;
     }
@@ -134,9 +35,9 @@ static int driver(void *impl, struct gs_gpu_driver *ret, struct gs_err *err)
 
 static int count(void *impl, unsigned *ret, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_COUNT, GS_NOT_KNOWN);
-    begin(&turn);
-    int r = end(&turn, 0, err);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_COUNT, GS_NOT_KNOWN);
+    gs_gpu_turn_begin(&turn);
+    int r = gs_gpu_turn_end(&turn, 0, err);
     if (r == 0) {
         *ret = turn.table->n_gpus;
     }
@@ -145,10 +46,10 @@ static int count(void *impl, unsigned *ret, struct gs_err *err)
 
 static int get(void *impl, unsigned gpu, struct gs_gpu *ret, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_GET, gpu);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_GET, gpu);
     struct gs_gpu got = {0};
-    int r = begin(&turn) ? gs_gpu_rules_get(turn.table, gpu, &got, err) : 0;
-    if ((r = end(&turn, r, err)) == 0) {
+    int r = gs_gpu_turn_begin(&turn) ? gs_gpu_rules_get(turn.table, gpu, &got, err) : 0;
+    if ((r = gs_gpu_turn_end(&turn, r, err)) == 0) {
         *ret = got;
     }
     return r;
@@ -157,11 +58,11 @@ static int get(void *impl, unsigned gpu, struct gs_gpu *ret, struct gs_err *err)
 static int profiles(void *impl, unsigned gpu, struct gs_gpu_profile *ret, unsigned *ret_n,
                     struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_PROFILES, gpu);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_PROFILES, gpu);
     struct gs_gpu_profile got[GS_GPU_PROFILES_MAX];
     unsigned n = 0;
-    int r = begin(&turn) ? gs_gpu_rules_profiles(turn.table, gpu, got, &n, err) : 0;
-    if ((r = end(&turn, r, err)) == 0) {
+    int r = gs_gpu_turn_begin(&turn) ? gs_gpu_rules_profiles(turn.table, gpu, got, &n, err) : 0;
+    if ((r = gs_gpu_turn_end(&turn, r, err)) == 0) {
         memcpy(ret, got, n * sizeof(*got));
         *ret_n = n;
     }
@@ -170,13 +71,13 @@ static int profiles(void *impl, unsigned gpu, struct gs_gpu_profile *ret, unsign
 
 static int instances(void *impl, unsigned gpu, struct gs_gpu_instances *ret, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_INSTANCES, gpu);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_INSTANCES, gpu);
     struct gs_gpu_instances got = {0};
-    int r = begin(&turn) ? gs_gpu_rules_present(turn.table, gpu, err) : 0;
+    int r = gs_gpu_turn_begin(&turn) ? gs_gpu_rules_present(turn.table, gpu, err) : 0;
     if (r == 0 && gpu < turn.table->n_gpus) {
         gs_gpu_table_read(turn.table, gpu, &got);
     }
-    if ((r = end(&turn, r, err)) == 0) {
+    if ((r = gs_gpu_turn_end(&turn, r, err)) == 0) {
         *ret = got;
     }
     return r;
@@ -185,12 +86,14 @@ static int instances(void *impl, unsigned gpu, struct gs_gpu_instances *ret, str
 static int compute_profiles(void *impl, unsigned gpu, uint32_t gi, struct gs_compute_profile *ret,
                             unsigned *ret_n, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_COMPUTE_PROFILES, gpu);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_COMPUTE_PROFILES, gpu);
     turn.call.gi = gi;
     struct gs_compute_profile got[GS_COMPUTE_PROFILES_MAX];
     unsigned n = 0;
-    int r = begin(&turn) ? gs_gpu_rules_compute_profiles(turn.table, gpu, gi, got, &n, err) : 0;
-    if ((r = end(&turn, r, err)) == 0) {
+    int r = gs_gpu_turn_begin(&turn)
+                ? gs_gpu_rules_compute_profiles(turn.table, gpu, gi, got, &n, err)
+                : 0;
+    if ((r = gs_gpu_turn_end(&turn, r, err)) == 0) {
         memcpy(ret, got, n * sizeof(*got));
         *ret_n = n;
     }
@@ -200,13 +103,14 @@ static int compute_profiles(void *impl, unsigned gpu, uint32_t gi, struct gs_com
 static int compute_places(void *impl, unsigned gpu, uint32_t gi, uint32_t profile_id,
                           struct gs_compute_places *ret, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_COMPUTE_PLACES, gpu);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_COMPUTE_PLACES, gpu);
     turn.call.gi = gi;
     turn.call.profile_id = profile_id;
     struct gs_compute_places got = {0};
-    int r =
-        begin(&turn) ? gs_gpu_rules_compute_places(turn.table, gpu, gi, profile_id, &got, err) : 0;
-    if ((r = end(&turn, r, err)) == 0) {
+    int r = gs_gpu_turn_begin(&turn)
+                ? gs_gpu_rules_compute_places(turn.table, gpu, gi, profile_id, &got, err)
+                : 0;
+    if ((r = gs_gpu_turn_end(&turn, r, err)) == 0) {
         *ret = got;
     }
     return r;
@@ -215,9 +119,9 @@ static int compute_places(void *impl, unsigned gpu, uint32_t gi, uint32_t profil
 static int processes(void *impl, unsigned gpu, struct gs_gpu_process *ret, size_t cap,
                      size_t *ret_n, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_PROCESSES, gpu);
-    int r = begin(&turn) ? gs_gpu_rules_present(turn.table, gpu, err) : 0;
-    if ((r = end(&turn, r, err)) == 0) {
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_PROCESSES, gpu);
+    int r = gs_gpu_turn_begin(&turn) ? gs_gpu_rules_present(turn.table, gpu, err) : 0;
+    if ((r = gs_gpu_turn_end(&turn, r, err)) == 0) {
         const struct gs_gpu_table_gpu *on = &turn.table->gpus[gpu];
         memcpy(ret, on->processes, (on->n_processes < cap ? on->n_processes : cap) * sizeof(*ret));
         *ret_n = on->n_processes;
@@ -228,14 +132,15 @@ static int processes(void *impl, unsigned gpu, struct gs_gpu_process *ret, size_
 static int create(void *impl, unsigned gpu, uint32_t profile_id, uint32_t start, uint32_t size,
                   struct gs_gpu_instance *ret, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_CREATE, gpu);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_CREATE, gpu);
     turn.call.profile_id = profile_id;
     turn.call.start = start;
     struct gs_gpu_instance got = {0};
-    int r =
-        begin(&turn) ? gs_gpu_rules_create(turn.table, gpu, profile_id, start, size, &got, err) : 0;
+    int r = gs_gpu_turn_begin(&turn)
+                ? gs_gpu_rules_create(turn.table, gpu, profile_id, start, size, &got, err)
+                : 0;
     turn.call.gi = r == 0 ? got.id : GS_NOT_KNOWN;
-    if ((r = end(&turn, r, err)) == 0) {
+    if ((r = gs_gpu_turn_end(&turn, r, err)) == 0) {
         *ret = got;
     }
     return r;
@@ -243,26 +148,26 @@ static int create(void *impl, unsigned gpu, uint32_t profile_id, uint32_t start,
 
 static int destroy(void *impl, unsigned gpu, uint32_t gi, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_DESTROY, gpu);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_DESTROY, gpu);
     turn.call.gi = gi;
-    int r = begin(&turn) ? gs_gpu_rules_destroy(turn.table, gpu, gi, err) : 0;
-    return end(&turn, r, err);
+    int r = gs_gpu_turn_begin(&turn) ? gs_gpu_rules_destroy(turn.table, gpu, gi, err) : 0;
+    return gs_gpu_turn_end(&turn, r, err);
 }
 
 static int create_compute(void *impl, unsigned gpu, uint32_t gi, uint32_t profile_id,
                           uint32_t start, uint32_t size, struct gs_compute_instance *ret,
                           struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_CREATE_COMPUTE, gpu);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_CREATE_COMPUTE, gpu);
     turn.call.gi = gi;
     turn.call.profile_id = profile_id;
     turn.call.start = start;
     struct gs_compute_instance got = {0};
-    int r = begin(&turn) ? gs_gpu_rules_create_compute(turn.table, gpu, gi, profile_id, start, size,
-                                                       &got, err)
-                         : 0;
+    int r = gs_gpu_turn_begin(&turn) ? gs_gpu_rules_create_compute(turn.table, gpu, gi, profile_id,
+                                                                   start, size, &got, err)
+                                     : 0;
     turn.call.ci = r == 0 ? got.id : GS_NOT_KNOWN;
-    if ((r = end(&turn, r, err)) == 0) {
+    if ((r = gs_gpu_turn_end(&turn, r, err)) == 0) {
         *ret = got;
     }
     return r;
@@ -270,20 +175,21 @@ static int create_compute(void *impl, unsigned gpu, uint32_t gi, uint32_t profil
 
 static int destroy_compute(void *impl, unsigned gpu, uint32_t gi, uint32_t ci, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_DESTROY_COMPUTE, gpu);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_DESTROY_COMPUTE, gpu);
     turn.call.gi = gi;
     turn.call.ci = ci;
-    int r = begin(&turn) ? gs_gpu_rules_destroy_compute(turn.table, gpu, gi, ci, err) : 0;
-    return end(&turn, r, err);
+    int r =
+        gs_gpu_turn_begin(&turn) ? gs_gpu_rules_destroy_compute(turn.table, gpu, gi, ci, err) : 0;
+    return gs_gpu_turn_end(&turn, r, err);
 }
 
 static int set_mode(void *impl, unsigned gpu, enum gs_mig_mode mode, enum gs_mig_activation *ret,
                     struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_SET_MODE, gpu);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_SET_MODE, gpu);
     enum gs_mig_activation got = GS_MIG_ACTIVE;
-    int r = begin(&turn) ? gs_gpu_rules_set_mode(turn.table, gpu, mode, &got, err) : 0;
-    if ((r = end(&turn, r, err)) == 0) {
+    int r = gs_gpu_turn_begin(&turn) ? gs_gpu_rules_set_mode(turn.table, gpu, mode, &got, err) : 0;
+    if ((r = gs_gpu_turn_end(&turn, r, err)) == 0) {
         *ret = got;
     }
     return r;
@@ -291,9 +197,9 @@ static int set_mode(void *impl, unsigned gpu, enum gs_mig_mode mode, enum gs_mig
 
 static int reset(void *impl, const unsigned *gpus, unsigned n, struct gs_err *err)
 {
-    struct turn turn = turn_of(impl, GS_GPU_OP_RESET, n > 0 ? gpus[0] : GS_NOT_KNOWN);
-    int r = begin(&turn) ? gs_gpu_rules_reset(turn.table, gpus, n, err) : 0;
-    return end(&turn, r, err);
+    struct gs_gpu_turn turn = gs_gpu_turn_of(impl, GS_GPU_OP_RESET, n > 0 ? gpus[0] : GS_NOT_KNOWN);
+    int r = gs_gpu_turn_begin(&turn) ? gs_gpu_rules_reset(turn.table, gpus, n, err) : 0;
+    return gs_gpu_turn_end(&turn, r, err);
 }
 
 static const struct gs_gpu_ops table_ops = {
@@ -307,6 +213,13 @@ static const struct gs_gpu_ops table_ops = {
     .compute_profiles = compute_profiles,
     .compute_places = compute_places,
     .processes = processes,
+    .mig_device = gs_gpu_table_mig_device,
+    .fabric = gs_gpu_table_fabric,
+    .read = gs_gpu_table_readings,
+    .read_slice = gs_gpu_table_read_slice,
+    .watch_open = gs_gpu_table_watch_open,
+    .watch_next = gs_gpu_table_watch_next,
+    .watch_close = gs_gpu_table_watch_close,
     .create = create,
     .destroy = destroy,
     .create_compute = create_compute,
@@ -336,6 +249,8 @@ static void add_one(struct gs_gpu_table *table, const struct gs_model *model)
     if (model != NULL && model->n_variants > 0 && model->variants[0].pci_device_id != 0) {
         gpu->pci_device_id = model->variants[0].pci_device_id;
     }
+    memset(&gpu->readings, 0xff, sizeof(gpu->readings)); /* GS_NOT_KNOWN, UINT64_MAX */
+    gpu->fabric.clique = GS_NOT_KNOWN;
     snprintf(gpu->uuid, sizeof(gpu->uuid), "GPU-7ab1e000-0000-4000-8000-%012u", i);
     snprintf(gpu->serial, sizeof(gpu->serial), "%013u", 1650000000u + i);
     snprintf(gpu->pci_bus_id, sizeof(gpu->pci_bus_id), "00000000:%02X:00.0", 7 + 8 * i);

@@ -16,11 +16,14 @@
 #pragma once
 
 #include "gpu/gpu.h"
+#include "gpu/gpu_read.h"
+#include "gpu/gpu_watch.h"
 
 enum {
     GS_GPU_TABLE_GPUS_MAX = 16,
     GS_GPU_TABLE_PROCESSES_MAX = 64, /* of one GPU */
-    GS_GPU_TABLE_FAULTS_MAX = 16
+    GS_GPU_TABLE_FAULTS_MAX = 16,
+    GS_GPU_TABLE_EVENTS_MAX = 64 /* the newest; a watch that is slow loses the oldest */
 };
 
 /* The operations of the port, for faults, hooks and counts. */
@@ -33,6 +36,12 @@ enum gs_gpu_op {
     GS_GPU_OP_COMPUTE_PROFILES,
     GS_GPU_OP_COMPUTE_PLACES,
     GS_GPU_OP_PROCESSES,
+    GS_GPU_OP_MIG_DEVICE,
+    GS_GPU_OP_FABRIC,
+    GS_GPU_OP_READ,
+    GS_GPU_OP_READ_SLICE,
+    GS_GPU_OP_WATCH_OPEN,
+    GS_GPU_OP_WATCH_NEXT,
     GS_GPU_OP_CREATE,
     GS_GPU_OP_DESTROY,
     GS_GPU_OP_CREATE_COMPUTE,
@@ -78,6 +87,7 @@ struct gs_gpu_table_ci {
     uint8_t profile;     /* NVML_COMPUTE_INSTANCE_PROFILE_*; the profile id is the same number */
     uint8_t start;       /* compute slices of its GI */
     uint8_t size;        /* compute slices */
+    uint8_t mig_index;   /* of its MIG device */
     uint16_t leaked;     /* handles that nobody holds: destroy is busy, no process is listed */
     uint64_t generation; /* of the table when it was made: another slice has another one */
 };
@@ -87,6 +97,8 @@ struct gs_gpu_table_gi {
     uint8_t profile; /* index into the model's profiles */
     uint8_t start;   /* memory units */
     uint16_t leaked;
+    uint32_t busy_ppm; /* what it is busy; gs_gpu_read_slice tells it on Hopper and later */
+    uint64_t sampled;  /* the generation that the last reader named, plus one; 0: none */
     uint64_t generation;
     struct gs_gpu_table_ci cis[GS_COMPUTE_INSTANCES_MAX]; /* by id */
 };
@@ -102,8 +114,12 @@ struct gs_gpu_table_gpu {
     enum gs_mig_mode pending;
     bool lost; /* fell off the bus: GS_IO, ENODEV */
     bool vm;   /* passed through to a VM: no reset; on Ampere a mode change waits for a reboot */
-    uint32_t clients; /* other programs with a driver session: monitors and the like */
-    uint32_t resets;  /* so far */
+    uint32_t clients;  /* other programs with a driver session: monitors and the like */
+    uint32_t resets;   /* so far */
+    uint32_t busy_ppm; /* of the whole GPU, as of a slice */
+    uint64_t sampled;
+    struct gs_gpu_readings readings; /* as read, but for memory; not known at first */
+    struct gs_gpu_fabric fabric;     /* not attached at first */
     struct gs_gpu_table_gi gis[GS_GPU_INSTANCES_MAX]; /* by id */
     unsigned n_processes;
     struct gs_gpu_process processes[GS_GPU_TABLE_PROCESSES_MAX];
@@ -118,6 +134,8 @@ struct gs_gpu_table {
     gs_gpu_hook hook;
     void *hook_ctx;
     struct gs_gpu_fault faults[GS_GPU_TABLE_FAULTS_MAX];
+    uint64_t n_events; /* so far; event k lies at k % GS_GPU_TABLE_EVENTS_MAX */
+    struct gs_gpu_event events[GS_GPU_TABLE_EVENTS_MAX];
     struct gs_gpu_table_gpu gpus[GS_GPU_TABLE_GPUS_MAX];
 };
 
@@ -151,12 +169,16 @@ int gs_gpu_table_fault(struct gs_gpu_table *table, const struct gs_gpu_fault *fa
                        struct gs_err *err);
 void gs_gpu_table_clear_faults(struct gs_gpu_table *table);
 
+/* Something happened that watches tell: an XID, say. Changes of what is cut tell themselves, and
+ * `lost` of a GPU does. The UUID is filled in. */
+void gs_gpu_table_tell(struct gs_gpu_table *table, const struct gs_gpu_event *event);
+
 /* The machine is started anew: processes, clients and instances are gone, lost GPUs are back, and
  * the mode is what was pending (Ampere) or off (Hopper and later). */
 void gs_gpu_table_reboot(struct gs_gpu_table *table);
 
 /* The same GPUs, modes, instances with the same ids and generations, processes and clients. Counts
- * of calls, faults and hooks are not looked at. */
+ * of calls, faults, hooks, readings and events are not looked at. */
 bool gs_gpu_table_equal(const struct gs_gpu_table *a, const struct gs_gpu_table *b);
 
 /* What is cut into one GPU, as gs_gpu_instances gives it, without a call being counted. */

@@ -50,7 +50,8 @@ static int cut_gpu(const struct gs_gpu_table *table, unsigned gpu, struct gs_err
     return r;
 }
 
-static int find_gi(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi, struct gs_err *err)
+int gs_gpu_rules_find_gi(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi,
+                         struct gs_err *err)
 {
     int r = cut_gpu(table, gpu, err);
     if (r == 0 && (gi >= GS_GPU_INSTANCES_MAX || !table->gpus[gpu].gis[gi].present)) {
@@ -59,10 +60,10 @@ static int find_gi(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi, 
     return r;
 }
 
-static int find_ci(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi, uint32_t ci,
-                   struct gs_err *err)
+int gs_gpu_rules_find_ci(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi, uint32_t ci,
+                         struct gs_err *err)
 {
-    int r = find_gi(table, gpu, gi, err);
+    int r = gs_gpu_rules_find_gi(table, gpu, gi, err);
     if (r == 0 && (ci >= GS_COMPUTE_INSTANCES_MAX || !table->gpus[gpu].gis[gi].cis[ci].present)) {
         r = gs_fail(err, GS_NOT_FOUND, "GPU %u, GPU instance %u has no compute instance %u", gpu,
                     gi, ci);
@@ -136,6 +137,7 @@ int gs_gpu_rules_get(const struct gs_gpu_table *table, unsigned gpu, struct gs_g
                            .compute_major = GS_NOT_KNOWN,
                            .compute_minor = GS_NOT_KNOWN,
                            .memory_bytes = UINT64_MAX,
+                           .virtualization = from->vm ? GS_GPU_PASSED_THROUGH : GS_GPU_BARE,
                            .mode = from->mode,
                            .pending = from->pending};
     snprintf(ret->uuid, sizeof(ret->uuid), "%s", from->uuid);
@@ -259,7 +261,7 @@ int gs_gpu_rules_compute_profiles(const struct gs_gpu_table *table, unsigned gpu
                                   struct gs_compute_profile *ret, unsigned *ret_n,
                                   struct gs_err *err)
 {
-    int r = find_gi(table, gpu, gi, err);
+    int r = gs_gpu_rules_find_gi(table, gpu, gi, err);
     if (r < 0) {
         return r;
     }
@@ -286,7 +288,7 @@ int gs_gpu_rules_compute_places(const struct gs_gpu_table *table, unsigned gpu, 
                                 uint32_t profile_id, struct gs_compute_places *ret,
                                 struct gs_err *err)
 {
-    int r = find_gi(table, gpu, gi, err);
+    int r = gs_gpu_rules_find_gi(table, gpu, gi, err);
     if (r < 0) {
         return r;
     }
@@ -368,6 +370,14 @@ void gs_gpu_table_read(const struct gs_gpu_table *table, unsigned gpu, struct gs
         }
         ret->at[at] = read_gi(from, gi);
     }
+}
+
+static void tell_change(struct gs_gpu_table *table, unsigned gpu, uint32_t gi, uint32_t ci)
+{
+    gs_gpu_table_tell(
+        table,
+        &(struct gs_gpu_event){
+            .kind = GS_GPU_EVENT_MIG_CHANGE, .gpu = gpu, .data = UINT64_MAX, .gi = gi, .ci = ci});
 }
 
 static int find_profile(const struct gs_gpu_table *table, unsigned gpu, uint32_t profile_id,
@@ -458,6 +468,7 @@ int gs_gpu_rules_create(struct gs_gpu_table *table, unsigned gpu, uint32_t profi
                                            .profile = (uint8_t)index,
                                            .start = (uint8_t)start,
                                            .generation = ++table->generation};
+    tell_change(table, gpu, (uint32_t)id, GS_NOT_KNOWN);
     *ret = read_gi(on, (unsigned)id);
     return 0;
 }
@@ -473,7 +484,7 @@ static unsigned count_processes(const struct gs_gpu_table_gpu *gpu, uint32_t gi,
 
 int gs_gpu_rules_destroy(struct gs_gpu_table *table, unsigned gpu, uint32_t gi, struct gs_err *err)
 {
-    int r = find_gi(table, gpu, gi, err);
+    int r = gs_gpu_rules_find_gi(table, gpu, gi, err);
     if (r < 0) {
         return r;
     }
@@ -488,6 +499,7 @@ int gs_gpu_rules_destroy(struct gs_gpu_table *table, unsigned gpu, uint32_t gi, 
         return gs_fail(err, GS_BUSY, "GPU %u, GPU instance %u: a client holds it", gpu, gi);
     }
     *at = (struct gs_gpu_table_gi){0};
+    tell_change(table, gpu, gi, GS_NOT_KNOWN);
     return 0;
 }
 
@@ -525,6 +537,19 @@ static int free_ci(const struct gs_gpu_table_gi *gi)
     return -1;
 }
 
+/* The lowest that no MIG device of the GPU has; it keeps it until it is destroyed. */
+static uint8_t free_mig_index(const struct gs_gpu_table_gpu *gpu)
+{
+    uint64_t taken = 0;
+    for (unsigned gi = 0; gi < GS_GPU_INSTANCES_MAX; gi++) {
+        for (unsigned ci = 0; gpu->gis[gi].present && ci < GS_COMPUTE_INSTANCES_MAX; ci++) {
+            const struct gs_gpu_table_ci *there = &gpu->gis[gi].cis[ci];
+            taken |= there->present ? UINT64_C(1) << (there->mig_index & 63) : 0;
+        }
+    }
+    return (uint8_t)__builtin_ctzll(~taken);
+}
+
 static int check_ci_place(const struct gs_gpu_table *table, uint32_t start, uint32_t size,
                           const struct ci_kind *kind, unsigned of_gi, struct gs_err *err)
 {
@@ -548,7 +573,7 @@ int gs_gpu_rules_create_compute(struct gs_gpu_table *table, unsigned gpu, uint32
                                 uint32_t profile_id, uint32_t start, uint32_t size,
                                 struct gs_compute_instance *ret, struct gs_err *err)
 {
-    int r = find_gi(table, gpu, gi, err);
+    int r = gs_gpu_rules_find_gi(table, gpu, gi, err);
     if (r < 0) {
         return r;
     }
@@ -575,7 +600,9 @@ int gs_gpu_rules_create_compute(struct gs_gpu_table *table, unsigned gpu, uint32
                                            .profile = (uint8_t)profile_id,
                                            .start = (uint8_t)place,
                                            .size = (uint8_t)kind.size,
+                                           .mig_index = free_mig_index(on),
                                            .generation = ++table->generation};
+    tell_change(table, gpu, gi, (uint32_t)id);
     *ret = read_ci(on, gi, (unsigned)id);
     return 0;
 }
@@ -583,7 +610,7 @@ int gs_gpu_rules_create_compute(struct gs_gpu_table *table, unsigned gpu, uint32
 int gs_gpu_rules_destroy_compute(struct gs_gpu_table *table, unsigned gpu, uint32_t gi, uint32_t ci,
                                  struct gs_err *err)
 {
-    int r = find_ci(table, gpu, gi, ci, err);
+    int r = gs_gpu_rules_find_ci(table, gpu, gi, ci, err);
     if (r < 0) {
         return r;
     }
@@ -595,6 +622,7 @@ int gs_gpu_rules_destroy_compute(struct gs_gpu_table *table, unsigned gpu, uint3
                        gi, ci, n);
     }
     on->gis[gi].cis[ci] = (struct gs_gpu_table_ci){0};
+    tell_change(table, gpu, gi, ci);
     return 0;
 }
 
@@ -631,6 +659,9 @@ int gs_gpu_rules_set_mode(struct gs_gpu_table *table, unsigned gpu, enum gs_mig_
     bool waits = on->n_processes > 0 || (ampere && (on->clients > 0 || on->vm));
     on->pending = mode;
     on->mode = waits ? on->mode : mode;
+    if (!waits) {
+        tell_change(table, gpu, GS_NOT_KNOWN, GS_NOT_KNOWN);
+    }
     *ret = waits ? GS_MIG_PENDING_RESET : GS_MIG_ACTIVE;
     return 0;
 }

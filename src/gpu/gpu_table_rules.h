@@ -14,6 +14,12 @@ int gs_gpu_rules_may_change(const struct gs_gpu_table *table, struct gs_err *err
 /* GS_NOT_FOUND: no such GPU. GS_IO, ENODEV: it is lost. */
 int gs_gpu_rules_present(const struct gs_gpu_table *table, unsigned gpu, struct gs_err *err);
 
+/* GS_NOT_FOUND: no such instance. GS_UNSUPPORTED: MIG is off. */
+int gs_gpu_rules_find_gi(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi,
+                         struct gs_err *err);
+int gs_gpu_rules_find_ci(const struct gs_gpu_table *table, unsigned gpu, uint32_t gi, uint32_t ci,
+                         struct gs_err *err);
+
 int gs_gpu_rules_get(const struct gs_gpu_table *table, unsigned gpu, struct gs_gpu *ret,
                      struct gs_err *err);
 int gs_gpu_rules_profiles(const struct gs_gpu_table *table, unsigned gpu,

@@ -7,34 +7,12 @@
 
 /* Handles asked for at once. Drivers do not say how many they will write beyond the profile's
  * count, which some get wrong (A30): room for more than a GPU can have. */
-enum { HANDLES = 64, MIG_DEVICES_MAX = 64 };
+enum { HANDLES = 64 };
 
 static int lying(struct gs_err *err, unsigned gpu, const char *what, uint64_t told, unsigned most)
 {
     return gs_fail(err, GS_IO, "GPU %u: the driver tells %s %llu; %u is the most there can be", gpu,
                    what, (unsigned long long)told, most);
-}
-
-/* Drivers before R460 do not give the MIG device with the CI: look for it among the GPU's. */
-static struct nvml_device *find_mig(struct gs_nvml_session *session, struct nvml_device *device,
-                                    uint32_t gi, uint32_t ci)
-{
-    unsigned n = 0;
-    if (GS_NVML(&session->lib, mig_max, device, &n) != NVML_SUCCESS) {
-        return NULL;
-    }
-    for (unsigned i = 0; i < n && i < MIG_DEVICES_MAX; i++) {
-        struct nvml_device *mig = NULL;
-        unsigned at_gi = 0;
-        unsigned at_ci = 0;
-        if (GS_NVML(&session->lib, mig_by_index, device, i, &mig) == NVML_SUCCESS &&
-            GS_NVML(&session->lib, mig_gi_id, mig, &at_gi) == NVML_SUCCESS &&
-            GS_NVML(&session->lib, mig_ci_id, mig, &at_ci) == NVML_SUCCESS && at_gi == gi &&
-            at_ci == ci) {
-            return mig;
-        }
-    }
-    return NULL;
 }
 
 static int read_ci_uuid(struct gs_nvml_session *session, unsigned gpu, uint32_t gi,
@@ -85,7 +63,8 @@ static int read_ci(struct gs_nvml_session *session, unsigned gpu, uint32_t gi, s
                                         .size = info.placement.size};
     name_ci_profile(kinds, ret);
     struct nvml_device *mig =
-        has_mig ? info.device : find_mig(session, session->gpus[gpu].device, gi, info.id);
+        has_mig ? info.device
+                : gs_nvml_find_mig(session, session->gpus[gpu].device, gi, info.id, NULL);
     return read_ci_uuid(session, gpu, gi, mig, ret, err);
 }
 
@@ -260,9 +239,8 @@ int gs_nvml_instances(void *impl, unsigned gpu, struct gs_gpu_instances *ret, st
     return 0;
 }
 
-/* A GI's handle; looked up each time, since it dies with the instance. */
-static int find_gi(struct gs_nvml_session *session, unsigned gpu, uint32_t gi, struct nvml_gi **ret,
-                   struct gs_err *err)
+int gs_nvml_gi(struct gs_nvml_session *session, unsigned gpu, uint32_t gi, struct nvml_gi **ret,
+               struct gs_err *err)
 {
     struct nvml_device *device = NULL;
     int r = gs_nvml_device(session, gpu, &device, err);
@@ -283,7 +261,7 @@ static int find_gi_kind(struct gs_nvml_session *session, unsigned gpu, uint32_t 
                         struct nvml_gi **ret, struct gs_gpu_instance *ret_info, unsigned *ret_index,
                         struct gs_err *err)
 {
-    int r = find_gi(session, gpu, gi, ret, err);
+    int r = gs_nvml_gi(session, gpu, gi, ret, err);
     if (r < 0 || (r = gs_nvml_profiles(session, gpu, err)) < 0 ||
         (r = read_gi(session, gpu, *ret, ret_info, err)) < 0) {
         return r;
@@ -385,7 +363,7 @@ int gs_nvml_destroy(void *impl, unsigned gpu, uint32_t gi, struct gs_err *err)
     struct gs_nvml_session *session = impl;
     struct nvml_gi *handle = NULL;
     int r = gs_nvml_may_change(session, err);
-    if (r < 0 || (r = find_gi(session, gpu, gi, &handle, err)) < 0) {
+    if (r < 0 || (r = gs_nvml_gi(session, gpu, gi, &handle, err)) < 0) {
         return r;
     }
     int code = GS_NVML(&session->lib, gi_destroy, handle);
@@ -490,7 +468,7 @@ int gs_nvml_destroy_compute(void *impl, unsigned gpu, uint32_t gi, uint32_t ci, 
     struct nvml_gi *handle = NULL;
     struct nvml_ci *compute = NULL;
     int r = gs_nvml_may_change(session, err);
-    if (r < 0 || (r = find_gi(session, gpu, gi, &handle, err)) < 0) {
+    if (r < 0 || (r = gs_nvml_gi(session, gpu, gi, &handle, err)) < 0) {
         return r;
     }
     int code = GS_NVML(&session->lib, ci_by_id, handle, ci, &compute);

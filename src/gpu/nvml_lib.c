@@ -40,10 +40,36 @@ static const struct symbol symbols[] = {
     {AT(architecture), .names = {"nvmlDeviceGetArchitecture"}},
     {AT(compute_capability), .names = {"nvmlDeviceGetCudaComputeCapability"}},
     {AT(field_values), .names = {"nvmlDeviceGetFieldValues"}},
+    {AT(index), .names = {"nvmlDeviceGetIndex"}},
+    {AT(virtualization), .names = {"nvmlDeviceGetVirtualizationMode"}},
+    {AT(fabric_v), .names = {"nvmlDeviceGetGpuFabricInfoV"}},
+    {AT(fabric), .names = {"nvmlDeviceGetGpuFabricInfo"}},
+    {AT(memory_v2), .names = {"nvmlDeviceGetMemoryInfo_v2"}},
+    {AT(clock), .names = {"nvmlDeviceGetClockInfo"}},
+    {AT(temperature), .names = {"nvmlDeviceGetTemperature"}},
+    {AT(power), .names = {"nvmlDeviceGetPowerUsage"}},
+    {AT(energy), .names = {"nvmlDeviceGetTotalEnergyConsumption"}},
+    {AT(pcie_replays), .names = {"nvmlDeviceGetPcieReplayCounter"}},
+    {AT(utilization), .names = {"nvmlDeviceGetUtilizationRates"}},
+    {AT(encoder), .names = {"nvmlDeviceGetEncoderUtilization"}},
+    {AT(decoder), .names = {"nvmlDeviceGetDecoderUtilization"}},
+    {AT(remapped), .names = {"nvmlDeviceGetRemappedRows"}},
+    {AT(gpm_support), .names = {"nvmlGpmQueryDeviceSupport"}},
+    {AT(gpm_alloc), .names = {"nvmlGpmSampleAlloc"}},
+    {AT(gpm_free), .names = {"nvmlGpmSampleFree"}},
+    {AT(gpm_get), .names = {"nvmlGpmSampleGet"}},
+    {AT(gpm_get_mig), .names = {"nvmlGpmMigSampleGet"}},
+    {AT(gpm_metrics), .names = {"nvmlGpmMetricsGet"}},
+    {AT(event_types), .names = {"nvmlDeviceGetSupportedEventTypes"}},
+    {AT(event_set), .names = {"nvmlEventSetCreate"}},
+    {AT(event_register), .names = {"nvmlDeviceRegisterEvents"}},
+    {AT(event_wait), .names = {"nvmlEventSetWait_v2", "nvmlEventSetWait"}},
+    {AT(event_free), .names = {"nvmlEventSetFree"}},
     {AT(mig_mode), .names = {"nvmlDeviceGetMigMode"}},
     {AT(set_mig_mode), .names = {"nvmlDeviceSetMigMode"}},
     {AT(mig_max), .names = {"nvmlDeviceGetMaxMigDeviceCount"}},
     {AT(mig_by_index), .names = {"nvmlDeviceGetMigDeviceHandleByIndex"}},
+    {AT(mig_attributes), .names = {"nvmlDeviceGetAttributes_v2", "nvmlDeviceGetAttributes"}},
     {AT(mig_gi_id), .names = {"nvmlDeviceGetGpuInstanceId"}},
     {AT(mig_ci_id), .names = {"nvmlDeviceGetComputeInstanceId"}},
     {AT(gi_profile_v), .names = {"nvmlDeviceGetGpuInstanceProfileInfoV"}},
@@ -167,6 +193,19 @@ const char *gs_nvml_word(int code)
         }
     }
     return "?";
+}
+
+bool gs_nvml_is_gone(int code)
+{
+    static const int gone[] = {NVML_ERROR_UNINITIALIZED, NVML_ERROR_DRIVER_NOT_LOADED,
+                               NVML_ERROR_LIBRARY_NOT_FOUND, NVML_ERROR_GPU_IS_LOST,
+                               NVML_ERROR_LIB_RM_VERSION_MISMATCH};
+    for (size_t i = 0; i < GS_ARRAY_LEN(gone); i++) {
+        if (gone[i] == code) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The driver's own sentence for a code that is newer than this program. */

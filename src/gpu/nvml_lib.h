@@ -31,10 +31,41 @@ struct gs_nvml_lib {
     int (*compute_capability)(struct nvml_device *device, int *major, int *minor);
     int (*field_values)(struct nvml_device *device, int n, struct nvml_field_value *values);
 
+    int (*index)(struct nvml_device *device, unsigned *index);
+    int (*virtualization)(struct nvml_device *device, unsigned *mode);
+    int (*fabric_v)(struct nvml_device *device, void *info);
+    int (*fabric)(struct nvml_device *device, struct nvml_fabric_info *info);
+
+    int (*memory_v2)(struct nvml_device *device, struct nvml_memory_v2 *memory);
+    int (*clock)(struct nvml_device *device, unsigned type, unsigned *mhz);
+    int (*temperature)(struct nvml_device *device, unsigned sensor, unsigned *celsius);
+    int (*power)(struct nvml_device *device, unsigned *milliwatts);
+    int (*energy)(struct nvml_device *device, uint64_t *millijoules);
+    int (*pcie_replays)(struct nvml_device *device, unsigned *count);
+    int (*utilization)(struct nvml_device *device, struct nvml_utilization *percent);
+    int (*encoder)(struct nvml_device *device, unsigned *percent, unsigned *period_us);
+    int (*decoder)(struct nvml_device *device, unsigned *percent, unsigned *period_us);
+    int (*remapped)(struct nvml_device *device, unsigned *corrected, unsigned *uncorrected,
+                    unsigned *pending, unsigned *failed);
+
+    int (*gpm_support)(struct nvml_device *device, struct nvml_gpm_support *support);
+    int (*gpm_alloc)(struct nvml_gpm_sample **sample);
+    int (*gpm_free)(struct nvml_gpm_sample *sample);
+    int (*gpm_get)(struct nvml_device *device, struct nvml_gpm_sample *sample);
+    int (*gpm_get_mig)(struct nvml_device *device, unsigned gi, struct nvml_gpm_sample *sample);
+    int (*gpm_metrics)(struct nvml_gpm_metrics_get *get);
+
+    int (*event_types)(struct nvml_device *device, uint64_t *types);
+    int (*event_set)(struct nvml_event_set **set);
+    int (*event_register)(struct nvml_device *device, uint64_t types, struct nvml_event_set *set);
+    int (*event_wait)(struct nvml_event_set *set, struct nvml_event_data *data, unsigned limit_ms);
+    int (*event_free)(struct nvml_event_set *set);
+
     int (*mig_mode)(struct nvml_device *device, unsigned *current, unsigned *pending);
     int (*set_mig_mode)(struct nvml_device *device, unsigned mode, int *status);
     int (*mig_max)(struct nvml_device *device, unsigned *n);
     int (*mig_by_index)(struct nvml_device *device, unsigned index, struct nvml_device **mig);
+    int (*mig_attributes)(struct nvml_device *mig, struct nvml_attributes *attributes);
     int (*mig_gi_id)(struct nvml_device *mig, unsigned *id);
     int (*mig_ci_id)(struct nvml_device *mig, unsigned *id);
 
@@ -83,6 +114,9 @@ void gs_nvml_lib_close(struct gs_nvml_lib *lib);
 
 /* NVML's word for a code without its prefix, "IN_USE"; "?" for one that we do not know. */
 const char *gs_nvml_word(int code);
+
+/* Whether the code says that the GPU or the driver is gone, so that any other call would too. */
+bool gs_nvml_is_gone(int code);
 
 /* Fails with what `code` stands for in gpu.h; the text is "<what>: NVML says IN_USE (19)". */
 int gs_nvml_fail(const struct gs_nvml_lib *lib, int code, struct gs_err *err, const char *fmt, ...)

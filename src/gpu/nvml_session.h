@@ -6,6 +6,8 @@
 #pragma once
 
 #include "gpu/gpu_nvml.h"
+#include "gpu/gpu_read.h"
+#include "gpu/gpu_watch.h"
 #include "gpu/nvml_lib.h"
 
 /* The CI profiles of the GIs of one profile. */
@@ -16,6 +18,16 @@ struct gs_nvml_ci_kinds {
     struct gs_compute_places places[GS_COMPUTE_PROFILES_MAX]; /* size 0: not asked for yet */
 };
 
+/* The last sample of what a slice does, and what it made with the one before. */
+struct gs_nvml_activity {
+    struct nvml_gpm_sample *sample; /* NULL: none was taken yet */
+    int64_t at_ms;                  /* of the sample; 0: it is not of this slice */
+    uint64_t generation;            /* that the caller named */
+    struct gs_slice_readings last;  /* its activity only */
+};
+
+enum { GS_NVML_WHOLE = GS_GPU_INSTANCES_MAX }; /* the index of the whole GPU beside its GIs */
+
 /* What is remembered of one GPU. */
 struct gs_nvml_gpu {
     struct nvml_device *device; /* NULL: not asked for yet */
@@ -23,11 +35,15 @@ struct gs_nvml_gpu {
     unsigned n_profiles;
     struct gs_gpu_profile profiles[GS_GPU_PROFILES_MAX];
     struct gs_nvml_ci_kinds ci_kinds[GS_GPU_PROFILES_MAX]; /* by index of the GI profile */
+    int gpm; /* 0: not asked yet; 1: has it; -1: has it not */
+    struct gs_nvml_activity activity[GS_NVML_WHOLE + 1];
 };
 
 struct gs_nvml_session {
     struct gs_nvml_lib lib;
-    bool open; /* nvmlInit was called and not yet nvmlShutdown */
+    bool open;                       /* nvmlInit was called and not yet nvmlShutdown */
+    uint64_t epoch;                  /* counts up when handles of the session may have died */
+    struct nvml_gpm_sample *scratch; /* where the next sample is put; NULL: none yet */
     char driver_version[80];
     char root[4096];
     char smi[4096];
@@ -71,6 +87,9 @@ int gs_nvml_ci_places(struct gs_nvml_session *session, unsigned gpu, uint32_t gi
                       const struct gs_compute_places **ret, struct gs_err *err);
 
 /* nvml_instances.c: functions of gpu.h. */
+/* A GI's handle; looked up each time, since it dies with the instance. */
+int gs_nvml_gi(struct gs_nvml_session *session, unsigned gpu, uint32_t gi, struct nvml_gi **ret,
+               struct gs_err *err);
 int gs_nvml_instances(void *impl, unsigned gpu, struct gs_gpu_instances *ret, struct gs_err *err);
 int gs_nvml_compute_profiles(void *impl, unsigned gpu, uint32_t gi, struct gs_compute_profile *ret,
                              unsigned *ret_n, struct gs_err *err);
@@ -90,3 +109,33 @@ int gs_nvml_processes(void *impl, unsigned gpu, struct gs_gpu_process *ret, size
 
 /* nvml_reset.c */
 int gs_nvml_reset(void *impl, const unsigned *gpus, unsigned n, struct gs_err *err);
+
+/* nvml_mig.c: MIG devices. */
+/* Looks for one among the GPU's MIG devices; ci GS_NOT_KNOWN: any of the GI. NULL: there is none.
+ */
+struct nvml_device *gs_nvml_find_mig(struct gs_nvml_session *session, struct nvml_device *device,
+                                     uint32_t gi, uint32_t ci, uint32_t *ret_index);
+/* The first of a GI, in the quickest way. NULL: it has none, or that cannot be told. */
+struct nvml_device *gs_nvml_mig_of_gi(struct gs_nvml_session *session, unsigned gpu,
+                                      struct nvml_device *device, uint32_t gi);
+int gs_nvml_mig_device(void *impl, unsigned gpu, uint32_t gi, uint32_t ci,
+                       struct gs_mig_device *ret, struct gs_err *err);
+int gs_nvml_fabric(void *impl, unsigned gpu, struct gs_gpu_fabric *ret, struct gs_err *err);
+
+/* nvml_readings.c */
+int gs_nvml_read(void *impl, unsigned gpu, struct gs_gpu_readings *ret, struct gs_err *err);
+int gs_nvml_read_slice(void *impl, unsigned gpu, uint32_t gi, uint64_t generation,
+                       struct gs_slice_readings *ret, struct gs_err *err);
+
+/* nvml_activity.c */
+/* Fills in the activity. NVML's code: one of gs_nvml_is_gone, or success. */
+int gs_nvml_activity(struct gs_nvml_session *session, unsigned gpu, uint32_t gi,
+                     uint64_t generation, struct gs_slice_readings *ret);
+/* Gives the samples of all GPUs back to the library. */
+void gs_nvml_activity_done(struct gs_nvml_session *session);
+
+/* nvml_watch.c */
+int gs_nvml_watch_open(void *impl, void **ret_watch, struct gs_err *err);
+int gs_nvml_watch_next(void *impl, void *watch, unsigned limit_ms, struct gs_gpu_event *ret,
+                       struct gs_err *err);
+void gs_nvml_watch_close(void *impl, void *watch);

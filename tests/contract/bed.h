@@ -9,6 +9,8 @@
 
 #include "base/cleanup.h"
 #include "gpu/gpu.h"
+#include "gpu/gpu_read.h"
+#include "gpu/gpu_watch.h"
 
 enum { BED_KINDS_MAX = 4, BED_NEWEST = 595 };
 
@@ -32,6 +34,9 @@ struct bed_ops {
     void (*drop)(struct bed *bed, uint32_t pid);
     void (*leak)(struct bed *bed, unsigned gpu, uint32_t gi, uint32_t ci, unsigned handles);
     void (*lose)(struct bed *bed, unsigned gpu);
+    void (*xid)(struct bed *bed, unsigned gpu, uint32_t gi, uint32_t ci, uint64_t number);
+    /* what holds the GPU instance keeps it busy; GS_NOT_KNOWN: the whole GPU */
+    void (*busy)(struct bed *bed, unsigned gpu, uint32_t gi, unsigned percent);
     void (*reboot)(struct bed *bed); /* ends the session, and opens bed->gpus anew */
     int (*open_another)(struct bed *bed, struct gs_gpus *ret); /* a second session */
     /* a GI at a place, whatever the driver lets clients do */

@@ -208,6 +208,24 @@ static void lose(struct bed *bed, unsigned gpu)
     commit(bed);
 }
 
+static void xid(struct bed *bed, unsigned gpu, uint32_t gi, uint32_t ci, uint64_t number)
+{
+    assert_int_equal(sim_event_push(change(bed), SIM_EVENT_XID, gpu, gi, ci, number), SIM_OK);
+    commit(bed);
+}
+
+static void busy(struct bed *bed, unsigned gpu, uint32_t gi, unsigned percent)
+{
+    struct sim_machine *machine = change(bed);
+    for (unsigned i = 0; i < SIM_HOLDERS; i++) {
+        struct sim_holder *holder = &machine->holders[i];
+        if (holder->pid != 0 && holder->gpu == gpu && (gi == GS_NOT_KNOWN || holder->gi == gi)) {
+            holder->busy_percent = percent;
+        }
+    }
+    commit(bed);
+}
+
 static void boot_again(struct bed *bed)
 {
     gs_gpu_close(&bed->gpus);
@@ -241,6 +259,8 @@ const struct bed_ops bed_nvml = {
     .drop = drop,
     .leak = leak,
     .lose = lose,
+    .xid = xid,
+    .busy = busy,
     .reboot = boot_again,
     .open_another = open_another,
     .cut = cut,

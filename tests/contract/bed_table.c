@@ -61,6 +61,20 @@ static void lose(struct bed *bed, unsigned gpu)
     table->gpus[gpu].lost = true;
 }
 
+static void xid(struct bed *bed, unsigned gpu, uint32_t gi, uint32_t ci, uint64_t number)
+{
+    gs_gpu_table_tell(
+        bed->impl, &(struct gs_gpu_event){
+                       .kind = GS_GPU_EVENT_XID, .gpu = gpu, .data = number, .gi = gi, .ci = ci});
+}
+
+static void busy(struct bed *bed, unsigned gpu, uint32_t gi, unsigned percent)
+{
+    struct gs_gpu_table *table = bed->impl;
+    struct gs_gpu_table_gpu *at = &table->gpus[gpu];
+    *(gi == GS_NOT_KNOWN ? &at->busy_ppm : &at->gis[gi].busy_ppm) = percent * 10000;
+}
+
 static void boot_again(struct bed *bed)
 {
     gs_gpu_close(&bed->gpus);
@@ -99,6 +113,8 @@ const struct bed_ops bed_table = {
     .drop = drop,
     .leak = leak,
     .lose = lose,
+    .xid = xid,
+    .busy = busy,
     .reboot = boot_again,
     .open_another = open_another,
     .cut = cut,

@@ -11,6 +11,8 @@ struct behaviour {
 extern const struct behaviour behaviours_of_reading[];
 extern const struct behaviour behaviours_of_cutting[];
 extern const struct behaviour behaviours_of_mode[];
+extern const struct behaviour behaviours_of_telling[];
+extern const struct behaviour behaviours_of_watching[];
 
 #define BEHAVIOUR(function)                                                                        \
     {                                                                                              \

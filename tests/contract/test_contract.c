@@ -39,6 +39,8 @@ int main(int argc, char **argv)
     }
     size_t n = add(tests, names, 0, behaviours_of_reading);
     n = add(tests, names, n, behaviours_of_cutting);
-    add(tests, names, n, behaviours_of_mode);
+    n = add(tests, names, n, behaviours_of_mode);
+    n = add(tests, names, n, behaviours_of_telling);
+    add(tests, names, n, behaviours_of_watching);
     return cmocka_run_group_tests_name("contract", tests, NULL, NULL);
 }
