@@ -44,7 +44,7 @@ def export_list(driver, symbols):
 
 def table(symbols):
     rows = "".join(f'    {{"{name}", {first}, {gone}}},\n' for name, first, gone in symbols)
-    return ('#include "simdriver/nvml.h"\n\n'
+    return ('#include "simdriver/nvml_symbols.h"\n\n'
             "const struct nvml_symbol nvml_symbols[] = {\n" + rows + "};\n"
             f"const unsigned nvml_n_symbols = {len(symbols)};\n")
 

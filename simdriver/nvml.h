@@ -19,25 +19,13 @@
 #include "gpu/nvml_abi.h"
 #include "simdriver/fault.h"
 #include "simdriver/machine.h"
+#include "simdriver/nvml_symbols.h"
 #include "simdriver/store.h"
 
 /* An exported function: all return enum nvml_return. */
 #define NVML_API(name, ...)                                                                        \
     int name(__VA_ARGS__);                                                                         \
     int name(__VA_ARGS__)
-
-/* ---- Which driver has which function (made of nvml_symbols.txt, sorted by name) ---- */
-
-struct nvml_symbol {
-    const char *name;
-    uint16_t since; /* driver, major version */
-    uint16_t until; /* the first one without it; 0xFFFF: none */
-};
-extern const struct nvml_symbol nvml_symbols[];
-extern const unsigned nvml_n_symbols;
-
-/* Whether that driver has the function; false for names that are not in the list. */
-bool nvml_driver_has(uint32_t driver_major, const char *function);
 
 /* The last driver whose functions this build of the library exports, 0xFFFF: all of them. Each
  * shared object has its own (nvml_build.c). */

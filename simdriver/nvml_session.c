@@ -441,20 +441,6 @@ int nvml_changed(struct nvml_at *at, int code)
     return code;
 }
 
-/* ---- Which driver has which function ---- */
-
-static int by_name(const void *name, const void *symbol)
-{
-    return strcmp(name, ((const struct nvml_symbol *)symbol)->name);
-}
-
-bool nvml_driver_has(uint32_t driver_major, const char *function)
-{
-    const struct nvml_symbol *found =
-        bsearch(function, nvml_symbols, nvml_n_symbols, sizeof(nvml_symbols[0]), by_name);
-    return found != NULL && found->since <= driver_major && driver_major < found->until;
-}
-
 /* ---- Small things ---- */
 
 int nvml_copy_text(char *ret, uint32_t size, const char *text)

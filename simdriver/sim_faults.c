@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/near.h"
 #include "cli/output.h"
 #include "simdriver/fault.h"
+#include "simdriver/nvml_symbols.h"
 #include "simdriver/sim.h"
 
 enum { LINE_MAX_BYTES = 400, TEXT_MAX = SIM_FAULTS * 400 };
@@ -58,14 +60,48 @@ const struct gs_command sim_command_fault = {
     .run = sim_cmd_fault,
 };
 
-static int add_text(struct sim_store *store, struct gs_view text, struct gs_err *err)
+/* What is to be added, all of it or nothing. */
+struct wanted {
+    unsigned n;
+    struct sim_fault faults[SIM_FAULTS];
+};
+
+/* A function that no client of this machine can call would wait for ever. */
+static int check_function(const char *function, uint32_t driver, struct gs_err *err)
+{
+    const struct nvml_symbol *symbol = nvml_symbol_find(function);
+    if (strcmp(function, "*") == 0 || nvml_driver_has(driver, function)) {
+        return 0;
+    }
+    if (symbol == NULL) {
+        char names[300];
+        struct gs_near near = GS_NEAR_INIT(gs_view(function));
+        for (unsigned i = 0; i < nvml_n_symbols; i++) {
+            gs_near_offer(&near, nvml_symbols[i].name);
+        }
+        gs_near_format(&near, names, sizeof(names));
+        return gs_fail(err, GS_NOT_FOUND, "no driver has a function %s%s", function, names);
+    }
+    bool early = symbol->since > driver;
+    return gs_fail(err, GS_INVALID, "%s %s with driver %u; this machine has %u", function,
+                   early ? "came" : "went", early ? symbol->since : symbol->until, driver);
+}
+
+static int add_text(struct wanted *wanted, uint32_t driver, struct gs_view text, struct gs_err *err)
 {
     struct sim_fault fault;
     int r = sim_fault_parse(text, &fault, err);
-    return r < 0 ? r : sim_fault_add(store, &fault, err);
+    r = r < 0 ? r : check_function(fault.function, driver, err);
+    if (r == 0 && wanted->n == SIM_FAULTS) {
+        r = gs_fail(err, GS_LIMIT, "a machine has %d faults at most", SIM_FAULTS);
+    }
+    if (r == 0) {
+        wanted->faults[wanted->n++] = fault;
+    }
+    return r;
 }
 
-static int add_file(struct sim_store *store, const char *name, struct gs_err *err)
+static int add_file(struct wanted *wanted, uint32_t driver, const char *name, struct gs_err *err)
 {
     FILE *file = fopen(name, "re");
     if (file == NULL) {
@@ -79,12 +115,25 @@ static int add_file(struct sim_store *store, const char *name, struct gs_err *er
             r = gs_fail(err, GS_LIMIT, "line %u of %.200s is longer than %d bytes", number, name,
                         LINE_MAX_BYTES - 2);
         } else if (text.n > 0 && text.p[0] != '#') {
-            r = add_text(store, text, err);
+            r = add_text(wanted, driver, text, err);
             r = r < 0 ? gs_wrap(err, r, "line %u of %.200s", number, name) : 0;
         }
     }
     fclose(file);
     return r;
+}
+
+static int read_wanted(struct sim_store *store, const struct fault_args *args, struct wanted *ret,
+                       struct gs_err *err)
+{
+    uint32_t driver = sim_store_view(store)->driver_major;
+    sim_store_end(store);
+    int r = 0;
+    ret->n = 0;
+    for (size_t i = 0; r == 0 && i < args->add.n; i++) {
+        r = add_text(ret, driver, gs_view(args->add.items[i]), err);
+    }
+    return r < 0 || args->file == NULL ? r : add_file(ret, driver, args->file, err);
 }
 
 static int clear_all(struct sim_store *store, struct gs_err *err)
@@ -123,14 +172,13 @@ int sim_cmd_fault(int argc, char **argv)
     struct gs_err err = {.code = GS_OK};
     GS_CLEANUP(sim_store_closep) struct sim_store *store = NULL;
     int r = sim_store_open(args.dir, &store, &err);
+    struct wanted wanted;
+    r = r < 0 ? r : read_wanted(store, &args, &wanted, &err);
     if (r == 0 && args.clear) {
         r = clear_all(store, &err);
     }
-    for (size_t i = 0; r == 0 && i < args.add.n; i++) {
-        r = add_text(store, gs_view(args.add.items[i]), &err);
-    }
-    if (r == 0 && args.file != NULL) {
-        r = add_file(store, args.file, &err);
+    for (unsigned i = 0; r == 0 && i < wanted.n; i++) {
+        r = sim_fault_add(store, &wanted.faults[i], &err);
     }
     if (r == 0 && args.add.n == 0 && args.file == NULL && !args.clear) {
         r = list(store, &err);

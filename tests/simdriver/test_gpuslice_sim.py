@@ -233,6 +233,22 @@ def test_faults_are_added_from_words_and_files_listed_and_cleared():
         assert sim("fault", m.dir)[0] == ""
 
 
+def test_faults_of_functions_that_no_client_can_call_are_refused():
+    with Machine("--gpus", "A100-40GB", "--driver", "470") as m:
+        for fault, expected in (
+                ("nvmlGpuInstanceDestory:code=19", "no driver has a function nvmlGpuInstanceDestory; "
+                                                   "near names: nvmlGpuInstanceDestroy"),
+                ("nvmlDeviceGetBananas:hang", "no driver has a function nvmlDeviceGetBananas"),
+                ("nvmlDeviceGetMemoryInfo_v2:hang", "nvmlDeviceGetMemoryInfo_v2 came with driver "
+                                                    "510; this machine has 470"),
+                ("nvmlDeviceCcuGetStreamState:hang", "came with driver 525")):
+            _, err = sim("fault", m.dir, "--add", "nvmlInit_v2:hang", "--add", fault, status=3)
+            assert expected in err, (fault, err)
+            assert sim("fault", m.dir)[0] == "", fault
+        sim("fault", m.dir, "--add", "nvmlGpuInstanceDestroy:hang", "--add", "*:nth=9,kill")
+        assert len(sim("fault", m.dir)[0].splitlines()) == 2
+
+
 def test_destroy_leaves_what_is_not_its_own():
     with Machine("--gpus", "A30-24GB") as m:
         other = os.path.join(m.dir, "mine")
