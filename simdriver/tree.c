@@ -39,7 +39,7 @@ static void make_cap(struct sim_tree *tree, const char *proc, uint32_t minor, un
              minor, mode);
     sim_tree_make_text(tree, proc, text);
     snprintf(node, sizeof(node), "dev/nvidia-caps/nvidia-cap%u", minor);
-    sim_tree_make_empty(tree, node);
+    sim_tree_make_node(tree, node);
 }
 
 static void remove_cap(struct sim_tree *tree, const char *folder, uint32_t minor)
@@ -284,7 +284,7 @@ static void sync_nodes(struct sim_tree *tree, const struct sim_machine *machine)
         if (machine->driver_gone) {
             sim_tree_remove_file(tree, common_nodes[i]);
         } else {
-            sim_tree_make_empty(tree, common_nodes[i]);
+            sim_tree_make_node(tree, common_nodes[i]);
         }
     }
     for (unsigned i = 0; i < machine->n_gpus; i++) {
@@ -293,7 +293,7 @@ static void sync_nodes(struct sim_tree *tree, const struct sim_machine *machine)
         if (machine->driver_gone || machine->gpus[i].lost) {
             sim_tree_remove_file(tree, name);
         } else {
-            sim_tree_make_empty(tree, name);
+            sim_tree_make_node(tree, name);
         }
     }
 }

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+enum { NULL_MAJOR = 1, NULL_MINOR = 3 };
 
 void sim_tree_keep_failure(struct sim_tree *tree, int r)
 {
@@ -99,6 +102,17 @@ void sim_tree_make_empty(struct sim_tree *tree, const char *name)
     sim_tree_keep_failure(tree, fd);
     if (fd >= 0) {
         close(fd);
+    }
+}
+
+/* The null device: a node that is safe to have, whatever has the real one's major on this machine.
+ */
+void sim_tree_make_node(struct sim_tree *tree, const char *name)
+{
+    if (tree->failed == 0 &&
+        mknodat(tree->root, name, S_IFCHR | 0666, makedev(NULL_MAJOR, NULL_MINOR)) < 0 &&
+        errno != EEXIST) {
+        sim_tree_make_empty(tree, name);
     }
 }
 

@@ -29,6 +29,8 @@ void sim_tree_make_dirs(struct sim_tree *tree, const char *name);
 void sim_tree_make_file(struct sim_tree *tree, const char *name, const char *text, size_t n);
 void sim_tree_make_text(struct sim_tree *tree, const char *name, const char *text);
 void sim_tree_make_empty(struct sim_tree *tree, const char *name);
+/* A device node that leads nowhere; an empty file where this user may make none. */
+void sim_tree_make_node(struct sim_tree *tree, const char *name);
 void sim_tree_make_link(struct sim_tree *tree, const char *name, const char *target);
 
 /* Nothing there is fine. `remove` takes a folder with all that is in it. */

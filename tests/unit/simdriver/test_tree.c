@@ -1,3 +1,6 @@
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #include "simdriver/store_test.h"
 #include "simdriver/tree.h"
 
@@ -51,6 +54,34 @@ static void tree__shows_the_gpus_as_the_kernel_does(void **state)
     assert_string_equal(root_file("proc/driver/nvidia/capabilities/mig/config"),
                         "DeviceFileMinor: 1\nDeviceFileMode: 256\nDeviceFileModify: 1\n");
     assert_true(root_has("dev/nvidia-caps/nvidia-cap2"));
+    end_machine(store);
+}
+
+static mode_t root_kind(const char *name, dev_t *number)
+{
+    char path[600];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s/root/%s", test_dir, name);
+    assert_int_equal(lstat(path, &st), 0);
+    *number = st.st_rdev;
+    return st.st_mode & S_IFMT;
+}
+
+/* A container runtime gives a container device nodes and nothing else. */
+static void tree__has_device_nodes_where_the_user_may_make_them(void **state)
+{
+    (void)state;
+    static const char *const nodes[] = {"dev/nvidia0", "dev/nvidiactl",
+                                        "dev/nvidia-caps/nvidia-cap1"};
+    struct sim_store *store = new_machine("A100-40GB", 1);
+    char mine[600];
+    snprintf(mine, sizeof(mine), "%s/mine", test_dir);
+    bool may = mknod(mine, S_IFCHR | 0600, makedev(1, 3)) == 0;
+    for (unsigned i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+        dev_t number;
+        assert_int_equal(root_kind(nodes[i], &number), may ? S_IFCHR : S_IFREG);
+        assert_true(!may || number == makedev(1, 3));
+    }
     end_machine(store);
 }
 
@@ -165,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tree__shows_the_gpus_as_the_kernel_does),
+        cmocka_unit_test(tree__has_device_nodes_where_the_user_may_make_them),
         cmocka_unit_test(tree__lists_the_minors_of_all_instances_that_may_be),
         cmocka_unit_test(tree__instances_come_and_go),
         cmocka_unit_test(tree__is_gone_with_the_driver_and_comes_back),
