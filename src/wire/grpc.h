@@ -24,7 +24,7 @@ enum {
     GS_GRPC_PATH_MAX = 256,           /* bytes of a method's path */
     GS_GRPC_QUEUE_MAX = 1 << 20,      /* bytes that a client may leave unread of one call; a message
                                          alone may be larger */
-    GS_GRPC_SESSION_BYTES = 12 << 20, /* of messages, both ways, of one connection */
+    GS_GRPC_SESSION_BYTES = 20 << 20, /* of messages, both ways, of one connection */
     GS_GRPC_FRAMES_MAX = 2048,        /* frames about frames that a peer may leave unread */
     GS_GRPC_STALL_S = 30              /* how long a peer may owe us bytes, or leave them unread */
 };
@@ -89,8 +89,8 @@ uint64_t gs_grpc_session_deadline(const struct gs_grpc_session *session);
 /* Ends calls whose deadline has passed, and those whose peer keeps us waiting. */
 void gs_grpc_session_expire(struct gs_grpc_session *session, uint64_t now_us);
 
-/* Ends every open call; there are no events after those. What is pulled then ends in GOAWAY. May be
- * called from inside an event. */
+/* Ends every open call; there are no events after those, and the account is not used any more. What
+ * is pulled then ends in GOAWAY. May be called from inside an event. */
 void gs_grpc_session_stop(struct gs_grpc_session *session);
 
 /* Client: begins a call. `path` has up to GS_GRPC_PATH_MAX bytes, the request is copied. timeout_us

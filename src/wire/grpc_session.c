@@ -214,6 +214,10 @@ void gs_grpc_session_stop(struct gs_grpc_session *session)
     }
     tell_all(session, "this side is ending");
     session->stopped = true;
+    if (session->config.account != NULL) {
+        session->config.account->used -= session->charged;
+        session->config.account = NULL;
+    }
     gs_grpc_check(session, nghttp2_session_terminate_session(session->h2, NGHTTP2_NO_ERROR));
 }
 
@@ -326,7 +330,7 @@ void gs_grpc_session_expire(struct gs_grpc_session *session, uint64_t now_us)
         if (stream->deadline_us > now_us) {
             gs_grpc_stream_reset(stream, NGHTTP2_CANCEL, GS_GRPC_DEADLINE_EXCEEDED,
                                  "the other side does not go on");
-        } else if (stream->submitted) {
+        } else if (stream->submitted || !session->config.server) {
             gs_grpc_stream_reset(stream, NGHTTP2_CANCEL, GS_GRPC_DEADLINE_EXCEEDED, late);
         } else {
             gs_grpc_stream_refuse(stream, "200", GS_GRPC_DEADLINE_EXCEEDED, late);
@@ -385,6 +389,7 @@ int gs_grpc_session_call(struct gs_grpc_session *session, const char *path, stru
                              : no_memory(err);
     }
     stream->told = true;
+    stream->deadline_us = timeout_us == 0 ? UINT64_MAX : now_us + timeout_us;
     session->n_calls++;
     *ret = stream;
     return 0;
