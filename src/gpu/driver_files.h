@@ -15,10 +15,11 @@
 #include "base/view.h"
 #include "gpu/gpu.h"
 
-enum { GS_ROOT_MAX = 1024, GS_NODE_PATH_MAX = 128, GS_DRM_NODES_MAX = 4 };
+enum { GS_ROOT_MAX = 1024, GS_NODE_PATH_MAX = 128, GS_DRM_NODES_MAX = 4, GS_DRM_LINKS_MAX = 2 };
 
 /* "" is "/". Paths behind them begin with a slash; they end without one. */
 struct gs_machine_roots {
+    char host[GS_ROOT_MAX];   /* what the container runtime takes for "/": its hooks' programs */
     char kernel[GS_ROOT_MAX]; /* /proc and /sys lie below it */
     char driver[GS_ROOT_MAX]; /* the driver's libraries, programs, firmware, sockets */
     char dev[GS_ROOT_MAX];    /* /dev/nvidia... */
@@ -106,40 +107,77 @@ int gs_driver_control_nodes(const struct gs_machine_roots *roots,
 int gs_driver_gpu_node(const struct gs_machine_roots *roots, uint32_t gpu_minor,
                        struct gs_device_node *ret, struct gs_err *err);
 
-/* /dev/dri/card<n> and renderD<n> of a GPU, by /sys/bus/pci/devices/<address>/drm; none is fine. */
+/* /dev/dri/card<n> and renderD<n> of a GPU, by /sys/bus/pci/devices/<address>/drm. A GPU without,
+ * as most in servers are, is no error. GS_INVALID: not an address. GS_IO. */
 int gs_driver_drm_nodes(const struct gs_machine_roots *roots, const char *pci_bus_id,
                         struct gs_device_node ret[GS_DRM_NODES_MAX], unsigned *ret_n,
                         struct gs_err *err);
 
+/* A link below /dev/dri/by-path, by which programs find the nodes of a GPU. */
+struct gs_drm_link {
+    char link[GS_NODE_PATH_MAX];   /* "/dev/dri/by-path/pci-0000:07:00.0-card" */
+    char target[GS_NODE_PATH_MAX]; /* "../card1" */
+};
+
+int gs_driver_drm_links(const struct gs_machine_roots *roots, const char *pci_bus_id,
+                        struct gs_drm_link ret[GS_DRM_LINKS_MAX], unsigned *ret_n,
+                        struct gs_err *err);
+
 /* ---- What a container gets of the driver ---- */
 
-/* Paths are those in the container, which are those below the driver root. */
-struct gs_path_list {
-    size_t n;
-    const char **at;
+/* One file that is mounted: below the driver root, and where containers look for it. */
+struct gs_driver_mount {
+    const char *path;
+    const char *container_path;
 };
 
 /* A link that a container needs: `link` -> `target`, which is as it is written, not resolved. */
 struct gs_driver_link {
-    const char *link;
     const char *target;
+    const char *link;
 };
 
 struct gs_driver_files {
-    struct gs_path_list libraries; /* lib*.so.<version>, in the order of nvidia-ctk */
-    struct gs_path_list graphics;  /* files of OpenGL, Vulkan, X; what nvidia-ctk mounts of them */
-    struct gs_path_list ipc;       /* sockets of persistenced, fabricmanager, MPS */
-    struct gs_path_list firmware;  /* gsp*.bin */
-    struct gs_path_list binaries;  /* nvidia-smi, ... */
-    struct gs_path_list lib_folders;  /* of the libraries, for ldconfig */
-    struct gs_path_list cuda_folders; /* where libcuda.so.<version> is */
-    size_t n_links;
-    const struct gs_driver_link *links; /* libcuda.so -> libcuda.so.1, ... */
+    size_t n_mounts; /* libraries, what graphics needs, GSP firmware, nvidia-smi and its like */
+    const struct gs_driver_mount *mounts;
+    size_t n_sockets; /* of persistenced, fabricmanager, MPS */
+    const struct gs_driver_mount *sockets;
+    size_t n_links; /* libcuda.so -> libcuda.so.1, ... */
+    const struct gs_driver_link *links;
     size_t n_graphics_links;
     const struct gs_driver_link *graphics_links;
+    size_t n_lib_folders; /* of the libraries, for ldconfig */
+    const char *const *lib_folders;
+    size_t n_cuda_folders; /* with libraries of the driver's version, without those in vdpau */
+    const char *const *cuda_folders;
 };
 
-/* Finds the driver's files of this version below the driver root. Lives in the arena. GS_NOT_FOUND:
- * there is no libcuda.so.<version>. GS_LIMIT: more files than 4,096. GS_IO, GS_NO_MEMORY. */
+/* Finds the driver's files of this version ("580.65.06") below the driver root, where and in the
+ * order in which nvidia-ctk v1.20 does; only its search of PATH for programs is of the usual
+ * folders. Lives in the arena. GS_NOT_FOUND: there is no library of that version. GS_LIMIT: over
+ * 4,096 files. GS_INVALID: not a version. GS_IO, GS_NO_MEMORY. */
 int gs_driver_files_find(const struct gs_machine_roots *roots, const char *driver_version,
                          struct gs_arena *arena, struct gs_driver_files *ret, struct gs_err *err);
+
+/* ---- The program of the hooks ---- */
+
+/* Hooks that container runtimes run, by the release of NVIDIA's container toolkit that brought
+ * them. An older one fails on a hook that it does not know, and with it the container. */
+enum {
+    GS_HOOK_CREATE_SYMLINKS = 1,
+    GS_HOOK_UPDATE_LDCACHE = 2,
+    GS_HOOK_ENABLE_CUDA_COMPAT = 4,               /* v1.17.5 */
+    GS_HOOK_DISABLE_DEVICE_NODE_MODIFICATION = 8, /* v1.18 */
+    GS_HOOK_UPDATE_APPLICATION_PROFILE = 16,      /* v1.20 */
+    GS_HOOKS_ALL = 31
+};
+
+struct gs_hook_program {
+    char path[GS_ROOT_MAX]; /* "/usr/bin/nvidia-cdi-hook", below the host root; "": there is none */
+    unsigned hooks;         /* that it knows; looked for in the program, which is not run */
+};
+
+/* Looks for `wanted`, or with NULL for nvidia-cdi-hook and then nvidia-ctk in the usual folders.
+ * None is no error. GS_LIMIT: `wanted` is too long. GS_IO: it is there and cannot be read. */
+int gs_driver_hook_program(const struct gs_machine_roots *roots, const char *wanted,
+                           struct gs_hook_program *ret, struct gs_err *err);

@@ -72,7 +72,8 @@ struct gs_cdi_spec {
     struct gs_cdi_edits edits; /* of every container that gets any of the devices */
 };
 
-/* Writes the document, with a line feed at its end. GS_INVALID: a kind, name, path, variable or
+/* Writes the document, with a line feed at its end. GS_NOT_FOUND: it has no devices; readers refuse
+ * such a file, so there must be none. GS_INVALID: a kind, name, path, variable or
  * stage that the specification does not allow, two devices of one name, a device without edits.
  * GS_LIMIT: over GS_CDI_BYTES_MAX. GS_NO_MEMORY. */
 int gs_cdi_format(const struct gs_cdi_spec *spec, struct gs_buf *out, struct gs_err *err);
