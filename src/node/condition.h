@@ -8,17 +8,15 @@
 #include "base/err.h"
 
 enum gs_condition_code {
-    GS_COND_SINGLE_MIXED_PROFILES, /* strategy single: slices of more than one kind */
-    GS_COND_SINGLE_MIXED_MODE,     /* strategy single: GPUs with MIG on and off */
-    GS_COND_SINGLE_EMPTY_GPU,      /* strategy single: a GPU with MIG on and no slice */
-    GS_COND_COMPUTE_INSTANCES,     /* slices that share a GPU instance are offered (1c.2g.10gb) */
-    GS_COND_NAME_TOO_LONG,         /* a resource name of more than 63 characters: not offered */
-    GS_COND_GPU_LOST,
-    GS_COND_MODE_PENDING, /* MIG mode waits for a reset */
-    GS_COND_SLICE_SICK,
+    GS_COND_SINGLE_MIXED,         /* strategy single: devices of more than one kind */
+    GS_COND_SINGLE_EMPTY_GPU,     /* strategy single: a GPU with MIG on and no slice */
+    GS_COND_NAME_TOO_LONG,        /* a resource name of more than 63 characters: not offered */
+    GS_COND_TOO_MANY_DEVICES,     /* more replicas than a list may have: fewer are offered */
+    GS_COND_GPU_LOST,             /* it fell off the bus, or the driver is gone */
+    GS_COND_MODE_PENDING,         /* a MIG mode that waits for a reset */
     GS_COND_DEVICE_NODES_UNKNOWN, /* the driver lists no cap minors for a slice */
-    GS_COND_SHARED_UNUSED,        /* sharing names a resource that is not there */
-    GS_COND_UNREADABLE, /* a source of holders could not be read: all it could name is busy */
+    GS_COND_DEVICE_SICK,          /* an event of the driver made it unhealthy */
+    GS_COND_HOLDERS_UNREADABLE,   /* who holds what could not be read: busy */
     GS_CONDITIONS
 };
 

@@ -13,6 +13,7 @@
 
 enum {
     GS_OFFER_RESOURCES_MAX = 128,
+    GS_OFFER_GONE_MAX = 4096,
     GS_OFFER_DEVICES_MAX = GS_DP_DEVICES_MAX, /* of one resource, replicas counted */
     GS_DEVICE_ID_MAX = GS_GPU_UUID_MAX + 16
 };
@@ -25,16 +26,18 @@ struct gs_offer_device {
     const char *uuid;         /* what the runtime is told */
     const char *index;        /* "0" or "0:3": what it is told by device-id-strategy index */
     int32_t numa_node;        /* negative: none */
-    bool lost;                /* of a GPU that is lost: unhealthy */
+    bool unusable;            /* its GPU is lost, or nobody knows its device nodes: unhealthy */
 };
 
 struct gs_offer_resource {
     const char *name;                      /* "nvidia.com/mig-1g.5gb.shared" */
     const char *socket;                    /* "nvidia-mig-1g.5gb.shared.sock" */
-    unsigned replicas;                     /* of each device; 1: not shared, ids are UUIDs */
+    bool shared;                           /* ids are "<UUID>::<n>" */
+    unsigned replicas;                     /* of each device; 1 where it is not shared */
     bool one_only;                         /* failRequestsGreaterThanOne */
     unsigned n;                            /* devices; replicas not counted */
     const struct gs_offer_device *devices; /* by GPU, start, CI id */
+    const unsigned *by_uuid;               /* indices of devices, in the order of their UUIDs */
 };
 
 struct gs_offer {
@@ -44,8 +47,7 @@ struct gs_offer {
     struct gs_conditions conditions;
 };
 
-/* GS_NO_MEMORY; GS_LIMIT: more resources or devices than the bounds above. The snapshot must
- * outlive the result. */
+/* The snapshot must outlive the result. GS_NO_MEMORY. GS_LIMIT: too many kinds of slices. */
 int gs_offer_new(struct gs_arena *arena, const struct gs_snapshot *snapshot,
                  const struct gs_agentconfig *config, struct gs_offer *ret, struct gs_err *err);
 
@@ -66,7 +68,8 @@ void gs_offer_device_id(const struct gs_offer_resource *resource,
                         const struct gs_offer_device *device, unsigned replica,
                         char ret_id[GS_DEVICE_ID_MAX]);
 
-/* What is known of slices beside the snapshot, when a list is made. */
+/* What is known of slices beside the snapshot, when a list is made. A mark of a whole GPU holds for
+ * its slices, and one of a slice for its GPU where that is offered whole. */
 struct gs_offer_mark {
     struct gs_slice_id slice;
     bool sick;
@@ -80,6 +83,13 @@ struct gs_offer_gone {
     const char *id; /* the kubelet's, with "::<n>" */
     int32_t numa_node;
 };
+
+/* The UUID in a kubelet's id: all before "::". */
+struct gs_view gs_offer_id_uuid(const char *id);
+
+/* Whether some mark holds for the device: it is not to be given to anybody. */
+bool gs_offer_marked(const struct gs_offer_device *device, const struct gs_offer_mark *marks,
+                     unsigned n_marks, const struct gs_offer_mark **ret_mark);
 
 /* The list for ListAndWatch: replicas spelled out, by device then replica; then those of `gone`
  * that are of `name` and that no device has. `resource` is NULL where nothing of that name is

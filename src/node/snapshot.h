@@ -62,6 +62,12 @@ struct gs_snapshot {
     const struct gs_snapshot_slice *slices; /* by GPU */
 };
 
+/* It is what its slices are; else it is one device. */
+static inline bool gs_snapshot_is_cut(const struct gs_snapshot_gpu *gpu)
+{
+    return gpu->facts.mode == GS_MIG_ON;
+}
+
 static inline bool gs_slice_id_eq(const struct gs_slice_id *a, const struct gs_slice_id *b)
 {
     return a->gpu == b->gpu && a->gi == b->gi && a->ci == b->ci && a->generation == b->generation;
