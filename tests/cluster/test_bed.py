@@ -99,18 +99,22 @@ class Cases:
         self.node.gpuslice("mig", "create", "3g.20gb")
         assert [s[1] for s in self.node.slices()] == ["3g.20gb"], self.node.slices()
 
-    def cdi__devices_with_their_numbers_become_nodes_in_a_container(self):
-        """The numbers must be in the file: what simulated nodes' paths lead to is an empty file."""
+    def cdi__devices_become_nodes_in_a_container(self):
+        """With numbers in the file those, else the ones of what the path leads to: on simulated
+        machines the null device's."""
+        dev = os.path.join(self.node.machine, "root/dev")
         given = [{"path": "/dev/nvidia0", "type": "c", "major": 195, "minor": 0,
-                  "hostPath": os.path.join(self.node.machine, "root/dev/nvidia0")},
-                 {"path": "/dev/nvidia-caps/nvidia-cap12", "type": "c", "major": 237, "minor": 12}]
+                  "hostPath": f"{dev}/nvidia0"},
+                 {"path": "/dev/nvidia-caps/nvidia-cap12", "type": "c", "major": 237, "minor": 12},
+                 {"path": "/dev/nvidiactl", "hostPath": f"{dev}/nvidiactl"}]
         system.write(os.path.join(self.node.folder, "cdi", "test.json"), json.dumps({
             "cdiVersion": "0.5.0", "kind": "test.gpuslice/slice",
             "devices": [{"name": "one", "containerEdits": {"deviceNodes": given}}]}))
         said = self.node.ctr("run", "--rm", "--runc-binary", self.bed.oci_runtime, "--device",
                              "test.gpuslice/slice=one", images.WORK, "cdi", "stat", "-c",
-                             "%n %t:%T", "/dev/nvidia0", "/dev/nvidia-caps/nvidia-cap12")
-        assert said.split("\n")[:2] == ["/dev/nvidia0 c3:0", "/dev/nvidia-caps/nvidia-cap12 ed:c"]
+                             "%n %t:%T", *(one["path"] for one in given))
+        assert said.splitlines() == ["/dev/nvidia0 c3:0", "/dev/nvidia-caps/nvidia-cap12 ed:c",
+                                     "/dev/nvidiactl 1:3"], said
 
     def kubelet__may_change_its_own_node_and_no_other(self):
         self.bed.api.create("/api/v1/nodes", {"metadata": {"name": "other"}})
@@ -164,7 +168,7 @@ class Cases:
         said = [self.node.name, "kubelet.sock", "3"]  # the list has a line above the two GPUs
         system.wait_equal("what it says", said, lambda: system.tail(agent.log), 30)
         assert agent.memory_kib()["Rss"] > 0 and agent.cpu_seconds() >= 0
-        assert self.node.kill_agent() == -signal.SIGKILL
+        assert agent.kill() == -signal.SIGKILL
 
     def api_server__away_and_back_disturbs_no_pod(self):
         before = container(self.bed.run_pod("stays"))

@@ -43,8 +43,9 @@ class Bed:
             raise
         return self
 
-    def __exit__(self, kind, *_):
-        self.stop(failed=kind is not None)
+    def __exit__(self, kind, error, _):
+        ended_well = kind is None or (kind is SystemExit and not error.code)
+        self.stop(failed=not ended_well)
 
     # ---- start and end ----
 
@@ -104,8 +105,8 @@ class Bed:
         folder."""
         kept = os.environ.get("GPUSLICE_CLUSTER_LOGS")
         for daemon in self.daemons():
-            print(f"---- {daemon!r}: {daemon.log}", *system.tail(daemon.log, 12), sep="\n",
-                  file=sys.stderr)
+            end = [line[:400] for line in system.tail(daemon.log, 12)]
+            print(f"---- {daemon!r}: {daemon.log}", *end, sep="\n", file=sys.stderr)
             if kept and os.path.exists(daemon.log):
                 name = os.path.relpath(daemon.log, self.folder).replace(os.sep, "-")
                 shutil.copy(daemon.log, os.path.join(kept, name))

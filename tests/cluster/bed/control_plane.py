@@ -67,6 +67,11 @@ class ControlPlane:
                 "--service-account-issuer=https://kubernetes.default.svc",
                 f"--service-account-key-file={self.authority.accounts_pub}",
                 f"--service-account-signing-key-file={accounts}",
+                f"--requestheader-client-ca-file={ca}",
+                "--requestheader-allowed-names=front-proxy-client",
+                "--requestheader-username-headers=X-Remote-User",
+                "--requestheader-group-headers=X-Remote-Group",
+                "--requestheader-extra-headers-prefix=X-Remote-Extra-",
                 "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"]
 
     def scheduler_flags(self):
@@ -82,7 +87,9 @@ class ControlPlane:
                 f"--authorization-kubeconfig={user}", "--leader-elect=false",
                 "--bind-address=127.0.0.1", "--use-service-account-credentials=true",
                 f"--root-ca-file={self.authority.ca.crt}",
-                f"--service-account-private-key-file={self.authority.accounts_key}"]
+                f"--service-account-private-key-file={self.authority.accounts_key}",
+                # how soon a node that says Ready loses the taint that keeps pods away; 5 s by default
+                "--node-monitor-period=1s"]
 
     def start(self):
         self.etcd.start()

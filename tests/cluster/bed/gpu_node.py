@@ -65,9 +65,12 @@ class GpuNode(Node):
     def start_agent(self, *words, program=None, env=None, credentials=True):
         """Starts gpuslice-agent, or another program in its place, with its own rights: GPUSLICE_SIM,
         NODE_NAME, KUBECONFIG and KUBERNETES_SERVICE_* are in its environment, and a token that is
-        bound to a pod of this node (rights.py)."""
+        bound to a pod of this node (rights.py). It is a Daemon: self.agent.kill(), .start() again
+        with the same words, also after a reboot."""
         if self.agent is not None and self.agent.alive():
             raise BedError(f"the agent of {self.name} runs already, as process {self.agent.pid}")
+        if self.agent is not None:
+            self.extras.remove(self.agent)
         more = {"NODE_NAME": self.name}
         if credentials:
             if self.credentials is None:
@@ -76,19 +79,6 @@ class GpuNode(Node):
         program = program or os.path.join(self.bed.build, "bin", "gpuslice-agent")
         self.agent = self.spawn_with_gpus("agent", [program, *words], dict(more, **(env or {})))
         return self.agent
-
-    def stop_agent(self):
-        """SIGTERM; its exit status."""
-        return self.agent.stop()
-
-    def kill_agent(self):
-        return self.agent.kill()
-
-    def restart_agent(self, *words, **more):
-        """The one that ran is asked to end first; then start_agent."""
-        if self.agent is not None and self.agent.alive():
-            self.agent.stop()
-        return self.start_agent(*words, **more)
 
     def power_off(self):
         super().power_off()

@@ -12,7 +12,7 @@ from .system import PLAIN_ENV, read, run, wait_equal
 
 START_LIMIT_S = 60
 READY_LIMIT_S = 180
-SOCKET = "run/upper/containerd/containerd.sock"
+NOT_READY = "node.kubernetes.io/not-ready"
 
 
 class Node:
@@ -24,7 +24,7 @@ class Node:
         self.group = f"{bed.group}/n{number}"
         self.path = f"/api/v1/nodes/{name}"
         self.labels, self.taints, self.more = labels or {}, taints or [], kubelet or {}
-        self.renewed = None
+        self.heard = None
         self.extras = []
 
     def set_up(self):
@@ -115,21 +115,22 @@ class Node:
             return ""
 
     def start_kubelet(self):
-        self.renewed = self.lease()
+        self.heard = self.heartbeat(self.object())
         self.kubelet.start()
 
-    def lease(self):
-        """When this node's kubelet last said that it lives."""
-        found = self.bed.api.find("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/"
-                                  + self.name)
-        return found and found["spec"].get("renewTime")
+    def heartbeat(self, found):
+        """When a kubelet last said that the node is Ready; None when it said it is not."""
+        for one in (found or {}).get("status", {}).get("conditions", []):
+            if one["type"] == "Ready" and one["status"] == "True":
+                return one["lastHeartbeatTime"]
+        return None
 
     def is_ready(self):
-        """Ready, said by the kubelet that runs now and not by the one before it."""
-        if self.lease() == self.renewed:
-            return False
-        conditions = (self.object() or {}).get("status", {}).get("conditions", [])
-        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+        """Ready, said by the kubelet that runs now and not by the one before it, and pods may come."""
+        found = self.object()
+        heard = self.heartbeat(found)
+        taints = [one["key"] for one in (found or {}).get("spec", {}).get("taints", [])]
+        return heard is not None and heard != self.heard and NOT_READY not in taints
 
     def wait_ready(self, timeout=READY_LIMIT_S):
         self.kubelet.wait_until("says Ready", self.is_ready, timeout)
@@ -158,7 +159,6 @@ class Node:
         """Off and on again, without its kubelet: what runs before a kubelet may be run now.
         start_kubelet() and wait_ready() are the rest of the boot."""
         self.power_off()
-        self.extras.clear()
         node_files.boot(self.folder)
         self.boot()
 
