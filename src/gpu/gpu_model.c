@@ -84,8 +84,7 @@ static int make_profile(struct gs_arena *arena, const struct gs_gpu *gpu,
     return 0;
 }
 
-/* By PCI id, else by name. NULL: the catalogue does not know it, which is no matter. */
-static const struct gs_model *catalogued(const struct gs_gpu *gpu)
+const struct gs_model *gs_gpu_model_expected(const struct gs_gpu *gpu)
 {
     char pci[16];
     const struct gs_model *model = NULL;
@@ -140,7 +139,7 @@ static int make_model(struct gs_arena *arena, const struct gs_gpu *gpu,
     if (model == NULL || names == NULL || name == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for the model of GPU %u", gpu->index);
     }
-    const struct gs_model *known = catalogued(gpu);
+    const struct gs_model *known = gs_gpu_model_expected(gpu);
     names[0] = name;
     bool has_memory = gpu->memory_bytes != UINT64_MAX && gpu->memory_bytes >> 50 == 0;
     *model = (struct gs_model){

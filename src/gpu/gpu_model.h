@@ -20,7 +20,10 @@ int gs_gpu_model_new(struct gs_arena *arena, const struct gs_gpu *gpu,
                      const struct gs_gpu_profile *profiles, unsigned n,
                      const struct gs_model **ret_model, struct gs_err *err);
 
-/* The same, asking the driver. */
+/* What the catalogue has of a GPU, by PCI id, else by name; NULL: it does not know it. */
+const struct gs_model *gs_gpu_model_expected(const struct gs_gpu *gpu);
+
+/* The same as gs_gpu_model_new, asking the driver. */
 int gs_gpu_model_read(struct gs_arena *arena, struct gs_gpus *gpus, unsigned gpu,
                       const struct gs_model **ret_model, struct gs_err *err);
 

@@ -113,7 +113,7 @@ int gs_apply_blocked(const struct gs_inventory_gpu *gpu,
 {
     if (r == GS_BUSY && err != NULL) {
         char who[GS_INVENTORY_TEXT_MAX + 1];
-        gs_inventory_name_holders(gpu, (uint32_t)blockers->busy | blockers->foreign, who);
+        gs_inventory_name_blockers(gpu, blockers, who);
         size_t used = strlen(err->msg);
         snprintf(err->msg + used, sizeof(err->msg) - used, "; held: %s", who);
     }

@@ -1,37 +1,62 @@
 #include <stdio.h>
 
 #include "partition/apply_work.h"
+#include "partition/goal.h"
+
+static int goal_of(const struct gs_apply_gpu *gpu, const struct gs_geometry *cut,
+                   struct gs_geometry_goal *ret, struct gs_err *err)
+{
+    if (gpu->want->state != NULL) {
+        return gs_geometry_goal_from_state(cut->index->table->model, gpu->want->state, ret, err);
+    }
+    return gs_goal_from_wish(cut, gpu->want->wish, ret, err);
+}
 
 int gs_apply_goal(const struct gs_apply_gpu *gpu, struct gs_geometry_goal *ret, struct gs_err *err)
 {
     struct gs_geometry cut = gs_inventory_geometry(gpu->now);
-    if (gpu->want->state != NULL) {
-        return gs_geometry_goal_from_state(cut.index->table->model, gpu->want->state, ret, err);
+    return goal_of(gpu, &cut, ret, err);
+}
+
+/* The GPU as if nothing were cut: what is in the way is another question. */
+static struct gs_geometry empty_cut(const struct gs_apply_gpu *gpu)
+{
+    static const struct gs_gpu_instances nothing = {.n = 0};
+    static const struct gs_geometry_busy idle = {.gis = 0};
+    bool told = gpu->now->index != NULL;
+    return (struct gs_geometry){.index = told ? gpu->now->index : gpu->expected,
+                                .instances = &nothing,
+                                .busy = &idle,
+                                .inside = told ? gpu->now->inside : NULL,
+                                .places_cis = gpu->now->places_cis};
+}
+
+/* Whether an empty GPU of that kind holds what is wanted. */
+static int check_one(struct gs_apply_work *work, struct gs_apply_gpu *gpu, struct gs_err *err)
+{
+    int r = 0;
+    if (gpu->now->index == NULL && gpu->now->facts.mode != GS_MIG_ON) {
+        r = gs_inventory_expect(work->tables, gpu->now, &gpu->expected, err);
     }
-    return gs_geometry_goal_from_wish(&cut, gpu->want->wish, ret, err);
+    if (r < 0 || (gpu->now->index == NULL && gpu->expected == NULL)) {
+        return r;
+    }
+    const struct gs_geometry cut = empty_cut(gpu);
+    struct gs_geometry_goal goal;
+    struct gs_geometry_blockers blockers;
+    r = goal_of(gpu, &cut, &goal, err);
+    r = r < 0 ? r : gs_change_plan(&cut, &goal, 0, gpu->change, &blockers, err);
+    if (r < 0 && gpu->now->index == NULL) {
+        return gs_wrap(err, r, "by the catalogue, as this driver tells nothing while MIG is off");
+    }
+    return r;
 }
 
 int gs_apply_check(struct gs_apply_work *work, struct gs_err *err)
 {
     for (unsigned k = 0; k < work->n && !work->options->mode_only; k++) {
-        const struct gs_apply_gpu *gpu = &work->at[k];
-        if (!gpu->wanted || !gpu->mig || gpu->now->index == NULL) {
-            continue;
-        }
-        /* on an empty GPU: what is in the way is another question */
-        const struct gs_gpu_instances nothing = {.n = 0};
-        const struct gs_geometry_busy idle = {.gis = 0};
-        const struct gs_geometry cut = {
-            .index = gpu->now->index, .instances = &nothing, .busy = &idle};
-        struct gs_geometry_goal goal;
-        struct gs_geometry_blockers blockers;
-        int r =
-            gpu->want->state != NULL
-                ? gs_geometry_goal_from_state(cut.index->table->model, gpu->want->state, &goal, err)
-                : gs_geometry_goal_from_wish(&cut, gpu->want->wish, &goal, err);
-        if (r == 0) {
-            r = gs_change_plan(&cut, &goal, 0, gpu->change, &blockers, err);
-        }
+        struct gs_apply_gpu *gpu = &work->at[k];
+        int r = gpu->wanted && gpu->mig ? check_one(work, gpu, err) : 0;
         if (r < 0) {
             return gs_wrap(err, r, "GPU %u", k);
         }
@@ -111,7 +136,8 @@ static int check_modes(struct gs_apply_work *work, struct gs_err *err)
 {
     for (unsigned k = 0; k < work->n; k++) {
         struct gs_apply_gpu *gpu = &work->at[k];
-        if (!has_config(gpu) || gpu->now->facts.mode == GS_MIG_ON || work->options->dry_run ||
+        if (!has_config(gpu) || gpu->now->facts.mode == GS_MIG_ON ||
+            (work->options->dry_run && !gpu->waits) ||
             work->report->gpus[k] == GS_APPLY_PARTLY /* said already, and why */) {
             continue;
         }
@@ -135,11 +161,16 @@ static unsigned count_steps(const struct gs_apply_work *work)
     return steps;
 }
 
-/* Whether it failed as the driver found no room for a compute instance that should fit. */
-static bool no_room_inside(const struct gs_apply_gpu *gpu, unsigned done, int r)
+/* Whether it failed as the driver found no room for a compute instance that should fit: before
+ * R525 it alone decides where they lie. Others may then have to go that a guard knows nothing of.
+ */
+static bool may_try_again(const struct gs_apply_work *work, const struct gs_perform *perform,
+                          const struct gs_apply_gpu *gpu, int r)
 {
-    return r == GS_INFEASIBLE && done < gpu->change->n &&
-           gpu->change->steps[done].kind == GS_CHANGE_CREATE_CI;
+    bool guarded = work->options->guard != NULL && work->options->guard->before != NULL;
+    return r == GS_INFEASIBLE && !gpu->now->places_cis && !guarded &&
+           perform->at < gpu->change->n &&
+           gpu->change->steps[perform->at].kind == GS_CHANGE_CREATE_CI;
 }
 
 static int perform_one(struct gs_apply_work *work, struct gs_perform *perform,
@@ -148,7 +179,7 @@ static int perform_one(struct gs_apply_work *work, struct gs_perform *perform,
     unsigned done = 0;
     int r = gs_perform(perform, gpu->now, gpu->change, &done, err);
     gpu->touched = gpu->touched || done > 0;
-    for (unsigned attempt = 1; attempt < GS_CHANGE_ATTEMPTS && no_room_inside(gpu, done, r);
+    for (unsigned attempt = 1; attempt < GS_CHANGE_ATTEMPTS && may_try_again(work, perform, gpu, r);
          attempt++) {
         struct gs_err ignored;
         if (plan_one(work, gpu, false, attempt, &ignored) < 0) {
@@ -197,13 +228,14 @@ static int perform_all(struct gs_apply_work *work, unsigned steps, struct gs_err
     return r < 0 ? r : closed;
 }
 
-/* What a GPU gets once MIG is on; a driver that tells no profiles before leaves that open. */
+/* What a GPU gets once MIG is on; one that nothing is known of before leaves that open. */
 static void say_fresh(const struct gs_apply_work *work, struct gs_apply_gpu *gpu, unsigned k)
 {
+    const struct gs_geometry cut = empty_cut(gpu);
     struct gs_geometry_goal goal;
     char text[GS_GEOMETRY_TEXT_MAX + 1];
-    if (gpu->now->index != NULL && gs_apply_goal(gpu, &goal, NULL) == 0) {
-        gs_geometry_goal_format(gs_inventory_model(gpu->now), &goal, text);
+    if (cut.index != NULL && goal_of(gpu, &cut, &goal, NULL) == 0) {
+        gs_geometry_goal_format(cut.index->table->model, &goal, text);
         for (unsigned i = 0; i < goal.n; i++) {
             gpu->fresh += goal.gis[i].n_cis;
         }
@@ -218,7 +250,7 @@ static void say_dry(struct gs_apply_work *work)
     for (unsigned k = 0; k < work->n; k++) {
         struct gs_apply_gpu *gpu = &work->at[k];
         bool planned = has_config(gpu) && gpu->now->facts.mode == GS_MIG_ON;
-        if (has_config(gpu) && !planned) {
+        if (has_config(gpu) && !planned && work->report->gpus[k] != GS_APPLY_PARTLY) {
             say_fresh(work, gpu, k);
         }
         for (unsigned i = 0; planned && i < gpu->change->n; i++) {

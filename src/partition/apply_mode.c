@@ -58,9 +58,9 @@ static int plan_clear(const struct gs_apply_work *work, struct gs_apply_gpu *gpu
         }
     }
     /* where its processes cannot be read (driver 450), the driver itself refuses under one */
-    return now->held && !now->holders_unknown && !work->options->skip_reset
-               ? fail_held(now, "its MIG mode changes", err)
-               : 0;
+    bool held = now->held && !now->holders_unknown;
+    gpu->waits = held && work->options->skip_reset;
+    return held && !gpu->waits ? fail_held(now, "its MIG mode changes", err) : 0;
 }
 
 /* Plans all, and touches none when one is blocked. only_idle: leaves that one. */
@@ -102,7 +102,9 @@ static void say_dry(const struct gs_apply_work *work, const struct gs_apply_gpu 
         gs_say(say, "GPU %u: %s", k, text);
     }
     gs_say(say, "GPU %u: turn MIG %s%s", k, mode_name(wanted_mode(gpu)),
-           gpu->now->facts.mode_change_needs_reset ? " (a reset may be needed)" : "");
+           gpu->waits                                ? " (it waits for a reset, which is skipped)"
+           : gpu->now->facts.mode_change_needs_reset ? " (a reset may be needed)"
+                                                     : "");
 }
 
 /* Clears one GPU and asks for the mode. */

@@ -10,6 +10,9 @@ struct gs_apply_gpu {
     const struct gs_apply_want *want;
     struct gs_inventory_gpu *now; /* NULL unless wanted */
     struct gs_change *change;
+    /* by the catalogue, where the driver tells no profiles while MIG is off (535); or NULL */
+    const struct gs_transition_index *expected;
+    bool waits;     /* its mode will wait for a reset that is skipped */
     unsigned fresh; /* dry run: MIG devices that it gets once MIG is on */
     bool touched;
 };

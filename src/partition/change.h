@@ -8,7 +8,7 @@
  * Why: docs/internals/partition.md. */
 #pragma once
 
-#include "partition/geometry.h"
+#include "partition/inside.h"
 
 enum {
     GS_CHANGE_ATTEMPTS = 14, /* seven compute slices have parts that go in 12 orders at most */
@@ -24,11 +24,13 @@ enum gs_change_kind {
 };
 
 /* A GPU instance before or after a change: whether it is there, and its compute instances by NVML
- * profile, in no order. */
+ * profile and start. Those that stay come first; of those that go, or come, each before the ones
+ * whose step is later. */
 struct gs_change_cis {
     bool present;
     uint8_t n;
     uint8_t profiles[GS_COMPUTE_INSTANCES_MAX];
+    uint8_t starts[GS_COMPUTE_INSTANCES_MAX]; /* GS_INSIDE_ANYWHERE: not known */
 };
 
 struct gs_change_step {
@@ -41,7 +43,9 @@ struct gs_change_step {
     uint32_t start;
     uint32_t size;
     uint32_t ci_profile; /* NVML's, of the compute instance in question */
-    uint32_t ci_slices;  /* CREATE_CI */
+    uint8_t ci_start; /* its compute slice; GS_INSIDE_ANYWHERE: not known, or as the driver likes */
+    bool ci_fills;    /* CREATE_CI: it takes all of its GI, and so has one place */
+    uint8_t ci_slices; /* CREATE_CI */
     /* the GPU instance before its first and after its last step */
     struct gs_change_cis was;
     struct gs_change_cis shall;
@@ -53,10 +57,13 @@ struct gs_change {
     struct gs_change_step steps[GS_CHANGE_STEPS_MAX];
 };
 
-/* The driver chooses where compute instances lie in their GI, and those that stay, or the order in
- * which they are made, can leave no room for one that would fit. So there are attempts: 0 keeps
- * what it can and makes the largest first; 1 makes all compute instances of a GI anew where they
- * differ and none is busy; 2 up to GS_CHANGE_ATTEMPTS - 1 do so in other orders.
+/* Destroys come first, then what changes in GIs that stay, then creates; each in the order of
+ * gs_transition_steps.
+ * Before R525 the driver chooses where compute instances lie in their GI, and those that stay, or
+ * the order in which they are made, can leave no room for one that would fit. So there are
+ * attempts for such drivers: 0 keeps what it can and makes the largest first; 1 makes all compute
+ * instances of a GI anew where they differ and none is busy; 2 up to GS_CHANGE_ATTEMPTS - 1 do so
+ * in other orders.
  * GS_BUSY: instances in use or foreign ones are in the way; *ret_blockers has the fewest of them.
  * GS_INFEASIBLE: it does not fit even on an empty GPU. On failure *ret_change is untouched. */
 int gs_change_plan(const struct gs_geometry *cut, const struct gs_geometry_goal *goal,
@@ -83,18 +90,23 @@ int gs_change_clear(const struct gs_model *model, const struct gs_gpu_instances 
 int gs_change_place(const struct gs_geometry *cut, unsigned profile, uint32_t start,
                     unsigned *ret_start, int32_t *ret_cost, struct gs_err *err);
 
-/* The steps that make one GPU instance with its compute instances. */
-void gs_change_add(const struct gs_model *model, const struct gs_geometry_gi *gi,
-                   struct gs_change *ret_change);
+/* The steps that make one GPU instance with its compute instances. GS_INFEASIBLE: no choice of
+ * places holds these. */
+int gs_change_add(const struct gs_geometry *cut, const struct gs_geometry_gi *gi,
+                  struct gs_change *ret_change, struct gs_err *err);
 
-/* The steps that make one compute instance more in at[i]. */
-void gs_change_add_ci(const struct gs_gpu_instances *instances, unsigned i,
-                      const struct gs_geometry_ci *ci, struct gs_change *ret_change);
+/* The steps that make one compute instance more in at[i], at a start that gs_inside_place gave. */
+void gs_change_add_ci(const struct gs_geometry *cut, unsigned i, const struct gs_geometry_ci *ci,
+                      int start, struct gs_change *ret_change);
 
 /* The steps that remove at[i]; with `ci` not GS_NOT_KNOWN only that compute instance, and the GPU
  * instance when it was the last one. GS_BUSY: it is in use. */
 int gs_change_remove(const struct gs_gpu_instances *instances, const struct gs_geometry_busy *busy,
                      unsigned i, uint32_t ci, struct gs_change *ret_change, struct gs_err *err);
+
+/* The steps that make again the GPU instances which the first `done` steps destroyed, the last one
+ * first. */
+void gs_change_put_back(const struct gs_change *change, unsigned done, struct gs_change *ret_back);
 
 /* "create 3g.20gb at 4", for people. `model` may be NULL. */
 enum { GS_CHANGE_TEXT_MAX = 120 };

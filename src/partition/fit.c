@@ -1,54 +1,30 @@
-#include "partition/fit.h"
+#include "partition/fit_work.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stdio.h>
 
 /* A value of an assignment: compute instances kept first, then steps saved. */
-enum { KEPT = 4096, NEVER = INT_MIN };
+enum { KEPT = 4096, NEVER = GS_FIT_NEVER };
 
-static bool matches(const struct gs_compute_instance *ci, const struct gs_geometry_ci *want)
-{
-    return want->exact ? ci->profile == want->profile : gs_geometry_slices_of(ci) == want->slices;
-}
-
-/* Gives each compute instance of `these` (bit j) one of the wanted ones that are still free. */
-static void match(const struct gs_gpu_instance *gi, unsigned these,
-                  const struct gs_geometry_gi *want, struct gs_fit_pair *pair)
-{
-    for (unsigned j = 0; j < gi->n_compute; j++) {
-        if ((these >> j & 1u) == 0) {
-            continue;
-        }
-        for (unsigned w = 0; w < want->n_cis; w++) {
-            if ((pair->missing >> w & 1u) != 0 && matches(&gi->compute[j], &want->cis[w])) {
-                pair->missing = (uint8_t)(pair->missing & ~(1u << w));
-                pair->kept = (uint8_t)(pair->kept | 1u << j);
-                break;
-            }
-        }
-    }
-}
-
-static struct gs_fit_pair compare(const struct gs_gpu_instance *gi, unsigned busy,
-                                  const struct gs_geometry_gi *want, bool renew)
+static struct gs_fit_pair compare(const struct gs_inside *inside, const struct gs_gpu_instance *gi,
+                                  unsigned busy, const struct gs_geometry_gi *want, bool renew)
 {
     unsigned all = (1u << gi->n_compute) - 1u;
-    struct gs_fit_pair pair = {.missing = (uint8_t)((1u << want->n_cis) - 1u)};
-    match(gi, busy, want, &pair);
-    match(gi, all & ~busy, want, &pair);
-    pair.possible = (busy & ~(unsigned)pair.kept) == 0;
-    if (renew && busy == 0 && (pair.missing != 0 || pair.kept != all)) {
-        pair.kept = 0;
-        pair.missing = (uint8_t)((1u << want->n_cis) - 1u);
+    struct gs_fit_pair pair = {.of_a_kind = true};
+    pair.possible = gs_inside_plan(inside, gi, busy, want, &pair.inside);
+    if (pair.possible && renew && busy == 0 &&
+        (pair.inside.missing != 0 || pair.inside.kept != all)) {
+        pair.possible = gs_inside_plan(inside, NULL, 0, want, &pair.inside);
     }
-    pair.n_kept = (uint16_t)__builtin_popcount(pair.kept);
-    pair.steps =
-        (uint16_t)(gi->n_compute - pair.n_kept + (unsigned)__builtin_popcount(pair.missing));
+    if (pair.possible) {
+        pair.n_kept = (uint16_t)__builtin_popcount(pair.inside.kept);
+        pair.steps = (uint16_t)(gi->n_compute - pair.n_kept +
+                                (unsigned)__builtin_popcount(pair.inside.missing));
+    }
     return pair;
 }
 
-static uint16_t units_of(const struct gs_gpu_instance *gi)
+uint16_t gs_fit_units(const struct gs_gpu_instance *gi)
 {
     uint32_t units = 0;
     for (uint32_t u = gi->start; u - gi->start < gi->size && u < GS_MEMORY_UNITS_MAX; u++) {
@@ -83,7 +59,7 @@ static void read_instances(struct gs_fit *fit)
         if (placement < 0) {
             fit->foreign = (uint16_t)(fit->foreign | 1u << i);
             fit->foreign_units =
-                (uint16_t)(fit->foreign_units | units_of(&fit->cut->instances->at[i]));
+                (uint16_t)(fit->foreign_units | gs_fit_units(&fit->cut->instances->at[i]));
             continue;
         }
         fit->instance[placement] = (int8_t)i;
@@ -92,17 +68,35 @@ static void read_instances(struct gs_fit *fit)
     }
 }
 
+static void plan_new(struct gs_fit *fit, const struct gs_geometry_goal *goal)
+{
+    for (unsigned b = 0; b < goal->n; b++) {
+        struct gs_inside inside;
+        gs_inside_of(fit->cut, goal->gis[b].profile, &inside);
+        if (gs_inside_plan(&inside, NULL, 0, &goal->gis[b], &fit->fresh[b])) {
+            fit->can_be_new = (uint16_t)(fit->can_be_new | 1u << b);
+        }
+    }
+}
+
 void gs_fit_init(struct gs_fit *fit, const struct gs_geometry *cut,
                  const struct gs_geometry_goal *goal, bool renew)
 {
     *fit = (struct gs_fit){.cut = cut, .table = cut->index->table, .renew = renew};
     read_instances(fit);
+    plan_new(fit, goal);
     for (unsigned i = 0; i < cut->instances->n; i++) {
-        for (unsigned b = 0; b < goal->n && fit->placement[i] >= 0; b++) {
-            const struct gs_placement *place = &fit->table->placements[fit->placement[i]];
+        if (fit->placement[i] < 0) {
+            continue;
+        }
+        const struct gs_placement *place = &fit->table->placements[fit->placement[i]];
+        struct gs_inside inside;
+        gs_inside_of(cut, place->profile, &inside);
+        for (unsigned b = 0; b < goal->n; b++) {
             const struct gs_geometry_gi *want = &goal->gis[b];
             if (want->profile == place->profile && (!goal->placed || want->start == place->start)) {
-                fit->pairs[i][b] = compare(&cut->instances->at[i], cut->busy->cis[i], want, renew);
+                fit->pairs[i][b] =
+                    compare(&inside, &cut->instances->at[i], cut->busy->cis[i], want, renew);
             }
         }
     }
@@ -155,6 +149,17 @@ static uint16_t placed_state(const struct gs_statetable *table, const struct gs_
     return gs_statetable_find(table, set);
 }
 
+static int fail_inside(const struct gs_model *model, const struct gs_geometry_gi *want,
+                       struct gs_err *err)
+{
+    const struct gs_geometry_goal one = {.n = 1, .gis = {*want}};
+    char wanted[GS_GEOMETRY_TEXT_MAX + 1];
+    gs_geometry_goal_format(model, &one, wanted);
+    return gs_fail(
+        err, GS_INFEASIBLE,
+        "no choice of places holds the compute instances of %s, not even in an empty one", wanted);
+}
+
 int gs_fit_check(const struct gs_fit *fit, const struct gs_geometry_goal *goal, struct gs_err *err)
 {
     const struct gs_model *model = fit->table->model;
@@ -170,6 +175,15 @@ int gs_fit_check(const struct gs_fit *fit, const struct gs_geometry_goal *goal, 
             r = gs_fail(err, GS_INFEASIBLE, "no choice of places holds them all");
         }
         return gs_wrap(err, r, "%s does not fit one %s, not even an empty one", wanted, model->id);
+    }
+    for (unsigned b = 0; b < goal->n; b++) {
+        bool can_be = (fit->can_be_new >> b & 1u) != 0;
+        for (unsigned i = 0; i < fit->cut->instances->n && !can_be; i++) {
+            can_be = fit->pairs[i][b].of_a_kind;
+        }
+        if (!can_be) {
+            return fail_inside(model, &goal->gis[b], err);
+        }
     }
     for (unsigned p = 0; p < model->n_profiles; p++) {
         uint8_t list[GS_MEMORY_UNITS_MAX];
@@ -250,9 +264,8 @@ static int assign_best(const struct assignment *a, int8_t *becomes)
     return best[top];
 }
 
-/* The instances of a profile that a state keeps. */
-static unsigned list_kept(const struct gs_fit *fit, uint16_t state, unsigned profile,
-                          uint8_t list[GS_GPU_INSTANCES_MAX])
+unsigned gs_fit_kept(const struct gs_fit *fit, uint16_t state, unsigned profile,
+                     uint8_t list[GS_GPU_INSTANCES_MAX])
 {
     unsigned n = 0;
     for (uint64_t rest = fit->set & fit->table->sets[state]; rest != 0; rest &= rest - 1) {
@@ -264,12 +277,12 @@ static unsigned list_kept(const struct gs_fit *fit, uint16_t state, unsigned pro
     return n;
 }
 
-static int assign(const struct gs_fit *fit, const struct gs_geometry_goal *goal, uint16_t state,
+int gs_fit_assign(const struct gs_fit *fit, const struct gs_geometry_goal *goal, uint16_t state,
                   unsigned profile, int8_t *becomes)
 {
     struct assignment a = {.fit = fit};
     bool same;
-    a.n_there = list_kept(fit, state, profile, a.there);
+    a.n_there = gs_fit_kept(fit, state, profile, a.there);
     a.n_wanted = list_wanted(goal, profile, a.wanted, &same);
     assert(a.n_there <= a.n_wanted);
     if (a.n_there == 0) {
@@ -278,7 +291,8 @@ static int assign(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
     return same ? assign_alike(&a, becomes) : assign_best(&a, becomes);
 }
 
-/* Steps that the pairs do not count: GIs that go with all in them, GIs that come. */
+/* Steps that the pairs do not count: GIs that go with all in them, GIs that come. NEVER: one that
+ * cannot be made. */
 static int steps_around(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
                         const int8_t *becomes)
 {
@@ -292,7 +306,13 @@ static int steps_around(const struct gs_fit *fit, const struct gs_geometry_goal 
         }
     }
     for (unsigned b = 0; b < goal->n; b++) {
-        steps += (have >> b & 1u) != 0 ? 0 : 1 + goal->gis[b].n_cis;
+        if ((have >> b & 1u) != 0) {
+            continue;
+        }
+        if ((fit->can_be_new >> b & 1u) == 0) {
+            return NEVER;
+        }
+        steps += 1 + goal->gis[b].n_cis;
     }
     return steps;
 }
@@ -314,18 +334,17 @@ static int judge(const struct gs_fit *fit, const struct gs_geometry_goal *goal, 
     }
     int sum = 0;
     for (unsigned p = 0; p < fit->table->model->n_profiles; p++) {
-        int value = assign(fit, goal, state, p, becomes);
+        int value = gs_fit_assign(fit, goal, state, p, becomes);
         if (value == NEVER) {
             return NEVER;
         }
         sum += value;
     }
-    return sum - steps_around(fit, goal, becomes);
+    int steps = steps_around(fit, goal, becomes);
+    return steps == NEVER ? NEVER : sum - steps;
 }
 
-/* The states that have what is wanted, in the order in which they are liked: *ret_states up to
- * *ret_n of them. */
-static void candidates(const struct gs_fit *fit, const struct gs_geometry_goal *goal, uint16_t *one,
+void gs_fit_candidates(const struct gs_fit *fit, const struct gs_geometry_goal *goal, uint16_t *one,
                        const uint16_t **ret_states, unsigned *ret_n)
 {
     *ret_n = 0;
@@ -351,7 +370,7 @@ bool gs_fit_find(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
     uint16_t one;
     const uint16_t *states;
     unsigned n;
-    candidates(fit, goal, &one, &states, &n);
+    gs_fit_candidates(fit, goal, &one, &states, &n);
     int best = NEVER;
     for (unsigned k = 0; k < n; k++) {
         struct gs_fit_target target = {.state = states[k]};
@@ -364,6 +383,7 @@ bool gs_fit_find(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
     if (best == NEVER) {
         return false;
     }
+    ret_target->value = best;
     ret_target->n_kept = 0;
     for (unsigned i = 0; i < fit->cut->instances->n; i++) {
         if (ret_target->wanted[i] >= 0) {
@@ -371,67 +391,4 @@ bool gs_fit_find(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
         }
     }
     return true;
-}
-
-/* Busy instances that a state keeps and that would have to lose a busy compute instance. */
-static uint16_t torn(const struct gs_fit *fit, const struct gs_geometry_goal *goal, uint16_t state)
-{
-    uint16_t found = 0;
-    for (unsigned p = 0; p < fit->table->model->n_profiles; p++) {
-        int8_t becomes[GS_GPU_INSTANCES_MAX];
-        if (assign(fit, goal, state, p, becomes) != NEVER) {
-            continue;
-        }
-        uint8_t list[GS_GPU_INSTANCES_MAX];
-        unsigned n = list_kept(fit, state, p, list);
-        uint16_t unfit = 0;
-        uint16_t busy = 0;
-        for (unsigned e = 0; e < n; e++) {
-            bool possible = false;
-            for (unsigned b = 0; b < goal->n; b++) {
-                possible = possible || fit->pairs[list[e]][b].possible;
-            }
-            unfit = (uint16_t)(unfit | (possible ? 0u : 1u << list[e]));
-            busy = (uint16_t)(busy | (fit->cut->busy->gis & 1u << list[e]));
-        }
-        found = (uint16_t)(found | (unfit != 0 ? unfit : busy));
-    }
-    return found;
-}
-
-static struct gs_geometry_blockers blockers_of(const struct gs_fit *fit,
-                                               const struct gs_geometry_goal *goal, uint16_t state)
-{
-    struct gs_geometry_blockers blockers = {.busy = torn(fit, goal, state)};
-    for (unsigned i = 0; i < fit->cut->instances->n; i++) {
-        uint16_t bit = (uint16_t)(1u << i);
-        if (fit->placement[i] < 0) {
-            bool covers =
-                (units_of(&fit->cut->instances->at[i]) & fit->table->occupied[state]) != 0;
-            blockers.foreign = (uint16_t)(blockers.foreign | (covers ? bit : 0u));
-        } else if ((fit->cut->busy->gis & bit) != 0 &&
-                   (fit->table->sets[state] >> fit->placement[i] & 1u) == 0) {
-            blockers.busy = (uint16_t)(blockers.busy | bit);
-        }
-    }
-    return blockers;
-}
-
-void gs_fit_blockers(const struct gs_fit *fit, const struct gs_geometry_goal *goal,
-                     struct gs_geometry_blockers *ret_blockers)
-{
-    uint16_t one;
-    const uint16_t *states;
-    unsigned n;
-    candidates(fit, goal, &one, &states, &n);
-    int fewest = INT_MAX;
-    *ret_blockers = (struct gs_geometry_blockers){0};
-    for (unsigned k = 0; k < n; k++) {
-        struct gs_geometry_blockers blockers = blockers_of(fit, goal, states[k]);
-        int many = __builtin_popcount(blockers.busy) + __builtin_popcount(blockers.foreign);
-        if (many < fewest) {
-            fewest = many;
-            *ret_blockers = blockers;
-        }
-    }
 }

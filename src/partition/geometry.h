@@ -1,7 +1,7 @@
 /* geometry: what one GPU is cut into, what of it is in use, and what it should be cut into.
  *
  * The vocabulary of change.h. A goal is a list of GPU instances, each with its compute instances,
- * made from a mig-parted configuration (counts), a checkpoint (places), or from what is there.
+ * made from a mig-parted configuration (goal.h), a checkpoint (places), or from what is there.
  * Profiles of GPU instances are indices into the model, of compute instances numbers of compute
  * slices. Pure; no I/O, no allocation. */
 #pragma once
@@ -16,11 +16,15 @@ struct gs_geometry_busy {
     uint16_t cis[GS_GPU_INSTANCES_MAX]; /* bit j of [i]: at[i].compute[j] */
 };
 
+struct gs_inside;
+
 /* One GPU as it is. */
 struct gs_geometry {
     const struct gs_transition_index *index; /* of its model's state table */
     const struct gs_gpu_instances *instances;
     const struct gs_geometry_busy *busy;
+    const struct gs_inside *inside; /* by profile of the model; NULL: nothing told (inside.h) */
+    bool places_cis; /* the driver creates compute instances where it is told (R525) */
 };
 
 /* A compute instance that is wanted. */
@@ -48,6 +52,7 @@ struct gs_geometry_goal {
 struct gs_geometry_blockers {
     uint16_t busy;
     uint16_t foreign;
+    uint16_t cis[GS_GPU_INSTANCES_MAX]; /* of a busy one the compute instances (bit j) */
 };
 
 /* The compute slices of a CI profile of NVML; 0: not one that is known. */
@@ -66,13 +71,6 @@ int gs_geometry_profile_of(const struct gs_model *model, const struct gs_gpu_ins
  * lacks it; the text names the one that differs by one GB, or lists what it has. */
 int gs_geometry_profile_find(const struct gs_model *model, const struct gs_profile_name *name,
                              unsigned *ret_profile, struct gs_err *err);
-
-/* What a configuration asks of this GPU. Compute instances smaller than their GPU instance share as
- * few GPU instances as can be; where some of them exist and are busy, so that those stay.
- * GS_NOT_FOUND as above; GS_INFEASIBLE: more than a GPU holds; GS_INVALID: a compute instance of a
- * size that no GPU has. */
-int gs_geometry_goal_from_wish(const struct gs_geometry *cut, const struct gs_mig_wish *wish,
-                               struct gs_geometry_goal *ret_goal, struct gs_err *err);
 
 /* What a checkpoint says. GS_NOT_FOUND: a GPU instance profile that the model lacks; GS_INVALID: a
  * place it may not have, or two that overlap; GS_UNSUPPORTED: a compute instance profile or engine

@@ -8,14 +8,18 @@
 #pragma once
 
 #include "base/arena.h"
-#include "partition/geometry.h"
 #include "partition/holder.h"
+#include "partition/inside.h"
 
-enum { GS_INVENTORY_HOLDERS_MAX = 32 /* of one GPU, kept by name */ };
+enum {
+    GS_INVENTORY_HOLDERS_MAX = 32,            /* of one GPU, kept by name */
+    GS_INVENTORY_KINDS_MAX = 2 * GS_GPUS_MAX, /* as the driver tells them, and as we expect them */
+};
 
 /* State tables by what the driver says of a GPU, so that equal GPUs share one. Lives as long as its
  * arena, through any number of readings. */
 struct gs_inventory_kind {
+    const struct gs_model *expected; /* of the catalogue; NULL: told by the driver, as follows */
     uint64_t memory_bytes;
     unsigned n_profiles;
     struct gs_gpu_profile profiles[GS_GPU_PROFILES_MAX];
@@ -24,8 +28,10 @@ struct gs_inventory_kind {
 
 struct gs_inventory_tables {
     struct gs_arena *arena;
+    bool driver_known;
+    bool places_cis; /* the driver creates compute instances where it is told */
     unsigned n;
-    struct gs_inventory_kind *kinds[GS_GPUS_MAX];
+    struct gs_inventory_kind *kinds[GS_INVENTORY_KINDS_MAX];
 };
 
 struct gs_inventory_gpu {
@@ -35,6 +41,9 @@ struct gs_inventory_gpu {
      * or gs_inventory_gpu.why says */
     const struct gs_transition_index *index;
     struct gs_err why;
+    bool places_cis; /* as of the tables */
+    struct gs_inside
+        inside[GS_PROFILES_MAX]; /* by profile of the model; where the driver told it */
     struct gs_gpu_instances instances;
     struct gs_geometry_busy busy;
     bool held; /* a process is on the GPU or on one of its slices, or that is not known */
@@ -52,6 +61,11 @@ void gs_inventory_tables_init(struct gs_inventory_tables *tables, struct gs_aren
 int gs_inventory_read(struct gs_gpus *gpus, unsigned gpu, bool with_profiles,
                       struct gs_inventory_tables *tables, struct gs_inventory_gpu *ret,
                       struct gs_err *err);
+
+/* The table that a GPU has by the catalogue, for one that does not tell its profiles now. NULL in
+ * *ret: the catalogue does not know it, or not its placements. GS_NO_MEMORY. */
+int gs_inventory_expect(struct gs_inventory_tables *tables, const struct gs_inventory_gpu *gpu,
+                        const struct gs_transition_index **ret, struct gs_err *err);
 
 /* Reads its instances and holders anew. */
 int gs_inventory_refresh(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu, struct gs_err *err);
@@ -74,6 +88,12 @@ const struct gs_model *gs_inventory_model(const struct gs_inventory_gpu *gpu);
 enum { GS_INVENTORY_TEXT_MAX = 360 };
 void gs_inventory_name_holders(const struct gs_inventory_gpu *gpu, uint32_t which,
                                char ret_text[GS_INVENTORY_TEXT_MAX + 1]);
+
+/* The same of what stands in the way, with the MIG devices and holders of the compute instances
+ * that do. */
+void gs_inventory_name_blockers(const struct gs_inventory_gpu *gpu,
+                                const struct gs_geometry_blockers *blockers,
+                                char ret_text[GS_INVENTORY_TEXT_MAX + 1]);
 
 /* One of them: "pid 12 (python3) of pod 1234-...". */
 void gs_inventory_name_holder(const struct gs_holder *holder,

@@ -38,6 +38,8 @@ struct gs_journal_step {
     uint32_t profile; /* NVML's */
     uint32_t start;
     uint32_t size;
+    uint32_t ci_profile; /* NVML's, of a step of a compute instance; GS_NOT_KNOWN: not told */
+    uint8_t ci_start;    /* GS_INSIDE_ANYWHERE: not known */
     struct gs_change_cis was;
     struct gs_change_cis shall;
 };

@@ -69,15 +69,52 @@ static const char *const do_names[GS_JOURNAL_DOS] = {
     [GS_JOURNAL_RESET] = "reset",
 };
 
-/* "absent", "empty" or "0,0,2". */
+/* Nothing that a terminal would act on: we write none, and what is read is shown to people. */
+static bool is_printable(struct gs_view text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] < ' ' || text.p[i] > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "1@4", a compute instance by profile and start; "1" where the start is not known. */
+static void format_ci(uint32_t profile, uint8_t start, char text[16])
+{
+    if (start == GS_INSIDE_ANYWHERE) {
+        snprintf(text, 16, "%u", profile);
+    } else {
+        snprintf(text, 16, "%u@%u", profile, start);
+    }
+}
+
+/* "absent", "empty" or "0@0,0@1,2". */
 static void format_cis(const struct gs_change_cis *cis, char *text, size_t size)
 {
     snprintf(text, size, "%s", !cis->present ? "absent" : cis->n == 0 ? "empty" : "");
     size_t used = strlen(text);
     for (unsigned j = 0; cis->present && j < cis->n && used < size; j++) {
-        used +=
-            (size_t)snprintf(text + used, size - used, "%s%u", j == 0 ? "" : ",", cis->profiles[j]);
+        char ci[16];
+        format_ci(cis->profiles[j], cis->starts[j], ci);
+        used += (size_t)snprintf(text + used, size - used, "%s%s", j == 0 ? "" : ",", ci);
     }
+}
+
+static bool parse_ci(struct gs_view text, uint8_t *ret_profile, uint8_t *ret_start)
+{
+    uint64_t profile;
+    uint64_t start = GS_INSIDE_ANYWHERE;
+    struct gs_view first = gs_view_split(&text, '@');
+    if (!gs_view_is_u64(first, UINT8_MAX, &profile) ||
+        (text.p != NULL &&
+         (!gs_view_is_u64(text, UINT8_MAX, &start) || start == GS_INSIDE_ANYWHERE))) {
+        return false;
+    }
+    *ret_profile = (uint8_t)profile;
+    *ret_start = (uint8_t)start;
+    return true;
 }
 
 static bool parse_cis(struct gs_view text, struct gs_change_cis *ret)
@@ -87,12 +124,11 @@ static bool parse_cis(struct gs_view text, struct gs_change_cis *ret)
         return true;
     }
     while (text.p != NULL) {
-        uint64_t profile;
         if (ret->n == GS_COMPUTE_INSTANCES_MAX ||
-            !gs_view_is_u64(gs_view_split(&text, ','), UINT8_MAX, &profile)) {
+            !parse_ci(gs_view_split(&text, ','), &ret->profiles[ret->n], &ret->starts[ret->n])) {
             return false;
         }
-        ret->profiles[ret->n++] = (uint8_t)profile;
+        ret->n++;
     }
     return true;
 }
@@ -100,17 +136,23 @@ static bool parse_cis(struct gs_view text, struct gs_change_cis *ret)
 int gs_journal_format_step(const struct gs_journal_step *step, char *ret_text, size_t size,
                            struct gs_err *err)
 {
-    char was[64];
-    char shall[64];
+    char was[80];
+    char shall[80];
+    char ci[24] = "";
     format_cis(&step->was, was, sizeof(was));
     format_cis(&step->shall, shall, sizeof(shall));
-    if (step->gpu[0] == '\0' || strpbrk(step->gpu, " \n") != NULL) {
-        return gs_fail(err, GS_INVALID, "a GPU whose UUID is \"%s\"", step->gpu);
+    if (step->ci_profile != GS_NOT_KNOWN) {
+        memcpy(ci, " ci=", 4);
+        format_ci(step->ci_profile, step->ci_start, ci + 4);
+    }
+    if (step->gpu[0] == '\0' || strchr(step->gpu, ' ') != NULL ||
+        !is_printable(gs_view(step->gpu))) {
+        return gs_fail(err, GS_INVALID, "a GPU whose UUID is no word");
     }
     int n = snprintf(ret_text, size,
-                     "step n=%u of=%u do=%s gpu=%s profile=%u start=%u size=%u was=%s shall=%s",
+                     "step n=%u of=%u do=%s gpu=%s profile=%u start=%u size=%u%s was=%s shall=%s",
                      step->n, step->of, do_names[step->kind], step->gpu, step->profile, step->start,
-                     step->size, was, shall);
+                     step->size, ci, was, shall);
     return n < 0 || (size_t)n >= size ? gs_fail(err, GS_LIMIT, "a record that is too long") : 0;
 }
 
@@ -155,12 +197,45 @@ static bool take_uuid(struct gs_view *text, char ret[GS_GPU_UUID_MAX])
 {
     struct gs_view word;
     if (!take(text, "gpu", &word) || word.n == 0 || word.n >= GS_GPU_UUID_MAX ||
-        memchr(word.p, '\0', word.n) != NULL) {
+        !is_printable(word)) {
         return false;
     }
     memcpy(ret, word.p, word.n);
     ret[word.n] = '\0';
     return true;
+}
+
+/* Only steps of compute instances have it, and not those of the first versions. */
+static bool take_ci(struct gs_view *text, struct gs_journal_step *step)
+{
+    struct gs_view word;
+    struct gs_view rest = *text;
+    uint8_t profile;
+    step->ci_profile = GS_NOT_KNOWN;
+    step->ci_start = GS_INSIDE_ANYWHERE;
+    if (!take(&rest, "ci", &word)) {
+        return true;
+    }
+    if (!parse_ci(word, &profile, &step->ci_start)) {
+        return false;
+    }
+    step->ci_profile = profile;
+    *text = rest;
+    return true;
+}
+
+/* As much of a text as an error shows, whatever it is. */
+static const char *show(struct gs_view text, char shown[120])
+{
+    size_t n = 0;
+    for (; n < text.n && n < 119; n++) {
+        shown[n] = text.p[n];
+        if (!is_printable((struct gs_view){.p = &text.p[n], .n = 1})) {
+            shown[n] = '?';
+        }
+    }
+    shown[n] = '\0';
+    return shown;
 }
 
 int gs_journal_parse_step(struct gs_view text, struct gs_journal_step *ret, struct gs_err *err)
@@ -173,10 +248,11 @@ int gs_journal_parse_step(struct gs_view text, struct gs_journal_step *ret, stru
                  take_u32(&rest, "of", &step.of) && take_do(&rest, &step.kind) &&
                  take_uuid(&rest, step.gpu) && take_u32(&rest, "profile", &step.profile) &&
                  take_u32(&rest, "start", &step.start) && take_u32(&rest, "size", &step.size) &&
-                 take(&rest, "was", &was) && parse_cis(was, &step.was) &&
+                 take_ci(&rest, &step) && take(&rest, "was", &was) && parse_cis(was, &step.was) &&
                  take(&rest, "shall", &shall) && parse_cis(shall, &step.shall) && rest.p == NULL;
     if (!right) {
-        return gs_fail(err, GS_INVALID, "not a step: \"%.*s\"", GS_VIEW_ARGS(text));
+        char shown[120];
+        return gs_fail(err, GS_INVALID, "not a step: \"%s\"", show(text, shown));
     }
     *ret = step;
     return 0;
@@ -190,8 +266,7 @@ static bool parse_begin(struct gs_view text, struct gs_journal_left *ret)
         return false;
     }
     ret->exit_hook = gs_view_skip(&text, "exit-hook=1 ");
-    if (!gs_view_skip(&text, "what=") || text.n > GS_JOURNAL_WHAT_MAX ||
-        memchr(text.p, '\0', text.n) != NULL) {
+    if (!gs_view_skip(&text, "what=") || text.n > GS_JOURNAL_WHAT_MAX || !is_printable(text)) {
         return false;
     }
     memcpy(ret->what, text.p, text.n);
@@ -209,10 +284,11 @@ int gs_journal_parse(struct gs_view bytes, struct gs_journal_left *ret, struct g
         bool right =
             first ? parse_begin(text, &left) : gs_journal_parse_step(text, &left.step, err) == 0;
         if (!right) {
+            char shown[120];
             return gs_fail(err, GS_INVALID,
-                           "a record that this gpuslice does not write (\"%.*s\"): let the one "
+                           "a record that this gpuslice does not write (\"%s\"): let the one "
                            "that wrote it run again, or look at the GPUs and remove it",
-                           GS_VIEW_ARGS(text));
+                           show(text, shown));
         }
         left.begun = !first;
         first = false;

@@ -63,7 +63,7 @@ static int check_stop(const struct gs_perform *perform, struct gs_err *err)
 int gs_perform_announce(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
                         enum gs_journal_do kind, struct gs_err *err)
 {
-    struct gs_journal_step step = {.kind = kind};
+    struct gs_journal_step step = {.kind = kind, .ci_profile = GS_NOT_KNOWN};
     int r = check_stop(perform, err);
     return r < 0 ? r : announce(perform, gpu, &step, err);
 }
@@ -87,22 +87,32 @@ static int create_gi(struct gs_perform *perform, unsigned gpu, const struct gs_c
     return 0;
 }
 
-static int create_ci(struct gs_perform *perform, unsigned gpu, const struct gs_change_step *step,
-                     uint32_t gi, struct gs_err *err)
+/* The GPU instance that is at work. */
+struct slice {
+    uint32_t gi;                /* GS_NOT_KNOWN until it is made */
+    struct gs_change_cis shall; /* as in its steps, and where a place turned out not to be known */
+    struct gs_settle_ci how;    /* the compute instance that comes next, */
+    uint8_t start;              /* and where it will be */
+};
+
+static int create_ci(struct gs_perform *perform, unsigned gpu, const struct slice *slice,
+                     struct gs_err *err)
 {
-    struct gs_compute_profile profile;
     struct gs_compute_instance made;
-    int r = gs_settle_ci_profile(perform->gpus, gpu, gi, step->ci_profile, &profile, err);
-    if (r == 0) {
-        r = gs_gpu_create_compute(perform->gpus, gpu, gi, profile.profile_id, GS_NOT_KNOWN,
-                                  profile.compute_slices, &made, err);
+    int r = gs_gpu_create_compute(perform->gpus, gpu, slice->gi, slice->how.profile_id,
+                                  slice->how.start, slice->how.size, &made, err);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        gs_say(&perform->detail, "GPU %u: GPU instance %u, compute instance %u: %s", gpu, gi,
-               made.id, made.uuid);
-        gs_guard_made(perform->guard, gpu);
+    gs_say(&perform->detail, "GPU %u: GPU instance %u, compute instance %u: %s", gpu, slice->gi,
+           made.id, made.uuid);
+    gs_guard_made(perform->guard, gpu);
+    if (slice->how.start != GS_NOT_KNOWN && made.start != slice->how.start) {
+        return gs_fail(err, GS_IO,
+                       "GPU %u: the driver put a compute instance at %u where %u was asked", gpu,
+                       made.start, slice->how.start);
     }
-    return r;
+    return 0;
 }
 
 /* That a GPU instance is not found is fine where it is to go, if it is true: somebody was quicker.
@@ -128,23 +138,21 @@ static int check_gone(struct gs_perform *perform, unsigned gpu, uint32_t gi, int
     return 0;
 }
 
-/* *gi: the instance that the last CREATE_GI made. */
 static int act(struct gs_perform *perform, unsigned gpu, const struct gs_change_step *step,
-               uint32_t *gi, struct gs_err *err)
+               struct slice *slice, struct gs_err *err)
 {
-    uint32_t at = step->gi == GS_NOT_KNOWN ? *gi : step->gi;
     int r = 0;
     switch (step->kind) {
     case GS_CHANGE_DESTROY_CI:
-        r = gs_gpu_destroy_compute(perform->gpus, gpu, at, step->ci, err);
+        r = gs_gpu_destroy_compute(perform->gpus, gpu, slice->gi, step->ci, err);
         return r == GS_NOT_FOUND ? 0 : r; /* somebody was quicker */
     case GS_CHANGE_DESTROY_GI:
-        r = gs_gpu_destroy(perform->gpus, gpu, at, err);
-        return check_gone(perform, gpu, at, r, err);
+        r = gs_gpu_destroy(perform->gpus, gpu, slice->gi, err);
+        return check_gone(perform, gpu, slice->gi, r, err);
     case GS_CHANGE_CREATE_GI:
-        return create_gi(perform, gpu, step, gi, err);
+        return create_gi(perform, gpu, step, &slice->gi, err);
     case GS_CHANGE_CREATE_CI:
-        return create_ci(perform, gpu, step, at, err);
+        return create_ci(perform, gpu, slice, err);
     }
     return r;
 }
@@ -185,25 +193,59 @@ static void explain_leak(const struct gs_inventory_gpu *gpu, const struct gs_cha
     }
 }
 
-static int one(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
-               const struct gs_change_step *step, uint32_t *gi, struct gs_err *err)
+static bool is_of_ci(const struct gs_change_step *step)
 {
+    return step->kind == GS_CHANGE_DESTROY_CI || step->kind == GS_CHANGE_CREATE_CI;
+}
+
+/* How a compute instance will be asked for. Where it cannot be said where it will lie, that is what
+ * the journal has to say. */
+static int prepare(struct gs_perform *perform, unsigned gpu, const struct gs_change_step *step,
+                   struct slice *slice, struct gs_err *err)
+{
+    slice->start = step->ci_start;
+    if (step->kind != GS_CHANGE_CREATE_CI) {
+        return 0;
+    }
+    int r = gs_settle_ci_for(perform->gpus, gpu, slice->gi, step->ci_profile, step->ci_start,
+                             step->ci_fills, &slice->how, err);
+    if (r < 0 || slice->how.at_start) {
+        return r;
+    }
+    slice->start = GS_INSIDE_ANYWHERE;
+    for (unsigned j = 0; j < slice->shall.n; j++) {
+        if (slice->shall.profiles[j] == step->ci_profile &&
+            slice->shall.starts[j] == step->ci_start) {
+            slice->shall.starts[j] = GS_INSIDE_ANYWHERE;
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static int one(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
+               const struct gs_change_step *step, struct slice *slice, struct gs_err *err)
+{
+    char text[GS_CHANGE_TEXT_MAX + 1];
+    gs_change_format(gs_inventory_model(gpu), step, text);
+    int r = prepare(perform, gpu->gpu, step, slice, err);
     struct gs_journal_step record = {
         .kind = journal_kind(step->kind),
         .profile = step->profile,
         .start = step->start,
         .size = step->size,
+        .ci_profile = is_of_ci(step) ? (uint8_t)step->ci_profile : GS_NOT_KNOWN,
+        .ci_start = slice->start,
         .was = step->was,
-        .shall = step->shall,
+        .shall = slice->shall,
     };
-    char text[GS_CHANGE_TEXT_MAX + 1];
-    gs_change_format(gs_inventory_model(gpu), step, text);
-    int r = announce(perform, gpu, &record, err);
-    if (r < 0) {
+    if (r == 0 && (r = announce(perform, gpu, &record, err)) < 0) {
         return gs_wrap(err, r, "GPU %u, before: %s", gpu->gpu, text);
     }
-    gs_say(&perform->detail, "GPU %u: %s", gpu->gpu, text);
-    r = act(perform, gpu->gpu, step, gi, err);
+    if (r == 0) {
+        gs_say(&perform->detail, "GPU %u: %s", gpu->gpu, text);
+        r = act(perform, gpu->gpu, step, slice, err);
+    }
     if (r < 0) {
         drop_call(err);
         gs_perform_explain(err);
@@ -213,23 +255,32 @@ static int one(struct gs_perform *perform, const struct gs_inventory_gpu *gpu,
 }
 
 /* Takes back the slice of a step that failed. What cannot be is added to the text. */
-static void take_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
-                      const struct gs_change_step *step, struct gs_err *err)
+static bool take_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
+                      const struct gs_change_step *step, const struct slice *slice,
+                      struct gs_err *err)
 {
-    const struct gs_settle_slice slice = {
+    const struct gs_settle_slice whole = {
         .profile = step->profile,
         .start = step->start,
         .size = step->size,
         .was = step->was,
-        .shall = step->shall,
+        .shall = slice->shall,
+        .kind = step->kind,
+        .ci_profile = step->ci_profile,
+        .ci_start = slice->start,
     };
     enum gs_settle_outcome outcome;
     struct gs_err why;
-    if (gs_settle(perform->gpus, gpu, &slice, false, &outcome, &why) < 0 && err != NULL) {
+    if (gs_settle(perform->gpus, gpu, &whole, false, &outcome, &why) == 0) {
+        gs_guard_made(perform->guard, gpu->gpu); /* what had gone is there again */
+        return true;
+    }
+    if (err != NULL) {
         size_t used = strlen(err->msg);
         snprintf(err->msg + used, sizeof(err->msg) - used,
                  "; and it could not be taken back: %.200s", why.msg);
     }
+    return false;
 }
 
 /* Whether a step is the first of its GPU instance: those before it leave whole slices. */
@@ -241,27 +292,76 @@ static bool begins_slice(const struct gs_change *change, unsigned k)
            here->was.present != last->was.present;
 }
 
-int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
-               const struct gs_change *change, unsigned *ret_done, struct gs_err *err)
+/* All steps, up to one that fails or before which somebody wants the work to end. *ret_done: those
+ * that were done and stayed. */
+static int carry_out(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
+                     const struct gs_change *change, unsigned *ret_done, struct gs_err *err)
 {
-    uint32_t gi = GS_NOT_KNOWN;
+    struct slice slice = {.gi = GS_NOT_KNOWN};
+    *ret_done = 0;
     for (unsigned k = 0; k < change->n; k++) {
-        int r = begins_slice(change, k) ? check_stop(perform, err) : 0;
+        const struct gs_change_step *step = &change->steps[k];
+        bool begins = begins_slice(change, k);
+        perform->at = k;
+        *ret_done = begins ? k : *ret_done;
+        int r = begins ? check_stop(perform, err) : 0;
         if (r < 0) {
-            *ret_done = k;
-            (void)gs_inventory_refresh(perform->gpus, gpu, NULL);
             return r;
         }
-        r = one(perform, gpu, &change->steps[k], &gi, err);
+        if (begins) {
+            slice = (struct slice){.gi = step->gi, .shall = step->shall};
+        }
+        r = one(perform, gpu, step, &slice, err);
         if (r < 0) {
-            *ret_done = k;
-            take_back(perform, gpu, &change->steps[k], err);
-            if (r == GS_BUSY) {
-                explain_leak(gpu, &change->steps[k], err);
-            }
+            *ret_done = take_back(perform, gpu, step, &slice, err) ? *ret_done : k;
             return r;
         }
     }
+    perform->at = change->n;
     *ret_done = change->n;
-    return gs_inventory_refresh(perform->gpus, gpu, err);
+    return 0;
+}
+
+/* What went, and need not have gone, as something else that was to go is in use. */
+static void put_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
+                     const struct gs_change *change, unsigned *done, struct gs_err *err)
+{
+    struct gs_change back;
+    gs_change_put_back(change, *done, &back);
+    if (back.n == 0) {
+        return;
+    }
+    const struct gs_perform kept = *perform;
+    struct gs_err why;
+    unsigned made;
+    perform->of += back.n;
+    perform->stop = NULL; /* it is the way out */
+    int r = carry_out(perform, gpu, &back, &made, &why);
+    perform->stop = kept.stop;
+    perform->at = kept.at;
+    if (r < 0 && err != NULL) {
+        size_t used = strlen(err->msg);
+        snprintf(err->msg + used, sizeof(err->msg) - used,
+                 "; and what went before it could not be put back: %.200s", why.msg);
+    }
+    unsigned stayed = 0; /* of GPU instances that were there and are */
+    for (unsigned k = 0; k < *done; k++) {
+        stayed += change->steps[k].was.present && change->steps[k].shall.present;
+    }
+    *done = r < 0 ? *done : stayed;
+}
+
+int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
+               const struct gs_change *change, unsigned *ret_done, struct gs_err *err)
+{
+    int r = carry_out(perform, gpu, change, ret_done, err);
+    if (r == GS_BUSY && perform->at < change->n) {
+        const struct gs_change_step *step = &change->steps[perform->at];
+        explain_leak(gpu, step, err);
+        if (step->kind == GS_CHANGE_DESTROY_CI || step->kind == GS_CHANGE_DESTROY_GI) {
+            put_back(perform, gpu, change, ret_done, err);
+        }
+    }
+    int again = gs_inventory_refresh(perform->gpus, gpu, r < 0 ? NULL : err);
+    return r < 0 ? r : again;
 }

@@ -1,7 +1,8 @@
 /* perform: carries out steps, each announced in the journal before it is done.
  *
  * A step that fails ends the work on its GPU, and the slice that it belongs to is taken back, so
- * that the GPU has only whole slices: those of before and those wanted. */
+ * that the GPU has only whole slices: those of before and those wanted. Where it fails as something
+ * that is to go is in use after all, the slices that went before it are put back too. */
 #pragma once
 
 #include <signal.h>
@@ -23,6 +24,7 @@ struct gs_perform {
     struct gs_journal *journal;
     struct gs_say detail; /* each step, and each new MIG device */
     unsigned n;           /* steps so far */
+    unsigned at;          /* the step of the last change that failed */
     unsigned of;
     /* not 0: end before the next slice, mode or reset; NULL: nobody interrupts */
     const volatile sig_atomic_t *stop;
@@ -30,8 +32,8 @@ struct gs_perform {
 };
 
 /* Makes the change on a GPU, whose inventory is read anew at the end, on failure too. On failure
- * *ret_done has the steps that were done and stayed. Codes of gpu.h and of the journal; GS_IO with
- * EINTR: interrupted. */
+ * *ret_done has the steps that were done and stayed (0: the GPU is as it was). Codes of gpu.h and
+ * of the journal; GS_IO with EINTR: interrupted. */
 int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
                const struct gs_change *change, unsigned *ret_done, struct gs_err *err);
 

@@ -45,6 +45,8 @@ static const char *outcome_words(enum gs_settle_outcome outcome)
         return "is undone now";
     case GS_SETTLE_GONE:
         return "has nothing left to finish";
+    case GS_SETTLE_ELSEWISE:
+        return "is done as far as it goes, and somebody else has changed it since";
     }
     return "";
 }
@@ -96,6 +98,25 @@ static const char *remedy(const struct gs_journal_left *left)
                            : "; the same command again does the rest";
 }
 
+static enum gs_change_kind change_kind(enum gs_journal_do kind)
+{
+    switch (kind) {
+    case GS_JOURNAL_CREATE:
+        return GS_CHANGE_CREATE_GI;
+    case GS_JOURNAL_CREATE_CI:
+        return GS_CHANGE_CREATE_CI;
+    case GS_JOURNAL_DESTROY_CI:
+        return GS_CHANGE_DESTROY_CI;
+    case GS_JOURNAL_DESTROY:
+    case GS_JOURNAL_MODE_ON:
+    case GS_JOURNAL_MODE_OFF:
+    case GS_JOURNAL_RESET:
+    case GS_JOURNAL_DOS:
+        break; /* a step of a slice is what is asked of */
+    }
+    return GS_CHANGE_DESTROY_GI;
+}
+
 static int recover_slice(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu,
                          const struct gs_journal_left *left, const char *run,
                          const struct gs_say *say, struct gs_err *err)
@@ -107,6 +128,9 @@ static int recover_slice(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu,
         .size = step->size,
         .was = step->was,
         .shall = step->shall,
+        .kind = change_kind(step->kind),
+        .ci_profile = step->ci_profile,
+        .ci_start = step->ci_start,
     };
     char name[STEP_MAX_BYTES];
     name_step(gpus, gpu->gpu, step, name);
@@ -185,9 +209,18 @@ int gs_recover_look(struct gs_gpus *gpus, const char *dir, const struct gs_say *
                     struct gs_err *err)
 {
     struct gs_journal_left left;
-    int r = gs_journal_load(dir, &left, err);
+    struct gs_err ignored;
+    bool held = gs_lock_is_held(dir);
+    int r = gs_journal_load(dir, &left, held ? &ignored : err);
+    if (r == 0 && (held || (held = gs_lock_is_held(dir)))) {
+        gs_say(say,
+               "%s (pid %llu) is changing the GPUs now: what follows is of what there is at this "
+               "moment",
+               left.what[0] == '\0' ? "another program" : left.what, (unsigned long long)left.pid);
+        return 0;
+    }
     if (r < 0) {
-        return r == GS_NOT_FOUND ? 0 : r;
+        return r == GS_NOT_FOUND || held ? 0 : r;
     }
     char run[NAME_MAX_BYTES];
     name_run(&left, run);
@@ -197,7 +230,6 @@ int gs_recover_look(struct gs_gpus *gpus, const char *dir, const struct gs_say *
     }
     char name[STEP_MAX_BYTES];
     struct gs_inventory_gpu gpu = {.gpu = 0};
-    struct gs_err ignored;
     (void)find_gpu(gpus, left.step.gpu, &gpu, &ignored);
     name_step(gpus, gpu.gpu, &left.step, name);
     gs_say(say, "first: finish or take back what was left by %s: GPU %u, %s begun last", run,

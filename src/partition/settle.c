@@ -1,9 +1,7 @@
-#include "partition/settle.h"
+#include "partition/settle_state.h"
 
-#include <stdio.h>
-
-int gs_settle_ci_profile(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint32_t ci_profile,
-                         struct gs_compute_profile *ret, struct gs_err *err)
+static int find_kind(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint32_t ci_profile,
+                     struct gs_compute_profile *ret, struct gs_err *err)
 {
     struct gs_compute_profile profiles[GS_COMPUTE_PROFILES_MAX];
     unsigned n = 0;
@@ -22,168 +20,262 @@ int gs_settle_ci_profile(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint32
                    gs_geometry_ci_slices(ci_profile));
 }
 
-static int find(const struct gs_inventory_gpu *gpu, const struct gs_settle_slice *slice)
+int gs_settle_ci_for(struct gs_gpus *gpus, unsigned gpu, uint32_t gi, uint32_t ci_profile,
+                     uint8_t start, bool fills, struct gs_settle_ci *ret, struct gs_err *err)
 {
-    for (unsigned i = 0; i < gpu->instances.n; i++) {
-        const struct gs_gpu_instance *gi = &gpu->instances.at[i];
-        if (gi->profile == slice->profile && gi->start == slice->start && gi->size == slice->size) {
-            return (int)i;
-        }
+    struct gs_compute_profile kind;
+    struct gs_compute_places places;
+    int r = find_kind(gpus, gpu, gi, ci_profile, &kind, err);
+    if (r < 0) {
+        return r;
     }
-    return -1;
-}
-
-/* How the compute instances of a GI and those of a list differ: bits of either. */
-static void compare(const struct gs_gpu_instance *gi, const struct gs_change_cis *cis,
-                    unsigned *ret_surplus, unsigned *ret_missing)
-{
-    unsigned missing = (1u << cis->n) - 1u;
-    unsigned surplus = 0;
-    for (unsigned j = 0; j < gi->n_compute; j++) {
-        unsigned w = 0;
-        while (w < cis->n &&
-               ((missing >> w & 1u) == 0 || cis->profiles[w] != (uint8_t)gi->compute[j].profile)) {
-            w++;
-        }
-        if (w < cis->n) {
-            missing &= ~(1u << w);
-        } else {
-            surplus |= 1u << j;
-        }
-    }
-    *ret_surplus = surplus;
-    *ret_missing = missing;
-}
-
-/* at[i] (-1: not there) is what `cis` says. */
-static bool is(const struct gs_inventory_gpu *gpu, int i, const struct gs_change_cis *cis)
-{
-    if (i < 0 || !cis->present) {
-        return i < 0 && !cis->present;
-    }
-    unsigned surplus;
-    unsigned missing;
-    compare(&gpu->instances.at[i], cis, &surplus, &missing);
-    return surplus == 0 && missing == 0;
-}
-
-static int destroy_cis(struct gs_gpus *gpus, const struct gs_inventory_gpu *gpu, unsigned i,
-                       unsigned these, struct gs_err *err)
-{
-    const struct gs_gpu_instance *gi = &gpu->instances.at[i];
-    if ((gpu->busy.cis[i] & these) != 0) {
-        char who[GS_INVENTORY_TEXT_MAX + 1];
-        gs_inventory_name_holders(gpu, 1u << i, who);
-        return gs_fail(err, GS_BUSY, "GPU %u: in use: %s", gpu->gpu, who);
-    }
-    for (unsigned j = 0; j < gi->n_compute; j++) {
-        int r = (these >> j & 1u) == 0
-                    ? 0
-                    : gs_gpu_destroy_compute(gpus, gpu->gpu, gi->id, gi->compute[j].id, err);
-        if (r < 0 && r != GS_NOT_FOUND) {
-            return r;
-        }
-    }
-    return 0;
-}
-
-static int create_cis(struct gs_gpus *gpus, unsigned gpu, uint32_t gi,
-                      const struct gs_change_cis *cis, unsigned these, struct gs_err *err)
-{
-    for (unsigned w = 0; w < cis->n; w++) {
-        if ((these >> w & 1u) == 0) {
-            continue;
-        }
-        struct gs_compute_profile profile;
-        struct gs_compute_instance made;
-        int r = gs_settle_ci_profile(gpus, gpu, gi, cis->profiles[w], &profile, err);
-        if (r == 0) {
-            r = gs_gpu_create_compute(gpus, gpu, gi, profile.profile_id, GS_NOT_KNOWN,
-                                      profile.compute_slices, &made, err);
-        }
-        if (r < 0) {
-            return r;
-        }
-    }
-    return 0;
-}
-
-/* Makes at[i] what `cis` says. */
-static int reach(struct gs_gpus *gpus, const struct gs_inventory_gpu *gpu, unsigned i,
-                 const struct gs_change_cis *cis, struct gs_err *err)
-{
-    const struct gs_gpu_instance *gi = &gpu->instances.at[i];
-    unsigned surplus = (1u << gi->n_compute) - 1u;
-    unsigned missing = 0;
-    if (cis->present) {
-        compare(gi, cis, &surplus, &missing);
-    }
-    int r = destroy_cis(gpus, gpu, i, surplus, err);
-    if (r == 0 && !cis->present) {
-        r = gs_gpu_destroy(gpus, gpu->gpu, gi->id, err);
-        return r == GS_NOT_FOUND ? 0 : r;
-    }
-    return r < 0 ? r : create_cis(gpus, gpu->gpu, gi->id, cis, missing, err);
-}
-
-/* Reads the slice and tries to make it so. */
-static int try(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu,
-               const struct gs_settle_slice *slice, const struct gs_change_cis *cis,
-               struct gs_err *err)
-{
-    int r = gs_inventory_refresh(gpus, gpu, err);
-    int i = r < 0 ? -1 : find(gpu, slice);
-    return i < 0 ? r : reach(gpus, gpu, (unsigned)i, cis, err);
-}
-
-static int work(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu,
-                const struct gs_settle_slice *slice, bool finish, enum gs_settle_outcome *ret,
-                struct gs_err *err)
-{
-    if (finish && try(gpus, gpu, slice, &slice->shall, err) == 0) {
-        *ret = GS_SETTLE_FINISHED;
+    *ret = (struct gs_settle_ci){.profile_id = kind.profile_id,
+                                 .start = GS_NOT_KNOWN,
+                                 .size = kind.compute_slices,
+                                 .at_start = fills};
+    if (fills || start == GS_INSIDE_ANYWHERE ||
+        gs_gpu_compute_places(gpus, gpu, gi, kind.profile_id, &places, NULL) < 0) {
         return 0;
     }
-    int r = try(gpus, gpu, slice, &slice->was, err);
-    if (r == 0) {
-        *ret = GS_SETTLE_UNDONE;
+    /* what the rule said of a GPU instance that was not there yet, the driver may know better */
+    bool may = start < 32 && (places.starts >> start & 1u) != 0;
+    bool choice = (places.starts & (places.starts - 1)) != 0;
+    ret->at_start = may;
+    ret->start = may && choice ? start : GS_NOT_KNOWN;
+    ret->size = places.size;
+    return 0;
+}
+
+static int fail_others(const struct gs_inventory_gpu *gpu, const struct gs_settle_state *state,
+                       struct gs_err *err)
+{
+    return gs_fail(
+        err, GS_BUSY,
+        "GPU %u: GPU instance %u has %u compute instance%s that somebody else made since", gpu->gpu,
+        state->gi, state->others, state->others == 1 ? "" : "s");
+}
+
+static int fail_busy(const struct gs_inventory_gpu *gpu, const struct gs_settle_state *state,
+                     struct gs_err *err)
+{
+    char who[GS_INVENTORY_TEXT_MAX + 1];
+    for (unsigned i = 0; i < gpu->instances.n; i++) {
+        if (gpu->instances.at[i].id == state->gi) {
+            gs_inventory_name_holders(gpu, 1u << i, who);
+            return gs_fail(err, GS_BUSY, "GPU %u: in use: %s", gpu->gpu, who);
+        }
+    }
+    return gs_fail(err, GS_BUSY, "GPU %u: in use", gpu->gpu);
+}
+
+/* The work on one slice. */
+struct work {
+    struct gs_gpus *gpus;
+    struct gs_inventory_gpu *gpu;
+    const struct gs_settle_slice *slice;
+    struct gs_settle_state state;
+};
+
+/* Whether something in use is among these. */
+static bool any_busy(const struct gs_settle_parts *parts, unsigned these)
+{
+    for (unsigned k = 0; k < parts->n; k++) {
+        if ((these >> k & 1u) != 0 && parts->at[k].there && parts->at[k].busy) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int destroy(struct work *work, const struct gs_settle_part *part, struct gs_err *err)
+{
+    int r = part->there
+                ? gs_gpu_destroy_compute(work->gpus, work->gpu->gpu, work->state.gi, part->id, err)
+                : 0;
+    return r == GS_NOT_FOUND ? 0 : r; /* somebody was quicker */
+}
+
+static int create(struct work *work, const struct gs_settle_part *part, struct gs_err *err)
+{
+    struct gs_settle_ci how;
+    struct gs_compute_instance made;
+    if (part->there) {
+        return 0;
+    }
+    int r = gs_settle_ci_for(work->gpus, work->gpu->gpu, work->state.gi, part->profile, part->start,
+                             false, &how, err);
+    return r < 0 ? r
+                 : gs_gpu_create_compute(work->gpus, work->gpu->gpu, work->state.gi, how.profile_id,
+                                         how.start, how.size, &made, err);
+}
+
+static int destroy_gi(struct work *work, struct gs_err *err)
+{
+    if (work->state.others > 0) {
+        return fail_others(work->gpu, &work->state, err);
+    }
+    int r = gs_gpu_destroy(work->gpus, work->gpu->gpu, work->state.gi, err);
+    return r == GS_NOT_FOUND ? 0 : r;
+}
+
+static unsigned upto(unsigned n)
+{
+    return (1u << n) - 1u;
+}
+
+/* Each of these (bit k) in their order, or the last first. */
+static int each(struct work *work, const struct gs_settle_parts *parts, unsigned these, bool back,
+                int (*one)(struct work *work, const struct gs_settle_part *part,
+                           struct gs_err *err),
+                struct gs_err *err)
+{
+    int r = 0;
+    for (unsigned n = 0; n < parts->n && r == 0; n++) {
+        unsigned k = back ? parts->n - 1 - n : n;
+        r = (these >> k & 1u) != 0 ? one(work, &parts->at[k], err) : 0;
     }
     return r;
 }
 
+/* What the steps from the last one on would have done. */
+static int forward(struct work *work, struct gs_err *err)
+{
+    const struct gs_settle_state *state = &work->state;
+    unsigned gone = upto(state->gone.n) & ~upto(state->done_gone);
+    bool stays = work->slice->shall.present;
+    if (!stays && state->others > 0) {
+        return fail_others(work->gpu, state, err);
+    }
+    if (any_busy(&state->gone, gone)) {
+        return fail_busy(work->gpu, state, err);
+    }
+    int r = each(work, &state->gone, gone, false, destroy, err);
+    if (r < 0 || !stays) {
+        return r < 0 ? r : destroy_gi(work, err);
+    }
+    return each(work, &state->come, upto(state->come.n) & ~upto(state->done_come), false, create,
+                err);
+}
+
+/* What the steps up to the last one did; with `all` what the later ones did too, of which
+ * `were_there` says what there was of `gone`. */
+static int backward(struct work *work, unsigned were_there, bool all, struct gs_err *err)
+{
+    const struct gs_settle_state *state = &work->state;
+    unsigned come = upto(all ? state->come.n : state->may_come);
+    unsigned gone = upto(state->may_gone) | (all ? were_there : 0u);
+    if (any_busy(&state->come, come)) {
+        return fail_busy(work->gpu, state, err);
+    }
+    int r = each(work, &state->come, come, true, destroy, err);
+    if (r < 0 || !work->slice->was.present) {
+        return r < 0 ? r : destroy_gi(work, err);
+    }
+    return each(work, &state->gone, gone, true, create, err);
+}
+
+static int reread(struct work *work, struct gs_err *err)
+{
+    int r = gs_inventory_refresh(work->gpus, work->gpu, err);
+    if (r == 0) {
+        gs_settle_read(work->gpu, work->slice, &work->state);
+    }
+    return r;
+}
+
+static unsigned mask_of(const struct gs_settle_parts *parts)
+{
+    unsigned mask = 0;
+    for (unsigned k = 0; k < parts->n; k++) {
+        mask |= parts->at[k].there ? 1u << k : 0u;
+    }
+    return mask;
+}
+
+/* That the driver did what it says, as far as it was asked. */
+static int check(const struct work *work, bool finished, struct gs_err *err)
+{
+    const struct gs_settle_state *state = &work->state;
+    const struct gs_change_cis *to = finished ? &work->slice->shall : &work->slice->was;
+    const struct gs_settle_parts *all = finished ? &state->come : &state->gone;
+    unsigned first = finished ? state->done_come : 0;
+    unsigned last = finished ? all->n : state->may_gone;
+    if (state->there == to->present &&
+        (!to->present || gs_settle_count(all, first, last) == last - first)) {
+        return 0;
+    }
+    return gs_fail(
+        err, GS_IO,
+        "GPU %u: the GPU instance of profile %u at %u is neither what it was nor what it "
+        "shall be, though the driver said that all was done",
+        work->gpu->gpu, work->slice->profile, work->slice->start);
+}
+
+static bool has_more_to_do(const struct work *work)
+{
+    const struct gs_settle_state *state = &work->state;
+    return !work->slice->shall.present ||
+           gs_settle_count(&state->gone, state->done_gone, state->gone.n) > 0 ||
+           gs_settle_count(&state->come, state->done_come, state->come.n) <
+               state->come.n - state->done_come;
+}
+
+/* Fails only where it cannot be seen what came of it. */
+static int finish(struct work *work, bool *ret_done, struct gs_err *err)
+{
+    int r = forward(work, NULL);
+    int again = reread(work, err);
+    if (again == 0) {
+        *ret_done = gs_settle_is_as_it_shall_be(&work->state, work->slice) ||
+                    (r == 0 && check(work, true, NULL) == 0);
+    }
+    return again;
+}
+
+static int undo(struct work *work, unsigned were_there, bool all, struct gs_err *err)
+{
+    struct gs_err ignored;
+    int r = backward(work, were_there, all, err);
+    int again = reread(work, r < 0 ? &ignored : err);
+    if (again == 0 && gs_settle_is_as_it_was(&work->state, work->slice)) {
+        return 0; /* whatever the driver said */
+    }
+    return r < 0 ? r : again < 0 ? again : check(work, false, err);
+}
+
 int gs_settle(struct gs_gpus *gpus, struct gs_inventory_gpu *gpu,
-              const struct gs_settle_slice *slice, bool finish, enum gs_settle_outcome *ret,
+              const struct gs_settle_slice *slice, bool may_finish, enum gs_settle_outcome *ret,
               struct gs_err *err)
 {
-    int r = gs_inventory_refresh(gpus, gpu, err);
+    struct work work = {.gpus = gpus, .gpu = gpu, .slice = slice};
+    int r = reread(&work, err);
     if (r < 0) {
         return r;
     }
-    int i = find(gpu, slice);
-    if (is(gpu, i, &slice->shall)) {
-        *ret = GS_SETTLE_COMPLETE;
-        return 0;
+    unsigned were_there = mask_of(&work.state.gone);
+    bool forth = may_finish && !gs_settle_is_on_its_way_back(&work.state);
+    enum gs_settle_outcome outcome = GS_SETTLE_UNDONE;
+    if (gs_settle_is_as_it_shall_be(&work.state, slice)) {
+        outcome = GS_SETTLE_COMPLETE;
+    } else if (gs_settle_is_as_it_was(&work.state, slice)) {
+        outcome = GS_SETTLE_NOT_BEGUN;
+    } else if (!work.state.there) {
+        outcome = GS_SETTLE_GONE;
+    } else if (forth && !has_more_to_do(&work)) {
+        outcome = GS_SETTLE_ELSEWISE;
+    } else {
+        bool done = false;
+        r = forth ? finish(&work, &done, err) : 0;
+        if (done) {
+            outcome = GS_SETTLE_FINISHED;
+        } else if (r == 0 && work.state.there) {
+            r = undo(&work, were_there, forth, err);
+        } else if (r == 0) {
+            outcome = GS_SETTLE_GONE;
+        }
     }
-    if (is(gpu, i, &slice->was)) {
-        *ret = GS_SETTLE_NOT_BEGUN;
-        return 0;
+    if (r == 0) {
+        *ret = outcome;
     }
-    if (i < 0) {
-        *ret = GS_SETTLE_GONE;
-        return 0;
-    }
-    r = work(gpus, gpu, slice, finish, ret, err);
-    struct gs_err ignored;
-    int again = gs_inventory_refresh(gpus, gpu, r < 0 ? &ignored : err);
-    if (r < 0 || again < 0) {
-        return r < 0 ? r : again;
-    }
-    i = find(gpu, slice);
-    if (!is(gpu, i, &slice->shall) && !is(gpu, i, &slice->was)) {
-        return gs_fail(err, GS_IO,
-                       "GPU %u: the GPU instance of profile %u at %u is neither what it was nor "
-                       "what it shall be, though the driver said that all was done",
-                       gpu->gpu, slice->profile, slice->start);
-    }
-    return 0;
+    return r;
 }

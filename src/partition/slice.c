@@ -84,7 +84,8 @@ struct choice {
     bool found;
     unsigned gpu;
     struct gs_geometry_gi gi;
-    int inside; /* an instance that has room for the compute instance, or -1 */
+    int inside; /* an instance that has room for the compute instance, or -1; */
+    int start;  /* there */
     int32_t cost;
 };
 
@@ -115,25 +116,29 @@ static int wanted_cis(const struct gs_slice_ask *ask, const struct gs_profile *p
     return 0;
 }
 
-/* A GPU instance with room for one small compute instance. */
-static int find_inside(const struct gs_inventory_gpu *gpu, const struct gs_slice_ask *ask,
-                       unsigned profile)
+/* A GPU instance with room for one small compute instance: in slices, and a place. */
+static void find_inside(const struct gs_geometry *cut, const struct gs_slice_ask *ask,
+                        unsigned profile, struct choice *choice)
 {
-    const struct gs_model *model = gs_inventory_model(gpu);
-    for (unsigned i = 0; i < gpu->instances.n; i++) {
-        const struct gs_gpu_instance *gi = &gpu->instances.at[i];
+    const struct gs_model *model = cut->index->table->model;
+    struct gs_inside inside;
+    gs_inside_of(cut, profile, &inside);
+    choice->inside = -1;
+    for (unsigned i = 0; i < cut->instances->n && choice->inside < 0; i++) {
+        const struct gs_gpu_instance *gi = &cut->instances->at[i];
         unsigned used = 0;
         for (unsigned j = 0; j < gi->n_compute; j++) {
             used += gs_geometry_slices_of(&gi->compute[j]);
         }
-        if (gs_geometry_profile_of(model, gi) == (int)profile &&
-            gi->n_compute < GS_COMPUTE_INSTANCES_MAX &&
-            (ask->start == GS_NOT_KNOWN || gi->start == ask->start) &&
-            used + ask->name.compute_slices <= model->profiles[profile].compute_slices) {
-            return (int)i;
+        if (gs_geometry_profile_of(model, gi) != (int)profile ||
+            gi->n_compute >= GS_COMPUTE_INSTANCES_MAX ||
+            (ask->start != GS_NOT_KNOWN && gi->start != ask->start) ||
+            used + ask->name.compute_slices > model->profiles[profile].compute_slices) {
+            continue;
         }
+        choice->start = gs_inside_place(&inside, gi, &choice->gi.cis[0]);
+        choice->inside = choice->start < 0 ? -1 : (int)i;
     }
-    return -1;
 }
 
 /* What it would cost on this GPU. */
@@ -155,7 +160,7 @@ static int consider(const struct gs_inventory_gpu *gpu, const struct gs_slice_as
     }
     choice.gi.profile = (uint8_t)profile;
     if (ask->n_cis == 0 && ask->name.compute_slices < ask->name.gpu_slices) {
-        choice.inside = find_inside(gpu, ask, profile);
+        find_inside(&cut, ask, profile, &choice);
     }
     if (choice.inside < 0) {
         unsigned start;
@@ -336,12 +341,14 @@ int gs_slice_create(struct gs_gpus *gpus, const struct gs_slice_ask *ask,
         return gs_fail(err, GS_NO_MEMORY, "no memory for a change of the GPUs");
     }
     *before = work.gpu->instances;
+    const struct gs_geometry cut = gs_inventory_geometry(work.gpu);
     if (choice.inside >= 0) {
-        gs_change_add_ci(before, (unsigned)choice.inside, &choice.gi.cis[0], work.change);
+        gs_change_add_ci(&cut, (unsigned)choice.inside, &choice.gi.cis[0], choice.start,
+                         work.change);
     } else {
-        gs_change_add(gs_inventory_model(work.gpu), &choice.gi, work.change);
+        r = gs_change_add(&cut, &choice.gi, work.change, err);
     }
-    r = perform(&work, err);
+    r = r < 0 ? r : perform(&work, err);
     if (r == 0) {
         list_made(work.gpu, before, ret_made);
     }
@@ -446,7 +453,8 @@ int gs_slice_destroy(struct gs_gpus *gpus, const char *which,
     }
     r = gs_change_remove(&work.gpu->instances, &work.gpu->busy, i, ci, work.change, err);
     if (r < 0) {
-        const struct gs_geometry_blockers blockers = {.busy = (uint16_t)(1u << i)};
+        struct gs_geometry_blockers blockers = {.busy = (uint16_t)(1u << i)};
+        blockers.cis[i] = work.gpu->busy.cis[i];
         return gs_apply_blocked(work.gpu, &blockers, r, err);
     }
     return perform(&work, err);

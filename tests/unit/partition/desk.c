@@ -27,6 +27,8 @@ struct piece {
     bool busy;
     unsigned n_cis;
     unsigned cis[GS_COMPUTE_INSTANCES_MAX];
+    uint32_t starts[GS_COMPUTE_INSTANCES_MAX]; /* GS_NOT_KNOWN: the driver's choice */
+    bool busy_cis[GS_COMPUTE_INSTANCES_MAX];
 };
 
 static const unsigned ci_slices[] = {1, 2, 3, 4, 7, 8, 6};
@@ -65,10 +67,15 @@ static bool next_piece(const struct gs_model *model, struct gs_view *text, struc
     assert_true(gs_view_u64(&rest, 15, &number));
     piece->start = (unsigned)number;
     piece->cis[0] = model->profiles[piece->profile].compute_slices;
+    piece->starts[0] = GS_NOT_KNOWN;
     if (gs_view_skip(&rest, "(")) {
         for (piece->n_cis = 0; gs_view_u64(&rest, 8, &number); piece->n_cis++) {
             piece->cis[piece->n_cis] = (unsigned)number;
             assert_true(gs_view_skip(&rest, "c"));
+            bool at = gs_view_skip(&rest, "@");
+            assert_true(!at || gs_view_u64(&rest, 8, &number));
+            piece->starts[piece->n_cis] = at ? (uint32_t)number : GS_NOT_KNOWN;
+            piece->busy_cis[piece->n_cis] = gs_view_skip(&rest, "!");
             gs_view_skip(&rest, ",");
         }
         assert_true(gs_view_skip(&rest, ")"));
@@ -91,8 +98,12 @@ static void cut_piece(struct gs_gpus *gpus, struct gs_gpu_table *table, unsigned
     }
     for (unsigned j = 0; j < piece->n_cis; j++) {
         unsigned kind = ci_profile(piece->cis[j]);
-        if (gs_gpu_create_compute(gpus, gpu, gi.id, kind, GS_NOT_KNOWN, piece->cis[j], &ci, &err) <
-            0) {
+        if (gs_gpu_create_compute(gpus, gpu, gi.id, kind, piece->starts[j], piece->cis[j], &ci,
+                                  &err) < 0) {
+            fail_msg("%s", err.msg);
+        }
+        if (piece->busy_cis[j] &&
+            gs_gpu_table_hold(table, gpu, gi.id, ci.id, 1100 + 10 * gi.id + ci.id, &err) < 0) {
             fail_msg("%s", err.msg);
         }
     }
@@ -147,6 +158,39 @@ const char *desk_read(const struct gs_gpu_table *table, unsigned gpu, char text[
             const struct gs_gpu_table_gi *gi = &table->gpus[gpu].gis[g];
             if (gi->present && gi->start == start) {
                 read_gi(table->gpus[gpu].model, gi, text);
+            }
+        }
+    }
+    return text;
+}
+
+static void read_inside(const struct gs_model *model, const struct gs_gpu_table_gi *gi, char *text)
+{
+    size_t used = strlen(text);
+    const char *sign = "(";
+    used += (size_t)snprintf(text + used, DESK_TEXT_MAX - used, "%s%s@%u", used == 0 ? "" : ",",
+                             model->profiles[gi->profile].name, gi->start);
+    for (unsigned start = 0; start < GS_COMPUTE_INSTANCES_MAX; start++) {
+        for (unsigned c = 0; c < GS_COMPUTE_INSTANCES_MAX; c++) {
+            if (gi->cis[c].present && gi->cis[c].start == start) {
+                used += (size_t)snprintf(text + used, DESK_TEXT_MAX - used, "%s%uc@%u", sign,
+                                         ci_slices[gi->cis[c].profile], start);
+                sign = ",";
+            }
+        }
+    }
+    snprintf(text + used, DESK_TEXT_MAX - used, "%s", *sign == '(' ? "()" : ")");
+}
+
+const char *desk_read_inside(const struct gs_gpu_table *table, unsigned gpu,
+                             char text[DESK_TEXT_MAX])
+{
+    text[0] = '\0';
+    for (unsigned start = 0; start < GS_MEMORY_UNITS_MAX; start++) {
+        for (unsigned g = 0; g < GS_GPU_INSTANCES_MAX; g++) {
+            const struct gs_gpu_table_gi *gi = &table->gpus[gpu].gis[g];
+            if (gi->present && gi->start == start) {
+                read_inside(table->gpus[gpu].model, gi, text);
             }
         }
     }

@@ -11,13 +11,17 @@
 void desk_machine(struct gs_gpu_table *table, const char *model, unsigned count);
 
 /* Cuts a GPU as "3g.20gb@4,1g.5gb@0(1c)" says, with calls of the port: "(1c,2c)" are its compute
- * instances, "()" none; without, one that fills it. "!" behind: a process is on it (pid 1000 and
- * up). */
+ * instances, "(1c@2)" one at that start, "()" none; without, one that fills it. "!" behind a
+ * compute instance, or behind all for the last one: a process is on it (pid 1000 and up). */
 void desk_cut(struct gs_gpu_table *table, unsigned gpu, const char *layout);
 
 /* What a GPU is cut into, in the same form, by start, read from the table itself. */
 enum { DESK_TEXT_MAX = 512 };
 const char *desk_read(const struct gs_gpu_table *table, unsigned gpu, char text[DESK_TEXT_MAX]);
+
+/* The same with the starts of compute instances, by start: "3g.20gb@4(2c@0,1c@2)". */
+const char *desk_read_inside(const struct gs_gpu_table *table, unsigned gpu,
+                             char text[DESK_TEXT_MAX]);
 
 /* The generation of what lies at a start, 0: nothing. Another slice there has another one. */
 uint64_t desk_generation(const struct gs_gpu_table *table, unsigned gpu, unsigned start);

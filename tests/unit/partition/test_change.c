@@ -4,6 +4,7 @@
 
 #include "core/catalog.h"
 #include "partition/change.h"
+#include "partition/goal.h"
 #include "sim/random.h"
 #include "unit/partition/desk.h"
 
@@ -138,10 +139,13 @@ static void compare(const struct gs_transition_index *index, uint16_t from, uint
     }
     struct gs_step steps[GS_STEPS_MAX];
     assert_int_equal(gi_steps(&change, table->model, steps), expected.n_steps);
+    /* here destroys come first, each kind of step in its order */
+    unsigned at[2] = {0, expected.n_destroys};
     for (unsigned k = 0; k < expected.n_steps; k++) {
-        assert_int_equal(steps[k].kind, expected.steps[k].kind);
-        assert_int_equal(steps[k].placement.profile, expected.steps[k].placement.profile);
-        assert_int_equal(steps[k].placement.start, expected.steps[k].placement.start);
+        const struct gs_step *step = &steps[at[expected.steps[k].kind == GS_STEP_CREATE]++];
+        assert_int_equal(step->kind, expected.steps[k].kind);
+        assert_int_equal(step->placement.profile, expected.steps[k].placement.profile);
+        assert_int_equal(step->placement.start, expected.steps[k].placement.start);
     }
 }
 
@@ -181,13 +185,13 @@ static void change__a_foreign_instance_stays_and_is_named_when_in_the_way(void *
     bed.gpu.instances.at[0].profile = 17; /* of a driver newer than its own list */
     struct gs_geometry cut = gs_inventory_geometry(&bed.gpu);
     desk_wish(&wish, "2g.10gb=1,3g.20gb=1");
-    assert_int_equal(gs_geometry_goal_from_wish(&cut, &wish, &goal, &err), 0);
+    assert_int_equal(gs_goal_from_wish(&cut, &wish, &goal, &err), 0);
     assert_int_equal(gs_change_plan(&cut, &goal, 0, &change, &blockers, &err), 0);
     for (unsigned k = 0; k < change.n; k++) {
         assert_int_not_equal(change.steps[k].start, 0);
     }
     desk_wish(&wish, "4g.20gb=1");
-    assert_int_equal(gs_geometry_goal_from_wish(&cut, &wish, &goal, &err), 0);
+    assert_int_equal(gs_goal_from_wish(&cut, &wish, &goal, &err), 0);
     assert_int_equal(gs_change_plan(&cut, &goal, 0, &change, &blockers, &err), GS_BUSY);
     assert_int_equal(blockers.foreign, 1);
     assert_non_null(strstr(err.msg, "profile 17"));
@@ -209,7 +213,7 @@ static void change__prefers_to_keep_the_gi_with_the_right_compute_instances(void
     begin(&bed, "A100-40GB", "3g.20gb@0(1c,1c,1c),3g.20gb@4(2c,1c)");
     struct gs_geometry cut = gs_inventory_geometry(&bed.gpu);
     desk_wish(&wish, "1c.3g.20gb=3");
-    assert_int_equal(gs_geometry_goal_from_wish(&cut, &wish, &goal, &err), 0);
+    assert_int_equal(gs_goal_from_wish(&cut, &wish, &goal, &err), 0);
     assert_int_equal(gs_change_plan(&cut, &goal, 0, &change, &blockers, &err), 0);
     assert_int_equal(change.n_kept, 3);
     assert_int_equal(change.n, 3);
@@ -233,7 +237,7 @@ static void change__attempts_go_through_the_orders_of_compute_instances(void **s
     begin(&bed, "A100-40GB", "");
     struct gs_geometry cut = gs_inventory_geometry(&bed.gpu);
     desk_wish(&wish, "3c.7g.40gb=1,2c.7g.40gb=2");
-    assert_int_equal(gs_geometry_goal_from_wish(&cut, &wish, &goal, &err), 0);
+    assert_int_equal(gs_goal_from_wish(&cut, &wish, &goal, &err), 0);
     for (unsigned attempt = 0; attempt < GS_CHANGE_ATTEMPTS; attempt++) {
         assert_int_equal(gs_change_plan(&cut, &goal, attempt, &change, &blockers, &err), 0);
         assert_int_equal(change.n, 4);

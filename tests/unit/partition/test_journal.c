@@ -21,8 +21,10 @@ static struct gs_journal_step a_step(unsigned n)
         .profile = 2,
         .start = 4,
         .size = 4,
+        .ci_profile = 0,
+        .ci_start = 1,
         .was = {.present = false},
-        .shall = {.present = true, .n = 3, .profiles = {0, 0, 1}},
+        .shall = {.present = true, .n = 3, .profiles = {0, 0, 1}, .starts = {0, 1, 255}},
     };
 }
 
@@ -154,65 +156,166 @@ static void journal__that_is_no_file_is_refused(void **state)
     desk_dir_done(dir);
 }
 
-/* What a machine looks like, and what recovery makes of it. */
+/* What a machine looks like, the last record, and what recovery makes of it. */
 struct recovery {
     const char *layout;
-    struct gs_change_cis was;
-    struct gs_change_cis shall;
+    const char *step; /* do=... and, of a compute instance, ci=... */
+    const char *was;
+    const char *shall;
     const char *becomes;
     const char *says;
 };
 
+static void recover_one(const struct recovery *c)
+{
+    struct gs_gpu_table table;
+    struct gs_gpus gpus;
+    struct gs_journal journal;
+    struct gs_journal_step step;
+    struct desk_lines lines = {.used = 0};
+    const struct gs_say say = {.line = desk_line, .ctx = &lines};
+    char dir[64];
+    char text[DESK_TEXT_MAX];
+    char of_ci[32] = "";
+    struct gs_err err;
+    desk_dir(dir);
+    desk_machine(&table, "A100-40GB", 2);
+    desk_cut(&table, 1, c->layout);
+    struct gs_view word = gs_view(c->step);
+    struct gs_view what = gs_view_split(&word, ' ');
+    if (word.p != NULL) {
+        snprintf(of_ci, sizeof(of_ci), " %.*s", GS_VIEW_ARGS(word));
+    }
+    snprintf(text, sizeof(text),
+             "step n=1 of=9 %.*s gpu=%s profile=2 start=4 size=4%s was=%s shall=%s",
+             GS_VIEW_ARGS(what), table.gpus[1].uuid, of_ci, c->was, c->shall);
+    if (gs_journal_parse_step(gs_view(text), &step, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    assert_int_equal(gs_journal_open(&journal, dir, "mig apply", false, 9, NULL, NULL), 0);
+    assert_int_equal(gs_journal_write(&journal, &step, NULL), 0);
+    close(journal.fd);
+    gs_gpu_table_open(&table, &gpus);
+    assert_int_equal(gs_recover(&gpus, dir, &say, &err), 0);
+    if (strcmp(desk_read_inside(&table, 1, text), c->becomes) != 0 ||
+        strstr(lines.text, c->says) == NULL) {
+        fail_msg("%s, %s, %s -> %s: it is %s: %s", c->layout, c->step, c->was, c->shall, text,
+                 lines.text);
+    }
+    gs_gpu_close(&gpus);
+    desk_dir_done(dir); /* the journal is gone: nothing but the folder is there */
+}
+
 static void recover__follows_from_what_there_is(void **state)
 {
     (void)state;
-    const struct gs_change_cis gone = {.present = false};
-    const struct gs_change_cis one = {.present = true, .n = 1, .profiles = {2}};
-    const struct gs_change_cis parts = {.present = true, .n = 3, .profiles = {0, 0, 0}};
-    const struct gs_change_cis two_one = {.present = true, .n = 2, .profiles = {1, 0}};
-    const struct recovery cases[] = {
-        {"1g.5gb@0", gone, one, "1g.5gb@0", "had not begun"},
-        {"3g.20gb@4()", gone, one, "3g.20gb@4", "is finished now"},
-        {"3g.20gb@4", gone, one, "3g.20gb@4", "was complete"},
-        {"3g.20gb@4(1c)", gone, parts, "3g.20gb@4(1c,1c,1c)", "is finished now"},
-        {"3g.20gb@4", one, gone, "3g.20gb@4", "had not begun"},
-        {"3g.20gb@4()", one, gone, "", "is finished now"},
-        {"1g.5gb@0", one, gone, "1g.5gb@0", "was complete"},
-        {"3g.20gb@4(1c,1c)", parts, gone, "", "is finished now"},
-        {"3g.20gb@4(1c)!", parts, gone, "3g.20gb@4(1c,1c,1c)", "is undone now"},
-        {"3g.20gb@4()", one, two_one, "3g.20gb@4(2c,1c)", "is finished now"},
-        {"3g.20gb@4(2c)", one, two_one, "3g.20gb@4(2c,1c)", "is finished now"},
-        {"", one, two_one, "", "has nothing left to finish"},
+    static const struct recovery cases[] = {
+        {"1g.5gb@0", "do=create", "absent", "2@0", "1g.5gb@0(1c@0)", "had not begun"},
+        {"3g.20gb@4()", "do=create", "absent", "2@0", "3g.20gb@4(3c@0)", "is finished now"},
+        {"3g.20gb@4", "do=create-ci ci=2@0", "absent", "2@0", "3g.20gb@4(3c@0)", "was complete"},
+        {"3g.20gb@4(1c@0)", "do=create-ci ci=0@1", "absent", "0@0,0@1,0@2",
+         "3g.20gb@4(1c@0,1c@1,1c@2)", "is finished now"},
+        {"3g.20gb@4", "do=destroy-ci ci=2@0", "2@0", "absent", "3g.20gb@4(3c@0)", "had not begun"},
+        {"3g.20gb@4()", "do=destroy-ci ci=2@0", "2@0", "absent", "", "is finished now"},
+        {"3g.20gb@4()", "do=destroy", "2@0", "absent", "", "is finished now"},
+        {"1g.5gb@0", "do=destroy", "2@0", "absent", "1g.5gb@0(1c@0)", "was complete"},
+        {"3g.20gb@4(1c@1,1c@2)", "do=destroy-ci ci=0@0", "0@0,0@1,0@2", "absent", "",
+         "is finished now"},
+        {"3g.20gb@4(1c@2!)", "do=destroy-ci ci=0@1", "0@0,0@1,0@2", "absent",
+         "3g.20gb@4(1c@0,1c@1,1c@2)", "is undone now"},
+        {"3g.20gb@4()", "do=destroy-ci ci=2@0", "2@0", "1@0,0@2", "3g.20gb@4(2c@0,1c@2)",
+         "is finished now"},
+        {"3g.20gb@4(2c@0)", "do=create-ci ci=0@2", "2@0", "1@0,0@2", "3g.20gb@4(2c@0,1c@2)",
+         "is finished now"},
+        {"3g.20gb@4()", "do=create-ci ci=1@0", "0@1", "1@0", "3g.20gb@4(2c@0)", "is finished now"},
+        {"3g.20gb@4(1c@1)", "do=create-ci ci=1@0", "0@1", "1@0", "3g.20gb@4(1c@1)",
+         "had not begun"},
+        {"", "do=create-ci ci=1@0", "2@0", "1@0,0@2", "", "has nothing left to finish"},
         /* of another profile at that place: not the one that the journal speaks of */
-        {"1g.5gb@4()", one, gone, "1g.5gb@4()", "was complete"},
+        {"1g.5gb@4()", "do=destroy", "2@0", "absent", "1g.5gb@4()", "was complete"},
+        /* of the first versions, which wrote no places */
+        {"3g.20gb@4(1c)", "do=create-ci", "absent", "0,0,0", "3g.20gb@4(1c@0,1c@1,1c@2)",
+         "is finished now"},
+        {"3g.20gb@4(1c,1c)", "do=destroy-ci", "0,0,0", "absent", "", "is finished now"},
+        {"3g.20gb@4(1c@1!)", "do=destroy-ci", "0,0", "absent", "3g.20gb@4(1c@0,1c@1)",
+         "is undone now"},
     };
     for (unsigned k = 0; k < GS_ARRAY_LEN(cases); k++) {
-        struct gs_gpu_table table;
-        struct gs_gpus gpus;
-        struct gs_journal journal;
-        struct desk_lines lines = {.used = 0};
-        const struct gs_say say = {.line = desk_line, .ctx = &lines};
-        char dir[64];
-        char text[DESK_TEXT_MAX];
+        recover_one(&cases[k]);
+    }
+}
+
+static void recover__leaves_alone_what_others_made_or_removed_since(void **state)
+{
+    (void)state;
+    static const struct recovery cases[] = {
+        /* theirs beside ours */
+        {"3g.20gb@4(1c@2)", "do=create", "absent", "1@0", "3g.20gb@4(2c@0,1c@2)",
+         "is finished now"},
+        {"3g.20gb@4(1c@1,1c@2)", "do=destroy-ci ci=0@0", "0@0,0@1", "absent",
+         "3g.20gb@4(1c@0,1c@1,1c@2)", "is undone now"},
+        {"3g.20gb@4(1c@0,1c@2)", "do=create-ci ci=0@1", "0@0", "0@0,0@1", "3g.20gb@4(1c@0,1c@2)",
+         "had not begun"},
+        /* theirs in the place of ours */
+        {"3g.20gb@4(1c@2)", "do=create", "absent", "2@0", "3g.20gb@4(1c@2)",
+         "somebody else made since"},
+        {"3g.20gb@4(1c@1)", "do=destroy", "2@0", "absent", "3g.20gb@4(1c@1)",
+         "could be neither finished nor undone"},
+        /* what neither list changes, and was removed: not made again */
+        {"3g.20gb@4(1c@1)", "do=create-ci ci=0@1", "0@0", "0@0,0@1", "3g.20gb@4(1c@1)",
+         "was complete"},
+        {"3g.20gb@4()", "do=create-ci ci=0@1", "0@0", "0@0,0@1", "3g.20gb@4()", "had not begun"},
+        /* what earlier steps had made, and was removed */
+        {"3g.20gb@4(1c@1,1c@2)", "do=create-ci ci=0@2", "absent", "0@0,0@1,0@2",
+         "3g.20gb@4(1c@1,1c@2)", "somebody else has changed it since"},
+        {"3g.20gb@4(1c@1)", "do=create-ci ci=0@2", "absent", "0@0,0@1,0@2", "3g.20gb@4(1c@1,1c@2)",
+         "is finished now"},
+    };
+    for (unsigned k = 0; k < GS_ARRAY_LEN(cases); k++) {
+        recover_one(&cases[k]);
+    }
+}
+
+/* A step had failed, or its recovery, and its undoing was killed. */
+static void recover__goes_on_with_an_undoing(void **state)
+{
+    (void)state;
+    static const struct recovery cases[] = {
+        {"3g.20gb@4(1c@0)", "do=create-ci ci=0@2", "absent", "0@0,0@1,0@2", "", "is undone now"},
+        {"3g.20gb@4(1c@0,1c@2)", "do=destroy-ci ci=0@2", "0@0,0@1,0@2", "absent",
+         "3g.20gb@4(1c@0,1c@1,1c@2)", "is undone now"},
+        {"3g.20gb@4(1c@1)", "do=destroy", "0@0,0@1", "absent", "3g.20gb@4(1c@0,1c@1)",
+         "is undone now"},
+        {"3g.20gb@4(2c@0)", "do=destroy", "1@0,0@2", "absent", "3g.20gb@4(2c@0,1c@2)",
+         "is undone now"},
+    };
+    for (unsigned k = 0; k < GS_ARRAY_LEN(cases); k++) {
+        recover_one(&cases[k]);
+    }
+}
+
+static void journal__shows_nothing_that_a_terminal_would_act_on(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "begin pid=5 what=mig\x1b[31m apply", "begin pid=5 what=mig\x7f",
+        "begin pid=5 what=\xc2\x9b[31m",
+        "step n=1 of=9 do=destroy gpu=GPU-\x1b[2J profile=2 start=4 size=4 was=2@0 shall=absent",
+        "nothing\x1b]0;title\x07 of ours"};
+    for (unsigned k = 0; k < GS_ARRAY_LEN(texts); k++) {
+        char bytes[1024];
+        struct gs_journal_left left;
         struct gs_err err;
-        desk_dir(dir);
-        desk_machine(&table, "A100-40GB", 2);
-        desk_cut(&table, 1, cases[k].layout);
-        struct gs_journal_step step = a_step(1);
-        step.was = cases[k].was;
-        step.shall = cases[k].shall;
-        snprintf(step.gpu, sizeof(step.gpu), "%s", table.gpus[1].uuid);
-        assert_int_equal(gs_journal_open(&journal, dir, "mig apply", false, 9, NULL, NULL), 0);
-        assert_int_equal(gs_journal_write(&journal, &step, NULL), 0);
-        close(journal.fd);
-        gs_gpu_table_open(&table, &gpus);
-        assert_int_equal(gs_recover(&gpus, dir, &say, &err), 0);
-        assert_string_equal(desk_read(&table, 1, text), cases[k].becomes);
-        if (strstr(lines.text, cases[k].says) == NULL) {
-            fail_msg("case %u: %s", k, lines.text);
+        int n = 0;
+        if (strncmp(texts[k], "begin", 5) != 0) {
+            n = gs_journal_frame(gs_view("begin pid=5 what=mig apply"), bytes, sizeof(bytes));
         }
-        gs_gpu_close(&gpus);
-        desk_dir_done(dir); /* the journal is gone: nothing but the folder is there */
+        n += gs_journal_frame(gs_view(texts[k]), bytes + n, sizeof(bytes) - (size_t)n);
+        struct gs_view view = {.p = bytes, .n = (size_t)n};
+        assert_int_equal(gs_journal_parse(view, &left, &err), GS_INVALID);
+        for (const char *c = err.msg; *c != '\0'; c++) {
+            assert_true(*c >= ' ' && *c <= '~');
+        }
     }
 }
 
@@ -300,7 +403,10 @@ int main(void)
         cmocka_unit_test(journal__no_changed_byte_makes_another_step),
         cmocka_unit_test(journal__of_another_version_is_refused_and_kept),
         cmocka_unit_test(journal__that_is_no_file_is_refused),
+        cmocka_unit_test(journal__shows_nothing_that_a_terminal_would_act_on),
         cmocka_unit_test(recover__follows_from_what_there_is),
+        cmocka_unit_test(recover__leaves_alone_what_others_made_or_removed_since),
+        cmocka_unit_test(recover__goes_on_with_an_undoing),
         cmocka_unit_test(recover__a_gpu_that_is_gone_is_said_and_no_error),
         cmocka_unit_test(recover__a_driver_that_does_not_answer_keeps_the_journal),
         cmocka_unit_test(holder__finds_the_pod_of_either_cgroup_driver),
