@@ -40,7 +40,7 @@ struct gs_sick {
 
 struct gs_health {
     const struct gs_alloc *source;
-    unsigned n; /* by GPU, then gi, ci, generation */
+    unsigned n;
     unsigned cap;
     struct gs_sick *sick;
     uint32_t recovery[GS_GPUS_MAX]; /* enum gs_gpu_recovery, or GS_NOT_KNOWN; of each GPU */
@@ -59,19 +59,21 @@ int gs_health_event(struct gs_health *health, const struct gs_snapshot *snapshot
 bool gs_health_snapshot(struct gs_health *health, const struct gs_snapshot *snapshot);
 
 /* What the driver wants done about a GPU (enum gs_gpu_recovery, GS_NOT_KNOWN), as read from time to
- * time. While it wants something the GPU is sick. True: something changed. */
-int gs_health_recovery(struct gs_health *health, const struct gs_snapshot *snapshot, unsigned gpu,
-                       uint32_t action, uint64_t now_us, bool *ret_changed, struct gs_err *err);
+ * time. While it wants something the GPU is sick. GS_NO_MEMORY. */
+int gs_health_recovery(struct gs_health *health, const struct gs_snapshot *snapshot,
+                       const struct gs_health_rules *rules, unsigned gpu, uint32_t action,
+                       uint64_t now_us, bool *ret_changed, struct gs_err *err);
 
 /* Drops what is well again by time. True: something changed. *ret_next_us: when to ask again;
  * UINT64_MAX: no need to. */
 bool gs_health_tick(struct gs_health *health, const struct gs_health_rules *rules, uint64_t now_us,
                     uint64_t *ret_next_us);
 
-/* Why a slice or GPU is not well; NULL: it is. A whole GPU that is sick makes its slices sick, and
- * a sick slice its whole GPU where that is asked for (it is one device then). */
+/* Why a slice or GPU is not well, by the first event that still counts; NULL: it is. A whole GPU
+ * that is sick makes its slices sick, and a sick slice its whole GPU where that is asked for (it is
+ * one device then). */
 const struct gs_sick *gs_health_of(const struct gs_health *health, const struct gs_slice_id *slice);
 
-/* "XID 48 on GPU 2, instance 5/0 ..." with when it will be well again; for people. */
+/* "instance 5/0 of GPU 2: XID 48; unhealthy until ..."; for people. */
 void gs_sick_format(const struct gs_health *health, const struct gs_health_rules *rules,
                     const struct gs_sick *sick, char *ret_text, size_t size);
