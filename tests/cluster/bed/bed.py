@@ -44,7 +44,7 @@ class Bed:
         return self
 
     def __exit__(self, kind, error, _):
-        ended_well = kind is None or (kind is SystemExit and not error.code)
+        ended_well = kind in (None, KeyboardInterrupt) or (kind is SystemExit and not error.code)
         self.stop(failed=not ended_well)
 
     # ---- start and end ----

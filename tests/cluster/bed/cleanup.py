@@ -1,7 +1,7 @@
 """cleanup: nothing of a bed stays, however its harness ended.
 
-A bed is a folder in BEDS, whose lock its harness holds for as long as it lives, a cgroup of the same
-name and a folder in memory. When the harness ends without having cleaned, a process that waits for
+A bed is a folder in BEDS, beside it a lock that its harness holds for as long as it lives, a cgroup of
+the same name and a folder in memory. When the harness ends without having cleaned, a process that waits for
 just that does so; and every new bed first removes those whose lock nobody holds. What is not in such
 a folder or such a cgroup is not ours.
 
@@ -34,17 +34,22 @@ def memory_of(name):
     return os.path.join(folder_of(name), "memory")
 
 
+def lock_path(name):
+    """Beside the folder: it is the first thing of a bed that there is, and the last that goes."""
+    return folder_of(name) + ".lock"
+
+
 def lock_of(name, wait=False):
     """The open lock of a bed; None while its harness lives (unless told to wait), or when the bed
     is gone."""
-    path = os.path.join(folder_of(name), "lock")
+    path = lock_path(name)
     try:
-        lock = open(path, "a", encoding="ascii")
+        lock = open(path, "rb")
     except FileNotFoundError:
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        if os.path.exists(path) and os.path.samestat(os.stat(path), os.fstat(lock.fileno())):
+        if os.path.samestat(os.stat(path), os.fstat(lock.fileno())):
             return lock
     except (BlockingIOError, FileNotFoundError):
         pass
@@ -52,30 +57,37 @@ def lock_of(name, wait=False):
     return None
 
 
-def beds_folder():
+def check_owner():
     """Only root may write there, so that nobody else can name what is to be removed."""
-    os.makedirs(BEDS, mode=0o700, exist_ok=True)
     found = os.lstat(BEDS)
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise BedError(f"{BEDS} belongs to user {found.st_uid}, mode {found.st_mode & 0o777:o}: "
                        f"expected {os.geteuid()} and writable by nobody else; remove it")
-    return BEDS
 
 
 def claim():
-    """(name, its lock) of a new bed. The folder appears together with its lock held."""
-    beds_folder()
+    """(name, its lock) of a new bed, with its folders."""
     while True:
         name = f"gs-{secrets.token_hex(4)}"
-        os.mkdir(folder_of(name), 0o700)
-        lock = lock_of(name)
+        try:
+            os.makedirs(BEDS, mode=0o700, exist_ok=True)
+            check_owner()
+            os.close(os.open(lock_path(name), os.O_CREAT | os.O_EXCL, 0o600))
+        except FileNotFoundError:  # the last bed went meanwhile, and BEDS with it
+            continue
+        lock = lock_of(name)  # None where another took it for a dead one's
         if lock:
+            os.mkdir(folder_of(name), 0o700)
             os.makedirs(memory_of(name), exist_ok=True)
             return name, lock
 
 
 def names():
-    return sorted(n for n in os.listdir(BEDS) if NAME.match(n)) if os.path.isdir(BEDS) else []
+    try:
+        found = [file.removesuffix(".lock") for file in os.listdir(BEDS) if file.endswith(".lock")]
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in found if NAME.match(name))
 
 
 def mounts_below(folder):
@@ -95,14 +107,20 @@ def remove(name):
     for folder in (memory_of(name), folder_of(name)):
         if os.path.isdir(folder):
             shutil.rmtree(folder)
+    os.unlink(lock_path(name))
+    try:
+        os.rmdir(BEDS)
+    except OSError:  # other beds
+        pass
 
 
 def sweep():
     """Removes what dead harnesses left; the names of those beds."""
     removed = []
-    if not os.path.isdir(BEDS):
+    try:
+        check_owner()
+    except FileNotFoundError:
         return removed
-    beds_folder()
     for name in names():
         lock = lock_of(name)
         if lock:
