@@ -38,7 +38,8 @@ struct gs_http_route {
 struct gs_http_server_options {
     const struct gs_http_route *routes; /* copied; the texts are borrowed */
     size_t n_routes;
-    unsigned max_connections; /* 0: 64; one more waits in the socket's queue or is closed */
+    unsigned max_connections; /* 0: 64; one more waits in the socket's queue. Over TCP one address
+                                 gets half of them */
     unsigned idle_limit_s;    /* a connection without a byte; 0: 30 */
     size_t max_body;          /* bytes; 0: 64 KiB */
     struct gs_view tls_cert;  /* PEM; empty: plain HTTP */
@@ -66,7 +67,8 @@ void gs_http_server_freep(struct gs_http_server **server);
 /* The port that it listens on; 0: a unix socket. */
 unsigned gs_http_server_port(const struct gs_http_server *server);
 
-/* Answers, exactly once; the exchange is gone then. `type` as of Content-Type; `body` is copied.
+/* Answers, exactly once; the exchange is gone then. `type` as of Content-Type, "" for none;
+ * `body` is copied.
  * A client that has gone in the meantime, or no memory, is not the caller's concern. */
 void gs_http_answer(struct gs_http_exchange *exchange, unsigned status, const char *type,
                     struct gs_view body);

@@ -1,0 +1,514 @@
+#include "net/http_server.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+enum {
+    CONNECTIONS_DEFAULT = 64,
+    IDLE_S_DEFAULT = 30,
+    BODY_DEFAULT = 64 << 10,
+    DRAIN_MAX = 1 << 20, /* of a body that is not wanted: read, so that the answer arrives */
+    CONNECTION_BYTES = 16 << 10, /* of a request's line and headers */
+    TIMER_ACCURACY_US = 1000,
+    RUNS_AT_END = 8,
+    METHOD_MAX = 8
+};
+
+enum state { READING, SERVING, LATER, ANSWERED };
+
+struct gs_http_exchange {
+    struct gs_http_server *server;
+    struct MHD_Connection *connection;
+    struct gs_http_exchange *prev; /* among those that are answered later */
+    struct gs_http_exchange *next;
+    const struct gs_http_route *route; /* NULL: it is refused */
+    unsigned refusal;
+    const char *allow; /* a method that the path has, where the refusal is 405 */
+    size_t n_drained;
+    enum state state;
+    bool suspended; /* libmicrohttpd waits for the late answer */
+    bool queued;    /* it has the answer */
+    struct gs_buf body;
+    char *path;
+    char method[METHOD_MAX];
+    void (*gone)(void *ctx);
+    void *gone_ctx;
+};
+
+struct gs_http_server {
+    struct MHD_Daemon *daemon;
+    sd_event_source *io;
+    sd_event_source *timer;
+    struct gs_http_route *routes;
+    size_t n_routes;
+    size_t max_body;
+    struct gs_http_exchange *waiting;
+    unsigned max_connections;
+    bool full; /* no more connections are accepted */
+    unsigned port;
+};
+
+/* ---- answers ---- */
+
+static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status, const char *type,
+                             struct gs_view body, const char *allow)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    if (response == NULL) {
+        return MHD_NO; /* the connection is closed: all that is left without memory */
+    }
+    enum MHD_Result done = MHD_YES;
+    if (type[0] != '\0') {
+        done = MHD_add_response_header(response, "Content-Type", type);
+    }
+    if (done == MHD_YES && allow != NULL) {
+        done = MHD_add_response_header(response, "Allow", allow);
+    }
+    done = done == MHD_YES ? MHD_queue_response(connection, status, response) : done;
+    MHD_destroy_response(response);
+    return done;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *allow)
+{
+    const char *text = status == MHD_HTTP_NOT_FOUND            ? "there is nothing at this path\n"
+                       : status == MHD_HTTP_METHOD_NOT_ALLOWED ? "this method is not served here\n"
+                                                               : "the body is too large\n";
+    return queue(connection, status, "text/plain", gs_view(text), allow);
+}
+
+/* ---- routes ---- */
+
+static bool fits_path(const char *pattern, const char *path)
+{
+    size_t n = strlen(pattern);
+    if (n >= 2 && strcmp(pattern + n - 2, "/*") == 0) {
+        return strncmp(path, pattern, n - 1) == 0;
+    }
+    return strcmp(path, pattern) == 0;
+}
+
+static bool fits_method(const char *wanted, const char *method)
+{
+    return strcmp(wanted, method) == 0 ||
+           (strcmp(wanted, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+/* Sets the exchange's route, or why there is none. */
+static void find_route(struct gs_http_exchange *exchange)
+{
+    const struct gs_http_server *server = exchange->server;
+    exchange->refusal = MHD_HTTP_NOT_FOUND;
+    for (size_t i = 0; i < server->n_routes; i++) {
+        const struct gs_http_route *route = &server->routes[i];
+        if (!fits_path(route->path, exchange->path)) {
+            continue;
+        }
+        if (fits_method(route->method, exchange->method)) {
+            exchange->route = route;
+            return;
+        }
+        exchange->refusal = MHD_HTTP_METHOD_NOT_ALLOWED;
+        exchange->allow = route->method;
+    }
+}
+
+/* ---- one request ---- */
+
+/* The body that is announced; UINT64_MAX: more than can be. */
+static uint64_t announced(struct MHD_Connection *connection)
+{
+    const char *length =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    uint64_t n = 0;
+    bool fits = length == NULL || gs_view_is_u64(gs_view(length), UINT64_MAX, &n);
+    return fits ? n : UINT64_MAX;
+}
+
+static struct gs_http_exchange *new_exchange(struct gs_http_server *server,
+                                             struct MHD_Connection *connection, const char *method,
+                                             const char *path)
+{
+    struct gs_http_exchange *exchange = calloc(1, sizeof(*exchange));
+    if (exchange == NULL) {
+        return NULL;
+    }
+    exchange->path = strdup(path);
+    if (exchange->path == NULL || strlen(method) >= METHOD_MAX) {
+        free(exchange->path);
+        free(exchange);
+        return NULL;
+    }
+    memcpy(exchange->method, method, strlen(method) + 1);
+    exchange->server = server;
+    exchange->connection = connection;
+    gs_buf_init(&exchange->body, server->max_body);
+    return exchange;
+}
+
+/* The head has come. */
+static enum MHD_Result begin(struct gs_http_server *server, struct MHD_Connection *connection,
+                             const char *method, const char *path, void **ret_exchange)
+{
+    struct gs_http_exchange *exchange = new_exchange(server, connection, method, path);
+    if (exchange == NULL) {
+        return MHD_NO;
+    }
+    *ret_exchange = exchange;
+    find_route(exchange);
+    uint64_t n = announced(connection);
+    if (exchange->route != NULL && n > server->max_body) {
+        exchange->route = NULL;
+        exchange->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
+    }
+    if (exchange->route == NULL && n > DRAIN_MAX) {
+        exchange->state = ANSWERED;
+        return refuse(connection, exchange->refusal, exchange->allow);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result take(struct gs_http_exchange *exchange, const char *bytes, size_t n)
+{
+    if (exchange->route != NULL) {
+        gs_buf_put(&exchange->body, bytes, n);
+        if (!gs_buf_ok(&exchange->body)) {
+            exchange->route = NULL;
+            exchange->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
+        }
+        return MHD_YES;
+    }
+    exchange->n_drained += n;
+    return exchange->n_drained > DRAIN_MAX ? MHD_NO : MHD_YES;
+}
+
+static void remember(struct gs_http_exchange *exchange)
+{
+    struct gs_http_server *server = exchange->server;
+    exchange->next = server->waiting;
+    if (exchange->next != NULL) {
+        exchange->next->prev = exchange;
+    }
+    server->waiting = exchange;
+}
+
+static void forget(struct gs_http_exchange *exchange)
+{
+    *(exchange->prev == NULL ? &exchange->server->waiting : &exchange->prev->next) = exchange->next;
+    if (exchange->next != NULL) {
+        exchange->next->prev = exchange->prev;
+    }
+}
+
+static enum MHD_Result serve(struct gs_http_exchange *exchange)
+{
+    const char *type = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
+                                                   MHD_HTTP_HEADER_CONTENT_TYPE);
+    const struct gs_http_asked asked = {
+        .method = exchange->method,
+        .path = exchange->path,
+        .type = type == NULL ? "" : type,
+        .body = {.p = gs_buf_text(&exchange->body), .n = exchange->body.len},
+    };
+    exchange->state = SERVING;
+    exchange->route->serve(exchange->route->ctx, exchange, &asked);
+    if (exchange->state == LATER) {
+        remember(exchange);
+        exchange->suspended = true;
+        MHD_suspend_connection(exchange->connection);
+        return MHD_YES;
+    }
+    if (exchange->state == SERVING) {
+        gs_http_answer(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, "text/plain",
+                       gs_view("no answer\n"));
+    }
+    return exchange->queued ? MHD_YES : MHD_NO;
+}
+
+/* libmicrohttpd: the head of a request has come, a piece of its body, or its end. */
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *bytes,
+                                  size_t *n, void **per_request)
+{
+    struct gs_http_exchange *exchange = *per_request;
+    (void)version;
+    if (exchange == NULL) {
+        return begin(ctx, connection, method, path, per_request);
+    }
+    if (exchange->state != READING) {
+        return MHD_NO; /* it was answered, and there was no memory for that */
+    }
+    if (*n > 0) {
+        enum MHD_Result more = take(exchange, bytes, *n);
+        *n = 0;
+        return more;
+    }
+    if (exchange->route == NULL) {
+        exchange->state = ANSWERED;
+        return refuse(connection, exchange->refusal, exchange->allow);
+    }
+    return serve(exchange);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **per_request,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct gs_http_exchange *exchange = *per_request;
+    (void)ctx;
+    (void)connection;
+    (void)why;
+    if (exchange != NULL) {
+        gs_buf_done(&exchange->body);
+        free(exchange->path);
+        free(exchange);
+        *per_request = NULL;
+    }
+}
+
+void gs_http_answer(struct gs_http_exchange *exchange, unsigned status, const char *type,
+                    struct gs_view body)
+{
+    assert(exchange->state == SERVING || exchange->state == LATER);
+    exchange->state = ANSWERED;
+    exchange->queued = queue(exchange->connection, status, type, body, NULL) == MHD_YES;
+    if (exchange->suspended) {
+        forget(exchange);
+        exchange->suspended = false;
+        MHD_resume_connection(exchange->connection);
+        sd_event_source_set_time_relative(exchange->server->timer, 0);
+        sd_event_source_set_enabled(exchange->server->timer, SD_EVENT_ONESHOT);
+    }
+}
+
+void gs_http_later(struct gs_http_exchange *exchange, void (*gone)(void *ctx), void *ctx)
+{
+    assert(exchange->state == SERVING);
+    exchange->state = LATER;
+    exchange->gone = gone;
+    exchange->gone_ctx = ctx;
+}
+
+/* ---- the loop ---- */
+
+/* Whether there is room again for connections. libmicrohttpd listens again only when it is run
+ * once more, and says nothing of that. */
+static bool has_room_again(struct gs_http_server *server)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    bool was_full = server->full;
+    server->full = info != NULL && info->num_connections >= server->max_connections;
+    return was_full && !server->full;
+}
+
+static void run(struct gs_http_server *server)
+{
+    MHD_UNSIGNED_LONG_LONG in_ms;
+    do {
+        MHD_run(server->daemon);
+    } while (has_room_again(server));
+    if (MHD_get_timeout(server->daemon, &in_ms) != MHD_YES) {
+        sd_event_source_set_enabled(server->timer, SD_EVENT_OFF);
+        return;
+    }
+    sd_event_source_set_time_relative(server->timer, (uint64_t)in_ms * 1000);
+    sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *ctx)
+{
+    (void)source;
+    (void)fd;
+    (void)revents;
+    run(ctx);
+    return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *ctx)
+{
+    (void)source;
+    (void)usec;
+    run(ctx);
+    return 0;
+}
+
+static int join_loop(struct gs_http_server *server, sd_event *event, struct gs_err *err)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (info == NULL) {
+        return gs_fail(err, GS_UNSUPPORTED, "libmicrohttpd has no epoll on this machine");
+    }
+    int r = sd_event_add_io(event, &server->io, info->epoll_fd, EPOLLIN, on_io, server);
+    r = r < 0 ? r
+              : sd_event_add_time_relative(event, &server->timer, CLOCK_MONOTONIC, 0,
+                                           TIMER_ACCURACY_US, on_timer, server);
+    return r < 0 ? gs_fail_errno(err, -r, "adding an event source for HTTP") : 0;
+}
+
+/* ---- the server ---- */
+
+/* A terminated copy, or NULL where it is empty. */
+static int copy_pem(struct gs_view pem, char **ret, struct gs_err *err)
+{
+    *ret = pem.n == 0 ? NULL : strndup(pem.p, pem.n);
+    if (pem.n > 0 && *ret == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for an HTTP server");
+    }
+    return 0;
+}
+
+static int start(struct gs_http_server *server, int fd,
+                 const struct gs_http_server_options *options, char *cert, char *key,
+                 struct gs_err *err)
+{
+    unsigned idle_s = options->idle_limit_s == 0 ? IDLE_S_DEFAULT : options->idle_limit_s;
+    const struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, cert},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, key},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    const struct MHD_OptionItem none = {MHD_OPTION_END, 0, NULL};
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (cert == NULL ? 0 : MHD_USE_TLS);
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, server->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        server->port == 0 ? 0 : (server->max_connections + 1) / 2, MHD_OPTION_CONNECTION_TIMEOUT,
+        idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY,
+        cert == NULL ? &none : tls, MHD_OPTION_END);
+    if (server->daemon != NULL) {
+        return 0;
+    }
+    return cert != NULL ? gs_fail(err, GS_INVALID,
+                                  "the TLS certificate or its key is not one that can be used")
+                        : gs_fail(err, GS_IO, "libmicrohttpd does not start");
+}
+
+static int start_with_keys(struct gs_http_server *server, int *fd,
+                           const struct gs_http_server_options *options, struct gs_err *err)
+{
+    char *cert = NULL;
+    char *key = NULL;
+    int r = copy_pem(options->tls_cert, &cert, err);
+    r = r == 0 ? copy_pem(options->tls_key, &key, err) : r;
+    if (r == 0 && (cert == NULL) != (key == NULL)) {
+        r = gs_fail(err, GS_INVALID, "a TLS certificate without its key, or the key alone");
+    }
+    r = r == 0 ? start(server, *fd, options, cert, key, err) : r;
+    if (r == 0) {
+        *fd = -1; /* libmicrohttpd's */
+    }
+    if (key != NULL) {
+        explicit_bzero(key, strlen(key));
+    }
+    free(cert);
+    free(key);
+    return r;
+}
+
+static unsigned port_of(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_storage room;
+    } at = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t n = sizeof(at);
+    if (getsockname(fd, &at.any, &n) < 0) {
+        return 0;
+    }
+    if (at.any.sa_family == AF_INET) {
+        return ntohs(at.v4.sin_port);
+    }
+    return at.any.sa_family == AF_INET6 ? ntohs(at.v6.sin6_port) : 0;
+}
+
+static int make(sd_event *event, int *fd, const struct gs_http_server_options *options,
+                struct gs_http_server **ret, struct gs_err *err)
+{
+    GS_CLEANUP(gs_http_server_freep) struct gs_http_server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for an HTTP server");
+    }
+    server->routes = calloc(options->n_routes + 1, sizeof(*server->routes));
+    if (server->routes == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for an HTTP server");
+    }
+    if (options->n_routes > 0) {
+        memcpy(server->routes, options->routes, options->n_routes * sizeof(*server->routes));
+    }
+    server->n_routes = options->n_routes;
+    server->max_body = options->max_body == 0 ? BODY_DEFAULT : options->max_body;
+    server->max_connections =
+        options->max_connections == 0 ? CONNECTIONS_DEFAULT : options->max_connections;
+    server->port = port_of(*fd);
+    int r = start_with_keys(server, fd, options, err);
+    r = r == 0 ? join_loop(server, event, err) : r;
+    if (r != 0) {
+        return r;
+    }
+    *ret = GS_TAKE(server);
+    return 0;
+}
+
+int gs_http_server_new(sd_event *event, int fd, const struct gs_http_server_options *options,
+                       struct gs_http_server **ret, struct gs_err *err)
+{
+    int r = make(event, &fd, options, ret, err);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return r;
+}
+
+/* libmicrohttpd must have no suspended connection when it stops. */
+static void end_waiting(struct gs_http_server *server)
+{
+    while (server->waiting != NULL) {
+        struct gs_http_exchange *exchange = server->waiting;
+        exchange->gone(exchange->gone_ctx);
+        gs_http_answer(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain",
+                       gs_view("the program is ending\n"));
+    }
+    for (unsigned i = 0; i < RUNS_AT_END; i++) {
+        MHD_run(server->daemon);
+    }
+}
+
+void gs_http_server_free(struct gs_http_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    if (server->daemon != NULL) {
+        sd_event_source_disable_unref(server->io);
+        end_waiting(server);
+        sd_event_source_disable_unref(server->timer);
+        MHD_stop_daemon(server->daemon);
+    }
+    free(server->routes);
+    free(server);
+}
+
+void gs_http_server_freep(struct gs_http_server **server)
+{
+    gs_http_server_free(*server);
+}
+
+unsigned gs_http_server_port(const struct gs_http_server *server)
+{
+    return server->port;
+}
