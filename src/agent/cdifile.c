@@ -1,0 +1,183 @@
+#include "agent/cdifile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/log.h"
+#include "node/cdispec.h"
+
+#define FILE_NAME "k8s.device-plugin.nvidia.com-gpu.json"
+#define WORK_BYTES_MAX ((size_t)32 << 20)
+
+struct gs_cdifile {
+    const struct gs_machine_roots *roots;
+    const struct gs_agentconfig *config;
+    struct gs_arena driver_arena; /* of what follows, for one version of the driver */
+    char driver_version[80];
+    struct gs_driver_files files;
+    struct gs_buf last; /* as it is on disk */
+};
+
+struct gs_cdifile *gs_cdifile_new(const struct gs_machine_roots *roots,
+                                  const struct gs_agentconfig *config)
+{
+    struct gs_cdifile *file = calloc(1, sizeof(*file));
+    if (file != NULL) {
+        file->roots = roots;
+        file->config = config;
+        gs_arena_init(&file->driver_arena, &gs_alloc_heap, WORK_BYTES_MAX);
+        gs_buf_init(&file->last, GS_CDI_BYTES_MAX);
+    }
+    return file;
+}
+
+void gs_cdifile_free(struct gs_cdifile *file)
+{
+    if (file != NULL) {
+        gs_arena_done(&file->driver_arena);
+        gs_buf_done(&file->last);
+        free(file);
+    }
+}
+
+/* The driver's own files change with its version only. Without them a container still gets its
+ * devices, and brings its libraries itself. */
+static void find_driver(struct gs_cdifile *file, const char *version)
+{
+    struct gs_err err;
+    if (strcmp(file->driver_version, version) == 0) {
+        return;
+    }
+    gs_arena_done(&file->driver_arena);
+    file->files = (struct gs_driver_files){.n_links = 0};
+    if (gs_driver_files_find(file->roots, version, &file->driver_arena, &file->files, &err) < 0) {
+        gs_log_warning("files of driver %s for containers: %s", version, err.msg);
+        file->files = (struct gs_driver_files){.n_links = 0};
+    }
+    snprintf(file->driver_version, sizeof(file->driver_version), "%s", version);
+}
+
+static int find_nodes(const struct gs_cdifile *file, const struct gs_snapshot *snapshot,
+                      struct gs_arena *arena, struct gs_cdispec_machine *ret, struct gs_err *err)
+{
+    struct gs_cdispec_nodes *nodes =
+        GS_ARENA_NEW(arena, struct gs_cdispec_nodes, snapshot->n_gpus + 1u);
+    struct gs_device_node *control =
+        GS_ARENA_NEW(arena, struct gs_device_node, GS_CONTROL_NODES_MAX);
+    struct gs_driver_majors majors;
+    if (nodes == NULL || control == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for device nodes");
+    }
+    int r = gs_driver_majors(file->roots, &majors, err);
+    r = r < 0 ? r : gs_driver_control_nodes(file->roots, control, &ret->n_control, err);
+    for (unsigned k = 0; r == 0 && k < snapshot->n_gpus; k++) {
+        const struct gs_gpu *facts = &snapshot->gpus[k].facts;
+        if (!snapshot->gpus[k].lost) {
+            r = gs_driver_gpu_node(file->roots, facts->minor, &nodes[k].gpu, err);
+            r = r < 0 ? r
+                      : gs_driver_drm_nodes(file->roots, facts->pci_bus_id, nodes[k].drm,
+                                            &nodes[k].n_drm, err);
+        }
+    }
+    ret->files = &file->files;
+    ret->nodes = nodes;
+    ret->control = control;
+    ret->caps_major = r < 0 ? GS_NOT_KNOWN : majors.caps;
+    return r;
+}
+
+/* What the runtime is to call: a hook that is not there would keep every container from starting.
+ */
+static const char *find_hook(const struct gs_agentconfig *config)
+{
+    const char *hook = config->cdi_hook;
+    return hook[0] != '\0' && strcmp(config->cdi_disabled_hooks, "all") != 0 ? hook : NULL;
+}
+
+static int format(struct gs_cdifile *file, const struct gs_snapshot *snapshot, struct gs_buf *out,
+                  struct gs_err *err)
+{
+    const struct gs_cdispec_options options = {
+        .names = file->config->id_strategy == GS_ID_INDEX ? GS_CDISPEC_INDEX : GS_CDISPEC_UUID,
+        .driver_root = file->roots->simulated ? file->roots->driver : file->config->driver_root,
+        .dev_root = file->roots->simulated ? file->roots->dev : file->config->dev_root,
+        .hook = find_hook(file->config),
+        .nodes_from_numbers = true,
+    };
+    struct gs_cdispec_machine machine = {.n_control = 0};
+    struct gs_cdi_spec spec;
+    struct gs_arena arena;
+    gs_arena_init(&arena, &gs_alloc_heap, WORK_BYTES_MAX);
+    find_driver(file, snapshot->driver.driver_version);
+    int r = find_nodes(file, snapshot, &arena, &machine, err);
+    r = r < 0 ? r : gs_cdispec_make(snapshot, &machine, &options, &arena, &spec, err);
+    r = r < 0 ? r : gs_cdi_format(&spec, out, err);
+    gs_arena_done(&arena);
+    return r;
+}
+
+/* The name of a CDI file ends in .json: readers pass the other over. */
+static int replace(const char *dir, const struct gs_buf *text, struct gs_err *err)
+{
+    char path[1200];
+    char fresh[1200];
+    snprintf(path, sizeof(path), "%s/%s", dir, FILE_NAME);
+    snprintf(fresh, sizeof(fresh), "%s/.%s.new", dir, FILE_NAME);
+    (void)mkdir(dir, 0755);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0) {
+        return gs_fail_errno(err, errno, "making %s", fresh);
+    }
+    size_t done = 0;
+    ssize_t n = 0;
+    while (done < text->len && (n = write(fd, text->text + done, text->len - done)) > 0) {
+        done += (size_t)n;
+    }
+    int e = done < text->len ? (n < 0 ? errno : ENOSPC) : 0;
+    if (close(fd) < 0 && e == 0) {
+        e = errno;
+    }
+    if (e == 0 && rename(fresh, path) < 0) {
+        e = errno;
+    }
+    if (e != 0) {
+        (void)unlink(fresh);
+        return gs_fail_errno(err, e, "writing %s", path);
+    }
+    return 0;
+}
+
+/* Somebody may have removed it: a cleanup of /var/run, an uninstalled toolkit. */
+static bool is_there(const struct gs_cdifile *file)
+{
+    char path[1200];
+    snprintf(path, sizeof(path), "%s/%s", file->config->cdi_dir, FILE_NAME);
+    return access(path, F_OK) == 0;
+}
+
+int gs_cdifile_write(struct gs_cdifile *file, const struct gs_snapshot *snapshot,
+                     struct gs_err *err)
+{
+    struct gs_buf text;
+    if ((file->config->device_list & GS_LIST_ANY_CDI) == 0) {
+        return 0;
+    }
+    gs_buf_init(&text, GS_CDI_BYTES_MAX);
+    int r = format(file, snapshot, &text, err);
+    if (r == 0 && (!is_there(file) || text.len != file->last.len ||
+                   memcmp(gs_buf_text(&text), gs_buf_text(&file->last), text.len) != 0)) {
+        r = replace(file->config->cdi_dir, &text, err);
+        if (r == 0) {
+            gs_buf_done(&file->last);
+            file->last = text;
+            return 0;
+        }
+    }
+    gs_buf_done(&text);
+    return r;
+}

@@ -1,0 +1,25 @@
+/* log: what the agent says, one line a fact, to stderr.
+ *
+ *     time=2026-11-22T11:32:32.123Z level=info msg="GPU 0: 2 slices made, 1 removed in 1.4 s"
+ *     {"time":"2026-11-22T11:32:32.123Z","level":"info","msg":"..."}
+ *
+ * A line is one write, so that lines of threads do not mix. Only programs log, where they handle
+ * what happened; libraries give errors. */
+#pragma once
+
+#include "wire/agentconfig.h"
+
+/* Says levels up to `most`. `json`: the second form. Not while other threads log. */
+void gs_log_init(enum gs_log_level most, bool json);
+
+void gs_log(enum gs_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define gs_log_debug(...) gs_log(GS_LOG_DEBUG, __VA_ARGS__)
+#define gs_log_info(...) gs_log(GS_LOG_INFO, __VA_ARGS__)
+#define gs_log_warning(...) gs_log(GS_LOG_WARNING, __VA_ARGS__)
+#define gs_log_error(...) gs_log(GS_LOG_ERROR, __VA_ARGS__)
+
+/* One line without its newline. Pure; for gs_log and its tests. `at_ms`: since the epoch. False:
+ * it did not fit and was cut. */
+bool gs_log_format(char *ret_text, size_t size, bool json, uint64_t at_ms, enum gs_log_level level,
+                   const char *msg);

@@ -1,0 +1,17 @@
+/* program: gpuslice-agent and its commands. Private to src/agent. */
+#pragma once
+
+#include "base/err.h"
+
+/* Each gives the exit status: 0; 1: it could not be done; 2: wrong use or configuration. */
+int gs_agent_run(int argc, char **argv);
+int gs_agent_boot(int argc, char **argv);
+int gs_agent_apply(int argc, char **argv);
+int gs_agent_state(int argc, char **argv);
+int gs_agent_completion(int argc, char **argv);
+
+int gs_program_help(void);
+int gs_program_version(void);
+
+/* Says the error on stderr, and gives `status`. */
+int gs_program_fail(const struct gs_err *err, int status);
