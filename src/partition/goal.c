@@ -3,8 +3,8 @@
 #include "partition/fit.h"
 #include "partition/inside.h"
 
-/* Ways that are looked at. The most that any layout of the GPUs that are known has is below it
- * (tests/unit/partition/test_goal.c). */
+/* Ways that are looked at; of more the best of these is taken. A GPU has three GIs at most that
+ * hold more than one compute instance: some dozens of ways are many. */
 enum { WAYS_MAX = 512 };
 
 /* Wanted compute instances of one GI profile, by their slices, not yet put into a GPU instance. */
