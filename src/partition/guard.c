@@ -20,6 +20,13 @@ void gs_guard_made(const struct gs_guard *guard, unsigned gpu)
     }
 }
 
+void gs_guard_gone(const struct gs_guard *guard, unsigned gpu, uint32_t gi, uint32_t ci)
+{
+    if (guard != NULL && guard->gone != NULL) {
+        guard->gone(guard->ctx, gpu, gi, ci);
+    }
+}
+
 struct leaving {
     struct gs_guard_leaving *at;
     unsigned n;
@@ -111,7 +118,7 @@ int gs_apply_guarded(struct gs_apply_work *work, struct gs_err *err)
             return r;
         }
         r = guard->before(guard->ctx, leaving.at, leaving.n, err);
-        if (r != GS_BUSY || !work->options->only_idle) {
+        if (r != GS_BUSY) {
             return r;
         }
         int read = gs_apply_read(work, err); /* marks anew */

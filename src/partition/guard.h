@@ -22,15 +22,18 @@ struct gs_guard {
     /* After a GPU was read: marks what is in use (gs_inventory_mark_by). */
     int (*mark)(void *ctx, struct gs_inventory_gpu *gpu, struct gs_err *err);
     /* All is planned and nothing is done. 0: these are free and nobody is given them any more.
-     * GS_BUSY: one of them is in use after all, and the next `mark` will say which. Any other
-     * code ends the change too. Not called where nothing goes. */
+     * GS_BUSY: one of them is in use after all, and the next `mark` says which: it is planned anew
+     * then, a few times. Any other code ends the change. Not called where nothing goes. */
     int (*before)(void *ctx, const struct gs_guard_leaving *leaving, unsigned n,
                   struct gs_err *err);
     /* A MIG device was made on this GPU. */
     void (*made)(void *ctx, unsigned gpu);
+    /* This one was destroyed. */
+    void (*gone)(void *ctx, unsigned gpu, uint32_t gi, uint32_t ci);
     void *ctx;
 };
 
 /* NULL is no guard. */
 int gs_guard_mark(const struct gs_guard *guard, struct gs_inventory_gpu *gpu, struct gs_err *err);
 void gs_guard_made(const struct gs_guard *guard, unsigned gpu);
+void gs_guard_gone(const struct gs_guard *guard, unsigned gpu, uint32_t gi, uint32_t ci);

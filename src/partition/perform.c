@@ -145,7 +145,11 @@ static int act(struct gs_perform *perform, unsigned gpu, const struct gs_change_
     switch (step->kind) {
     case GS_CHANGE_DESTROY_CI:
         r = gs_gpu_destroy_compute(perform->gpus, gpu, slice->gi, step->ci, err);
-        return r == GS_NOT_FOUND ? 0 : r; /* somebody was quicker */
+        r = r == GS_NOT_FOUND ? 0 : r; /* somebody was quicker */
+        if (r == 0) {
+            gs_guard_gone(perform->guard, gpu, slice->gi, step->ci);
+        }
+        return r;
     case GS_CHANGE_DESTROY_GI:
         r = gs_gpu_destroy(perform->gpus, gpu, slice->gi, err);
         return check_gone(perform, gpu, slice->gi, r, err);

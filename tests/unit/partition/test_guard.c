@@ -19,6 +19,7 @@ struct watch {
     unsigned leaving; /* when it was last asked */
     char last_uuid[GS_GPU_UUID_MAX];
     unsigned made[2];
+    unsigned gone;
 };
 
 static int mark(void *ctx, struct gs_inventory_gpu *gpu, struct gs_err *err)
@@ -53,6 +54,15 @@ static void made(void *ctx, unsigned gpu)
     watch->made[gpu]++;
 }
 
+static void gone(void *ctx, unsigned gpu, uint32_t gi, uint32_t ci)
+{
+    struct watch *watch = ctx;
+    (void)gpu;
+    (void)gi;
+    (void)ci;
+    watch->gone++;
+}
+
 static void begin(struct watch *watch)
 {
     memset(watch, 0, sizeof(*watch));
@@ -68,7 +78,8 @@ static void want(struct watch *watch, unsigned gpu, const char *counts)
 
 static int apply(struct watch *watch, bool only_idle)
 {
-    const struct gs_guard guard = {.mark = mark, .before = before, .made = made, .ctx = watch};
+    const struct gs_guard guard = {
+        .mark = mark, .before = before, .made = made, .gone = gone, .ctx = watch};
     const struct gs_apply_options options = {
         .dir = watch->dir, .what = "test", .only_idle = only_idle, .guard = &guard};
     struct gs_gpus gpus;
@@ -137,8 +148,8 @@ static void guard__that_refuses_leaves_everything_as_it_is(void **state)
     desk_cut(&watch.table, 0, "3g.20gb@0");
     want(&watch, 0, "7g.40gb=1");
     want(&watch, 1, "7g.40gb=1");
-    watch.answers[0] = GS_BUSY;
-    assert_int_equal(apply(&watch, false), GS_BUSY);
+    watch.answers[0] = GS_IO;
+    assert_int_equal(apply(&watch, false), GS_IO);
     ASSERT_CUT(&watch, 0, "3g.20gb@0");
     ASSERT_CUT(&watch, 1, "");
     desk_dir_done(watch.dir);
@@ -156,6 +167,20 @@ static void guard__names_the_pod_that_stands_in_the_way(void **state)
     assert_int_equal(apply(&watch, false), GS_BUSY);
     assert_int_equal(watch.asked, 0);
     assert_non_null(strstr(watch.err.msg, "by pod default/train-0"));
+    desk_dir_done(watch.dir);
+}
+
+static void guard__another_slice_goes_when_the_first_was_granted_meanwhile(void **state)
+{
+    (void)state;
+    struct watch watch;
+    begin(&watch);
+    desk_cut(&watch.table, 0, "3g.20gb@0,3g.20gb@4");
+    want(&watch, 0, "3g.20gb=1,2g.10gb=1,1g.5gb=1");
+    watch.answers[0] = GS_BUSY;
+    assert_int_equal(apply(&watch, false), 0);
+    assert_int_equal(watch.asked, 2);
+    assert_int_equal(watch.gone, 1);
     desk_dir_done(watch.dir);
 }
 
@@ -183,8 +208,8 @@ static void guard__holds_a_whole_gpu_that_is_to_be_cut(void **state)
     watch.table.gpus[1].mode = GS_MIG_OFF;
     watch.table.gpus[1].pending = GS_MIG_OFF;
     want(&watch, 1, "7g.40gb=1");
-    watch.answers[0] = GS_BUSY;
-    assert_int_equal(apply(&watch, false), GS_BUSY);
+    watch.answers[0] = GS_IO;
+    assert_int_equal(apply(&watch, false), GS_IO);
     assert_int_equal(watch.leaving, 1);
     assert_true(strncmp(watch.last_uuid, "GPU-", 4) == 0);
     watch.held[1] = watch.last_uuid;
@@ -201,6 +226,7 @@ int main(void)
         cmocka_unit_test(guard__is_not_asked_where_nothing_goes),
         cmocka_unit_test(guard__that_refuses_leaves_everything_as_it_is),
         cmocka_unit_test(guard__names_the_pod_that_stands_in_the_way),
+        cmocka_unit_test(guard__another_slice_goes_when_the_first_was_granted_meanwhile),
         cmocka_unit_test(guard__is_asked_again_for_what_is_left_when_only_idle_slices_go),
         cmocka_unit_test(guard__holds_a_whole_gpu_that_is_to_be_cut),
     };
