@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { GS_CDI_BYTES_MAX = 16 * 1024 * 1024, GS_CDI_NAME_MAX = 256 };
+enum { GS_CDI_BYTES_MAX = 16 * 1024 * 1024, /* enough for `out` */ GS_CDI_NAME_MAX = 256 };
 
 #define GS_CDI_NOT_TOLD UINT32_MAX
 
@@ -75,7 +75,7 @@ struct gs_cdi_spec {
 /* Writes the document, with a line feed at its end. GS_NOT_FOUND: it has no devices; readers refuse
  * such a file, so there must be none. GS_INVALID: a kind, name, path, variable or
  * stage that the specification does not allow, two devices of one name, a device without edits.
- * GS_LIMIT: over GS_CDI_BYTES_MAX. GS_NO_MEMORY. */
+ * GS_NO_MEMORY: that, or more than `out` may hold. */
 int gs_cdi_format(const struct gs_cdi_spec *spec, struct gs_buf *out, struct gs_err *err);
 
 /* "0.5.0": what gs_cdi_format would write. */
