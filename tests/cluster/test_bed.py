@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 # pylint: disable=wrong-import-position
 import tap
-from bed import cgroups, cleanup, images, rights, system
+from bed import cgroups, cleanup, images, pods, rights, system
 from bed.api import ApiError, ApiGone
 from bed.bed import Bed
 from bed.errors import BedError, Skip
@@ -87,6 +87,20 @@ class Cases:
         else:
             raise AssertionError("it runs")
         self.bed.pods.delete("waits")
+
+    def watch__tells_changes_as_they_come(self):
+        seen = []
+        self.bed.pods.create(pod("watched"))
+        for _, kind, found in self.bed.api.watch("/api/v1/namespaces/default/pods", 60,
+                                                 fieldSelector="metadata.name=watched"):
+            seen.append(kind)
+            if found["status"].get("phase") == "Running" and kind == "MODIFIED":
+                break
+            if kind == "ADDED":
+                self.bed.api.patch(pods.path_of("watched"), [
+                    {"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}], kind="json")
+        assert seen[0] == "ADDED" and len(seen) > 2, seen
+        self.bed.pods.delete("watched")
 
     def image__that_asks_for_every_gpu_is_there(self):
         said = self.bed.pods.finish(pod("asks", image=images.WANTS_ALL_GPUS,

@@ -120,7 +120,7 @@ def made(group):
     if os.path.isdir(target):
         return target
     if not may_build():
-        raise Skip(f"{', '.join(GROUPS[group][0])} are not in {cache_folder()}; "
+        raise Skip(f"no {', no '.join(GROUPS[group][0])} in {cache_folder()}; "
                    "`make check-cluster` builds them")
     try:
         os.makedirs(cache_folder(), exist_ok=True)
