@@ -116,7 +116,9 @@ static int format(struct gs_cdifile *file, const struct gs_snapshot *snapshot, s
     find_driver(file, snapshot->driver.driver_version);
     int r = find_nodes(file, snapshot, &arena, &machine, err);
     r = r < 0 ? r : gs_cdispec_make(snapshot, &machine, &options, &arena, &spec, err);
-    r = r < 0 ? r : gs_cdi_format(&spec, out, err);
+    if (r == 0 && spec.n_devices > 0) { /* a file without devices is none */
+        r = gs_cdi_format(&spec, out, err);
+    }
     gs_arena_done(&arena);
     return r;
 }
@@ -152,6 +154,14 @@ static int replace(const char *dir, const struct gs_buf *text, struct gs_err *er
     return 0;
 }
 
+static int remove_file(const char *dir, struct gs_err *err)
+{
+    char path[1200];
+    snprintf(path, sizeof(path), "%s/%s", dir, FILE_NAME);
+    return unlink(path) == 0 || errno == ENOENT ? 0
+                                                : gs_fail_errno(err, errno, "removing %s", path);
+}
+
 /* Somebody may have removed it: a cleanup of /var/run, an uninstalled toolkit. */
 static bool is_there(const struct gs_cdifile *file)
 {
@@ -171,7 +181,8 @@ int gs_cdifile_write(struct gs_cdifile *file, const struct gs_snapshot *snapshot
     int r = format(file, snapshot, &text, err);
     if (r == 0 && (!is_there(file) || text.len != file->last.len ||
                    memcmp(gs_buf_text(&text), gs_buf_text(&file->last), text.len) != 0)) {
-        r = replace(file->config->cdi_dir, &text, err);
+        r = text.len == 0 ? remove_file(file->config->cdi_dir, err)
+                          : replace(file->config->cdi_dir, &text, err);
         if (r == 0) {
             gs_buf_done(&file->last);
             file->last = text;

@@ -74,7 +74,7 @@ int gs_agent_completion(int argc, char **argv)
     return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
 }
 
-int main(int argc, char **argv)
+int gs_program_main(int argc, char **argv)
 {
     for (size_t i = 0; argc > 1 && i < GS_ARRAY_LEN(commands); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {

@@ -10,6 +10,9 @@ int gs_agent_apply(int argc, char **argv);
 int gs_agent_state(int argc, char **argv);
 int gs_agent_completion(int argc, char **argv);
 
+/* The whole program: finds the command and runs it. */
+int gs_program_main(int argc, char **argv);
+
 int gs_program_help(void);
 int gs_program_version(void);
 

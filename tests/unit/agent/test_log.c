@@ -1,0 +1,55 @@
+/* The lines of the agent's log. */
+#include "unit/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/log.h"
+
+#define AT_MS 1795347152123ull /* 2026-11-22T11:32:32.123Z */
+
+static void log__is_keys_and_values(void **state)
+{
+    (void)state;
+    char line[256];
+    assert_true(gs_log_format(line, sizeof(line), false, AT_MS, GS_LOG_INFO, "GPU 0: done"));
+    assert_string_equal(line, "time=2026-11-22T11:32:32.123Z level=info msg=\"GPU 0: done\"");
+}
+
+static void log__is_json_on_demand(void **state)
+{
+    (void)state;
+    char line[256];
+    assert_true(gs_log_format(line, sizeof(line), true, AT_MS, GS_LOG_WARNING, "a \"b\" \\"));
+    assert_string_equal(line, "{\"time\":\"2026-11-22T11:32:32.123Z\",\"level\":\"warning\","
+                              "\"msg\":\"a \\\"b\\\" \\\\\"}");
+}
+
+static void log__shows_control_characters_as_what_they_are(void **state)
+{
+    (void)state;
+    char line[256];
+    assert_true(gs_log_format(line, sizeof(line), false, AT_MS, GS_LOG_ERROR, "a\nb\x1b[2J\xff"));
+    assert_string_equal(line, "time=2026-11-22T11:32:32.123Z level=error "
+                              "msg=\"a\\u000ab\\u001b[2J?\"");
+}
+
+static void log__cuts_what_is_too_long(void **state)
+{
+    (void)state;
+    char line[64];
+    assert_false(gs_log_format(line, sizeof(line), false, AT_MS, GS_LOG_INFO,
+                               "a text that does not fit into so short a line"));
+    assert_int_equal(strlen(line), sizeof(line) - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(log__is_keys_and_values),
+        cmocka_unit_test(log__is_json_on_demand),
+        cmocka_unit_test(log__shows_control_characters_as_what_they_are),
+        cmocka_unit_test(log__cuts_what_is_too_long),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
