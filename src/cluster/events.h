@@ -1,8 +1,9 @@
 /* events: what happened to a node, told to people, not too often.
  *
- * The same event again is counted, not posted again: its object is brought up to date at most once
- * a minute (a series of events.k8s.io/v1). At most a few new ones are posted a minute; what is too
- * much, or fails, is dropped and counted. Nobody waits for events. */
+ * The same event (reason, action, note) again within six minutes is counted, not posted again: its
+ * object is brought up to date at most once a minute (a series of events.k8s.io/v1). Ten new ones
+ * may come at once, then ten a minute; what is too much, or fails, is dropped and counted. Nobody
+ * waits for events. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -17,6 +18,8 @@ struct gs_events_options {
     const char *node;
     const char *controller; /* "gpuslice.dev/agent" */
     const char *instance;   /* the host's name, or the pod's */
+    uint64_t repeat_us;     /* an event's count is brought up to date so often; 0: 60 s */
+    uint64_t refill_us;     /* one more new event after so long, ten at once; 0: 6 s */
 };
 
 struct gs_events_counts {
