@@ -93,10 +93,11 @@ static ssize_t write_bytes(void *ctx, int fd, const void *bytes, size_t n, off_t
 
 /* ---- the stage ---- */
 
-void stage_init(struct stage *stage, const char *model)
+void stage_init(struct stage *stage, const char *model, unsigned driver)
 {
     memset(stage, 0, sizeof(*stage));
     desk_machine(&stage->table, model, 1);
+    stage->table.driver_major = driver;
     desk_dir(stage->dir);
     stage->first_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     close(stage->first_fd);

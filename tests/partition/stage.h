@@ -56,8 +56,9 @@ struct stage {
     struct gs_inventory_tables tables;
 };
 
-/* A stage with a machine of one GPU of the model. */
-void stage_init(struct stage *stage, const char *model);
+/* A stage with a machine of one GPU of the model, and a driver of this generation. */
+enum { STAGE_DRIVER = 580 };
+void stage_init(struct stage *stage, const char *model, unsigned driver);
 void stage_done(struct stage *stage);
 
 /* Keeps the machine as it is now as what stage_rewind goes back to; lock and journal go. */

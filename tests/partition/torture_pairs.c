@@ -233,7 +233,7 @@ static void fail_each_call(struct pair *pair)
 
 static void set_the_stage(struct pair *pair, unsigned from, unsigned to)
 {
-    stage_init(&pair->stage, "A100-40GB");
+    stage_init(&pair->stage, "A100-40GB", STAGE_DRIVER);
     desk_cut(&pair->stage.table, 0, layouts[to]);
     stage_read(&pair->stage.table, &pair->new);
     pair->stage.table = pair->stage.before;
