@@ -201,8 +201,21 @@ static int set_timer(struct gs_grpc_link *link, struct gs_err *err)
     return r < 0 ? gs_fail_errno(err, -r, "setting a timer") : 0;
 }
 
-/* What ends each turn. `r` is how it went so far, `closed` that the other side has gone. */
-static int end_turn(struct gs_grpc_link *link, int r, bool closed, struct gs_err *err)
+/* Whether the connection is over, by what the session says; *ret_r is why. */
+static bool is_over(const struct gs_grpc_link *link, int *ret_r, struct gs_err *err)
+{
+    if (unsent(link) > 0 || !gs_grpc_session_is_over(link->session)) {
+        return false;
+    }
+    const char *fault = gs_grpc_session_fault(link->session);
+    *ret_r = fault == NULL
+                 ? 0
+                 : gs_fail(err, GS_INVALID, "the other side does not speak HTTP/2: %s", fault);
+    return true;
+}
+
+/* What ends each turn. `r` is how it went so far, `over` that the other side has gone. */
+static int end_turn(struct gs_grpc_link *link, int r, bool over, struct gs_err *err)
 {
     if (r == 0 && !link->dead) {
         r = send_all(link, err);
@@ -214,11 +227,14 @@ static int end_turn(struct gs_grpc_link *link, int r, bool closed, struct gs_err
         give_back(link);
         return 0;
     }
-    if (r == 0 && !closed) {
+    if (r == 0) {
+        over = is_over(link, &r, err) || over;
+    }
+    if (r == 0 && !over) {
         watch_for_room(link);
         r = set_timer(link, err);
     }
-    if (r < 0 || closed || (unsent(link) == 0 && gs_grpc_session_is_over(link->session))) {
+    if (r < 0 || over) {
         sd_event_source_set_enabled(link->io, SD_EVENT_OFF);
         link->down(link->ctx, r, r < 0 ? err : NULL);
     }

@@ -80,6 +80,9 @@ int gs_grpc_session_pull(struct gs_grpc_session *session, uint64_t now_us, struc
 /* Nothing more is to be sent or received: the connection is to be closed. */
 bool gs_grpc_session_is_over(const struct gs_grpc_session *session);
 
+/* Which error of HTTP/2 this side ended the connection for, by its name; NULL: for none. */
+const char *gs_grpc_session_fault(const struct gs_grpc_session *session);
+
 /* Calls that have begun and are neither finished nor ended. */
 unsigned gs_grpc_session_calls(const struct gs_grpc_session *session);
 

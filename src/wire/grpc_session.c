@@ -92,17 +92,25 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *frame, void *
 }
 
 /* A call was answered before its client had sent all of it: it need not go on. */
+static void note_answered(struct gs_grpc_session *session, const nghttp2_frame *frame)
+{
+    const struct gs_grpc_stream *stream =
+        nghttp2_session_get_stream_user_data(session->h2, frame->hd.stream_id);
+    if (session->config.server && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
+        stream != NULL && !stream->peer_done) {
+        gs_grpc_check(session, nghttp2_submit_rst_stream(session->h2, NGHTTP2_FLAG_NONE, stream->id,
+                                                         NGHTTP2_NO_ERROR));
+    }
+}
+
 static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *frame, void *ctx)
 {
     struct gs_grpc_session *session = ctx;
-    if (!session->config.server || frame->hd.type != NGHTTP2_HEADERS ||
-        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-        return 0;
-    }
-    struct gs_grpc_stream *stream = nghttp2_session_get_stream_user_data(h2, frame->hd.stream_id);
-    if (stream != NULL && !stream->peer_done) {
-        gs_grpc_check(session, nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, stream->id,
-                                                         NGHTTP2_NO_ERROR));
+    (void)h2;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        note_answered(session, frame);
+    } else if (frame->hd.type == NGHTTP2_GOAWAY) {
+        session->fault = frame->goaway.error_code;
     }
     return 0;
 }
@@ -292,6 +300,11 @@ bool gs_grpc_session_is_over(const struct gs_grpc_session *session)
 {
     return nghttp2_session_want_read(session->h2) == 0 &&
            nghttp2_session_want_write(session->h2) == 0;
+}
+
+const char *gs_grpc_session_fault(const struct gs_grpc_session *session)
+{
+    return session->fault == NGHTTP2_NO_ERROR ? NULL : nghttp2_http2_strerror(session->fault);
 }
 
 unsigned gs_grpc_session_calls(const struct gs_grpc_session *session)

@@ -62,6 +62,7 @@ struct gs_grpc_session {
     unsigned n_doomed;
     size_t charged;
     uint64_t now_us;
+    uint32_t fault; /* of the peer, an error code of HTTP/2; 0: none */
     bool stopped;
     bool failed; /* no memory for what cannot be left out: the connection is to end */
 };
