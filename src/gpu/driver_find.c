@@ -169,9 +169,9 @@ size_t gs_find(struct gs_finder *finder, const char *folder, const char *pattern
             continue;
         }
         path = (what & GS_FIND_REAL) != 0 ? gs_find_real(finder, path) : path;
-        if (path != NULL && finder->failed == 0) {
+        if (path != NULL) {
             gs_path_list_add(finder, list, path);
-            found++;
+            found += finder->failed == 0;
         }
     }
     return found;
