@@ -22,7 +22,7 @@ struct gs_holder_grant {
     const char *resource;
     const char *const *ids;
     unsigned n_ids;
-    uint64_t age_us;
+    uint64_t age_us; /* since the answer */
 };
 
 struct gs_holder_process {
@@ -45,6 +45,7 @@ struct gs_holding_input {
     unsigned n_pod_dirs;
     unsigned n_grants;
     unsigned n_processes;
+    uint64_t grant_timeout_us; /* a grant that is older and that nobody shows is over */
     const struct gs_holder_pod *pods;
     const char *const *pod_dirs;
     const struct gs_holder_grant *grants;
@@ -75,15 +76,19 @@ struct gs_holding {
     unsigned n_slices;
     const struct gs_held *slices; /* one a slice of the snapshot */
     unsigned n_gpus;
-    const struct gs_held *gpus; /* one a GPU: whole, or held by any of its slices */
-    unsigned n_strangers;       /* ids that somebody holds and the snapshot does not have */
+    const struct gs_held *gpus;            /* one a GPU: whole, or held by any of its slices */
+    unsigned n_strangers;                  /* ids that are held and that their resource lacks: */
     const struct gs_offer_gone *strangers; /* they must stay in their lists, unhealthy */
     struct gs_conditions conditions;
 };
 
-/* GS_NO_MEMORY. Everything of `input` must outlive the result. */
+/* Everything of `input` must outlive the result. GS_NO_MEMORY; GS_LIMIT: more than
+ * GS_OFFER_GONE_MAX strangers. Where it fails, everything is busy. */
 int gs_holding_new(struct gs_arena *arena, const struct gs_holding_input *input,
                    struct gs_holding *ret, struct gs_err *err);
+
+/* Whether pod-resources shows all ids of a grant: it is not in flight any more. */
+bool gs_holding_shows(const struct gs_podres_list *listed, const struct gs_holder_grant *grant);
 
 static inline bool gs_held_idle(const struct gs_held *held)
 {
