@@ -1,38 +1,46 @@
 /* capacity: which numbers node.status may show for our resources.
  *
  * Never ahead of the kubelet: a pod that is bound to a number which the kubelet does not have yet
- * fails for good. Ceilings, which a re-cut sets before it takes slices away, hold until it lifts
- * them. */
+ * fails for good. Down at any time, up only to what the kubelet has. A ceiling, which a re-cut sets
+ * before it takes slices away, holds until it is lifted, whatever the kubelet's own beat writes. */
 #pragma once
 
-#include "node/offer.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-/* One resource as seen from everywhere. Counts are devices as the kubelet counts them: replicas. */
+#include "base/arena.h"
+#include "base/err.h"
+
+#define GS_CAPACITY_NO_CEILING UINT32_MAX
+
+/* One of our resources as it is seen from everywhere. Counts are devices as the kubelet counts
+ * them, each replica one. */
 struct gs_capacity_row {
     const char *resource;
-    bool ours;          /* it is in the offer, or was: we answer for it */
-    uint32_t listed;    /* devices in our list for ListAndWatch, healthy or not */
+    uint32_t listed;    /* in the list that was sent last; 0: it is offered no more */
     uint32_t healthy;   /* of them */
-    bool kubelet_known; /* GetAllocatableResources was read since the last list was sent */
-    uint32_t kubelet;   /* devices it names */
-    uint32_t ceiling;   /* set by a re-cut; UINT32_MAX: none */
-    bool in_status;     /* node.status has the resource */
-    uint64_t capacity;  /* of node.status now */
+    bool kubelet_known; /* GetAllocatableResources was asked after that list was sent */
+    uint32_t kubelet;   /* devices that it names */
+    uint32_t ceiling;   /* GS_CAPACITY_NO_CEILING */
+    bool forgotten; /* offered no more, its stream has ended, and the kubelet does not answer for
+                       it any longer: it may go from node.status */
+    bool in_status; /* node.status has it, as below */
+    uint64_t capacity;
     uint64_t allocatable;
 };
 
 struct gs_capacity_patch {
     const char *resource;
+    bool remove; /* from capacity and allocatable; else both are set: */
     uint64_t capacity;
     uint64_t allocatable;
-    bool remove; /* the resource goes from node.status altogether */
 };
 
 struct gs_capacity {
     unsigned n;
     const struct gs_capacity_patch *at; /* what to write, by resource; only what differs */
-    bool settled;                       /* nothing to write and nothing to wait for */
-    bool waiting;                       /* the kubelet has not caught up with our lists */
+    bool waiting; /* the kubelet has not caught up with a list: ask it again */
+    bool settled; /* list, kubelet and node.status say the same of everything */
 };
 
 /* GS_NO_MEMORY. */
