@@ -283,6 +283,7 @@ static int get(void *impl, unsigned gpu, struct gs_gpu *ret, struct gs_err *err)
     if (got.mode == GS_MIG_ON && GS_NVML(&session->lib, mig_max, device, &most) == NVML_SUCCESS) {
         got.max_mig_devices = most;
     }
+    gs_nvml_note_make(session, &got);
     *ret = got;
     return 0;
 }

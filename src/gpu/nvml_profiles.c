@@ -209,6 +209,35 @@ static int list_profiles(struct gs_nvml_session *session, unsigned gpu, struct n
     return 0;
 }
 
+void gs_nvml_note_make(struct gs_nvml_session *session, const struct gs_gpu *gpu)
+{
+    struct gs_nvml_make *make = &session->gpus[gpu->index].make;
+    memset(make, 0, sizeof(*make)); /* compared byte by byte */
+    memcpy(make->name, gpu->name, strlen(gpu->name));
+    make->pci_device_id = gpu->pci_device_id;
+    make->pci_subsystem_id = gpu->pci_subsystem_id;
+    make->memory_bytes = gpu->memory_bytes;
+    make->mode = gpu->mode;
+    make->known = gpu->name[0] != '\0' && gpu->pci_device_id != GS_NOT_KNOWN &&
+                  gpu->pci_subsystem_id != GS_NOT_KNOWN && gpu->memory_bytes != UINT64_MAX;
+}
+
+/* Another GPU of the same make, from the `from`-th on, whose profiles are known; NULL: none. */
+static const struct gs_nvml_gpu *of_the_same_make(const struct gs_nvml_session *session,
+                                                  unsigned gpu, unsigned *from)
+{
+    const struct gs_nvml_make *make = &session->gpus[gpu].make;
+    for (; make->known && *from < GS_GPUS_MAX; (*from)++) {
+        const struct gs_nvml_gpu *other = &session->gpus[*from];
+        if (*from != gpu && other->profiles_known &&
+            memcmp(&other->make, make, sizeof(*make)) == 0) {
+            (*from)++;
+            return other;
+        }
+    }
+    return NULL;
+}
+
 int gs_nvml_profiles(struct gs_nvml_session *session, unsigned gpu, struct gs_err *err)
 {
     struct nvml_device *device = NULL;
@@ -222,6 +251,15 @@ int gs_nvml_profiles(struct gs_nvml_session *session, unsigned gpu, struct gs_er
         return r;
     }
     struct gs_nvml_gpu *known = &session->gpus[gpu];
+    unsigned from = 0;
+    const struct gs_nvml_gpu *other =
+        mode == known->make.mode ? of_the_same_make(session, gpu, &from) : NULL;
+    if (other != NULL) {
+        memcpy(known->profiles, other->profiles, sizeof(known->profiles));
+        known->n_profiles = other->n_profiles;
+        known->profiles_known = true;
+        return 0;
+    }
     known->n_profiles = 0;
     if (mode != GS_MIG_NOT_CAPABLE && (r = list_profiles(session, gpu, device, err)) < 0) {
         return r;
@@ -275,6 +313,11 @@ int gs_nvml_ci_kinds(struct gs_nvml_session *session, unsigned gpu, uint32_t gi_
                      struct gs_err *err)
 {
     struct gs_nvml_ci_kinds *kinds = &session->gpus[gpu].ci_kinds[profile];
+    const struct gs_nvml_gpu *other;
+    for (unsigned from = 0;
+         !kinds->known && (other = of_the_same_make(session, gpu, &from)) != NULL;) {
+        *kinds = other->ci_kinds[profile];
+    }
     int r = kinds->known ? 0 : list_ci_kinds(session, gpu, gi_id, gi, kinds, err);
     *ret = kinds;
     return r;

@@ -28,9 +28,20 @@ struct gs_nvml_activity {
 
 enum { GS_NVML_WHOLE = GS_GPU_INSTANCES_MAX }; /* the index of the whole GPU beside its GIs */
 
+/* What GPUs of one make have in common; those of one make offer the same kinds of instances. */
+struct gs_nvml_make {
+    bool known;
+    char name[GS_GPU_NAME_MAX];
+    uint32_t pci_device_id;
+    uint32_t pci_subsystem_id;
+    uint64_t memory_bytes;
+    enum gs_mig_mode mode;
+};
+
 /* What is remembered of one GPU. */
 struct gs_nvml_gpu {
     struct nvml_device *device; /* NULL: not asked for yet */
+    struct gs_nvml_make make;
     bool profiles_known;
     unsigned n_profiles;
     struct gs_gpu_profile profiles[GS_GPU_PROFILES_MAX];
@@ -78,6 +89,8 @@ int gs_nvml_mode(struct gs_nvml_session *session, unsigned gpu, struct nvml_devi
 
 /* nvml_profiles.c: kinds, remembered. */
 int gs_nvml_profiles(struct gs_nvml_session *session, unsigned gpu, struct gs_err *err);
+/* Remembers what make a GPU is of. */
+void gs_nvml_note_make(struct gs_nvml_session *session, const struct gs_gpu *gpu);
 int gs_nvml_ci_kinds(struct gs_nvml_session *session, unsigned gpu, uint32_t gi_id,
                      struct nvml_gi *gi, unsigned profile, const struct gs_nvml_ci_kinds **ret,
                      struct gs_err *err);
