@@ -16,7 +16,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import tap  # pylint: disable=wrong-import-position
@@ -260,6 +262,158 @@ def mode__turns_on_and_off_and_resets_only_what_needs_it():
         assert not m.show()["gpus"][0]["mig"]
 
 
+MONITOR = """
+import ctypes, sys, time
+lib = ctypes.CDLL(sys.argv[1])
+assert lib.nvmlInit_v2() == 0
+print("in", flush=True)
+time.sleep(600)
+"""
+
+# Stands before the machine's own nvidia-smi: writes down what it is asked, and has the monitor end,
+# whose session made the driver put the change of the mode off.
+SMI = """#!/bin/sh
+echo "$@" >> {log}
+kill {pid} 2> /dev/null
+while kill -0 {pid} 2> /dev/null; do sleep 0.01; done
+exec {real} "$@"
+"""
+
+
+def watch_resets(m):
+    """Returns the log of nvidia-smi's calls, and the monitor."""
+    monitor = subprocess.Popen([sys.executable, "-c", MONITOR, os.path.join(LIB, "libnvidia-ml.so.1")],
+                               env=m.env, stdout=subprocess.PIPE, text=True)
+    assert monitor.stdout.readline() == "in\n"
+    reaper = threading.Thread(target=monitor.wait)  # so that it is gone when it has ended
+    reaper.start()
+    smi = os.path.join(m.machine, "root/usr/bin/nvidia-smi")
+    folder = m.path("smi")
+    os.mkdir(folder)
+    os.rename(smi, os.path.join(folder, "nvidia-smi"))
+    with open(smi, "w", encoding="utf-8") as out:
+        out.write(SMI.format(log=m.path("resets"), pid=monitor.pid,
+                             real=os.path.join(folder, "nvidia-smi")))
+    os.chmod(smi, 0o755)
+    return m.path("resets"), monitor, reaper
+
+
+def end_watch(monitor, reaper):
+    monitor.terminate()
+    reaper.join()
+    monitor.stdout.close()
+
+
+SOME_OFF = """
+version: v1
+mig-configs:
+  outer: [{devices: [0, 3], mig-enabled: true, mig-devices: {3g.20gb: 1, 2g.10gb: 1}},
+          {devices: [1, 2], mig-enabled: false}]
+  all: [{devices: all, mig-enabled: true, mig-devices: {3g.20gb: 1, 2g.10gb: 1}}]
+  one: [{devices: [0, 1, 3], mig-enabled: true, mig-devices: {3g.20gb: 1, 2g.10gb: 1}}]
+"""
+
+
+def reset__is_of_the_gpus_that_need_it_and_of_no_other():
+    for config, want in (("one", ["00000000:0F:00.0"]),
+                         ("all", ["00000000:0F:00.0", "00000000:47:00.0"])):
+        with machine("4xA100-40GB", options=()) as m:
+            m.write("config.yaml", SOME_OFF)
+            m.apply("outer")
+            m.hold("--slice", m.uuid("3g.20gb", 3))
+            before = [m.slices(g) for g in (0, 3)]
+            log, monitor, reaper = watch_resets(m)
+            try:
+                done = m.apply(config)
+            finally:
+                end_watch(monitor, reaper)
+            calls = m.read("resets").splitlines()
+            assert len(calls) == 1, calls
+            words = calls[0].replace(",", " ").split()
+            assert [w.upper() for w in words if ":" in w] == want, calls
+            assert [m.slices(g) for g in (0, 3)] == before, done.stderr
+            assert m.names(1) == m.names(0) and log
+            assert (m.names(2) == m.names(0)) == (config == "all")
+            # nothing is left to be done, and so nothing is reset
+            m.apply(config)
+            assert m.read("resets").splitlines() == calls
+
+
+def reset__is_of_none_while_one_that_needs_it_is_in_use():
+    with machine("4xA100-40GB", options=()) as m:
+        m.write("config.yaml", SOME_OFF)
+        m.apply("outer")
+        m.hold("--gpu", "2")
+        _, monitor, reaper = watch_resets(m)
+        before = m.show()["gpus"]
+        try:
+            done = m.apply("all", status=1)
+        finally:
+            end_watch(monitor, reaper)
+        assert "GPU 2: its MIG mode changes only while it is idle" in done.stderr, done.stderr
+        assert not os.path.exists(m.path("resets")) and m.show()["gpus"] == before
+
+
+PLACES = """
+version: v1
+mig-configs:
+  thirds: [{devices: all, mig-enabled: true, mig-devices: {1c.3g.20gb: 3, 4g.20gb: 1}}]
+  two: [{devices: all, mig-enabled: true,
+         mig-devices: {1c.3g.20gb: 1, 2c.3g.20gb: 1, 4g.20gb: 1}}]
+"""
+
+
+def cis_of(m, profile, gpu=0):
+    """{start: (profile, generation, UUID)} of the compute instances in the GPU instance."""
+    for instance in m.show()["gpus"][gpu]["instances"]:
+        if instance["profile"] == profile:
+            return {c["start"]: (c["profile"], c["generation"], c["uuid"])
+                    for c in instance["compute_instances"]}
+    raise AssertionError(f"no {profile}")
+
+
+def places__of_compute_instances_are_planned_before_anything_is_touched():
+    with machine("2xA100-40GB") as m:
+        m.write("config.yaml", PLACES)
+        m.apply("thirds")
+        there = cis_of(m, "3g.20gb", 1)
+        assert sorted(there) == [0, 1, 2], there
+        m.hold("--slice", there[1][2])
+        before = m.show()["gpus"]
+        for more in ((), ("--dry-run",)):
+            done = m.apply("two", *more, status=1)
+            assert "GPU 1: compute instance 1 (1c at 1) of 3g.20gb@4(1c,1c,1c) is in use and " \
+                "stands in the way of 1x 3g.20gb(1c,2c), 1x 4g.20gb; held: " in done.stderr, \
+                done.stderr
+            assert there[1][2] in done.stderr and "(sleep)" in done.stderr, done.stderr
+            assert m.show()["gpus"] == before
+        m.held.pop().terminate()
+        while any(g["holders"] for g in m.show()["gpus"] if "holders" in g):
+            time.sleep(0.01)
+        time.sleep(0.1)
+        m.apply("two")
+        now = cis_of(m, "3g.20gb", 1)
+        assert now[2] == there[2] and sorted(now) == [0, 2], (there, now)
+    with machine("1xA100-40GB", options=("--mig", "--driver", "470")) as m:
+        m.env["GPUSLICE_NVML"] = os.path.join(LIB, "470", "libnvidia-ml.so.1")
+        m.write("config.yaml", PLACES.replace(", 4g.20gb: 1", ""))
+        m.apply("thirds")
+        m.apply("two")
+        assert len(cis_of(m, "3g.20gb")) == 2
+
+
+def hidden__profiles_are_looked_up_before_the_mode_changes():
+    with machine("1xA100-40GB", options=("--driver", "535")) as m:
+        bad = m.write("bad.yaml", "version: v1\nmig-configs: {a: [{devices: all, mig-enabled: true, "
+                      "mig-devices: {4g.20gb: 2}}]}\n")
+        done = m.mig("apply", "-f", bad, status=1)
+        assert "by the catalogue, as this driver tells nothing while MIG is off" in done.stderr
+        assert not m.show()["gpus"][0]["mig"]
+        assert "then cut it into 1x 3g.20gb, 1x 4g.20gb" in m.apply("new", "--dry-run").stdout
+        m.apply("new")
+        assert m.names() == ["3g.20gb@4", "4g.20gb@0"]
+
+
 HOOKS = """
 version: v1
 hooks:
@@ -354,15 +508,20 @@ def disk__full_changes_nothing():
         m.apply("whole")
 
 
-def leak__leaves_the_slice_as_it_was():
-    with machine() as m:
+def leak__leaves_the_gpu_as_it_was():
+    with machine("3xA100-40GB") as m:
         m.apply("old")
-        m.sim("leak", "--slice", m.uuid("2g.10gb"))
-        before = m.names()
+        m.sim("leak", "--slice", m.uuid("2g.10gb", 1))
+
+        def seen(gpu):
+            return [(i["profile"], i["start"], [c["uuid"] for c in i["compute_instances"]])
+                    for i in m.show()["gpus"][gpu]["instances"]]
+        before = [seen(gpu) for gpu in range(3)]
         done = m.apply("whole", status=1)
-        assert set(before) >= set(m.names()) and "2g.10gb@0" in m.names(), m.names()
+        assert m.names() == ["7g.40gb@0"]
+        assert [seen(1), seen(2)] == before[1:], (before, seen(1), done.stderr)
         assert "no process is listed on it: a monitoring program" in done.stderr, done.stderr
-        assert done.stderr.count("GPU 0, ") == 1, done.stderr
+        assert done.stderr.count("GPU 1, ") == 1, done.stderr
 
 
 def texts__are_true_of_what_there_is():
@@ -415,10 +574,9 @@ def lost__stops_only_what_names_it():
 def vm__says_the_cause_first_and_works_after_a_reboot():
     with machine("2xA100-40GB", options=("--vm",)) as m:
         done = m.apply("new", status=1)
-        assert done.stderr.startswith("gpuslice: the MIG mode is set and waits for a reset"), \
-            done.stderr
-        assert "reboot the VM, then run this again (" in done.stderr, done.stderr
-        assert done.stderr.endswith(".)\n") and done.stderr.count("\n") == 1, repr(done.stderr)
+        said = done.stderr.splitlines()[-1]
+        assert said.startswith("gpuslice: the MIG mode is set and waits for a reset"), done.stderr
+        assert "reboot the VM, then run this again (" in said and said.endswith(".)"), said
         m.sim("reboot")
         m.apply("new")
         assert m.names(1) == ["3g.20gb@4", "4g.20gb@0"]
@@ -524,11 +682,59 @@ def kill__is_said_by_the_commands_that_read_and_by_the_next_that_changes():
         assert first.returncode == 0 and m.names() == ["7g.40gb@0"]
 
 
+def dry_run__beside_a_live_apply_says_that_it_goes_on():
+    with machine() as m:
+        m.apply("old")
+        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:nth=1,delay=600ms")
+        with subprocess.Popen([os.path.join(BIN, "gpuslice"), "mig", "apply", "-f",
+                               m.path("config.yaml"), "-c", "whole"], env=m.env,
+                              stdout=subprocess.DEVNULL) as first:
+            while not os.path.exists(os.path.join(m.machine, "run", "journal")) and \
+                    first.poll() is None:
+                time.sleep(0.01)
+            done = m.apply("new", "--dry-run")
+            assert f"mig apply (pid {first.pid}) is changing the GPUs now" in done.stdout, done.stdout
+            assert "kill" not in done.stdout + done.stderr, done.stdout + done.stderr
+        assert first.returncode == 0 and m.names() == ["7g.40gb@0"]
+
+
+def calls__gpus_of_one_make_tell_their_profiles_once():
+    def calls_of_export(gpus):
+        with machine(gpus[0], options=sum((["--gpus", g] for g in gpus[1:]), ["--mig"])) as m:
+            before = m.show()["calls"]
+            m.mig("export")
+            return m.show()["calls"] - before
+    one = calls_of_export(["1xA100-40GB"])
+    four = calls_of_export(["4xA100-40GB"])
+    mixed = calls_of_export(["1xA100-40GB", "1xA100-80GB", "1xH100-80GB-SXM5", "1xA30-24GB"])
+    print(f"# one A100: {one} calls, four: {four}, four that are not alike: {mixed}", flush=True)
+    assert four < one + 3 * (one * 2 // 3) and mixed > four + 3 * 20, (one, four, mixed)
+
+
+def journal__of_others_reaches_no_terminal():
+    texts = ("begin pid=5 what=mig\x1b[31m apply",
+             "step n=1 of=2 do=destroy gpu=GPU-\x1b]0;x\x07 profile=2 start=4 size=4 was=empty shall=absent")
+    with machine() as m:
+        os.makedirs(os.path.join(m.machine, "run"), exist_ok=True)
+        for text in texts:
+            records = [text] if text.startswith("begin") else ["begin pid=5 what=mig apply", text]
+            with open(os.path.join(m.machine, "run", "journal"), "wb") as out:
+                for record in records:
+                    record = record.encode()
+                    out.write(b"gsj1 %04x %08x %s\n" % (len(record), zlib.crc32(record), record))
+            for words in (("gpu", "list"), ("mig", "export"), ("mig", "create", "1g.5gb"),
+                          ("mig", "apply", "-f", m.path("config.yaml"), "-c", "new", "--dry-run")):
+                done = m.run("gpuslice", *words)
+                assert not set(done.stdout + done.stderr) & {"\x1b", "\x07"}, (words, done)
+            assert "does not write" in done.stderr, done.stderr
+
+
 def main():
     cases = []
-    for prefix in ("apply__", "names__", "restore__", "create__", "dry_run__", "mode__", "hooks__", "stop__", "lock__",
-                   "disk__", "leak__", "texts__", "lost__", "vm__",
-                   "old_driver__", "kill__"):
+    for prefix in ("apply__", "names__", "restore__", "create__", "dry_run__", "mode__", "reset__",
+                   "places__", "hidden__", "hooks__", "stop__", "lock__", "disk__", "leak__",
+                   "texts__", "lost__", "vm__", "old_driver__", "journal__", "calls__",
+                   "kill__"):
         cases += tap.cases_of(sys.modules[__name__], prefix)
     tap.run(cases)
 
