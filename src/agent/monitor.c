@@ -12,7 +12,12 @@
 /* Holders of all slices, as everybody tells them, and the readings. */
 #define FINDINGS_BYTES_MAX ((size_t)64 << 20)
 
-enum { LISTEN_MS = 1000, REOPEN_S = 5, FIRST_MS = 200 };
+enum {
+    LISTEN_MS = 500,
+    REOPEN_S = 5,
+    FIRST_MS = 200,
+    FRESH_US = 500 * 1000 /* a new snapshot is read so soon, and a row of them once */
+};
 
 struct gs_monitor {
     struct gs_monitor_options options;
@@ -21,6 +26,7 @@ struct gs_monitor {
     pthread_mutex_t lock;
     pthread_cond_t poke;
     struct gs_box *box; /* under the lock, as all to the next blank line */
+    bool fresh;         /* was not read yet */
     bool now;
     bool quiet; /* asked for */
     bool is_quiet;
@@ -236,6 +242,10 @@ static struct gs_box *due(struct gs_monitor *monitor, uint64_t *next_us)
 {
     struct gs_box *box = NULL;
     pthread_mutex_lock(&monitor->lock);
+    if (monitor->fresh && *next_us > now_us() + FRESH_US) {
+        *next_us = now_us() + FRESH_US;
+    }
+    monitor->fresh = false;
     if (monitor->box != NULL && (monitor->now || now_us() >= *next_us)) {
         box = gs_box_ref(monitor->box);
         monitor->now = false;
@@ -303,6 +313,7 @@ int gs_monitor_start(const struct gs_monitor_options *options, struct gs_monitor
 void gs_monitor_look_at(struct gs_monitor *monitor, struct gs_box *box)
 {
     pthread_mutex_lock(&monitor->lock);
+    monitor->fresh = monitor->box == NULL || monitor->box->snapshot.number != box->snapshot.number;
     gs_box_unref(monitor->box);
     monitor->box = gs_box_ref(box);
     pthread_mutex_unlock(&monitor->lock);

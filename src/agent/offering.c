@@ -372,6 +372,31 @@ int gs_offering_allocate(struct gs_offering *offering, const char *resource,
     return r;
 }
 
+/* Any that will do: a kubelet that gets no answer fails the pod for good. */
+static int choose_any(const struct gs_dp_choice *choice, struct gs_arena *arena,
+                      struct gs_dp_ids *ret, struct gs_err *err)
+{
+    unsigned n = 0;
+    const char **ids = GS_ARENA_NEW(arena, const char *, (size_t)choice->size + 1);
+    if (ids == NULL) {
+        return no_memory(err);
+    }
+    for (unsigned i = 0; i < choice->must_include.n && n < choice->size; i++) {
+        ids[n++] = choice->must_include.ids[i];
+    }
+    for (unsigned i = 0; i < choice->available.n && n < choice->size; i++) {
+        bool taken = false;
+        for (unsigned k = 0; !taken && k < n; k++) {
+            taken = strcmp(ids[k], choice->available.ids[i]) == 0;
+        }
+        if (!taken) {
+            ids[n++] = choice->available.ids[i];
+        }
+    }
+    *ret = (struct gs_dp_ids){.n = n, .ids = ids};
+    return 0;
+}
+
 int gs_offering_prefer(const struct gs_offering *offering, const char *resource,
                        const struct gs_dp_preferred *request, struct gs_arena *arena,
                        struct gs_dp_chosen *ret, struct gs_err *err)
@@ -380,13 +405,17 @@ int gs_offering_prefer(const struct gs_offering *offering, const char *resource,
                              .config = offering->options.config,
                              .tables = offering->tables,
                              .held = offering->held};
+    struct gs_err why;
     int r = find(offering, resource, &with.resource, err);
     struct gs_dp_ids *chosen = GS_ARENA_NEW(arena, struct gs_dp_ids, request->n + 1u);
     if (r == 0 && chosen == NULL) {
         r = no_memory(err);
     }
     for (unsigned c = 0; r == 0 && c < request->n; c++) {
-        r = gs_prefer(arena, &with, &request->containers[c], &chosen[c], err);
+        if (gs_prefer(arena, &with, &request->containers[c], &chosen[c], &why) < 0) {
+            gs_log_warning("GetPreferredAllocation of %s: %s; any will do", resource, why.msg);
+            r = choose_any(&request->containers[c], arena, &chosen[c], err);
+        }
     }
     if (r == 0) {
         *ret = (struct gs_dp_chosen){.n = request->n, .containers = chosen};
@@ -427,8 +456,7 @@ int gs_offering_rows(const struct gs_offering *offering, struct gs_arena *arena,
     int r = rows == NULL ? no_memory(err) : 0;
     for (unsigned i = 0; r == 0 && i < offering->n_known; i++) {
         const struct known *known = &offering->known[i];
-        rows[i] = (struct gs_capacity_row){
-            .resource = known->name, .ours = true, .ceiling = known->ceiling};
+        rows[i] = (struct gs_capacity_row){.resource = known->name, .ceiling = known->ceiling};
         r = count(offering, known->name, false, arena, &rows[i].listed, &rows[i].healthy, err);
     }
     if (r == 0) {

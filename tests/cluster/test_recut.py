@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Re-cuts under load, on a real kubelet: no pod is disturbed, none fails, no slice is lost.
+
+usage: test_recut.py BUILD_DIR [AGENT_PROGRAM]
+
+GPUSLICE_RECUT_SECONDS (20) is how long pods come and go while idle slices are re-cut at random, with
+the driver's realistic delays; GPUSLICE_RECUT_RACES (25) how many shrinks race a pod of the same
+resource within 30 ms. `make check-cluster FULL=1` takes 600 and 1000.
+"""
+import os
+import random
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..")]
+# pylint: disable=wrong-import-position
+import tap
+from bed import system
+from bed.api import ApiError
+from bed.bed import Bed
+from bed.errors import Skip
+from bed.pods import path_of, pod
+from load import LAYOUTS, Agent, Crowd, Watcher, document, percentiles, resource
+
+SECONDS = float(os.environ.get("GPUSLICE_RECUT_SECONDS", "20"))
+RACES = int(os.environ.get("GPUSLICE_RECUT_RACES", "25"))
+SEED = os.environ.get("GPUSLICE_SEED", "1")
+GPUS = 8
+RACE_S = 0.030
+
+
+def start(bed, node, *more):
+    """The agent, and its control socket where this side of the namespace sees it."""
+    path = os.path.join(node.folder, "agent.sock")
+    program = sys.argv[2] if len(sys.argv) > 2 else None
+    node.start_agent("--control-socket", path, "--metrics-interval", "1s", *more, program=program)
+    agent = Agent(path)
+    system.wait_for("the agent", lambda: os.path.exists(path) and agent.state()["gpus"], 30)
+    return agent
+
+
+def counts(slices):
+    """{resource: count} of the machine's slices."""
+    found = {}
+    for _, profile, _, _ in slices:
+        found[resource(profile)] = found.get(resource(profile), 0) + 1
+    return found
+
+
+class Load:
+    """Random pods, random re-cuts."""
+
+    def __init__(self, bed):
+        self.bed, self.node = bed, bed.nodes[0]
+        self.random = random.Random(f"{SEED} load")
+
+    def pods__come_and_go_while_idle_slices_are_recut(self):
+        agent = start(self.bed, self.node)
+        watcher, crowd = Watcher(self.bed, self.node), Crowd(self.bed, SEED, most=24)
+        watcher.start()
+        assert agent.apply(config="all-1g.5gb")["result"] == "ok"
+        crowd.start()
+        to_status, recuts, partly = [], 0, 0
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            gpus = self.random.sample(range(GPUS), 2)
+            wanted = [self.random.choice(LAYOUTS) if k in gpus else None for k in range(GPUS)]
+            held = self.held(agent)
+            begun = time.monotonic()
+            answer = agent.apply(document=document(wanted), onlyIdle=True)
+            assert answer["result"] in ("ok", "busy"), answer
+            recuts += answer["changed"]
+            partly += answer["result"] == "busy"
+            now = self.node.slices()
+            uuids = {uuid for _, _, _, uuid in now}
+            assert held <= uuids, f"slices in use are gone: {held - uuids}"
+            if answer["changed"]:
+                to_status.append(watcher.when_shown(counts(now), begun) - begun)
+        crowd.stopping = True
+        crowd.join()
+        print(f"# {crowd.made} pods, {recuts} re-cuts, {partly} of them only of what was idle; from "
+              f"the command to node.status, realistic delays of the driver in it: "
+              f"{percentiles(to_status)}")
+        assert recuts >= SECONDS / 20, "hardly any re-cut took place"
+        self.judge(agent, watcher)
+
+    def held(self, agent):
+        """UUIDs that running pods hold, by the agent's last look; none of them may go."""
+        return {one["uuid"] for gpu in agent.state()["gpus"] for one in gpu["slices"]
+                if one["holder"] and self.runs(one["holder"]["pod"])}
+
+    def runs(self, name):
+        found = self.bed.pods.find(name) if name else None
+        return bool(found) and "deletionTimestamp" not in found["metadata"] \
+            and found["status"].get("phase") == "Running"
+
+    def judge(self, agent, watcher):
+        watcher.stopping = True
+        assert watcher.failed == {}, watcher.failed
+        assert watcher.disturbed == {}, watcher.disturbed
+        told = {one["uuid"] for gpu in agent.state()["gpus"] for one in gpu["slices"]}
+        real = {uuid for _, _, _, uuid in self.node.slices()}
+        assert told == real, f"slices lost: {real - told}, and invented: {told - real}"
+
+
+class Races:
+    """A shrink, and a pod of the same resource at the same moment."""
+
+    def __init__(self, bed):
+        self.bed, self.node = bed, bed.nodes[1]
+        self.random = random.Random(f"{SEED} races")
+
+    def shrinks__that_race_a_pod_fail_no_pod(self):
+        agent = start(self.bed, self.node)
+        watcher = Watcher(self.bed, self.node)
+        watcher.start()
+        full = [LAYOUTS[11]] * GPUS
+        assert agent.apply(document=document(full))["result"] == "ok"
+        self.node.wait_allocatable(resource("1g.5gb"), 7 * GPUS)
+        names, granted, refused, to_status, waits = [], 0, 0, [], []
+        for number in range(RACES):
+            answer, begun, waited = self.race(agent, watcher, number, names)
+            refused += answer["result"] == "busy"
+            assert answer["result"] in ("ok", "busy"), answer
+            if answer["result"] == "ok":
+                to_status.append(watcher.when_shown(counts(self.node.slices()), begun) - begun)
+            if waited is not None:
+                waits.append(waited)
+            granted += 1
+            assert agent.apply(document=document(full), onlyIdle=True)["result"] in ("ok", "busy")
+        print(f"# {RACES} shrinks, each with a pod of the resource within {RACE_S * 1000:.0f} ms: "
+              f"{refused} refused as busy; command to node.status, no delay of the driver: "
+              f"{percentiles(to_status)}; a pod that waited for its slice ran after "
+              f"{percentiles(waits)}")
+        assert watcher.failed == {}, watcher.failed
+        assert watcher.disturbed == {}, watcher.disturbed
+
+    def race(self, agent, watcher, number, names):
+        """Takes all but a few slices away, while pods ask for them. (answer, its begin, how long a
+        pod waited that found none)"""
+        left = self.random.choice([0, 1, 2])
+        wanted = [f"1g.5gb={left},3g.20gb=1" if left else "3g.20gb=2"] + ["3g.20gb=2"] * (GPUS - 1)
+        name = f"race-{number}"
+        offset = self.random.uniform(-RACE_S, RACE_S)
+        manifest = pod(name, {resource("1g.5gb"): 1}, node=self.node.name)
+        if offset < 0:
+            self.bed.pods.create(manifest)
+            time.sleep(-offset)
+        begun = time.monotonic()
+        from threading import Thread  # the pod comes while the order is under way
+        late = Thread(target=lambda: (time.sleep(offset), self.bed.pods.create(manifest)))
+        if offset >= 0:
+            late.start()
+        answer = agent.apply(document=document(wanted))
+        if offset >= 0:
+            late.join()
+        waited = self.settle(agent, watcher, name)
+        for old in names[:]:
+            self.bed.api.delete(path_of(old), gracePeriodSeconds=0)
+            names.remove(old)
+        names.append(name)
+        return answer, begun, waited
+
+    def settle(self, agent, watcher, name):
+        """The pod runs, or waits; one that waits gets a slice, and the time that took."""
+        deadline = time.monotonic() + 0.6
+        while time.monotonic() < deadline:
+            if name in watcher.running or name in watcher.failed:
+                return None
+            time.sleep(0.02)
+        begun = time.monotonic()
+        answer = agent.apply(document=document([LAYOUTS[11]] * GPUS), onlyIdle=True)
+        assert answer["result"] in ("ok", "busy"), answer
+        system.wait_for(f"{name} runs", lambda: name in watcher.running or name in watcher.failed, 30)
+        return watcher.running.get(name, begun) - begun
+
+
+def cases_of(cases):
+    names = [n for n, f in vars(type(cases)).items() if "__" in n[1:] and callable(f)
+             and not n.startswith("__")]
+    return [(name, getattr(cases, name)) for name in names]
+
+
+if __name__ == "__main__":
+    try:
+        with Bed(nodes=1, gpus=f"{GPUS}xA100-40GB", sim=["--mig", "--delays", "realistic"],
+                 build_folder=sys.argv[1]) as the_bed:
+            the_bed.add_node(f"{GPUS}xA100-40GB", ["--mig"])
+            the_bed.nodes[0].object()
+            tap.run(cases_of(Load(the_bed)) + cases_of(Races(the_bed)))
+    except Skip as skipped:
+        print(f"SKIP: {skipped}")
+        sys.exit(77)
