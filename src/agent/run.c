@@ -75,6 +75,15 @@ static void block_signals(sigset_t *before)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* Where this process finds the driver; gpu/gpu_env is told as everybody tells it. */
+static void find_driver(const struct gs_agentconfig *config)
+{
+    const char *root = config->container_driver_root;
+    if (root[0] != '\0' && strcmp(root, "/") != 0) {
+        setenv("GPUSLICE_DRIVER_ROOT", root, 0);
+    }
+}
+
 static int turn_loop(struct daemon *daemon, const struct gs_agentconfig *config, struct gs_err *err)
 {
     sd_event *event = NULL;
@@ -119,6 +128,7 @@ int gs_agent_run(int argc, char **argv)
     for (unsigned i = 0; i < config.n_notes; i++) {
         gs_log_warning("%s", config.notes[i]);
     }
+    find_driver(&config);
     block_signals(&before);
     gs_log_info("gpuslice-agent " GS_VERSION " starts");
     r = turn_loop(&daemon, &config, &err);
