@@ -423,7 +423,7 @@ static int look_for(struct slice_work *work, const struct target *target, unsign
         }
         /* a GPU that is lost is not the one, unless it was named */
         r = gs_inventory_read(work->gpus, k, false, &work->tables, work->gpu, err);
-        if (r < 0 && target->gpu != GS_NOT_KNOWN) {
+        if (r == GS_NO_MEMORY || (r < 0 && target->gpu != GS_NOT_KNOWN)) {
             return r;
         }
         int i = r < 0 ? -1 : find_target(work->gpu, target, ret_ci);
