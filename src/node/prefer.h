@@ -1,18 +1,18 @@
 /* prefer: which of the devices that are free a container should get.
  *
- * Slices: packed takes those that cost the fewest placements that a GPU could still be re-cut to,
- * by the core's policies over the slices that are held; exact for any number of slices. spread
- * takes the GPU that holds least. Replicas: distributed or packed over the devices, as NVIDIA's
- * plugin. Whole GPUs: as few NUMA nodes as possible. docs/internals/node.md. */
+ * Slices, packed: those that cost the fewest placements that their GPUs could still be cut to
+ * beside what is held, of equals on the GPU that is used more (the core's policy min-loss); spread:
+ * on the GPU that is used least (its policy spread). The sum is the least possible for any number
+ * of slices. Replicas: distributed or packed over the devices, as NVIDIA's plugin. Whole GPUs: on
+ * as few NUMA nodes as possible. docs/internals/node.md. */
 #pragma once
 
 #include "node/offer.h"
 
 struct gs_prefer_tables;
 
-/* The tables of the models in a snapshot, for both policies (some 100 KB a model): worked out once
- * and used as long as the models are the same. A model without placements has none, and its slices
- * are packed by their number. GS_NO_MEMORY. */
+/* Where the models of a snapshot may be cut, worked out once (about 300 bytes a model). A model of
+ * which that is not known has none: its slices are packed by their number. GS_NO_MEMORY. */
 int gs_prefer_tables_new(struct gs_arena *arena, const struct gs_snapshot *snapshot,
                          const struct gs_prefer_tables **ret, struct gs_err *err);
 
