@@ -161,14 +161,18 @@ static unsigned count_steps(const struct gs_apply_work *work)
     return steps;
 }
 
+static bool is_guarded(const struct gs_apply_work *work)
+{
+    return work->options->guard != NULL && work->options->guard->before != NULL;
+}
+
 /* Whether it failed as the driver found no room for a compute instance that should fit: before
  * R525 it alone decides where they lie. Others may then have to go that a guard knows nothing of.
  */
 static bool may_try_again(const struct gs_apply_work *work, const struct gs_perform *perform,
                           const struct gs_apply_gpu *gpu, int r)
 {
-    bool guarded = work->options->guard != NULL && work->options->guard->before != NULL;
-    return r == GS_INFEASIBLE && !gpu->now->places_cis && !guarded &&
+    return r == GS_INFEASIBLE && !gpu->now->places_cis && !is_guarded(work) &&
            perform->at < gpu->change->n &&
            gpu->change->steps[perform->at].kind == GS_CHANGE_CREATE_CI;
 }
@@ -196,6 +200,40 @@ static int perform_one(struct gs_apply_work *work, struct gs_perform *perform,
     return r;
 }
 
+/* The GPU instance of a step is in use, whatever the driver lists. */
+static void mark_refused(struct gs_inventory_gpu *now, const struct gs_change_step *step)
+{
+    for (unsigned i = 0; i < now->instances.n; i++) {
+        const struct gs_gpu_instance *gi = &now->instances.at[i];
+        if (gi->profile == step->profile && gi->start == step->start) {
+            gs_inventory_mark(now, gi->id, GS_NOT_KNOWN);
+        }
+    }
+}
+
+/* only_idle: what can be had beside slices that turn out to be in use when they are to go, one
+ * after another. A guard was asked about one plan, and for another there is none. */
+static int perform_beside(struct gs_apply_work *work, struct gs_perform *perform,
+                          struct gs_apply_gpu *gpu, struct gs_err *err)
+{
+    struct gs_change_step refused[GS_GPU_INSTANCES_MAX];
+    unsigned n = 0;
+    int r = perform_one(work, perform, gpu, err);
+    while (r == GS_BUSY && n < GS_GPU_INSTANCES_MAX && perform->at < gpu->change->n &&
+           !gpu->touched && !is_guarded(work)) {
+        const struct gs_err why = *err;
+        struct gs_geometry_goal goal;
+        refused[n++] = gpu->change->steps[perform->at];
+        for (unsigned k = 0; k < n; k++) {
+            mark_refused(gpu->now, &refused[k]);
+        }
+        r = gs_apply_goal(gpu, &goal, err);
+        r = r < 0 ? r : plan_partly(work, gpu, &goal, &why, err);
+        r = r < 0 ? r : perform_one(work, perform, gpu, err);
+    }
+    return r;
+}
+
 static int perform_all(struct gs_apply_work *work, unsigned steps, struct gs_err *err)
 {
     struct gs_journal journal;
@@ -218,7 +256,8 @@ static int perform_all(struct gs_apply_work *work, unsigned steps, struct gs_err
         if (!has_config(gpu) || gpu->now->facts.mode != GS_MIG_ON) {
             continue;
         }
-        r = perform_one(work, &perform, gpu, err);
+        r = work->options->only_idle ? perform_beside(work, &perform, gpu, err)
+                                     : perform_one(work, &perform, gpu, err);
         if (r == GS_BUSY && work->options->only_idle) {
             gs_apply_leave(work, k, err);
             r = 0;

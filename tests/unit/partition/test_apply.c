@@ -536,6 +536,40 @@ static void apply__a_leaked_handle_met_late_leaves_the_gpu_as_it_was(void **stat
     }
 }
 
+static void apply__only_idle_does_what_it_can_beside_leaked_handles(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *there;
+        unsigned leaks; /* memory units, bits */
+        const char *wish;
+        const char *then;
+    } cases[] = {
+        {"1g.5gb@0,2g.10gb@4", 0x01, "4g.20gb=1,3g.20gb=1", "1g.5gb@0,3g.20gb@4"},
+        {"1g.5gb@0,2g.10gb@4", 0x10, "4g.20gb=1,3g.20gb=1", "3g.20gb@0,2g.10gb@4"},
+        {"1g.5gb@0,1g.5gb@1,2g.10gb@4", 0x13, "3g.20gb=2", "1g.5gb@0,1g.5gb@1,2g.10gb@4"},
+        {"1g.5gb@0,1g.5gb@1,1g.5gb@6", 0x03, "3g.20gb=2", "1g.5gb@0,1g.5gb@1,3g.20gb@4"},
+    };
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        struct bench b;
+        begin(&b, "A100-40GB", 1);
+        desk_cut(&b.table, 0, cases[k].there);
+        for (unsigned g = 0; g < GS_GPU_INSTANCES_MAX; g++) {
+            struct gs_gpu_table_gi *gi = &b.table.gpus[0].gis[g];
+            gi->cis[0].leaked = gi->present && (cases[k].leaks >> gi->start & 1u) != 0;
+        }
+        want(&b, 0, cases[k].wish);
+        b.options.only_idle = true;
+        assert_int_equal(apply(&b), GS_BUSY);
+        ASSERT_CUT(&b, 0, cases[k].then);
+        assert_int_equal(b.report.gpus[0], GS_APPLY_PARTLY);
+        assert_non_null(strstr(b.notes.text, "no process is listed on it"));
+        assert_non_null(strstr(b.notes.text, "not made now"));
+        assert_false(journal_is_there(&b));
+        end(&b);
+    }
+}
+
 static void apply__says_what_it_could_not_put_back(void **state)
 {
     (void)state;
@@ -1003,6 +1037,7 @@ int main(void)
         cmocka_unit_test(apply__processes_that_cannot_be_read_make_all_busy),
         cmocka_unit_test(apply__a_leaked_handle_leaves_the_gpu_as_it_was),
         cmocka_unit_test(apply__a_leaked_handle_met_late_leaves_the_gpu_as_it_was),
+        cmocka_unit_test(apply__only_idle_does_what_it_can_beside_leaked_handles),
         cmocka_unit_test(apply__says_what_it_could_not_put_back),
         cmocka_unit_test(apply__refuses_what_no_gpu_holds_before_anything_is_touched),
         cmocka_unit_test(apply__takes_no_name_that_is_off_by_one_gb),
