@@ -28,7 +28,6 @@ struct gs_offering {
     struct gs_box *box;
     struct gs_arena arena; /* of the offer and what follows from it */
     struct gs_offer offer;
-    const struct gs_prefer_tables *tables;
     struct gs_offer_mark *marks;
     unsigned n_marks;
     bool *held; /* a slice of the box */
@@ -229,11 +228,9 @@ static int offer_box(struct gs_offering *offering, struct gs_box *box, struct gs
 {
     struct gs_arena arena;
     struct gs_offer offer;
-    const struct gs_prefer_tables *tables = NULL;
     const struct gs_snapshot *snapshot = &box->snapshot;
     gs_arena_init(&arena, &gs_alloc_heap, OFFER_BYTES_MAX);
     int r = gs_offer_new(&arena, snapshot, offering->options.config, &offer, err);
-    r = r < 0 ? r : gs_prefer_tables_new(&arena, snapshot, &tables, err);
     struct gs_offer_mark *marks =
         GS_ARENA_NEW(&arena, struct gs_offer_mark, snapshot->n_slices + snapshot->n_gpus + 1u);
     bool *held = GS_ARENA_NEW(&arena, bool, snapshot->n_slices + 1u);
@@ -249,7 +246,6 @@ static int offer_box(struct gs_offering *offering, struct gs_box *box, struct gs
     gs_arena_done(&offering->arena);
     offering->arena = arena;
     offering->offer = offer;
-    offering->tables = tables;
     offering->marks = marks;
     offering->held = held;
     gs_box_unref(offering->box);
@@ -403,7 +399,6 @@ int gs_offering_prefer(const struct gs_offering *offering, const char *resource,
 {
     struct gs_prefer with = {.offer = &offering->offer,
                              .config = offering->options.config,
-                             .tables = offering->tables,
                              .held = offering->held};
     struct gs_err why;
     int r = find(offering, resource, &with.resource, err);

@@ -15,45 +15,6 @@ void gs_prefer_take(struct gs_prefer_work *work, unsigned device, unsigned repli
     work->need--;
 }
 
-static void list_placements(struct gs_prefer_table *table, const struct gs_model *model)
-{
-    table->model = model;
-    for (unsigned p = 0; p < model->n_profiles; p++) {
-        const struct gs_profile *profile = &model->profiles[p];
-        for (unsigned start = 0; start < GS_MEMORY_UNITS_MAX; start++) {
-            if (((unsigned)profile->starts >> start & 1u) != 0 && table->n < GS_PLACEMENTS_MAX) {
-                table->placements[table->n++] = (struct gs_placement){
-                    .profile = (uint8_t)p,
-                    .start = (uint8_t)start,
-                    .span = gs_profile_span(profile, start),
-                };
-            }
-        }
-    }
-}
-
-int gs_prefer_tables_new(struct gs_arena *arena, const struct gs_snapshot *snapshot,
-                         const struct gs_prefer_tables **ret, struct gs_err *err)
-{
-    struct gs_prefer_tables *tables = GS_ARENA_NEW(arena, struct gs_prefer_tables, 1);
-    if (tables == NULL) {
-        return gs_fail(err, GS_NO_MEMORY, "no memory for the placements of %u GPUs",
-                       snapshot->n_gpus);
-    }
-    for (unsigned g = 0; g < snapshot->n_gpus; g++) {
-        const struct gs_model *model = snapshot->gpus[g].model;
-        bool known = model == NULL || !model->placements_known;
-        for (unsigned i = 0; i < tables->n; i++) {
-            known = known || tables->at[i].model == model;
-        }
-        if (!known) {
-            list_placements(&tables->at[tables->n++], model);
-        }
-    }
-    *ret = tables;
-    return 0;
-}
-
 /* The slot of an id; false: the resource has no such device. */
 static bool find_slot(const struct gs_offer_resource *resource, const char *id, size_t *ret)
 {

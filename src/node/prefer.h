@@ -9,18 +9,10 @@
 
 #include "node/offer.h"
 
-struct gs_prefer_tables;
-
-/* Where the models of a snapshot may be cut, worked out once (about 300 bytes a model). A model of
- * which that is not known has none: its slices are packed by their number. GS_NO_MEMORY. */
-int gs_prefer_tables_new(struct gs_arena *arena, const struct gs_snapshot *snapshot,
-                         const struct gs_prefer_tables **ret, struct gs_err *err);
-
 struct gs_prefer {
     const struct gs_offer *offer;
     const struct gs_offer_resource *resource;
     const struct gs_agentconfig *config;
-    const struct gs_prefer_tables *tables;
     const bool *held; /* one entry a slice of the snapshot: somebody holds it, as far as is known.
                          Of `resource` those that are not available count as held too. NULL: none */
 };

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "node/room.h"
+
 /* Which slices to take from which GPU.
  *
  * On one GPU the least cost of taking j slices is found for every j, by going through the sets of
@@ -17,23 +19,16 @@ enum {
 
 /* A GPU instance that has slices to be taken. */
 struct instance {
-    uint32_t gi;
-    unsigned first; /* index of its first device in the resource */
-    unsigned end;   /* behind its last; those between are of this instance or not available */
-    unsigned free;  /* slices to be taken */
-    int profile;    /* of the model; -1: not known */
-    uint16_t span;
-    uint8_t start;
-    bool begun; /* somebody holds a slice of it: to take another costs nothing */
+    const struct gs_snapshot_slice *slice; /* its first */
+    unsigned first;                        /* index of its first device in the resource */
+    unsigned end;  /* behind its last; those between are of this instance or not available */
+    unsigned free; /* slices to be taken */
+    bool begun;    /* somebody holds a slice of it: to take another costs nothing */
 };
 
 /* A GPU as the choice sees it. */
 struct gpu {
-    const struct gs_prefer_table *table; /* NULL: nobody knows where it may be cut */
-    uint16_t occupied;
-    uint8_t counts[GS_PROFILES_MAX];
-    unsigned used_compute;
-    unsigned n_held; /* GPU instances */
+    struct gs_room held; /* beside what is held */
     unsigned n;
     struct instance instances[GS_GPU_INSTANCES_MAX];
     unsigned most;   /* slices that can be taken */
@@ -43,53 +38,25 @@ struct gpu {
 
 /* ---- one GPU ---- */
 
-static void hold(struct gpu *gpu, const struct instance *instance)
+/* What it costs to begin one more instance beside what is held. */
+static int64_t cost_of(const struct gs_room *held, const struct instance *instance, bool spread)
 {
-    gpu->occupied |= instance->span;
-    gpu->n_held++;
-    if (instance->profile >= 0) {
-        gpu->counts[instance->profile]++;
-        gpu->used_compute += gpu->table->model->profiles[instance->profile].compute_slices;
-    }
-}
-
-/* Placements that could still be added, one at a time. */
-static unsigned count_possible(const struct gpu *gpu)
-{
-    unsigned n = 0;
-    uint8_t counts[GS_PROFILES_MAX];
-    memcpy(counts, gpu->counts, sizeof(counts));
-    for (unsigned i = 0; i < gpu->table->n; i++) {
-        const struct gs_placement *placement = &gpu->table->placements[i];
-        if ((placement->span & gpu->occupied) != 0) {
-            continue;
-        }
-        counts[placement->profile]++;
-        n += gs_model_counts_within_limits(gpu->table->model, counts) ? 1 : 0;
-        counts[placement->profile]--;
-    }
-    return n;
-}
-
-/* What it costs to begin one more instance. */
-static int64_t cost_of(const struct gpu *gpu, const struct instance *instance, bool spread)
-{
-    if (gpu->table == NULL) {
-        return spread ? FIRST_RULE * (int64_t)gpu->n_held : FIRST_RULE - (int64_t)gpu->n_held;
+    if (held->model == NULL) {
+        return spread ? FIRST_RULE * (int64_t)held->n : FIRST_RULE - (int64_t)held->n;
     }
     if (spread) {
-        return FIRST_RULE * (int64_t)__builtin_popcount(gpu->occupied) + instance->start;
+        return FIRST_RULE * (int64_t)__builtin_popcount(held->occupied) + instance->slice->start;
     }
-    struct gpu after = *gpu;
-    hold(&after, instance);
-    int64_t lost = (int64_t)count_possible(gpu) - (int64_t)count_possible(&after);
-    return FIRST_RULE * lost - (int64_t)gpu->used_compute;
+    struct gs_room after = *held;
+    gs_room_put(&after, instance->slice);
+    int64_t lost = (int64_t)gs_room_count_all(held) - (int64_t)gs_room_count_all(&after);
+    return FIRST_RULE * lost - (int64_t)held->used_compute;
 }
 
 /* The cost of beginning the instances of a set, and what can be taken then. */
 static int64_t cost_of_set(const struct gpu *gpu, uint32_t set, bool spread, unsigned *ret_free)
 {
-    struct gpu now = *gpu;
+    struct gs_room now = gpu->held;
     int64_t cost = 0;
     *ret_free = 0;
     for (unsigned i = 0; i < gpu->n; i++) {
@@ -98,7 +65,7 @@ static int64_t cost_of_set(const struct gpu *gpu, uint32_t set, bool spread, uns
             *ret_free += instance->free;
         } else if ((set >> i & 1u) != 0) {
             cost += cost_of(&now, instance, spread);
-            hold(&now, instance);
+            gs_room_put(&now, instance->slice);
             *ret_free += instance->free;
         }
     }
@@ -181,36 +148,11 @@ static int weigh(struct gs_prefer_work *work, struct gpu *gpu, bool spread)
 
 /* ---- what the GPUs are cut into ---- */
 
-static const struct gs_prefer_table *table_of(const struct gs_prefer *with,
-                                              const struct gs_model *model)
-{
-    for (unsigned i = 0; model != NULL && i < with->tables->n; i++) {
-        if (with->tables->at[i].model == model) {
-            return &with->tables->at[i];
-        }
-    }
-    return NULL;
-}
-
 /* Whether somebody holds a slice: by what is known, or as the kubelet does not have it to give. */
 static bool is_held(const struct gs_prefer_work *work, unsigned row, unsigned device)
 {
     return (work->with->held != NULL && work->with->held[row]) ||
            (device != GS_NOT_KNOWN && work->available[device] == NULL);
-}
-
-static struct instance describe(const struct gpu *gpu, const struct gs_snapshot_slice *slice)
-{
-    struct gs_profile_name whole = slice->profile;
-    whole.compute_slices = whole.gpu_slices;
-    return (struct instance){
-        .gi = slice->id.gi,
-        .profile = gpu->table == NULL ? -1 : gs_model_profile_index(gpu->table->model, &whole),
-        .span = slice->size > 16 || slice->start > 15
-                    ? 0
-                    : (uint16_t)(((1u << slice->size) - 1u) << slice->start),
-        .start = slice->start > 15 ? 15 : (uint8_t)slice->start,
-    };
 }
 
 /* Goes over the slices of one GPU instance, rows `from` to `to`. `by_row` has each slice's device
@@ -219,8 +161,7 @@ static void read_instance(const struct gs_prefer_work *work, struct gpu *gpu, un
                           unsigned to, const unsigned *by_row)
 {
     const struct gs_snapshot *snapshot = work->with->offer->snapshot;
-    struct instance instance = describe(gpu, &snapshot->slices[from]);
-    instance.first = GS_NOT_KNOWN;
+    struct instance instance = {.slice = &snapshot->slices[from], .first = GS_NOT_KNOWN};
     for (unsigned row = from; row < to; row++) {
         unsigned device = by_row[row];
         instance.begun = instance.begun || is_held(work, row, device);
@@ -231,7 +172,7 @@ static void read_instance(const struct gs_prefer_work *work, struct gpu *gpu, un
         }
     }
     if (instance.begun) {
-        hold(gpu, &instance);
+        gs_room_put(&gpu->held, instance.slice);
     }
     if (instance.free > 0 && gpu->n < GS_GPU_INSTANCES_MAX) {
         gpu->instances[gpu->n++] = instance;
@@ -244,7 +185,7 @@ static void read_gpu(const struct gs_prefer_work *work, unsigned g, const unsign
 {
     const struct gs_snapshot *snapshot = work->with->offer->snapshot;
     const struct gs_snapshot_gpu *facts = &snapshot->gpus[g];
-    gpu->table = table_of(work->with, facts->model);
+    gs_room_init(&gpu->held, facts->model);
     unsigned end = facts->first + facts->n;
     for (unsigned from = facts->first; from < end;) {
         unsigned to = from + 1;

@@ -1,20 +1,7 @@
 /* prefer_work: a choice while it is made. For prefer*.c alone. */
 #pragma once
 
-#include "core/statetable.h"
 #include "node/prefer.h"
-
-/* Where one model may be cut. */
-struct gs_prefer_table {
-    const struct gs_model *model;
-    unsigned n;
-    struct gs_placement placements[GS_PLACEMENTS_MAX];
-};
-
-struct gs_prefer_tables {
-    unsigned n;
-    struct gs_prefer_table at[GS_GPUS_MAX];
-};
 
 /* Replicas are told apart: entry device * replicas + replica of the arrays below. */
 struct gs_prefer_work {

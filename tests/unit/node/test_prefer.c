@@ -10,7 +10,6 @@
 
 static struct bed bed;
 static struct gs_offer offer;
-static const struct gs_prefer_tables *tables;
 
 static int set_up(void **state)
 {
@@ -29,7 +28,6 @@ static int tear_down(void **state)
 static void make(void)
 {
     assert_int_equal(gs_offer_new(&bed.arena, &bed.snapshot, &bed.config, &offer, NULL), 0);
-    assert_int_equal(gs_prefer_tables_new(&bed.arena, &bed.snapshot, &tables, NULL), 0);
 }
 
 static struct gs_dp_ids words(const char *text)
@@ -52,7 +50,6 @@ static int choose(const char *resource, const char *available, const char *requi
     const struct gs_prefer with = {.offer = &offer,
                                    .resource = gs_offer_find(&offer, resource),
                                    .config = &bed.config,
-                                   .tables = tables,
                                    .held = held};
     assert_non_null(with.resource);
     struct gs_dp_choice choice = {.must_include = words(required), .size = size};
