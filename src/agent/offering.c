@@ -115,12 +115,16 @@ static void mark(struct gs_offering *offering, const struct gs_slice_id *slice)
     }
 }
 
-/* From health and re-cut; the room was made with the offer. */
+/* From health and re-cut; the room was made with the offer. A mark of a whole GPU is one of all its
+ * slices too, so that a GPU that is cut has none of its own. */
 static void make_marks(struct gs_offering *offering)
 {
     const struct gs_snapshot *snapshot = &offering->box->snapshot;
     offering->n_marks = 0;
     for (unsigned k = 0; k < snapshot->n_gpus; k++) {
+        if (snapshot->gpus[k].n > 0) {
+            continue;
+        }
         const struct gs_slice_id whole = {.gpu = k,
                                           .gi = GS_NOT_KNOWN,
                                           .ci = GS_NOT_KNOWN,
@@ -397,9 +401,8 @@ int gs_offering_prefer(const struct gs_offering *offering, const char *resource,
                        const struct gs_dp_preferred *request, struct gs_arena *arena,
                        struct gs_dp_chosen *ret, struct gs_err *err)
 {
-    struct gs_prefer with = {.offer = &offering->offer,
-                             .config = offering->options.config,
-                             .held = offering->held};
+    struct gs_prefer with = {
+        .offer = &offering->offer, .config = offering->options.config, .held = offering->held};
     struct gs_err why;
     int r = find(offering, resource, &with.resource, err);
     struct gs_dp_ids *chosen = GS_ARENA_NEW(arena, struct gs_dp_ids, request->n + 1u);
