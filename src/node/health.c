@@ -213,12 +213,41 @@ static bool matters(const struct gs_health_rules *rules, const struct gs_gpu_eve
     return false;
 }
 
+/* What monitoring shows as the last error, of the instance or of the whole GPU. */
+static void note_xid(struct gs_health *health, const struct gs_gpu_event *event)
+{
+    if (event->kind != GS_GPU_EVENT_XID || event->gpu >= GS_GPUS_MAX) {
+        return;
+    }
+    unsigned gi = event->gi < GS_GPU_INSTANCES_MAX ? event->gi : GS_GPU_INSTANCES_MAX;
+    health->last_xid[event->gpu][gi] =
+        event->data > UINT32_MAX ? UINT32_MAX : (uint32_t)event->data;
+}
+
+/* An instance that is gone takes its last error with it. */
+static void forget_xids(struct gs_health *health, const struct gs_snapshot *snapshot)
+{
+    for (unsigned g = 0; g < snapshot->n_gpus; g++) {
+        const struct gs_snapshot_gpu *gpu = &snapshot->gpus[g];
+        uint32_t there = 0;
+        for (unsigned i = gpu->first; i < gpu->first + gpu->n; i++) {
+            there |= snapshot->slices[i].id.gi < 32 ? 1u << snapshot->slices[i].id.gi : 0;
+        }
+        for (unsigned gi = 0; gi < GS_GPU_INSTANCES_MAX && gpu->facts.index < GS_GPUS_MAX; gi++) {
+            if ((there >> gi & 1u) == 0) {
+                health->last_xid[gpu->facts.index][gi] = 0;
+            }
+        }
+    }
+}
+
 int gs_health_event(struct gs_health *health, const struct gs_snapshot *snapshot,
                     const struct gs_health_rules *rules, const struct gs_gpu_event *event,
                     uint64_t now_us, bool *ret_changed, struct gs_err *err)
 {
     int r = 0;
     *ret_changed = false;
+    note_xid(health, event);
     if (event->kind == GS_GPU_EVENT_RECOVERY && event->gpu < GS_GPUS_MAX) {
         health->recovery[event->gpu] =
             event->data > UINT32_MAX ? GS_NOT_KNOWN : (uint32_t)event->data;
@@ -261,6 +290,7 @@ static bool is_there(const struct gs_snapshot *snapshot, const struct gs_sick *s
 bool gs_health_snapshot(struct gs_health *health, const struct gs_snapshot *snapshot)
 {
     unsigned before = health->n;
+    forget_xids(health, snapshot);
     for (unsigned i = health->n; i > 0; i--) {
         if (!is_there(snapshot, &health->sick[i - 1])) {
             drop(health, i - 1);

@@ -40,6 +40,9 @@ struct gs_sick {
 
 struct gs_health {
     const struct gs_alloc *source;
+    /* The last XID of each GPU instance, and behind them of the whole GPU, whether it matters or
+     * not; 0: none since the agent started. */
+    uint32_t last_xid[GS_GPUS_MAX][GS_GPU_INSTANCES_MAX + 1];
     unsigned n;
     unsigned cap;
     struct gs_sick *sick;

@@ -86,21 +86,47 @@ void gs_holding_mark_slices(struct gs_holding_builder *b, unsigned g, const stru
     }
 }
 
-/* Marks what an id names, and counts the container once, however many replicas of it it has. One
- * that pod-resources shows is not counted again from the kubelet's record. */
-static void hold_place(struct gs_holding_builder *b, struct gs_holding_place *place,
-                       const struct gs_holder *by)
+/* Notes the container as one that has the place, once, however many replicas of it it has. One that
+ * pod-resources shows is not noted again from the kubelet's record. */
+static int note_holder(struct gs_holding_builder *b, struct gs_holding_place *place,
+                       const struct gs_holder *by, const char *id)
 {
     bool counts = by->why == GS_HOLD_POD ||
                   (by->why == GS_HOLD_CHECKPOINT && (place->held->why & GS_HOLD_POD) == 0);
-    if (counts && place->counted != by->key) {
-        place->held->n_holders++;
-        place->counted = by->key;
+    if (!counts || place->counted == by->key) {
+        return 0;
     }
+    if (!gs_arena_room(b->arena, &b->entries, &b->cap_entries, b->n_entries, sizeof(*b->entries))) {
+        return fail_memory(b);
+    }
+    uint64_t replica = GS_NOT_KNOWN;
+    const char *sign = strstr(id, "::");
+    if (sign != NULL) {
+        (void)gs_view_is_u64(gs_view(sign + 2), GS_OFFER_DEVICES_MAX, &replica);
+    }
+    b->entries[b->n_entries++] = (struct gs_holding_entry){
+        .held = place->held,
+        .by = {.name_space = by->name_space,
+               .pod = by->pod,
+               .container = by->container,
+               .pod_uid = by->pod_uid,
+               .replica = (unsigned)replica},
+    };
+    place->held->n_holders++;
+    place->counted = by->key;
+    return 0;
+}
+
+/* Marks what an id names. */
+static int hold_place(struct gs_holding_builder *b, struct gs_holding_place *place,
+                      const struct gs_holder *by, const char *id)
+{
+    int r = note_holder(b, place, by, id);
     gs_holding_mark(place->held, by, GS_NOT_KNOWN);
     if (place->whole) {
         gs_holding_mark_slices(b, place->gpu, by);
     }
+    return r;
 }
 
 bool gs_holding_is_ours(const char *resource)
@@ -144,13 +170,35 @@ int gs_holding_mark_ids(struct gs_holding_builder *b, const struct gs_holder *by
 {
     for (unsigned i = 0; i < n_ids; i++) {
         struct gs_holding_place *place = gs_holding_find_place(b, ids[i]);
-        if (place != NULL) {
-            hold_place(b, place, by);
-        }
-        int r = gs_holding_note_stranger(b, resource, ids[i]);
+        int r = place == NULL ? 0 : hold_place(b, place, by, ids[i]);
+        r = r < 0 ? r : gs_holding_note_stranger(b, resource, ids[i]);
         if (r < 0) {
             return r;
         }
+    }
+    return 0;
+}
+
+/* Puts the containers of each slice and GPU beside each other. */
+static int sort_holders(struct gs_holding_builder *b, struct gs_held *list, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct gs_held *held = &list[i];
+        struct gs_held_by *own = NULL;
+        unsigned found = 0;
+        if (held->n_holders == 0) {
+            continue;
+        }
+        own = GS_ARENA_NEW(b->arena, struct gs_held_by, held->n_holders);
+        if (own == NULL) {
+            return fail_memory(b);
+        }
+        for (size_t e = 0; e < b->n_entries && found < held->n_holders; e++) {
+            if (b->entries[e].held == held) {
+                own[found++] = b->entries[e].by;
+            }
+        }
+        held->holders = own;
     }
     return 0;
 }
@@ -172,7 +220,9 @@ static void join_gpus(struct gs_holding_builder *b)
             unsigned holders = held->n_holders + slice->n_holders;
             unsigned why = held->why | slice->why;
             if (slice->why != 0 && (held->why == 0 || first_of(slice->why) < first_of(held->why))) {
+                const struct gs_held_by *own = held->holders;
                 *held = *slice;
+                held->holders = own;
             }
             held->n_holders = holders;
             held->why = why;
@@ -227,6 +277,8 @@ int gs_holding_new(struct gs_arena *arena, const struct gs_holding_input *input,
         .arena = arena, .input = input, .snapshot = input->offer->snapshot, .err = err};
     int r = list_places(&b);
     r = r < 0 ? r : gs_holding_read(&b);
+    r = r < 0 ? r : sort_holders(&b, b.slices, b.snapshot->n_slices);
+    r = r < 0 ? r : sort_holders(&b, b.gpus, b.snapshot->n_gpus);
     if (r < 0) {
         return r;
     }

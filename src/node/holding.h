@@ -61,6 +61,15 @@ enum gs_hold {
     GS_HOLD_UNREADABLE = 16
 };
 
+/* A container that has a slice or GPU, by pod-resources or the kubelet's record. */
+struct gs_held_by {
+    const char *name_space; /* "", as pod, where only the pod's UID is known */
+    const char *pod;
+    const char *container;
+    const char *pod_uid; /* "": not known */
+    unsigned replica;    /* the first that it has; GS_NOT_KNOWN: the device is not shared */
+};
+
 struct gs_held {
     unsigned why;           /* set of enum gs_hold; 0: idle */
     const char *name_space; /* of the holder; "" where there is none or it is not known */
@@ -68,8 +77,9 @@ struct gs_held {
     const char *container;
     const char *pod_uid;
     uint32_t pid;       /* GS_NOT_KNOWN */
-    unsigned n_holders; /* containers that hold it: several with replicas */
-    const char *text;   /* "pod default/train, container main"; "" when idle */
+    unsigned n_holders; /* containers that hold it: several with replicas; of a GPU all of them */
+    const struct gs_held_by *holders; /* of a slice, and of a GPU that is held whole; else NULL */
+    const char *text;                 /* "pod default/train, container main"; "" when idle */
 };
 
 struct gs_holding {

@@ -23,6 +23,12 @@ struct gs_holder {
     const void *key; /* tells containers apart */
 };
 
+/* A container that has what stands at a place. */
+struct gs_holding_entry {
+    const struct gs_held *held;
+    struct gs_held_by by;
+};
+
 struct gs_holding_builder {
     struct gs_arena *arena;
     const struct gs_holding_input *input;
@@ -34,6 +40,9 @@ struct gs_holding_builder {
     struct gs_offer_gone *strangers;
     size_t n_strangers;
     size_t cap_strangers;
+    struct gs_holding_entry *entries; /* as they were found */
+    size_t n_entries;
+    size_t cap_entries;
     struct gs_conditions conditions;
     struct gs_err *err;
 };

@@ -9,51 +9,67 @@ static int fail_memory(struct gs_holding_builder *b)
 
 /* ---- pod-resources ---- */
 
-/* All pods of that name have ended for good. One that nobody knows may still run. */
+/* All pods of that name have ended for good. One that nobody knows may still run. *ret_uid: of the
+ * one that lives, "" where it is not known. */
 static bool has_finished(const struct gs_holding_input *input, const char *name_space,
-                         const char *name)
+                         const char *name, const char **ret_uid)
 {
     bool found = false;
-    for (unsigned i = 0; input->pods_known && i < input->n_pods; i++) {
+    *ret_uid = "";
+    for (unsigned i = 0; i < input->n_pods; i++) {
         const struct gs_holder_pod *pod = &input->pods[i];
         if (strcmp(pod->name, name) == 0 && strcmp(pod->name_space, name_space) == 0) {
             if (!pod->finished) {
+                *ret_uid = pod->uid;
                 return false;
             }
             found = true;
         }
     }
-    return found;
+    return found && input->pods_known;
+}
+
+/* The devices that one container has of one resource. */
+static int read_devices(struct gs_holding_builder *b, const struct gs_holder *by, bool finished,
+                        const struct gs_podres_devices *devices)
+{
+    int r = 0;
+    if (!finished) {
+        return gs_holding_mark_ids(b, by, devices->resource, devices->ids, devices->n_ids);
+    }
+    for (unsigned i = 0; r == 0 && i < devices->n_ids; i++) {
+        r = gs_holding_note_stranger(b, devices->resource, devices->ids[i]);
+    }
+    return r;
+}
+
+static bool is_relevant(const struct gs_holding_builder *b, const char *resource,
+                        const char *const *ids, unsigned n_ids)
+{
+    return gs_holding_is_ours(resource) || (n_ids > 0 && gs_holding_find_place(b, ids[0]) != NULL);
 }
 
 static int read_pod(struct gs_holding_builder *b, const struct gs_podres_pod *pod)
 {
+    const char *uid = NULL; /* not asked for yet: most pods have none of our devices */
     bool finished = false;
-    bool asked = false;
     for (unsigned c = 0; c < pod->n_containers; c++) {
         const struct gs_podres_container *container = &pod->containers[c];
-        const struct gs_holder by = {.why = GS_HOLD_POD,
-                                     .name_space = pod->namespace_,
-                                     .pod = pod->name,
-                                     .container = container->name,
-                                     .pod_uid = "",
-                                     .key = container};
         for (unsigned d = 0; d < container->n_devices; d++) {
             const struct gs_podres_devices *devices = &container->devices[d];
-            bool relevant =
-                gs_holding_is_ours(devices->resource) ||
-                (devices->n_ids > 0 && gs_holding_find_place(b, devices->ids[0]) != NULL);
-            if (relevant && !asked) {
-                finished = has_finished(b->input, pod->namespace_, pod->name);
-                asked = true;
+            if (!is_relevant(b, devices->resource, devices->ids, devices->n_ids)) {
+                continue;
             }
-            int r = 0;
-            if (relevant && !finished) {
-                r = gs_holding_mark_ids(b, &by, devices->resource, devices->ids, devices->n_ids);
+            if (uid == NULL) {
+                finished = has_finished(b->input, pod->namespace_, pod->name, &uid);
             }
-            for (unsigned i = 0; r == 0 && relevant && finished && i < devices->n_ids; i++) {
-                r = gs_holding_note_stranger(b, devices->resource, devices->ids[i]);
-            }
+            const struct gs_holder by = {.why = GS_HOLD_POD,
+                                         .name_space = pod->namespace_,
+                                         .pod = pod->name,
+                                         .container = container->name,
+                                         .pod_uid = uid,
+                                         .key = container};
+            int r = read_devices(b, &by, finished, devices);
             if (r < 0) {
                 return r;
             }
@@ -97,11 +113,8 @@ static bool may_live(const struct gs_holding_input *input, const char *uid,
 static int read_record(struct gs_holding_builder *b, const struct gs_kubelet_grant *grant)
 {
     const struct gs_holder_pod *pod;
-    if (!gs_holding_is_ours(grant->resource) &&
-        (grant->n_ids == 0 || gs_holding_find_place(b, grant->ids[0]) == NULL)) {
-        return 0;
-    }
-    if (!may_live(b->input, grant->pod_uid, &pod)) {
+    if (!is_relevant(b, grant->resource, grant->ids, grant->n_ids) ||
+        !may_live(b->input, grant->pod_uid, &pod)) {
         return 0;
     }
     const struct gs_holder by = {

@@ -288,6 +288,23 @@ static void health__of_a_lost_gpu_comes_back_with_it(void **state)
     assert_string_equal(sick(), "");
 }
 
+static void health__keeps_the_last_xid_of_each_instance_while_it_is_there(void **state)
+{
+    (void)state;
+    tell(GS_GPU_EVENT_XID, 0, 1, 0, 43, SECOND); /* makes nothing sick */
+    tell(GS_GPU_EVENT_XID, 0, 1, 0, 48, SECOND);
+    tell(GS_GPU_EVENT_XID, 0, ANY, ANY, 79, SECOND);
+    tell(GS_GPU_EVENT_XID, 9, ANY, ANY, 79, SECOND);
+    tell(GS_GPU_EVENT_XID, ANY, ANY, ANY, 31, SECOND);
+    assert_int_equal(health.last_xid[0][1], 48);
+    assert_int_equal(health.last_xid[0][2], 0);
+    assert_int_equal(health.last_xid[0][GS_GPU_INSTANCES_MAX], 79);
+    bed.slices[0].id.gi = 12;
+    gs_health_snapshot(&health, &bed.snapshot);
+    assert_int_equal(health.last_xid[0][1], 0);
+    assert_int_equal(health.last_xid[0][GS_GPU_INSTANCES_MAX], 79);
+}
+
 static void health__says_in_words_why_and_until_when(void **state)
 {
     (void)state;
@@ -373,6 +390,7 @@ int main(void)
         TEST(health__is_bad_while_the_driver_wants_something_done),
         TEST(health__ends_with_the_slice_and_begins_anew_with_the_next_one),
         TEST(health__of_a_lost_gpu_comes_back_with_it),
+        TEST(health__keeps_the_last_xid_of_each_instance_while_it_is_there),
         TEST(health__says_in_words_why_and_until_when),
         TEST(health__keeps_to_the_gpus_that_were_named),
     };

@@ -340,8 +340,20 @@ static void holding__counts_containers_and_not_their_replicas(void **state)
     assert_int_equal(gs_offer_new(&bed.arena, &bed.snapshot, &bed.config, &offer, NULL), 0);
     input.listed = &listed;
     struct gs_holding holding = hold(&input);
-    assert_int_equal(holding.slices[0].n_holders, 2);
+    const struct gs_held *held = &holding.slices[0];
+    assert_int_equal(held->n_holders, 2);
+    assert_int_equal(held->holders[0].replica, 0);
+    assert_int_equal(held->holders[1].replica, 2);
+    assert_string_equal(held->holders[1].pod, "p");
+    assert_string_equal(held->holders[1].pod_uid, "");
+    assert_int_equal(holding.gpus[0].n_holders, 2);
+    assert_null(holding.gpus[0].holders);
     assert_int_equal(holding.n_strangers, 0);
+    const struct gs_holder_pod known = {.uid = "u", .name_space = "ns", .name = "p"};
+    input.pods = &known;
+    input.n_pods = 1;
+    holding = hold(&input);
+    assert_string_equal(holding.slices[0].holders[0].pod_uid, "u");
 }
 
 /* They have to stay in their lists: a kubelet that finds a granted device gone from the list ends.
