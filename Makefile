@@ -68,7 +68,7 @@ judges: all ## programs that are not ours look at simulated machines of every mo
 	@scripts/deps.sh test
 	@$(SETUP) $(BUILD) -Dtests=enabled
 	@$(NINJA) $(BUILD)
-	@for judge in go-nvlib nvidia-ctk nvidia-ml-py nvitop; do \
+	@for judge in go-nvlib nvidia-ctk nvidia-ml-py nvitop cdi; do \
 		GPUSLICE_JUDGES=fetch python3 tests/judges/judge.py $$judge $(BUILD) . --all; r=$$?; \
 		[ $$r = 0 ] || [ $$r = 77 ] || exit 1; done
 

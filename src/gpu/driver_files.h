@@ -169,7 +169,8 @@ enum {
     GS_HOOK_ENABLE_CUDA_COMPAT = 4,               /* v1.17.5 */
     GS_HOOK_DISABLE_DEVICE_NODE_MODIFICATION = 8, /* v1.18 */
     GS_HOOK_UPDATE_APPLICATION_PROFILE = 16,      /* v1.20 */
-    GS_HOOKS_ALL = 31
+    GS_HOOK_APPLY_CUDA_MEMORY_LIMITS = 32,        /* v1.20.1; of whole GPUs */
+    GS_HOOKS_ALL = 63
 };
 
 struct gs_hook_program {

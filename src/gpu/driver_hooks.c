@@ -23,6 +23,7 @@ static const struct {
     {"enable-cuda-compat", GS_HOOK_ENABLE_CUDA_COMPAT},
     {"disable-device-node-modification", GS_HOOK_DISABLE_DEVICE_NODE_MODIFICATION},
     {"update-application-profile", GS_HOOK_UPDATE_APPLICATION_PROFILE},
+    {"apply-cuda-memory-limits", GS_HOOK_APPLY_CUDA_MEMORY_LIMITS},
 };
 
 static void close_fd(const int *fd)

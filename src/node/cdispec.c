@@ -7,7 +7,12 @@
 
 #include "base/cleanup.h"
 
-enum { NODES_OF_DEVICE_MAX = 3 + GS_DRM_NODES_MAX, CAP_MODE = 0444, PLAIN_MODE = 0666 };
+enum {
+    NODES_OF_DEVICE_MAX = 3 + GS_DRM_NODES_MAX,
+    HOOKS_OF_DEVICE_MAX = 2,
+    CAP_MODE = 0444,
+    PLAIN_MODE = 0666
+};
 
 /* The description while it is made. Running out of memory sticks. */
 struct making {
@@ -189,6 +194,7 @@ static void add_hook(struct making *making, struct gs_cdi_hook *hooks, size_t *n
     const struct gs_cdispec_options *options = making->options;
     unsigned known =
         options->hooks != 0 ? options->hooks : GS_HOOK_CREATE_SYMLINKS | GS_HOOK_UPDATE_LDCACHE;
+    bool limits = which == GS_HOOK_APPLY_CUDA_MEMORY_LIMITS; /* of the container's cgroup */
     if (options->hook == NULL || options->hook[0] == '\0' || (known & which) == 0) {
         return;
     }
@@ -206,7 +212,7 @@ static void add_hook(struct making *making, struct gs_cdi_hook *hooks, size_t *n
     for (size_t i = 0; i < n_args; i++) {
         argv[at++] = args[i];
     }
-    hooks[(*n)++] = (struct gs_cdi_hook){.name = "createContainer",
+    hooks[(*n)++] = (struct gs_cdi_hook){.name = limits ? "createRuntime" : "createContainer",
                                          .path = options->hook,
                                          .args = {.n = at, .at = argv},
                                          .env = {.n = GS_ARRAY_LEN(env), .at = env}};
@@ -345,10 +351,10 @@ static void add_named(struct making *making, const struct gs_snapshot_gpu *gpu,
 
 /* Nodes for graphics, and the links by which they are found. */
 static void add_drm(struct making *making, const struct gs_cdispec_nodes *of,
-                    struct gs_device_node *nodes, size_t *n, struct gs_cdi_edits *edits)
+                    struct gs_device_node *nodes, size_t *n, struct gs_cdi_hook *hooks,
+                    size_t *n_hooks)
 {
     struct gs_driver_link links[GS_DRM_LINKS_MAX];
-    struct gs_cdi_hook *hook = GET(making, struct gs_cdi_hook, 1);
     for (unsigned i = 0; i < of->n_drm; i++) {
         nodes[(*n)++] = of->drm[i];
     }
@@ -357,20 +363,35 @@ static void add_drm(struct making *making, const struct gs_cdispec_nodes *of,
                                            .link = of->drm_links[i].link};
     }
     if (!making->failed && of->n_drm > 0) {
-        add_link_hook(making, hook, &edits->n_hooks, links, of->n_drm_links);
-        edits->hooks = hook;
+        add_link_hook(making, hooks, n_hooks, links, of->n_drm_links);
     }
+}
+
+/* Takes what a container says of memory (NVIDIA_GPU_MEMORY_LIMIT) to its cgroup. */
+static void add_memory_hook(struct making *making, const char *uuid, struct gs_cdi_hook *hooks,
+                            size_t *n_hooks)
+{
+    const char *root = making->options->driver_root;
+    const char *const args[] = {"--driver-root", root == NULL || root[0] == '\0' ? "/" : root,
+                                "--gpu-id", uuid};
+    add_hook(making, hooks, n_hooks, GS_HOOK_APPLY_CUDA_MEMORY_LIMITS, "apply-cuda-memory-limits",
+             args, GS_ARRAY_LEN(args));
 }
 
 static void add_gpu(struct making *making, unsigned k)
 {
     const struct gs_cdispec_nodes *of = &making->machine->nodes[k];
+    const struct gs_snapshot_gpu *gpu = &making->snapshot->gpus[k];
     struct gs_device_node nodes[NODES_OF_DEVICE_MAX] = {of->gpu};
-    struct gs_cdi_edits edits = {.n_nodes = 0};
+    struct gs_cdi_hook *hooks = GET(making, struct gs_cdi_hook, HOOKS_OF_DEVICE_MAX);
+    struct gs_cdi_edits edits = {.hooks = hooks};
     size_t n = 1;
-    add_drm(making, of, nodes, &n, &edits);
+    if (!making->failed) {
+        add_drm(making, of, nodes, &n, hooks, &edits.n_hooks);
+        add_memory_hook(making, gpu->facts.uuid, hooks, &edits.n_hooks);
+    }
     add_nodes(making, &edits, nodes, n);
-    add_named(making, &making->snapshot->gpus[k], NULL, &edits);
+    add_named(making, gpu, NULL, &edits);
 }
 
 static bool has_graphics(const struct gs_profile_name *profile)
@@ -389,15 +410,16 @@ static bool has_graphics(const struct gs_profile_name *profile)
 static void add_slice(struct making *making, unsigned k, const struct gs_snapshot_slice *slice)
 {
     const struct gs_cdispec_nodes *of = &making->machine->nodes[k];
-    struct gs_cdi_edits edits = {.n_nodes = 0};
     size_t n = 3;
     if (slice->gi_minor == GS_NOT_KNOWN || slice->ci_minor == GS_NOT_KNOWN) {
         return;
     }
     struct gs_device_node nodes[NODES_OF_DEVICE_MAX] = {of->gpu, cap_node(making, slice->gi_minor),
                                                         cap_node(making, slice->ci_minor)};
-    if (has_graphics(&slice->profile)) {
-        add_drm(making, of, nodes, &n, &edits);
+    struct gs_cdi_hook *hooks = GET(making, struct gs_cdi_hook, HOOKS_OF_DEVICE_MAX);
+    struct gs_cdi_edits edits = {.hooks = hooks};
+    if (!making->failed && has_graphics(&slice->profile)) {
+        add_drm(making, of, nodes, &n, hooks, &edits.n_hooks);
     }
     add_nodes(making, &edits, nodes, n);
     add_named(making, &making->snapshot->gpus[k], slice, &edits);
@@ -432,6 +454,21 @@ static bool has_node(const struct gs_cdi_node *nodes, size_t n, const char *path
     return false;
 }
 
+/* By what it does: the program is the same. */
+static bool has_hook(const struct gs_cdi_hook *hooks, size_t n, const struct gs_cdi_hook *hook)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool same = hooks[i].args.n == hook->args.n;
+        for (size_t a = 0; same && a < hook->args.n; a++) {
+            same = strcmp(hooks[i].args.at[a], hook->args.at[a]) == 0;
+        }
+        if (same) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void merge(struct gs_cdi_edits *all, struct gs_cdi_node *nodes, struct gs_cdi_hook *hooks,
                   uint32_t *gids, const struct gs_cdi_edits *edits)
 {
@@ -441,7 +478,9 @@ static void merge(struct gs_cdi_edits *all, struct gs_cdi_node *nodes, struct gs
         }
     }
     for (size_t i = 0; i < edits->n_hooks; i++) {
-        hooks[all->n_hooks++] = edits->hooks[i];
+        if (!has_hook(hooks, all->n_hooks, &edits->hooks[i])) {
+            hooks[all->n_hooks++] = edits->hooks[i];
+        }
     }
     for (size_t i = 0; i < edits->n_gids; i++) {
         all->n_gids = add_number(gids, all->n_gids, edits->gids[i]);
@@ -464,7 +503,8 @@ static void add_all(struct making *making)
     struct gs_cdi_edits all = {.n_nodes = 0};
     struct gs_cdi_node *nodes =
         GET(making, struct gs_cdi_node, making->n * NODES_OF_DEVICE_MAX + 1);
-    struct gs_cdi_hook *hooks = GET(making, struct gs_cdi_hook, making->n + 1);
+    struct gs_cdi_hook *hooks =
+        GET(making, struct gs_cdi_hook, making->n * HOOKS_OF_DEVICE_MAX + 1);
     uint32_t *gids = GET(making, uint32_t, making->n * NODES_OF_DEVICE_MAX + 1);
     if (making->failed || making->n == 0) {
         return;

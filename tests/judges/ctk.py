@@ -26,10 +26,14 @@ for name in self thread-self mounts; do ln -s "$work/real/$name" "$work/view/$na
 ln -s "$work/real/$$" "$work/view/$$"
 ln -s "$root/proc/driver" "$work/view/driver"
 mount --bind "$work/view" /proc
+if [ -d /sys/bus/pci ]; then mount --bind "$root/sys/bus/pci" /sys/bus/pci; fi
 exec "$@"
 """
 
-NVIDIA_MAJOR, CAPS_MAJOR = 195, 237
+# As /proc/devices of the machine has them.
+NVIDIA_MAJOR, CAPS_MAJOR, UVM_MAJOR = 195, 237, 510
+NUMBERS = {"nvidiactl": (NVIDIA_MAJOR, 255), "nvidia-uvm": (UVM_MAJOR, 0),
+           "nvidia-uvm-tools": (UVM_MAJOR, 1)}
 
 
 def can_enter():
@@ -39,15 +43,23 @@ def can_enter():
     return done.returncode == 0
 
 
-def make_nodes(folder):
-    """Device nodes of the same names, for the regular files that stand for them."""
-    for path, _, names in os.walk(os.path.join(folder, "dev")):
+def make_node(path, major, minor, mode=0o666):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.mknod(path, mode | stat.S_IFCHR, os.makedev(major, minor))
+    os.chmod(path, mode)
+
+
+def copy_root(machine, root):
+    """The machine's files, with the device nodes that a driver would have instead of those that only
+    stand for them."""
+    shutil.copytree(os.path.join(machine.dir, "root"), root, symlinks=True)
+    for path, _, names in os.walk(os.path.join(root, "dev")):
         for name in names:
-            major = CAPS_MAJOR if name.startswith("nvidia-cap") else NVIDIA_MAJOR
             digits = "".join(c for c in name if c.isdigit())
+            is_cap = name.startswith("nvidia-cap")
+            major, minor = NUMBERS.get(name) or (CAPS_MAJOR if is_cap else NVIDIA_MAJOR, int(digits))
             os.unlink(os.path.join(path, name))
-            os.mknod(os.path.join(path, name), 0o666 | stat.S_IFCHR,
-                     os.makedev(major, int(digits or 255)))
+            make_node(os.path.join(path, name), major, minor, 0o444 if is_cap else 0o666)
 
 
 class Ctk:
@@ -56,30 +68,33 @@ class Ctk:
             raise tools.Skip("nvidia-ctk reads /proc/driver: a mount namespace takes root")
         self.program, self.bed = program, bed
 
+    def generate(self, machine, root, work, *options):
+        """The specification, as text of JSON; `root` is a copy of the machine's."""
+        env = dict(os.environ, LD_LIBRARY_PATH=self.bed.libraries, GPUSLICE_SIM=machine.dir)
+        command = ["unshare", "-m", "sh", "-c", ENTER, "sh", root, work, self.program, "cdi",
+                   "generate", "--mode", "nvml", "--format", "json", "--driver-root", root,
+                   "--dev-root", root, *options]
+        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=120, check=False)
+        wrong = [line for line in done.stderr.splitlines() if "level=error" in line]
+        assert done.returncode == 0 and not wrong, f"nvidia-ctk: {(wrong or [done.stderr])[-1]}"
+        return done.stdout
+
     def see(self, machine):
         """The specification, as JSON."""
         work = os.path.join(machine.folder, "ctk")
         root = os.path.join(work, "root")
-        shutil.copytree(os.path.join(machine.dir, "root"), root, symlinks=True)
-        make_nodes(root)
-        driver = machine.truth()["driver_version"]
-        os.makedirs(os.path.join(root, "usr", "lib64"), exist_ok=True)
-        # which driver's libraries to mount is told by the name of this one
-        with open(os.path.join(root, "usr", "lib64", f"libcuda.so.{driver}"), "w",
-                  encoding="ascii"):
-            pass
-        env = dict(os.environ, LD_LIBRARY_PATH=self.bed.libraries, GPUSLICE_SIM=machine.dir)
-        command = ["unshare", "-m", "sh", "-c", ENTER, "sh", root, work, self.program, "cdi",
-                   "generate", "--mode", "nvml", "--format", "json", "--driver-root", root,
-                   "--dev-root", root]
         try:
-            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True,
-                                  text=True, timeout=120, check=False)
+            copy_root(machine, root)
+            driver = machine.truth()["driver_version"]
+            os.makedirs(os.path.join(root, "usr", "lib64"), exist_ok=True)
+            # which driver's libraries to mount is told by the name of this one
+            with open(os.path.join(root, "usr", "lib64", f"libcuda.so.{driver}"), "w",
+                      encoding="ascii"):
+                pass
+            return json.loads(self.generate(machine, root, work))
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        wrong = [line for line in done.stderr.splitlines() if "level=error" in line]
-        assert done.returncode == 0 and not wrong, f"nvidia-ctk: {(wrong or [done.stderr])[-1]}"
-        return json.loads(done.stdout)
 
     def end(self):
         pass

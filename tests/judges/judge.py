@@ -2,7 +2,7 @@
 """Programs that are not ours look at simulated machines, and have to see what is there.
 
 usage: judge.py JUDGE BUILD_DIR SOURCE_DIR [--all]
-       JUDGE: go-nvlib, nvidia-ctk, nvidia-ml-py, nvitop
+       JUDGE: go-nvlib, nvidia-ctk, nvidia-ml-py, nvitop, cdi
 
 A judge walks machines of every model (without --all: of some), with MIG off, in the layouts to which
 no slice can be added, and in seeded layouts with holes. It must do so without an error, and what it
@@ -23,15 +23,14 @@ import os
 import subprocess
 import sys
 
+import cdi
 import ctk
 import machines
 import tools
 
 
-
-
 # nvidia-ctk takes seconds for a machine, the others a part of one.
-SAMPLE = {"nvidia-ctk": ["A100-40GB"]}
+SAMPLE = {"nvidia-ctk": ["A100-40GB"], "cdi": ["RTX-PRO-6000-96GB"]}
 SAMPLE_OF_OTHERS = ["A100-40GB", "RTX-PRO-6000-96GB", "GB200-186GB"]
 SAMPLE_LAYOUTS = 8
 SAMPLE_SEEDS = 4
@@ -191,7 +190,7 @@ class Court:
     def __init__(self, judge, bed):
         self.judge, self.bed = judge, bed
         self.number = self.failed = self.gpus = self.slices = 0
-        self.compare = ctk.check if judge == "nvidia-ctk" else check
+        self.compare = {"nvidia-ctk": ctk.check, "cdi": cdi.check}.get(judge, check)
 
     def hear(self, what, walker, machine):
         truth = machine.truth()
@@ -212,18 +211,27 @@ class Court:
         return self.failed == 0 and self.slices > 0
 
 
-def sit(judge, bed, everything):
+def walkers_of(judge, bed, build):
+    """[(what it is, walker)]"""
+    if judge == "nvidia-ctk":
+        return [("", ctk.Ctk(tools.nvidia_ctk(tools.NVIDIA_CTK_VERSIONS[0]), bed))]
+    if judge == "cdi":
+        return [(f"{version}: ", cdi.Cdi(bed, version, build))
+                for version in tools.NVIDIA_CTK_VERSIONS]
+    return [("", Walker(walker_command(judge), bed.libraries))]
+
+
+def sit(judge, bed, build, everything):
     court = Court(judge, bed)
     models = bed.cuttable() if everything else SAMPLE.get(judge, SAMPLE_OF_OTHERS)
     layouts = None if everything else SAMPLE_LAYOUTS
     seeds = machines.SEEDS if everything else SAMPLE_SEEDS
-    if judge == "nvidia-ctk":
-        walker = ctk.Ctk(tools.nvidia_ctk(), bed)
-    else:
-        walker = Walker(walker_command(judge), bed.libraries)
+    walkers = walkers_of(judge, bed, build)
     for what, machine in machines.every_machine(bed, models, layouts, seeds):
-        court.hear(what, walker, machine)
-    walker.end()
+        for which, walker in walkers:
+            court.hear(which + what, walker, machine)
+    for _, walker in walkers:
+        walker.end()
     for driver in ON_OLDER_DRIVERS.get(judge, []):
         walker = Walker(walker_command(judge), os.path.join(bed.libraries, str(driver)))
         for what, machine in machines.older_machines(bed, driver):
@@ -236,7 +244,7 @@ def main():
     judge, build, source = sys.argv[1:4]
     try:
         bed = machines.Bed(build, source)
-        fine = sit(judge, bed, "--all" in sys.argv[4:])
+        fine = sit(judge, bed, build, "--all" in sys.argv[4:])
     except tools.Skip as reason:
         print(f"SKIP: {reason}")
         sys.exit(77)

@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FETCH_LIMIT_S = 420
 
 NVIDIA_CTK = "github.com/NVIDIA/nvidia-container-toolkit/cmd/nvidia-ctk"
-NVIDIA_CTK_VERSION = "v1.17.8"
+NVIDIA_CTK_VERSIONS = ["v1.17.8", "v1.20.1"]
 NVIDIA_ML_PY_VERSION = "13.615.71"
 NVITOP_VERSION = "1.7.2"
 GO_OLDEST = (1, 25)
@@ -100,27 +100,37 @@ def go():
 LAZY = ["-ldflags", "-extldflags=-Wl,-z,lazy"]
 
 
-def go_walk():
-    """Our walker on go-nvlib and go-nvml; its name in the cache follows from its sources."""
-    source = os.path.join(HERE, "walk")
+def own_go_program(name):
+    """A program of ours on libraries of others; its name in the cache follows from its sources."""
+    source = os.path.join(HERE, name)
     digest = hashlib.sha256()
-    for name in ("go.mod", "go.sum", "main.go"):
-        with open(os.path.join(source, name), "rb") as file:
+    for file_name in ("go.mod", "go.sum", "main.go"):
+        with open(os.path.join(source, file_name), "rb") as file:
             digest.update(file.read())
 
     def make(folder):
-        run([go(), "build", "-mod=readonly", *LAZY, "-o", os.path.join(folder, "walk"), "."],
+        run([go(), "build", "-mod=readonly", *LAZY, "-o", os.path.join(folder, name), "."],
             cwd=source, env=dict(os.environ, CGO_ENABLED="1", GOFLAGS=""))
 
-    return [os.path.join(made("walk-" + digest.hexdigest()[:16], make), "walk")]
+    return os.path.join(made(f"{name}-{digest.hexdigest()[:16]}", make), name)
 
 
-def nvidia_ctk():
+def go_walk():
+    """Our walker on go-nvlib and go-nvml."""
+    return [own_go_program("walk")]
+
+
+def cdi_reader():
+    """Our program on the library of the CDI specification."""
+    return own_go_program("cdi")
+
+
+def nvidia_ctk(version):
     def make(folder):
-        run([go(), "install", *LAZY, f"{NVIDIA_CTK}@{NVIDIA_CTK_VERSION}"],
+        run([go(), "install", *LAZY, f"{NVIDIA_CTK}@{version}"],
             env=dict(os.environ, CGO_ENABLED="1", GOFLAGS="", GOBIN=folder))
 
-    return os.path.join(made(f"nvidia-ctk-{NVIDIA_CTK_VERSION}", make), "nvidia-ctk")
+    return os.path.join(made(f"nvidia-ctk-{version}", make), "nvidia-ctk")
 
 
 def python_walk(package, version, script):
