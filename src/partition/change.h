@@ -105,7 +105,7 @@ int gs_change_remove(const struct gs_gpu_instances *instances, const struct gs_g
                      unsigned i, uint32_t ci, struct gs_change *ret_change, struct gs_err *err);
 
 /* The steps that make again the GPU instances which the first `done` steps destroyed, the last one
- * first. */
+ * first, but for those whose place these steps have given to others. */
 void gs_change_put_back(const struct gs_change *change, unsigned done, struct gs_change *ret_back);
 
 /* "create 3g.20gb at 4", for people. `model` may be NULL. */

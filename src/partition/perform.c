@@ -326,7 +326,7 @@ static int carry_out(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
     return 0;
 }
 
-/* What went, and need not have gone, as something else that was to go is in use. */
+/* What went, and need not have gone, as the rest cannot be done; as far as its place is free. */
 static void put_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
                      const struct gs_change *change, unsigned *done, struct gs_err *err)
 {
@@ -348,23 +348,43 @@ static void put_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
         snprintf(err->msg + used, sizeof(err->msg) - used,
                  "; and what went before it could not be put back: %.200s", why.msg);
     }
-    unsigned stayed = 0; /* of GPU instances that were there and are */
+    unsigned stayed = 0;
     for (unsigned k = 0; k < *done; k++) {
-        stayed += change->steps[k].was.present && change->steps[k].shall.present;
+        stayed += change->steps[k].shall.present;
     }
     *done = r < 0 ? *done : stayed;
+}
+
+/* Whether a step was refused for good: something is in use that was to go, or what shall come
+ * cannot be. Where a driver places compute instances itself, another order may still do. */
+static bool is_refused(const struct gs_inventory_gpu *gpu, const struct gs_change_step *step, int r)
+{
+    switch (step->kind) {
+    case GS_CHANGE_DESTROY_CI:
+    case GS_CHANGE_DESTROY_GI:
+        return r == GS_BUSY;
+    case GS_CHANGE_CREATE_GI:
+        break;
+    case GS_CHANGE_CREATE_CI:
+        if (!gpu->places_cis) {
+            return false;
+        }
+        break;
+    }
+    return r == GS_INFEASIBLE || r == GS_INVALID || r == GS_UNSUPPORTED || r == GS_NOT_FOUND;
 }
 
 int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
                const struct gs_change *change, unsigned *ret_done, struct gs_err *err)
 {
     int r = carry_out(perform, gpu, change, ret_done, err);
-    if (r == GS_BUSY && perform->at < change->n) {
-        const struct gs_change_step *step = &change->steps[perform->at];
+    const struct gs_change_step *step =
+        r < 0 && perform->at < change->n ? &change->steps[perform->at] : NULL;
+    if (step != NULL && r == GS_BUSY) {
         explain_leak(gpu, step, err);
-        if (step->kind == GS_CHANGE_DESTROY_CI || step->kind == GS_CHANGE_DESTROY_GI) {
-            put_back(perform, gpu, change, ret_done, err);
-        }
+    }
+    if (step != NULL && is_refused(gpu, step, r)) {
+        put_back(perform, gpu, change, ret_done, err);
     }
     int again = gs_inventory_refresh(perform->gpus, gpu, r < 0 ? NULL : err);
     return r < 0 ? r : again;

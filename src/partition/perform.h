@@ -1,8 +1,9 @@
 /* perform: carries out steps, each announced in the journal before it is done.
  *
  * A step that fails ends the work on its GPU, and the slice that it belongs to is taken back, so
- * that the GPU has only whole slices: those of before and those wanted. Where it fails as something
- * that is to go is in use after all, the slices that went before it are put back too. */
+ * that the GPU has only whole slices: those of before and those wanted. Where it is refused, as
+ * something that is to go is in use after all or the driver has no room for what comes, the slices
+ * that went before it are put back too where their places are free. */
 #pragma once
 
 #include <signal.h>

@@ -181,12 +181,33 @@ void gs_steps_stay(struct gs_change *change, const struct gs_gpu_instance *gi,
     gs_steps_create_cis(change, &step, making, first);
 }
 
+static uint64_t units_of(const struct gs_change_step *step)
+{
+    uint64_t units = 0;
+    for (uint32_t u = step->start; u - step->start < step->size && u < 64; u++) {
+        units |= UINT64_C(1) << u;
+    }
+    return units;
+}
+
+/* The memory units that these steps gave to new GPU instances. */
+static uint64_t units_given(const struct gs_change *change, unsigned done)
+{
+    uint64_t units = 0;
+    for (unsigned k = 0; k < done; k++) {
+        const struct gs_change_step *step = &change->steps[k];
+        units |= step->kind == GS_CHANGE_CREATE_GI ? units_of(step) : 0;
+    }
+    return units;
+}
+
 void gs_change_put_back(const struct gs_change *change, unsigned done, struct gs_change *ret_back)
 {
+    uint64_t given = units_given(change, done);
     *ret_back = (struct gs_change){.n = 0};
     for (unsigned k = done; k > 0; k--) {
         const struct gs_change_step *gone = &change->steps[k - 1];
-        if (gone->kind != GS_CHANGE_DESTROY_GI) {
+        if (gone->kind != GS_CHANGE_DESTROY_GI || (units_of(gone) & given) != 0) {
             continue;
         }
         struct gs_change_step step = *gone;

@@ -570,6 +570,31 @@ static void apply__only_idle_does_what_it_can_beside_leaked_handles(void **state
     }
 }
 
+/* Old drivers have no 4g beside a 3g: what went for the one that cannot be is there again. */
+static void apply__puts_back_what_went_for_what_the_driver_refuses(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, "A100-40GB", 1);
+    b.table.driver_major = 470;
+    desk_cut(&b.table, 0, "1g.5gb@0,2g.10gb@2(1c,1c),1g.5gb@4,1g.5gb@6");
+    want(&b, 0, "4g.20gb=1,3g.20gb=1");
+    assert_int_equal(apply(&b), GS_INFEASIBLE);
+    ASSERT_CUT(&b, 0, "4g.20gb@0,1g.5gb@4,1g.5gb@6");
+    assert_int_equal(b.report.gpus[0], GS_APPLY_IN_BETWEEN);
+    assert_null(strstr(b.err.msg, "could not be put back"));
+    end(&b);
+    begin(&b, "A100-40GB", 1);
+    desk_cut(&b.table, 0, "1g.5gb@0,2g.10gb@2(1c,1c),1g.5gb@4");
+    const struct gs_gpu_fault fault = {.op = GS_GPU_OP_CREATE, .times = 1, .code = GS_INFEASIBLE};
+    assert_int_equal(gs_gpu_table_fault(&b.table, &fault, NULL), 0);
+    want(&b, 0, "7g.40gb=1");
+    assert_int_equal(apply(&b), GS_INFEASIBLE);
+    ASSERT_CUT(&b, 0, "1g.5gb@0,2g.10gb@2(1c,1c),1g.5gb@4");
+    assert_int_equal(b.report.gpus[0], GS_APPLY_UNTOUCHED);
+    end(&b);
+}
+
 static void apply__says_what_it_could_not_put_back(void **state)
 {
     (void)state;
@@ -1038,6 +1063,7 @@ int main(void)
         cmocka_unit_test(apply__a_leaked_handle_leaves_the_gpu_as_it_was),
         cmocka_unit_test(apply__a_leaked_handle_met_late_leaves_the_gpu_as_it_was),
         cmocka_unit_test(apply__only_idle_does_what_it_can_beside_leaked_handles),
+        cmocka_unit_test(apply__puts_back_what_went_for_what_the_driver_refuses),
         cmocka_unit_test(apply__says_what_it_could_not_put_back),
         cmocka_unit_test(apply__refuses_what_no_gpu_holds_before_anything_is_touched),
         cmocka_unit_test(apply__takes_no_name_that_is_off_by_one_gb),
