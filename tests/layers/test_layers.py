@@ -26,6 +26,7 @@ MAY_SEE = {
     "verify": {"base", "core"},
     "gpu": {"base", "core"},
     "partition": {"base", "core", "wire", "gpu"},
+    "boot": {"base", "core", "wire", "gpu", "partition"},
     "cli": {"base", "core", "wire", "cloud", "sim", "verify", "gpu", "partition"},
 }
 
