@@ -12,7 +12,7 @@
 
 enum {
     ACCEPTED_MAX = 16,    /* connections taken in one turn of the loop */
-    BYTES_MAX = 32 << 20, /* of messages of all connections, both ways */
+    BYTES_MAX = 16 << 20, /* of messages of all connections, both ways */
     PAUSE_US = 100 * 1000 /* without taking any, when there are no more descriptors */
 };
 

@@ -22,8 +22,9 @@ enum {
     GS_GRPC_STREAMS_MAX = 128,        /* calls of one connection at a time */
     GS_GRPC_HEADERS_MAX = 16384,      /* bytes of the headers of a call, counted as HPACK does */
     GS_GRPC_PATH_MAX = 256,           /* bytes of a method's path */
-    GS_GRPC_QUEUE_MAX = 1 << 20,      /* bytes that a client may leave unread of one call; a message
+    GS_GRPC_QUEUE_MAX = 4 << 20,      /* bytes that a client may leave unread of one call; a message
                                          alone may be larger */
+    GS_GRPC_SESSION_SURE = 64 << 10,  /* bytes that a connection has whatever others hold */
     GS_GRPC_SESSION_BYTES = 20 << 20, /* of messages, both ways, of one connection */
     GS_GRPC_FRAMES_MAX = 2048,        /* frames about frames that a peer may leave unread */
     GS_GRPC_STALL_S = 30              /* how long a peer may owe us bytes, or leave them unread */
@@ -46,7 +47,8 @@ struct gs_grpc_events {
                   const char *text);
 };
 
-/* Bytes of messages that several sessions may hold together. */
+/* Bytes of messages that several sessions may hold together, beside what each is sure of. Buffers
+ * grow by doubling: twice as much memory may be in use. */
 struct gs_grpc_account {
     size_t used;
     size_t max;

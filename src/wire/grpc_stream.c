@@ -96,8 +96,11 @@ bool gs_grpc_stream_charge(struct gs_grpc_stream *stream, size_t n)
 {
     struct gs_grpc_session *session = stream->session;
     struct gs_grpc_account *account = session->config.account;
-    if (n > GS_GRPC_SESSION_BYTES - session->charged ||
-        (account != NULL && n > account->max - account->used)) {
+    if (n > GS_GRPC_SESSION_BYTES - session->charged) {
+        return false;
+    }
+    if (account != NULL && account->used + n > account->max &&
+        session->charged + n > GS_GRPC_SESSION_SURE) {
         return false;
     }
     stream->charged += n;

@@ -262,11 +262,11 @@ static void grpc__a_client_that_does_not_read_is_ended(void **state)
     struct pair_call *call = &pair.server.calls[0];
     int r = 0;
     unsigned sent = 0;
-    for (; r == 0 && sent < 5000; sent++) {
+    for (; r == 0 && sent < 10000; sent++) {
         r = gs_grpc_stream_send(call->stream, (struct gs_view){text, sizeof(text)}, 0);
     }
     assert_int_equal(r, GS_LIMIT);
-    assert_true(sent >= 1000 && sent <= 1100); /* GS_GRPC_QUEUE_MAX */
+    assert_int_equal(sent, GS_GRPC_QUEUE_MAX / (sizeof(text) + 5) + 1);
     assert_true(pair.account.used <= GS_GRPC_QUEUE_MAX);
     assert_int_equal(call->n_ended, 0); /* not from inside of it */
     assert_int_equal(gs_grpc_stream_send(call->stream, gs_view("x"), 0), GS_LIMIT);
@@ -426,6 +426,26 @@ static void grpc__an_account_bounds_all_of_a_servers_connections(void **state)
     assert_int_equal(pair.server.calls[1].n_ended, 1);
 }
 
+static void grpc__a_connection_is_sure_of_a_few_bytes(void **state)
+{
+    (void)state;
+    static const char text[60000];
+    pair.account.used = pair.account.max; /* others hold all */
+    pair.server.serve = pair_echo;
+    const struct pair_call *call = pair_call(&pair, PATH, gs_view("small"), 0);
+    const struct pair_call *large = pair_call(&pair, PATH, (struct gs_view){text, sizeof(text)}, 0);
+    pair_run(&pair);
+    assert_int_equal(call->status, GS_GRPC_OK);
+    assert_int_equal(large->status, GS_GRPC_OK);
+    static const char more[GS_GRPC_SESSION_SURE + 1];
+    large = pair_call(&pair, PATH, (struct gs_view){more, sizeof(more)}, 0);
+    pair_run(&pair);
+    assert_int_equal(large->status, GS_GRPC_RESOURCE_EXHAUSTED);
+    assert_string_equal(large->text,
+                        "too many bytes of requests are on their way; try again later");
+    pair.account.used -= pair.account.max;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +474,7 @@ int main(void)
         CASE(grpc__a_session_may_be_stopped_by_what_it_serves),
         CASE(grpc__a_call_cancelled_as_it_is_answered_hears_nothing),
         CASE(grpc__an_account_bounds_all_of_a_servers_connections),
+        CASE(grpc__a_connection_is_sure_of_a_few_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
