@@ -7,9 +7,11 @@
 
 struct gs_cluster_kube_options {
     sd_event *event;
-    const char *kubeconfig; /* a file; NULL: as a pod, from its service account */
-    const char *context;    /* of the kubeconfig; NULL: its current one */
-    const char *user_agent; /* "gpuslice-agent/0.1.0" */
+    const char *kubeconfig;      /* a file; NULL: as a pod, from its service account */
+    const char *context;         /* of the kubeconfig; NULL: its current one */
+    const char *service_account; /* a pod's folder, with its token and ca.crt; NULL: where the
+                                    kubelet puts it */
+    const char *user_agent;      /* "gpuslice-agent/0.1.0" */
 };
 
 /* Reads who and where; speaks to nobody yet. A pod's is KUBERNETES_SERVICE_HOST and _PORT and
@@ -17,3 +19,7 @@ struct gs_cluster_kube_options {
  * GS_INVALID, GS_NOT_FOUND (no such file, context, or not in a pod), GS_IO, GS_NO_MEMORY. */
 int gs_cluster_kube_open(const struct gs_cluster_kube_options *options, struct gs_cluster *ret,
                          struct gs_err *err);
+
+/* For requests that the port does not have (kube.h); it is the cluster's. NULL: a cluster that is
+ * not behind an API server. */
+struct gs_kube *gs_cluster_kube_of(const struct gs_cluster *cluster);

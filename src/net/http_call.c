@@ -40,10 +40,28 @@ static size_t refuse(struct gs_http_call *call, int code)
     return 0;
 }
 
+static unsigned status_of(struct gs_http_call *call)
+{
+    long status = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    return (unsigned)status;
+}
+
+/* An empty line ends the headers; those of 1xx come before others. */
+static void tell_head(struct gs_http_call *call)
+{
+    unsigned status = status_of(call);
+    if (!call->told_head && status >= 200) {
+        call->told_head = true;
+        if (call->on_head != NULL && !call->cancelled) {
+            call->on_head(call->ctx, status);
+        }
+    }
+}
+
 static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
 {
     struct gs_http_call *call = ctx;
-    (void)bytes;
     call->last_us = now_us();
     call->head_bytes += size * n;
     if (call->head_bytes > GS_HTTP_HEAD_MAX) {
@@ -51,7 +69,10 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
                       gs_fail(&call->err, GS_LIMIT,
                               "headers of more than %zu bytes; expected fewer", GS_HTTP_HEAD_MAX));
     }
-    return size * n;
+    if (size * n <= 2 && (bytes[0] == '\r' || bytes[0] == '\n')) {
+        tell_head(call);
+    }
+    return call->cancelled ? 0 : size * n;
 }
 
 static size_t collect(struct gs_http_call *call, struct gs_view bytes)
@@ -78,9 +99,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
     if (call->on_chunk == NULL) {
         return collect(call, bytes);
     }
-    long status = 0;
-    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    int r = call->on_chunk(call->ctx, (unsigned)status, bytes, &call->err);
+    int r = call->on_chunk(call->ctx, status_of(call), bytes, &call->err);
     if (call->cancelled) {
         return 0;
     }
@@ -346,6 +365,7 @@ int gs_http_call_new(const struct gs_http_request *request, struct gs_http_pem *
     if (call->easy == NULL) {
         return no_memory(err);
     }
+    call->on_head = request->on_head;
     call->on_chunk = request->on_chunk;
     call->on_done = request->on_done;
     call->ctx = request->ctx;
@@ -448,13 +468,11 @@ static int fail(struct gs_http_call *call, CURLcode code, struct gs_err *err)
 
 static void read_answer(struct gs_http_call *call, struct gs_http_answer *ret)
 {
-    long status = 0;
     curl_off_t retry_s = 0;
     char *type = NULL;
-    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_s);
-    *ret = (struct gs_http_answer){.status = (unsigned)status};
+    *ret = (struct gs_http_answer){.status = status_of(call)};
     if (type != NULL) {
         ret->type = gs_view(type);
     }

@@ -22,12 +22,14 @@ struct gs_http_call {
     struct gs_http_pem *pems[3];
     struct gs_buf body;
     size_t head_bytes;
+    bool told_head; /* on_head was called */
     sd_event_source *idle;
     uint64_t idle_limit_us;
     uint64_t last_us; /* CLOCK_MONOTONIC: the last byte came */
     bool cancelled;
     int failed; /* a callback ended it with this code */
     struct gs_err err;
+    void (*on_head)(void *ctx, unsigned status);
     int (*on_chunk)(void *ctx, unsigned status, struct gs_view bytes, struct gs_err *err);
     void (*on_done)(void *ctx, int result, const struct gs_http_answer *answer,
                     const struct gs_err *err);

@@ -59,6 +59,9 @@ struct gs_http_request {
     uint64_t idle_limit_us;        /* no byte for so long ends it; 0: no such limit */
     size_t max_body;               /* 0: GS_HTTP_BODY_DEFAULT; not with on_chunk */
 
+    /* The headers have come, with this status; NULL: nobody asks. As on_chunk it may cancel. */
+    void (*on_head)(void *ctx, unsigned status);
+
     /* Pieces of the body as they come, of any size; NULL: the body is collected. A negative code
      * ends the request with it and the text in `err`. May cancel the request, and then returns 0.
      */

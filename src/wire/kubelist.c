@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -40,6 +41,13 @@ struct reader {
     uint64_t n_items;
     struct gs_buf envelope;
     struct gs_buf item;
+    struct gs_kubelist_page *page; /* NULL: nobody asks */
+};
+
+struct gs_kubelist {
+    struct reader reader;
+    struct gs_kubelist_options options;
+    struct gs_kubelist_page page;
 };
 
 static void drop_json(json_t **value)
@@ -147,16 +155,39 @@ static int fail_kind(const struct reader *r, const char *kind, struct gs_err *er
                                                     : "a broken kind");
 }
 
-static int require_complete(const struct reader *r, const json_t *envelope, struct gs_err *err)
+/* A text of the list's metadata, whole or an error. */
+static int copy_text(const struct reader *r, const json_t *metadata, const char *key, char *ret,
+                     size_t size, struct gs_err *err)
 {
-    const char *more =
-        json_string_value(json_object_get(json_object_get(envelope, "metadata"), "continue"));
-    if (more == NULL || more[0] == '\0') {
+    const char *text = json_string_value(json_object_get(metadata, key));
+    size_t n = text == NULL ? 0 : strlen(text);
+    if (n >= size || (n > 0 && !gs_kubejson_is_printable(text))) {
+        return fail_at(r, r->first_line, err, GS_INVALID,
+                       "\"%s\" of the list is no text of that kind", key);
+    }
+    memcpy(ret, text == NULL ? "" : text, n);
+    ret[n] = '\0';
+    return 0;
+}
+
+/* What the list says of itself; it is refused where it is a part and the whole is expected. */
+static int read_page(const struct reader *r, const json_t *envelope, struct gs_err *err)
+{
+    const json_t *metadata = json_object_get(envelope, "metadata");
+    const char *more = json_string_value(json_object_get(metadata, "continue"));
+    if (!r->options->pages && more != NULL && more[0] != '\0') {
+        return fail_at(
+            r, r->first_line, err, GS_INVALID,
+            "the list is one page of several (metadata.continue is set); expected all of "
+            "it, as kubectl get prints");
+    }
+    if (r->page == NULL) {
         return 0;
     }
-    return fail_at(r, r->first_line, err, GS_INVALID,
-                   "the list is one page of several (metadata.continue is set); expected all of "
-                   "it, as kubectl get prints");
+    int code = copy_text(r, metadata, "continue", r->page->next, sizeof(r->page->next), err);
+    return code == 0 ? copy_text(r, metadata, "resourceVersion", r->page->resource_version,
+                                 sizeof(r->page->resource_version), err)
+                     : code;
 }
 
 /* The kind may stand behind the items, as kubectl prints it, or before them, as the API server
@@ -186,7 +217,7 @@ static int begin_items(struct reader *r, struct gs_err *err)
     r->items_line = r->line;
     r->stage = ITEMS;
     r->next = ELEMENT_OR_END;
-    return require_complete(r, so_far, err);
+    return read_page(r, so_far, err);
 }
 
 static int check_list(const struct reader *r, const char *kind, const json_t *envelope,
@@ -204,7 +235,7 @@ static int check_list(const struct reader *r, const char *kind, const json_t *en
         return fail_at(r, r->unnamed_line, err, GS_INVALID, "an object without kind; expected a %s",
                        r->options->kind);
     }
-    return require_complete(r, envelope, err);
+    return read_page(r, envelope, err);
 }
 
 static int end_envelope(struct reader *r, struct gs_err *err)
@@ -469,17 +500,69 @@ static int read_all(struct reader *r, struct gs_kubelist_source source, struct g
     }
 }
 
+static void begin(struct reader *r, const struct gs_kubelist_options *options,
+                  struct gs_kubelist_sink sink)
+{
+    *r = (struct reader){.options = options, .sink = sink, .line = 1};
+    gs_buf_init(&r->envelope, GS_KUBELIST_ITEM_BYTES_MAX);
+    gs_buf_init(&r->item, GS_KUBELIST_ITEM_BYTES_MAX);
+}
+
+static void done(struct reader *r)
+{
+    gs_buf_done(&r->envelope);
+    gs_buf_done(&r->item);
+}
+
 int gs_kubelist_read(const struct gs_kubelist_options *options, struct gs_kubelist_source source,
                      struct gs_kubelist_sink sink, uint64_t *ret_count, struct gs_err *err)
 {
-    struct reader r = {.options = options, .sink = sink, .line = 1};
-    gs_buf_init(&r.envelope, GS_KUBELIST_ITEM_BYTES_MAX);
-    gs_buf_init(&r.item, GS_KUBELIST_ITEM_BYTES_MAX);
+    struct reader r;
+    begin(&r, options, sink);
     int code = read_all(&r, source, err);
-    gs_buf_done(&r.envelope);
-    gs_buf_done(&r.item);
+    done(&r);
     if (code == 0 && ret_count != NULL) {
         *ret_count = r.n_items;
+    }
+    return code;
+}
+
+/* ---- in pieces ---- */
+
+struct gs_kubelist *gs_kubelist_new(const struct gs_kubelist_options *options,
+                                    struct gs_kubelist_sink sink)
+{
+    struct gs_kubelist *list = calloc(1, sizeof(*list));
+    if (list != NULL) {
+        list->options = *options;
+        begin(&list->reader, &list->options, sink);
+        list->reader.page = &list->page;
+    }
+    return list;
+}
+
+void gs_kubelist_free(struct gs_kubelist *list)
+{
+    if (list != NULL) {
+        done(&list->reader);
+        free(list);
+    }
+}
+
+int gs_kubelist_feed(struct gs_kubelist *list, const char *bytes, size_t n, struct gs_err *err)
+{
+    struct reader *r = &list->reader;
+    r->bytes += n;
+    int code = require_size(r, r->bytes, err);
+    return code == 0 ? feed(r, bytes, n, err) : code;
+}
+
+int gs_kubelist_end(struct gs_kubelist *list, struct gs_kubelist_page *ret, struct gs_err *err)
+{
+    int code = end_input(&list->reader, err);
+    if (code == 0) {
+        list->page.count = list->reader.n_items;
+        *ret = list->page;
     }
     return code;
 }

@@ -1,11 +1,12 @@
 /* kubelist: reads what `kubectl get KIND -o json` prints, one object at a time.
  *
  * Takes a List, a KindList as the API server sends it, or a single object, through a read
- * callback, and never holds more than one object. Not a JSON library: a small scanner cuts the
- * elements of the top-level array "items" out of the stream, jansson reads each of them. Every
- * error names the input, the line, what was found and what was expected. */
+ * callback or in pieces as they come, and never holds more than one object. Not a JSON library: a
+ * small scanner cuts the elements of the top-level array "items" out of the stream, jansson reads
+ * each of them. Every error names the input, the line, what was found and what was expected. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,7 @@ struct gs_kubelist_options {
     const char *kind;   /* of the objects: "Pod" */
     uint64_t size;      /* of the input when known (a file), else 0: too much is refused at once */
     uint64_t max_bytes; /* 0: GS_KUBELIST_BYTES_MAX */
+    bool pages;         /* the list may be one page of several */
 };
 
 /* Reads the whole input. *ret_count (may be NULL) is the number of objects taken.
@@ -46,3 +48,27 @@ struct gs_kubelist_options {
  * `take` gave. Objects before a fault have been taken already: throw them away. */
 int gs_kubelist_read(const struct gs_kubelist_options *options, struct gs_kubelist_source source,
                      struct gs_kubelist_sink sink, uint64_t *ret_count, struct gs_err *err);
+
+/* ---- the same in pieces ---- */
+
+struct gs_kubelist;
+
+enum { GS_KUBELIST_CONTINUE_MAX = 4096, GS_KUBELIST_VERSION_MAX = 64 };
+
+/* What the list says of itself. */
+struct gs_kubelist_page {
+    uint64_t count;                                 /* objects taken */
+    char resource_version[GS_KUBELIST_VERSION_MAX]; /* "": none */
+    char next[GS_KUBELIST_CONTINUE_MAX]; /* metadata.continue; "": this was the last page */
+};
+
+/* `options` is copied; its texts are borrowed. NULL: no memory. */
+struct gs_kubelist *gs_kubelist_new(const struct gs_kubelist_options *options,
+                                    struct gs_kubelist_sink sink);
+void gs_kubelist_free(struct gs_kubelist *list);
+
+/* The next bytes. Codes of gs_kubelist_read; after one nothing but gs_kubelist_free may follow. */
+int gs_kubelist_feed(struct gs_kubelist *list, const char *bytes, size_t n, struct gs_err *err);
+
+/* All bytes have come. */
+int gs_kubelist_end(struct gs_kubelist *list, struct gs_kubelist_page *ret, struct gs_err *err);

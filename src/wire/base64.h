@@ -1,0 +1,12 @@
+/* base64: the standard alphabet (RFC 4648, section 4), to bytes. Pure. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/view.h"
+
+/* The bytes of `text`, blanks and line breaks between its characters allowed; in the arena, with a
+ * zero byte behind them that does not count. GS_INVALID: another character, or padding that is
+ * wrong; GS_NO_MEMORY. */
+int gs_base64_decode(struct gs_view text, struct gs_arena *arena, struct gs_view *ret,
+                     struct gs_err *err);
