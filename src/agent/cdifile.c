@@ -20,6 +20,7 @@ struct gs_cdifile {
     struct gs_arena driver_arena; /* of what follows, for one version of the driver */
     char driver_version[80];
     struct gs_driver_files files;
+    struct gs_hook_program hook;
     struct gs_buf last; /* as it is on disk */
 };
 
@@ -45,6 +46,33 @@ void gs_cdifile_free(struct gs_cdifile *file)
     }
 }
 
+/* Hooks that a user does without. What is no hook is a newer one's name. */
+static unsigned disabled_hooks(const struct gs_agentconfig *config)
+{
+    unsigned disabled = 0;
+    for (struct gs_view rest = gs_view(config->cdi_disabled_hooks); rest.p != NULL;) {
+        disabled |= gs_driver_hook_named(gs_view_trim(gs_view_split(&rest, ',')));
+    }
+    return disabled;
+}
+
+/* What the runtime is to call: a program that is not there, or that does not know the hook, would
+ * keep every container from starting. */
+static void find_hook(struct gs_cdifile *file)
+{
+    struct gs_err err;
+    const char *wanted = file->config->cdi_hook;
+    if (gs_driver_hook_program(file->roots, wanted[0] != '\0' ? wanted : NULL, &file->hook, &err) <
+        0) {
+        gs_log_warning("containers start without NVIDIA's hooks: %s", err.msg);
+        file->hook = (struct gs_hook_program){.path = ""};
+    }
+    file->hook.hooks &= ~disabled_hooks(file->config);
+    if (file->hook.hooks == 0) {
+        file->hook.path[0] = '\0';
+    }
+}
+
 /* The driver's own files change with its version only. Without them a container still gets its
  * devices, and brings its libraries itself. */
 static void find_driver(struct gs_cdifile *file, const char *version)
@@ -59,6 +87,7 @@ static void find_driver(struct gs_cdifile *file, const char *version)
         gs_log_warning("files of driver %s for containers: %s", version, err.msg);
         file->files = (struct gs_driver_files){.n_links = 0};
     }
+    find_hook(file);
     snprintf(file->driver_version, sizeof(file->driver_version), "%s", version);
 }
 
@@ -77,11 +106,15 @@ static int find_nodes(const struct gs_cdifile *file, const struct gs_snapshot *s
     r = r < 0 ? r : gs_driver_control_nodes(file->roots, control, &ret->n_control, err);
     for (unsigned k = 0; r == 0 && k < snapshot->n_gpus; k++) {
         const struct gs_gpu *facts = &snapshot->gpus[k].facts;
+        struct gs_cdispec_nodes *of = &nodes[k];
         if (!snapshot->gpus[k].lost) {
-            r = gs_driver_gpu_node(file->roots, facts->minor, &nodes[k].gpu, err);
+            r = gs_driver_gpu_node(file->roots, facts->minor, &of->gpu, err);
+            r = r < 0
+                    ? r
+                    : gs_driver_drm_nodes(file->roots, facts->pci_bus_id, of->drm, &of->n_drm, err);
             r = r < 0 ? r
-                      : gs_driver_drm_nodes(file->roots, facts->pci_bus_id, nodes[k].drm,
-                                            &nodes[k].n_drm, err);
+                      : gs_driver_drm_links(file->roots, facts->pci_bus_id, of->drm_links,
+                                            &of->n_drm_links, err);
         }
     }
     ret->files = &file->files;
@@ -91,29 +124,22 @@ static int find_nodes(const struct gs_cdifile *file, const struct gs_snapshot *s
     return r;
 }
 
-/* What the runtime is to call: a hook that is not there would keep every container from starting.
- */
-static const char *find_hook(const struct gs_agentconfig *config)
-{
-    const char *hook = config->cdi_hook;
-    return hook[0] != '\0' && strcmp(config->cdi_disabled_hooks, "all") != 0 ? hook : NULL;
-}
-
 static int format(struct gs_cdifile *file, const struct gs_snapshot *snapshot, struct gs_buf *out,
                   struct gs_err *err)
 {
+    find_driver(file, snapshot->driver.driver_version);
     const struct gs_cdispec_options options = {
         .names = file->config->id_strategy == GS_ID_INDEX ? GS_CDISPEC_INDEX : GS_CDISPEC_UUID,
         .driver_root = file->roots->simulated ? file->roots->driver : file->config->driver_root,
         .dev_root = file->roots->simulated ? file->roots->dev : file->config->dev_root,
-        .hook = find_hook(file->config),
+        .hook = file->hook.path,
+        .hooks = file->hook.hooks,
         .nodes_from_numbers = true,
     };
     struct gs_cdispec_machine machine = {.n_control = 0};
     struct gs_cdi_spec spec;
     struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, WORK_BYTES_MAX);
-    find_driver(file, snapshot->driver.driver_version);
     int r = find_nodes(file, snapshot, &arena, &machine, err);
     r = r < 0 ? r : gs_cdispec_make(snapshot, &machine, &options, &arena, &spec, err);
     if (r == 0 && spec.n_devices > 0) { /* a file without devices is none */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "boot/boot.h"
 #include "wire/agentconfig.h"
 
 enum { HELP_BYTES_MAX = 256 * 1024 };
@@ -14,7 +15,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", "serve the kubelet of this node (the default)", gs_agent_run},
-    {"boot", "cut the GPUs before the kubelet starts", gs_agent_boot},
+    {"boot", "cut the GPUs before the kubelet starts", gs_boot_main},
     {"apply", "tell the running agent to cut the GPUs otherwise", gs_agent_apply},
     {"state", "show what the running agent knows", gs_agent_state},
     {"completion", "print completion for a shell", gs_agent_completion},

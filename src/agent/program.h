@@ -5,7 +5,6 @@
 
 /* Each gives the exit status: 0; 1: it could not be done; 2: wrong use or configuration. */
 int gs_agent_run(int argc, char **argv);
-int gs_agent_boot(int argc, char **argv);
 int gs_agent_apply(int argc, char **argv);
 int gs_agent_state(int argc, char **argv);
 int gs_agent_completion(int argc, char **argv);
