@@ -173,6 +173,9 @@ enum {
     GS_HOOKS_ALL = 63
 };
 
+/* The hook of that name ("create-symlinks"); GS_HOOKS_ALL for "all"; 0: there is none. */
+unsigned gs_driver_hook_named(struct gs_view name);
+
 struct gs_hook_program {
     char path[GS_ROOT_MAX]; /* "/usr/bin/nvidia-cdi-hook", below the host root; "": there is none */
     unsigned hooks;         /* that it knows; looked for in the program, which is not run */

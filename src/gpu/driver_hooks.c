@@ -26,6 +26,16 @@ static const struct {
     {"apply-cuda-memory-limits", GS_HOOK_APPLY_CUDA_MEMORY_LIMITS},
 };
 
+unsigned gs_driver_hook_named(struct gs_view name)
+{
+    for (size_t i = 0; i < GS_ARRAY_LEN(hooks); i++) {
+        if (gs_view_eq(name, hooks[i].name)) {
+            return hooks[i].hook;
+        }
+    }
+    return gs_view_eq(name, "all") ? GS_HOOKS_ALL : 0;
+}
+
 static void close_fd(const int *fd)
 {
     if (*fd >= 0) {

@@ -6,12 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "core/catalog.h"
 #include "core/statetable.h"
+#include "gpu/driver_files.h"
 #include "gpu/gpu_model.h"
 #include "gpu/gpu_nvml.h"
+#include "gpu/gpu_read.h"
+#include "gpu/gpu_watch.h"
 
 static struct gs_gpus gpus;
 static unsigned n_gpus;
@@ -170,12 +174,73 @@ static void real_gpu__lists_what_is_cut_and_who_is_there(void **state)
     }
 }
 
+/* Two readings, so that there is activity between them where the GPU has it. */
+static void real_gpu__is_read(void **state)
+{
+    (void)state;
+    require_gpus();
+    for (unsigned i = 0; i < n_gpus; i++) {
+        struct gs_gpu_readings told;
+        struct gs_slice_readings whole;
+        struct gs_err err;
+        works(gs_gpu_read(&gpus, i, &told, &err), &err);
+        works(gs_gpu_read_slice(&gpus, i, GS_NOT_KNOWN, 1, &whole, &err), &err);
+        nanosleep(&(struct timespec){.tv_nsec = 2 * GS_SAMPLE_GAP_MS * 1000000}, NULL);
+        works(gs_gpu_read_slice(&gpus, i, GS_NOT_KNOWN, 1, &whole, &err), &err);
+        print_message("GPU %u: %u C, %u mW, SM %u MHz, busy %u %%, energy %llu mJ, memory %llu of "
+                      "%llu, activity of %u ms: graphics %u, SM %u, DRAM %u ppm\n",
+                      i, told.temperature_c, told.power_mw, told.sm_clock_mhz, told.gpu_percent,
+                      (unsigned long long)told.energy_mj, (unsigned long long)told.fb_used_bytes,
+                      (unsigned long long)told.fb_total_bytes, whole.interval_ms,
+                      whole.graphics_ppm, whole.sm_ppm, whole.dram_ppm);
+        assert_true(told.temperature_c == GS_NOT_KNOWN || told.temperature_c < 120);
+        assert_true(whole.graphics_ppm == GS_NOT_KNOWN || whole.graphics_ppm <= 1000000);
+    }
+}
+
+static void real_gpu__is_watched(void **state)
+{
+    (void)state;
+    require_gpus();
+    struct gs_gpu_watch watch = {.gpus = NULL};
+    struct gs_gpu_event event;
+    struct gs_err err;
+    works(gs_gpu_watch_open(&gpus, &watch, &err), &err);
+    works(gs_gpu_watch_next(&watch, 100, &event, &err), &err);
+    print_message("an event within 100 ms: kind %d\n", (int)event.kind);
+    gs_gpu_watch_close(&watch);
+}
+
+static void real_gpu__has_its_files(void **state)
+{
+    (void)state;
+    require_gpus();
+    const struct gs_machine_roots here = {.simulated = false};
+    struct gs_gpu_driver driver;
+    struct gs_driver_files files;
+    struct gs_arena arena;
+    struct gs_err err;
+    gs_arena_init(&arena, &gs_alloc_heap, 4 << 20);
+    works(gs_gpu_driver(&gpus, &driver, &err), &err);
+    int r = gs_driver_files_find(&here, driver.driver_version, &arena, &files, &err);
+    if (r < 0) { /* in a container only a part of them may be there */
+        print_message("%s\n", err.msg);
+    } else {
+        print_message("%zu files, %zu links, folders: %s, ...\n", files.n_mounts, files.n_links,
+                      files.cuda_folders[0]);
+    }
+    gs_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(real_gpu__tells_its_facts),
         cmocka_unit_test(real_gpu__is_as_the_catalogue_says),
         cmocka_unit_test(real_gpu__lists_what_is_cut_and_who_is_there),
+        cmocka_unit_test(real_gpu__is_read),
+        cmocka_unit_test(real_gpu__is_watched),
+        cmocka_unit_test(real_gpu__has_its_files),
     };
     return cmocka_run_group_tests_name("real_gpu", tests, begin, end);
 }

@@ -156,6 +156,27 @@ static void two_watches_are_told_all(void **state)
     bed_end(&bed);
 }
 
+static void a_handle_that_is_closed_ends_no_other(void **state)
+{
+    (void)state;
+    struct bed bed = two_gpus();
+    struct gs_gpu_watch watch = watch_of(&bed);
+    for (unsigned i = 0; i < 3; i++) {
+        struct gs_gpus other = {.ops = NULL};
+        assert_int_equal(bed.ops->open_another(&bed, &other), 0);
+        struct gs_gpu_watch second;
+        bed_expect(0, gs_gpu_watch_open(&other, &second, err));
+        bed.ops->xid(&bed, 1, GS_NOT_KNOWN, GS_NOT_KNOWN, 13);
+        assert_int_equal(next(&second).data, 13);
+        gs_gpu_watch_close(&second);
+        gs_gpu_close(&other);
+        assert_int_equal(next(&watch).data, 13);
+    }
+    assert_int_equal(bed_get(&bed, 1).mode, GS_MIG_ON);
+    gs_gpu_watch_close(&watch);
+    bed_end(&bed);
+}
+
 const struct behaviour behaviours_of_watching[] = {
     BEHAVIOUR(nothing_is_told_when_nothing_happened),
     BEHAVIOUR(an_xid_is_told_with_its_slice),
@@ -163,5 +184,6 @@ const struct behaviour behaviours_of_watching[] = {
     BEHAVIOUR(a_lost_gpu_is_told_once_and_the_others_go_on),
     BEHAVIOUR(a_gpu_that_is_lost_already_is_left_out),
     BEHAVIOUR(two_watches_are_told_all),
+    BEHAVIOUR(a_handle_that_is_closed_ends_no_other),
     BEHAVIOURS_END,
 };
