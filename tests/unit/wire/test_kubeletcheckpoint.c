@@ -39,16 +39,16 @@ static struct gs_kubelet_checkpoint read_text(const char *text)
     return checkpoint;
 }
 
-/* As kubelet 1.36 writes it. */
+/* What the kubelet's own package (1.36.3, devicemanager/checkpoint) wrote. */
 static const char now[] =
     "{\"Data\":{\"PodDeviceEntries\":["
     "{\"PodUID\":\"0d6c5d3e-0f5c-4c55-9d10-0e2b4a0f7f5a\",\"ContainerName\":\"main\","
     "\"ResourceName\":\"nvidia.com/mig-1g.5gb\",\"DeviceIDs\":{\"-1\":[\"MIG-1\"],\"0\":"
-    "[\"MIG-2\",\"MIG-3\"]},\"AllocResp\":\"CiEKFk5WSURJQV9WSVNJQkxFX0RFVklDRVMSB3ZvaWQ=\"},"
+    "[\"MIG-2\",\"MIG-3\"]},\"AllocResp\":\"CiEKFk5WSURJQV9WSVNJQkxFX0RFVklDRVMSBHZvaWQ=\"},"
     "{\"PodUID\":\"u2\",\"ContainerName\":\"init\",\"ResourceName\":\"nvidia.com/gpu\","
     "\"DeviceIDs\":{},\"AllocResp\":null}],"
     "\"RegisteredDevices\":{\"nvidia.com/gpu\":[],\"nvidia.com/mig-1g.5gb\":[\"MIG-1\",\"MIG-2\","
-    "\"MIG-3\"]}},\"Checksum\":2180133433}";
+    "\"MIG-3\",\"\\u003ca\\u0026b\\u003e\"]}},\"Checksum\":2103422632}";
 
 static void kubeletcheckpoint__grants_have_the_ids_of_all_nodes(void **state)
 {
@@ -74,8 +74,9 @@ static void kubeletcheckpoint__registered_devices_are_read(void **state)
     assert_string_equal(checkpoint.registered[0].resource, "nvidia.com/gpu");
     assert_int_equal(checkpoint.registered[0].n_ids, 0);
     assert_string_equal(checkpoint.registered[1].resource, "nvidia.com/mig-1g.5gb");
-    assert_int_equal(checkpoint.registered[1].n_ids, 3);
+    assert_int_equal(checkpoint.registered[1].n_ids, 4);
     assert_string_equal(checkpoint.registered[1].ids[2], "MIG-3");
+    assert_string_equal(checkpoint.registered[1].ids[3], "<a&b>");
 }
 
 static void kubeletcheckpoint__an_older_kubelet_wrote_ids_as_a_list(void **state)
