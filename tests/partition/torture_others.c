@@ -297,6 +297,43 @@ static void torture__drivers_that_choose_places_are_recovered(void **state)
     assert_true(cases > 100);
 }
 
+static void set_leaks(struct gs_gpu_table *table, unsigned leak, uint16_t handles)
+{
+    struct gs_gpu_table_gi *gi = &table->gpus[0].gis[leak / 2];
+    gi->leaked = leak % 2 == 1 ? handles : 0;
+    gi->cis[0].leaked = leak % 2 == 0 ? handles : 0;
+}
+
+/* Refused, or killed at call `i` of it; then applied again without the leak. False: refused. */
+static bool kill_beside_leak(struct stage *stage, int i, unsigned leak,
+                             const struct stage_layout *old, const struct stage_layout *new)
+{
+    int r;
+    char what[80];
+    snprintf(what, sizeof(what), "leak %u, killed at call %d", leak, i);
+    stage_rewind(stage);
+    stage->kill_at = i;
+    bool alive = stage_apply(stage, &r);
+    stage_calm(stage);
+    if (alive) {
+        assert_int_equal(r, GS_BUSY);
+        stage_check_wanted(stage, &(struct stage_layout){.n = 0}, old, what);
+    } else {
+        assert_true(stage_recover(stage, &r));
+        assert_int_equal(r, 0);
+    }
+    stage_check_whole(stage, old, new, what);
+    for (unsigned any = 0; any < 2 * GS_GPU_INSTANCES_MAX; any++) {
+        set_leaks(&stage->table, any, 0);
+    }
+    assert_true(stage_apply(stage, &r));
+    if (r != 0) {
+        fail_msg("%s: the second apply failed: %s", what, stage->err.msg);
+    }
+    stage_check_wanted(stage, old, new, what);
+    return !alive;
+}
+
 /* A handle of one slice leaks: the apply is refused, and what went is put back. Killed at each call
  * of that too; with the handle gone an apply reaches what is wanted. */
 static void torture__a_leak_is_recovered_at_each_call(void **state)
@@ -308,58 +345,25 @@ static void torture__a_leak_is_recovered_at_each_call(void **state)
     };
     static struct stage stage;
     unsigned cases = 0;
-    for (size_t l = 0; l < GS_ARRAY_LEN(layouts); l++) {
-        for (unsigned leak = 0; leak < 2 * GS_GPU_INSTANCES_MAX; leak++) {
-            struct stage_layout old;
-            struct stage_layout new;
-            int r;
-            stage_init(&stage, "A100-40GB", STAGE_DRIVER);
-            desk_cut(&stage.table, 0, "7g.40gb@0");
-            stage_read(&stage.table, &new);
-            stage.table = stage.before;
-            desk_cut(&stage.table, 0, layouts[l]);
-            stage_read(&stage.table, &old);
-            struct gs_gpu_table_gi *gi = &stage.table.gpus[0].gis[leak / 2];
-            if (!gi->present) {
-                stage_done(&stage);
-                continue;
-            }
-            gi->leaked = leak % 2;
-            gi->cis[0].leaked = 1 - leak % 2;
-            stage_mark(&stage);
-            desk_state(&stage.state, "A100-40GB", "7g.40gb@0");
-            stage.want = (struct gs_apply_want){.state = &stage.state};
-            for (int i = 0;; i++, cases++) {
-                char what[200];
-                snprintf(what, sizeof(what), "%s, leak %u, killed at call %d", layouts[l], leak, i);
-                stage_rewind(&stage);
-                stage.kill_at = i;
-                bool alive = stage_apply(&stage, &r);
-                stage_calm(&stage);
-                if (!alive) {
-                    assert_true(stage_recover(&stage, &r));
-                    assert_int_equal(r, 0);
-                }
-                stage_check_whole(&stage, &old, &new, what);
-                for (unsigned g = 0; g < GS_GPU_INSTANCES_MAX; g++) {
-                    stage.table.gpus[0].gis[g].leaked = 0;
-                    stage.table.gpus[0].gis[g].cis[0].leaked = 0;
-                }
-                if (alive) {
-                    assert_int_equal(r, GS_BUSY);
-                    stage_check_wanted(&stage, &(struct stage_layout){.n = 0}, &old, what);
-                }
-                assert_true(stage_apply(&stage, &r));
-                if (r != 0) {
-                    fail_msg("%s: the second apply failed: %s", what, stage.err.msg);
-                }
-                stage_check_wanted(&stage, &old, &new, what);
-                if (alive) {
-                    break;
-                }
-            }
-            stage_done(&stage);
+    for (unsigned k = 0; k < GS_ARRAY_LEN(layouts) * 2 * GS_GPU_INSTANCES_MAX; k++) {
+        unsigned leak = k % (2 * GS_GPU_INSTANCES_MAX);
+        struct stage_layout old;
+        struct stage_layout new;
+        stage_init(&stage, "A100-40GB", STAGE_DRIVER);
+        desk_cut(&stage.table, 0, "7g.40gb@0");
+        stage_read(&stage.table, &new);
+        stage.table = stage.before;
+        desk_cut(&stage.table, 0, layouts[k / (2 * GS_GPU_INSTANCES_MAX)]);
+        stage_read(&stage.table, &old);
+        bool there = stage.table.gpus[0].gis[leak / 2].present;
+        set_leaks(&stage.table, leak, 1);
+        stage_mark(&stage);
+        desk_state(&stage.state, "A100-40GB", "7g.40gb@0");
+        stage.want = (struct gs_apply_want){.state = &stage.state};
+        for (int i = 0; there && kill_beside_leak(&stage, i, leak, &old, &new); i++) {
+            cases++;
         }
+        stage_done(&stage);
     }
     print_message("%u cases\n", cases);
     assert_true(cases > 200);
