@@ -511,7 +511,7 @@ def disk__full_changes_nothing():
 def leak__leaves_the_gpu_as_it_was():
     with machine("3xA100-40GB") as m:
         m.apply("old")
-        m.sim("leak", "--slice", m.uuid("2g.10gb", 1))
+        m.sim("leak", "--slice", m.uuid("3g.20gb", 1))
 
         def seen(gpu):
             return [(i["profile"], i["start"], [c["uuid"] for c in i["compute_instances"]])
