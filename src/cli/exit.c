@@ -67,6 +67,15 @@ static void print_failure(const struct gs_err *err)
     fprintf(stderr, "%s: %s\n", program(), gs_buf_text(&line));
 }
 
+void gs_exit_note(const char *text)
+{
+    GS_CLEANUP(gs_buf_done) struct gs_buf line;
+    gs_buf_init(&line, 64 * 1024);
+    gs_text_clean(&line, text, strlen(text));
+    gs_progress_clear();
+    fprintf(stderr, "%s: %s\n", program(), gs_buf_text(&line));
+}
+
 static int status_of(enum gs_code code)
 {
     switch (code) {

@@ -21,6 +21,10 @@ bool gs_exit_is_mig_parted(const char *called);
  * nvidia-mig-parted. */
 void gs_exit_put_named(struct gs_buf *out, const char *text);
 
+/* Prints "gpuslice: <text>" (nvidia-mig-parted, where we are called so) on one line of stderr, for
+ * what is no failure. */
+void gs_exit_note(const char *text);
+
 /* Prints "gpuslice: <text>" (nvidia-mig-parted, where we are called so) on one line of stderr and
  * returns the exit status that `err->code` stands for: GS_INFEASIBLE, GS_BUSY and GS_UNKNOWN are 1,
  * GS_NO_MEMORY 4, the others 3. */

@@ -92,6 +92,26 @@ void gs_progress_phase(const char *phase)
     phase_name = phase;
 }
 
+/* The handler may be reading the one while the other is written. */
+void gs_progress_phase_copy(const char *phase)
+{
+    static char texts[2][TEXT_MAX + 1];
+    static unsigned next;
+    if (!running) {
+        return;
+    }
+    strncpy(texts[next], phase, TEXT_MAX);
+    phase_name = texts[next];
+    next = 1 - next;
+}
+
+void gs_progress_clear(void)
+{
+    if (running && shown != 0) {
+        write_line("\r\033[K", 4);
+    }
+}
+
 void gs_progress_end(void)
 {
     static const struct itimerval never;

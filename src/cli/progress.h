@@ -12,5 +12,11 @@ void gs_progress_start(const char *command);
 /* What is done from now on, "planning"; at most 60 bytes are shown. */
 void gs_progress_phase(const char *phase);
 
+/* The same of a text that does not live on. */
+void gs_progress_phase_copy(const char *phase);
+
+/* Wipes the line away, so that another may be written; it comes again with the next second. */
+void gs_progress_clear(void);
+
 /* Stops and wipes the line away; fine when nothing was started. */
 void gs_progress_end(void);

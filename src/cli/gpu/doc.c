@@ -6,7 +6,7 @@
 
 const char *const gs_gpu_format_names[] = {"table", "json", "yaml", "wide", NULL};
 
-static const char *mode_word(enum gs_mig_mode mode)
+const char *gs_gpu_mode_word(enum gs_mig_mode mode)
 {
     switch (mode) {
     case GS_MIG_OFF:
@@ -49,15 +49,16 @@ static void put_ci(struct gs_result *result, json_t *at, const struct gs_gpu_vie
 {
     char name[GS_PROFILE_NAME_MAX + 1];
     gs_gpu_view_name(view, gi, ci, name);
-    gs_result_number(result, at, "id", ci->id);
+    gs_result_known(result, at, "id", ci->id);
     gs_result_text(result, at, "profile", name);
-    gs_result_number(result, at, "profile_id", ci->profile_id);
+    gs_result_known(result, at, "profile_id", ci->profile_id);
     gs_result_known(result, at, "start", ci->start);
     gs_result_known(result, at, "size", ci->size);
     put_text(result, at, "uuid", ci->uuid);
     json_t *pids = gs_result_array(result, at, "pids");
     for (size_t i = 0; i < view->n_holders; i++) {
-        if (gs_gpu_holder_is_of(&view->holders[i], gi->id, ci->id)) {
+        /* what is only planned has no id, and nobody in it */
+        if (ci->id != GS_NOT_KNOWN && gs_gpu_holder_is_of(&view->holders[i], gi->id, ci->id)) {
             gs_result_number(result, pids, NULL, view->holders[i].process.pid);
         }
     }
@@ -78,7 +79,7 @@ static void put_gi(struct gs_result *result, json_t *at, const struct gs_gpu_vie
 {
     char name[GS_PROFILE_NAME_MAX + 1];
     gs_gpu_view_name(view, gi, NULL, name);
-    gs_result_number(result, at, "id", gi->id);
+    gs_result_known(result, at, "id", gi->id);
     gs_result_text(result, at, "profile", name);
     gs_result_number(result, at, "profile_id", gi->profile_id);
     gs_result_number(result, at, "start", gi->start);
@@ -87,6 +88,15 @@ static void put_gi(struct gs_result *result, json_t *at, const struct gs_gpu_vie
     json_t *compute = gs_result_array(result, at, "compute_instances");
     for (unsigned i = 0; i < gi->n_compute; i++) {
         put_ci(result, gs_result_object(result, compute, NULL), view, gi, &gi->compute[i]);
+    }
+}
+
+void gs_gpu_put_instances(struct gs_result *result, json_t *at, const char *key,
+                          const struct gs_gpu_view *view)
+{
+    json_t *gis = gs_result_array(result, at, key);
+    for (unsigned i = 0; i < view->instances.n; i++) {
+        put_gi(result, gs_result_object(result, gis, NULL), view, &view->instances.at[i]);
     }
 }
 
@@ -110,10 +120,7 @@ static void put_cut(struct gs_result *result, json_t *at, const struct gs_gpu_vi
                     view->has_layout ? free_units(view) : GS_NOT_KNOWN);
     gs_result_known(result, at, "stranded_memory_units",
                     view->has_layout ? (uint32_t)__builtin_popcount(view->stranded) : GS_NOT_KNOWN);
-    json_t *gis = gs_result_array(result, at, "gpu_instances");
-    for (unsigned i = 0; i < view->instances.n; i++) {
-        put_gi(result, gs_result_object(result, gis, NULL), view, &view->instances.at[i]);
-    }
+    gs_gpu_put_instances(result, at, "gpu_instances", view);
 }
 
 static void put_facts(struct gs_result *result, json_t *at, const struct gs_gpu_view *view)
@@ -126,8 +133,8 @@ static void put_facts(struct gs_result *result, json_t *at, const struct gs_gpu_
     put_text(result, at, "serial", gpu->serial);
     gs_result_known(result, at, "minor", gpu->minor);
     put_bytes(result, at, "memory_bytes", gpu->memory_bytes);
-    gs_result_text(result, at, "mig_mode", mode_word(gpu->mode));
-    gs_result_text(result, at, "mig_mode_pending", mode_word(gpu->pending));
+    gs_result_text(result, at, "mig_mode", gs_gpu_mode_word(gpu->mode));
+    gs_result_text(result, at, "mig_mode_pending", gs_gpu_mode_word(gpu->pending));
 }
 
 static void put_gpu(struct gs_result *result, json_t *at, const struct gs_gpu_view *view)

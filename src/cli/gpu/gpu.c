@@ -68,6 +68,8 @@ int gs_cmd_gpu(int argc, char **argv)
 
 /* ---- gpu list ---- */
 
+enum { COLUMNS = 5, WIDE_COLUMNS = 9, SLICES_COLUMN = 3 };
+
 struct list_args {
     unsigned format;
 };
@@ -87,7 +89,9 @@ const struct gs_command gs_command_gpu_list = {
     .summary = "list the GPUs of this machine, their slices drawn",
     .text = "A slice is drawn across the memory units that it takes, with ! where a process holds "
             "it (or that is not known); a free unit is a dot, a free unit that no slice can take "
-            "any more is x.\n" GS_GPU_ENV_HELP,
+            "any more is x. A slice that is not one compute instance shows each by its share, and "
+            "stands in parentheses where it has none. The numbers above are those of the memory "
+            "units.\n" GS_GPU_ENV_HELP,
     .options = list_options,
     .n_options = GS_ARRAY_LEN(list_options),
     .examples = list_examples,
@@ -100,7 +104,7 @@ static void put_slices(struct gs_table *table, const struct gs_gpu_view *view)
     GS_CLEANUP(gs_buf_done) struct gs_buf bar;
     gs_buf_init(&bar, 4096);
     if (view->has_layout) {
-        gs_draw_bar(view->model, &view->layout, view->stranded, &bar);
+        gs_gpu_view_draw(view, &bar);
         gs_table_put(table, gs_buf_text(&bar));
     } else if (view->facts.mode == GS_MIG_ON) {
         gs_table_putf(table, "%u slices, whose places are not known", view->instances.n);
@@ -154,25 +158,34 @@ static void put_row(struct gs_table *table, const struct gs_gpu_view *view, bool
     }
 }
 
-/* What the signs in the bars are, where there are any. */
-static void put_legend(const struct gs_gpu_machine *machine, struct gs_buf *out)
+/* A row with the numbers of the memory units, above bars of this model. */
+static void put_ruler(struct gs_table *table, const struct gs_model *model, unsigned n_columns)
 {
-    bool busy = false;
-    bool lost = false;
-    for (unsigned i = 0; i < machine->n; i++) {
-        const struct gs_gpu_view *view = &machine->at[i];
-        for (unsigned j = 0; view->has_layout && j < view->layout.n_slices; j++) {
-            busy = busy || view->layout.slices[j].in_use;
-        }
-        lost = lost || (view->has_layout && view->stranded != 0);
-    }
-    if (busy || lost) {
-        gs_buf_printf(out, "\n%s%s%s\n", busy ? "! in use" : "", busy && lost ? ", " : "",
-                      lost ? "x free, but no slice can take it" : "");
+    GS_CLEANUP(gs_buf_done) struct gs_buf ruler;
+    gs_buf_init(&ruler, 4096);
+    gs_draw_ruler(model, &ruler);
+    for (unsigned i = 0; i < n_columns; i++) {
+        gs_table_put(table, i == SLICES_COLUMN ? gs_buf_text(&ruler) : "");
+        gs_table_style(table, GS_STYLE_DIM);
     }
 }
 
-static int write_table(const struct gs_gpu_machine *machine, bool wide, struct gs_err *err)
+/* Every GPU, below a ruler where the one above it does not do. */
+static void put_rows(struct gs_table *table, const struct gs_gpu_machine *machine, bool wide)
+{
+    unsigned ruled = 0; /* memory units of the last ruler */
+    for (unsigned i = 0; i < machine->n; i++) {
+        const struct gs_gpu_view *view = &machine->at[i];
+        if (view->code == 0 && view->has_layout && view->model->memory_units != ruled) {
+            ruled = view->model->memory_units;
+            put_ruler(table, view->model, wide ? WIDE_COLUMNS : COLUMNS);
+        }
+        put_row(table, view, wide);
+    }
+}
+
+static int write_table(const struct gs_gpu_machine *machine, const struct gs_gpu_view *const *views,
+                       bool wide, struct gs_err *err)
 {
     static const struct gs_column columns[] = {
         {.title = "GPU", .right = true},
@@ -185,6 +198,7 @@ static int write_table(const struct gs_gpu_machine *machine, bool wide, struct g
         {.title = "MINOR", .right = true},
         {.title = "MIB", .right = true},
     };
+    _Static_assert(GS_ARRAY_LEN(columns) == WIDE_COLUMNS, "put_row and put_ruler know how many");
     GS_CLEANUP(gs_buf_done) struct gs_buf text;
     gs_buf_init(&text, GS_OUTPUT_MAX);
     if (machine->n == 0) {
@@ -192,12 +206,13 @@ static int write_table(const struct gs_gpu_machine *machine, bool wide, struct g
         return gs_output_text(&text, err);
     }
     GS_CLEANUP(gs_table_freep)
-    struct gs_table *table = gs_table_new(columns, wide ? GS_ARRAY_LEN(columns) : 5);
-    for (unsigned i = 0; i < machine->n; i++) {
-        put_row(table, &machine->at[i], wide);
-    }
+    struct gs_table *table = gs_table_new(columns, wide ? WIDE_COLUMNS : COLUMNS);
+    put_rows(table, machine, wide);
     gs_table_print(table, 0, gs_output_styled(), &text);
-    put_legend(machine, &text);
+    GS_CLEANUP(gs_buf_done) struct gs_buf legend;
+    gs_buf_init(&legend, 400);
+    gs_gpu_put_legend(views, machine->n, &legend);
+    gs_buf_printf(&text, "%s%s", legend.len > 0 ? "\n" : "", gs_buf_text(&legend));
     return gs_output_text(&text, err);
 }
 
@@ -221,6 +236,6 @@ int gs_cmd_gpu_list(int argc, char **argv)
     }
     bool is_doc = args.format == GS_FORMAT_JSON || args.format == GS_FORMAT_YAML;
     int r = is_doc ? gs_gpu_write_doc(&machine, views, machine.n, args.format, &err)
-                   : write_table(&machine, args.format == GS_GPU_FORMAT_WIDE, &err);
+                   : write_table(&machine, views, args.format == GS_GPU_FORMAT_WIDE, &err);
     return r < 0 ? gs_exit_output(r, &err) : gs_gpu_exit(views, machine.n);
 }

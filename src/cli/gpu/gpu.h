@@ -54,6 +54,13 @@ struct gs_gpu_machine {
 /* Reads the whole machine. GS_IO, GS_NOT_FOUND, GS_UNSUPPORTED as gs_gpu_env_open; GS_NO_MEMORY. */
 int gs_gpu_machine_read(struct gs_arena *arena, struct gs_gpu_machine *ret, struct gs_err *err);
 
+/* The same of GPUs that are open. */
+int gs_gpu_machine_look(struct gs_arena *arena, struct gs_gpus *gpus, struct gs_gpu_machine *ret,
+                        struct gs_err *err);
+
+/* Works out has_layout, layout and stranded from the rest of the view. */
+void gs_gpu_view_lay_out(struct gs_gpu_view *view);
+
 /* The GPU that a user means: its number, UUID, or PCI address with or without its domain; the UUID
  * of a slice is the GPU that has it. GS_NOT_FOUND: none; the text lists them. */
 int gs_gpu_machine_find(const struct gs_gpu_machine *machine, const char *name,
@@ -67,11 +74,27 @@ bool gs_gpu_is_named(const struct gs_gpu *facts, const char *name);
 void gs_gpu_view_name(const struct gs_gpu_view *view, const struct gs_gpu_instance *gi,
                       const struct gs_compute_instance *ci, char ret[GS_PROFILE_NAME_MAX + 1]);
 
+/* Appends the bar of a GPU that has a layout, with the compute instances in its slices. */
+void gs_gpu_view_draw(const struct gs_gpu_view *view, struct gs_buf *out);
+
+/* What the signs in the bars of these GPUs mean, as a line; "" where there are none. */
+void gs_gpu_put_legend(const struct gs_gpu_view *const *views, size_t n, struct gs_buf *out);
+
+/* Compute slices of a compute instance; 0: not known. */
+unsigned gs_gpu_slices_of(const struct gs_compute_instance *ci);
+
 /* Whether a process is of this instance. `ci` GS_NOT_KNOWN: of any CI of it. */
 bool gs_gpu_holder_is_of(const struct gs_gpu_holder *holder, uint32_t gi, uint32_t ci);
 
 /* "on", "off", "on, off after a reset", "-". */
 const char *gs_gpu_mode_text(const struct gs_gpu *gpu);
+
+/* A list of the GPU's instances with their compute instances. */
+void gs_gpu_put_instances(struct gs_result *result, json_t *at, const char *key,
+                          const struct gs_gpu_view *view);
+
+/* "on", "off"; NULL: it cannot be cut. */
+const char *gs_gpu_mode_word(enum gs_mig_mode mode);
 
 /* The document of these GPUs (indices into machine->at). */
 int gs_gpu_write_doc(const struct gs_gpu_machine *machine, const struct gs_gpu_view *const *views,

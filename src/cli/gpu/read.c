@@ -58,6 +58,15 @@ static uint32_t gis_in_use(const struct gs_gpu_view *view)
     return in_use;
 }
 
+void gs_gpu_view_lay_out(struct gs_gpu_view *view)
+{
+    view->has_layout =
+        view->model != NULL && view->model->placements_known && view->facts.mode == GS_MIG_ON &&
+        gs_gpu_model_layout(view->model, &view->instances, gis_in_use(view), &view->layout, NULL) ==
+            0;
+    view->stranded = view->has_layout ? gs_gpu_model_stranded(view->model, &view->layout) : 0;
+}
+
 static int lay_out(struct gs_arena *arena, struct gs_gpus *gpus, struct gs_gpu_view *view,
                    struct gs_err *err)
 {
@@ -65,12 +74,7 @@ static int lay_out(struct gs_arena *arena, struct gs_gpus *gpus, struct gs_gpu_v
     if (r == GS_NO_MEMORY) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for the model of GPU %u", view->index);
     }
-    if (view->model != NULL && view->model->placements_known && view->facts.mode == GS_MIG_ON &&
-        gs_gpu_model_layout(view->model, &view->instances, gis_in_use(view), &view->layout, NULL) ==
-            0) {
-        view->has_layout = true;
-        view->stranded = gs_gpu_model_stranded(view->model, &view->layout);
-    }
+    gs_gpu_view_lay_out(view);
     return 0;
 }
 
@@ -91,11 +95,17 @@ static int read_gpu(struct gs_arena *arena, struct gs_gpus *gpus, struct gs_gpu_
 int gs_gpu_machine_read(struct gs_arena *arena, struct gs_gpu_machine *ret, struct gs_err *err)
 {
     GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
-    struct gs_gpu_machine machine = {.n = 0};
     gs_mig_notice_killed();
     int r = gs_gpu_env_open(&gpus, err);
-    if (r < 0 || (r = gs_gpu_driver(&gpus, &machine.driver, err)) < 0 ||
-        (r = gs_gpu_count(&gpus, &machine.n, err)) < 0) {
+    return r < 0 ? r : gs_gpu_machine_look(arena, &gpus, ret, err);
+}
+
+int gs_gpu_machine_look(struct gs_arena *arena, struct gs_gpus *gpus, struct gs_gpu_machine *ret,
+                        struct gs_err *err)
+{
+    struct gs_gpu_machine machine = {.n = 0};
+    int r = gs_gpu_driver(gpus, &machine.driver, err);
+    if (r < 0 || (r = gs_gpu_count(gpus, &machine.n, err)) < 0) {
         return r;
     }
     machine.at = GS_ARENA_NEW(arena, struct gs_gpu_view, machine.n);
@@ -104,7 +114,7 @@ int gs_gpu_machine_read(struct gs_arena *arena, struct gs_gpu_machine *ret, stru
     }
     for (unsigned i = 0; i < machine.n; i++) {
         machine.at[i].index = i;
-        if ((r = read_gpu(arena, &gpus, &machine.at[i], err)) < 0) {
+        if ((r = read_gpu(arena, gpus, &machine.at[i], err)) < 0) {
             return r;
         }
     }
@@ -179,8 +189,8 @@ static const struct gs_profile *profile_of(const struct gs_gpu_view *view,
     return NULL;
 }
 
-/* Compute slices of a kind of CI, by NVML's number (the order is NVML's). */
-static unsigned slices_of(const struct gs_compute_instance *ci)
+/* By NVML's number of its kind (the order is NVML's). */
+unsigned gs_gpu_slices_of(const struct gs_compute_instance *ci)
 {
     static const uint8_t slices[] = {1, 2, 3, 4, 7, 8, 6, 1, 7};
     return ci->profile < sizeof(slices) ? slices[ci->profile] : 0;
@@ -195,8 +205,8 @@ void gs_gpu_view_name(const struct gs_gpu_view *view, const struct gs_gpu_instan
         return;
     }
     struct gs_profile_name name = profile->parts;
-    if (ci != NULL && slices_of(ci) > 0) {
-        name.compute_slices = slices_of(ci);
+    if (ci != NULL && gs_gpu_slices_of(ci) > 0) {
+        name.compute_slices = gs_gpu_slices_of(ci);
     }
     gs_profile_name_format(&name, ret);
 }

@@ -144,8 +144,9 @@ static void write_drawing(const struct gs_gpu_view *view, struct gs_buf *text)
     gs_buf_puts(text, "\n");
     gs_draw_ruler(view->model, text);
     gs_buf_puts(text, "\n");
-    gs_draw_bar(view->model, &view->layout, view->stranded, text);
+    gs_gpu_view_draw(view, text);
     gs_buf_puts(text, "\n");
+    gs_gpu_put_legend(&view, 1, text);
 }
 
 static void write_heading(const struct gs_gpu_view *view, struct gs_buf *text)

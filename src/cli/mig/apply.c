@@ -76,31 +76,26 @@ static int make_wants(struct gs_gpus *gpus, const struct gs_migconfig_choice *ch
     return gs_mig_check_read(at, wishes, *ret_n, err);
 }
 
-static int run(const struct apply_args *args, struct gs_arena *arena, struct gs_err *err)
+static int run(const struct apply_args *args, struct gs_mig_change *change, struct gs_err *err)
 {
     const struct gs_migconfig_choice *choice;
-    struct gs_apply_options apply;
-    struct gs_apply_report report;
     struct gs_apply_want *wants = NULL;
     struct gs_hooks hooks;
     unsigned n = 0;
     gs_mig_debug(args->common.debug, "reading the configuration file");
-    int r = gs_mig_read_config(arena, args->config_file, args->selected, &choice, err);
+    int r = gs_mig_read_config(change->arena, args->config_file, args->selected, &choice, err);
     r = r < 0 ? r
-              : gs_mig_read_hooks(arena, &args->hooks, &gs_command_mig_apply, args,
+              : gs_mig_read_hooks(change->arena, &args->hooks, &gs_command_mig_apply, args,
                                   args->common.debug, &hooks, err);
-    r = r < 0 ? r : gs_mig_change_options(&args->common, "mig apply", arena, &apply, err);
-    GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
-    if (r < 0 || (r = gs_mig_open(&gpus, err)) < 0 ||
-        (r = make_wants(&gpus, choice, arena, &wants, &n, err)) < 0) {
+    if (r < 0 || (r = gs_mig_change_open(change, true, err)) < 0 ||
+        (r = make_wants(&change->gpus, choice, change->arena, &wants, &n, err)) < 0) {
         return r;
     }
-    apply.mode_only = args->mode_only;
-    apply.skip_reset = args->skip_reset;
-    apply.only_idle = args->only_idle;
-    apply.hooks = &hooks;
-    r = gs_apply(&gpus, wants, n, &apply, &report, err);
-    return r < 0 || apply.dry_run ? r : gs_mig_say("MIG configuration applied successfully", err);
+    change->options.mode_only = args->mode_only;
+    change->options.skip_reset = args->skip_reset;
+    change->options.only_idle = args->only_idle;
+    change->options.hooks = &hooks;
+    return gs_apply(&change->gpus, wants, n, &change->options, &change->report, err);
 }
 
 int gs_cmd_mig_apply(int argc, char **argv)
@@ -112,6 +107,9 @@ int gs_cmd_mig_apply(int argc, char **argv)
     }
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, GS_MIG_ARENA_MAX);
+    struct gs_mig_change change;
+    gs_mig_change_init(&change, &args.common, "mig apply", &arena);
     struct gs_err err;
-    return gs_mig_exit(run(&args, &arena, &err), &err);
+    int r = run(&args, &change, &err);
+    return gs_mig_change_end(&change, r, "MIG configuration applied successfully", &err);
 }

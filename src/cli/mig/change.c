@@ -1,15 +1,24 @@
 #include "cli/mig/change.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "cli/infile.h"
+#include "cli/exit.h"
+#include "cli/mig/check.h"
+#include "cli/mig/kept.h"
+#include "cli/mig/preview.h"
+#include "cli/progress.h"
 #include "partition/recover.h"
 
 #define RUN_DIR "/run/gpuslice"
+
+enum { LINES_MAX = 1 << 20 /* bytes of all steps, or of all notes */ };
 
 /* Set by the first SIGINT or SIGTERM; the second one ends the program at once. */
 static volatile sig_atomic_t stop;
@@ -34,134 +43,273 @@ static void catch_signals(void)
     }
 }
 
-static void say_note(void *ctx, const char *line)
+static unsigned long long now_ms(void)
 {
-    (void)ctx;
-    fprintf(stderr, "gpuslice: %s\n", line);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000;
 }
 
-static void say_step(void *ctx, const char *line)
+static bool is_doc(const struct gs_mig_change *change)
 {
-    (void)ctx;
-    gs_mig_debug(true, "%s", line);
+    return change->args->format != GS_FORMAT_TABLE;
 }
 
-/* What cannot be written shows when stdout is closed. */
-static void print_step(void *ctx, const char *line)
-{
-    (void)ctx;
-    gs_mig_say(line, NULL);
-}
+/* ---- where its files are ---- */
 
-static const char *find_dir(const struct gs_mig_change_args *args, struct gs_arena *arena)
+const char *gs_mig_state_dir(const char *given, struct gs_arena *arena)
 {
     const char *sim = getenv("GPUSLICE_SIM");
-    if (args->state_dir != NULL && args->state_dir[0] != '\0') {
-        return args->state_dir;
+    if (given != NULL && given[0] != '\0') {
+        return given;
     }
-    if (sim == NULL || sim[0] == '\0') {
-        return RUN_DIR;
-    }
-    size_t size = strlen(sim) + sizeof("/run");
-    char *dir = GS_ARENA_NEW(arena, char, size);
-    if (dir != NULL) {
-        snprintf(dir, size, "%s/run", sim);
-    }
-    return dir;
+    return sim == NULL || sim[0] == '\0' ? RUN_DIR : gs_arena_printf(arena, "%s/run", sim);
+}
+
+static void say_killed(void *ctx, const char *line)
+{
+    (void)ctx;
+    gs_exit_note(line);
 }
 
 void gs_mig_notice_killed(void)
 {
-    const struct gs_say say = {.line = say_note};
-    const struct gs_mig_change_args args = {.state_dir = getenv("GPUSLICE_STATE_DIR")};
+    const struct gs_say say = {.line = say_killed};
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, GS_MIG_ARENA_MAX);
-    const char *dir = find_dir(&args, &arena);
+    const char *dir = gs_mig_state_dir(getenv("GPUSLICE_STATE_DIR"), &arena);
     if (dir != NULL) {
         gs_recover_notice(dir, &say);
     }
 }
 
-int gs_mig_change_options(const struct gs_mig_change_args *args, const char *what,
-                          struct gs_arena *arena, struct gs_apply_options *ret, struct gs_err *err)
+/* ---- what is said meanwhile ---- */
+
+static void say_note(void *ctx, const char *line)
 {
-    if (!args->dry_run) {
-        catch_signals();
+    struct gs_mig_change *change = ctx;
+    gs_buf_printf(&change->notes, "%s\n", line);
+    gs_exit_note(line);
+}
+
+/* A step: for the document and the drawing, for who waits, for who wants to know. A dry run's go to
+ * stdout; what cannot be written shows when that is closed. */
+static void say_step(void *ctx, const char *line)
+{
+    struct gs_mig_change *change = ctx;
+    gs_buf_printf(&change->steps, "%s\n", line);
+    if (change->args->dry_run && !is_doc(change)) {
+        gs_mig_say(line, NULL);
+    } else if (!change->args->dry_run) {
+        gs_mig_debug(change->args->debug, "%s", line);
+        gs_progress_phase_copy(line);
     }
-    *ret = (struct gs_apply_options){
-        .stop = &stop,
-        .dir = find_dir(args, arena),
-        .what = what,
-        .wait_ms = (unsigned)args->wait_s * 1000,
-        .dry_run = args->dry_run,
-        .note = {.line = say_note},
-        .detail = {.line = args->dry_run ? print_step
-                           : args->debug ? say_step
-                                         : NULL},
-    };
-    return ret->dir == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for a change of the GPUs") : 0;
 }
 
-static void close_file(struct gs_infile *file)
+/* "MIG turned on, 2 slices destroyed, 7 created" */
+static void put_done(const struct gs_mig_done *done, struct gs_buf *out)
 {
-    gs_infile_close(file);
+    const char *comma = "";
+    if (done->mode_set) {
+        gs_buf_printf(out, "MIG turned %s", gs_gpu_mode_word(done->mode));
+        comma = ", ";
+    }
+    if (done->reset) {
+        gs_buf_printf(out, "%sreset", comma);
+        comma = ", ";
+    }
+    if (done->destroyed > 0) {
+        gs_buf_printf(out, "%s%u slice%s destroyed", comma, done->destroyed,
+                      done->destroyed == 1 ? "" : "s");
+        comma = ", ";
+    }
+    if (done->created > 0) {
+        gs_buf_printf(out, "%s%u %screated", comma, done->created,
+                      done->destroyed > 0  ? ""
+                      : done->created == 1 ? "slice "
+                                           : "slices ");
+    }
 }
 
-static int read_file(struct gs_arena *arena, const char *path, struct gs_mighooks *ret,
-                     struct gs_err *err)
+/* Whether lines of progress are wanted: of a change that may take long, not beside a terminal's one
+ * line, nor where a unit of mig-parted expects silence. */
+static bool is_told(const struct gs_mig_change *change)
 {
-    GS_CLEANUP(close_file) struct gs_infile file = {.fd = -1};
-    int r = gs_infile_open(&file, "hooks-file", path, err);
+    return change->keeps && isatty(STDERR_FILENO) != 1 &&
+           !gs_exit_is_mig_parted(program_invocation_name);
+}
+
+static void say_turn(void *ctx, unsigned gpu, const struct gs_mig_done *done)
+{
+    if (!is_told(ctx)) {
+        return;
+    }
+    GS_CLEANUP(gs_buf_done) struct gs_buf line;
+    gs_buf_init(&line, 400);
+    gs_buf_printf(&line, "GPU %u: ", gpu);
+    put_done(done, &line);
+    gs_exit_note(gs_buf_text(&line));
+}
+
+/* The sum, where something was done or somebody looks. */
+static void say_sum(const struct gs_mig_change *change)
+{
+    struct gs_mig_done sum = {.created = 0};
+    unsigned gpus = 0;
+    unsigned long long took = now_ms() - change->began_ms;
+    for (unsigned k = 0; k < GS_GPUS_MAX; k++) {
+        const struct gs_mig_done *done = &change->tap.all[k];
+        gpus += gs_mig_done_any(done) ? 1 : 0;
+        sum.created += done->created;
+        sum.destroyed += done->destroyed;
+    }
+    bool looked_at = isatty(STDERR_FILENO) == 1;
+    if (gpus > 0 && (looked_at || is_told(change))) {
+        GS_CLEANUP(gs_buf_done) struct gs_buf line;
+        gs_buf_init(&line, 400);
+        gs_buf_printf(&line, "%u GPU%s changed", gpus, gpus == 1 ? "" : "s");
+        gs_buf_puts(&line, sum.created > 0 || sum.destroyed > 0 ? ": " : "");
+        put_done(&sum, &line);
+        if (took >= 1000) {
+            gs_buf_printf(&line, ", in %llu.%llu s", took / 1000, took % 1000 / 100);
+        }
+        gs_exit_note(gs_buf_text(&line));
+    } else if (looked_at) {
+        gs_exit_note("nothing had to change");
+    }
+}
+
+/* ---- the checkpoint ---- */
+
+/* "apply" of "mig apply" */
+static const char *word_of(const struct gs_mig_change *change)
+{
+    const char *blank = strchr(change->what, ' ');
+    return blank == NULL ? change->what : blank + 1;
+}
+
+static int keep(void *ctx, struct gs_err *err)
+{
+    struct gs_mig_change *change = ctx;
+    GS_CLEANUP(gs_buf_done) struct gs_buf text;
+    gs_buf_init(&text, GS_OUTPUT_MAX);
+    struct gs_err why = {.code = GS_OK};
+    int r = gs_mig_checkpoint_text(&change->gpus, change->arena, true, &text, &why);
     if (r == 0) {
-        const struct gs_doc_input input = {
-            .label = file.label,
-            .what = "hooks of mig-parted (version: v1, hooks: ...)",
-            .size = file.size,
-            .read = gs_infile_read,
-            .ctx = &file,
-        };
-        r = gs_mighooks_read(arena, &input, ret, err);
+        r = gs_kept_write(change->options.dir, word_of(change),
+                          (struct gs_view){.p = gs_buf_text(&text), .n = text.len}, change->kept,
+                          &why);
     }
-    return r < 0 ? gs_wrap(err, r, "Error parsing hooks file") : 0;
-}
-
-/* The value of an option as mig-parted hands it on. */
-static const char *value_of(const struct gs_option *option, const void *values)
-{
-    const char *at = (const char *)values + option->into;
-    if (option->kind == GS_OPTION_FLAG) {
-        return *(const bool *)at ? "true" : "false";
-    }
-    const char *text = NULL;
-    if (option->kind == GS_OPTION_TEXT) {
-        memcpy(&text, at, sizeof(text));
-    }
-    return text == NULL ? "" : text;
-}
-
-int gs_mig_read_hooks(struct gs_arena *arena, const struct gs_mig_hook_args *args,
-                      const struct gs_command *command, const void *values, bool debug,
-                      struct gs_hooks *ret, struct gs_err *err)
-{
-    *ret = (struct gs_hooks){
-        .limit_ms = (unsigned)args->hook_timeout_s * 1000,
-        .output = debug,
-    };
-    if (args->hooks_file == NULL || args->hooks_file[0] == '\0') {
-        return 0;
-    }
-    struct gs_mighooks *file = GS_ARENA_NEW(arena, struct gs_mighooks, 1);
-    if (file == NULL) {
-        return gs_fail(err, GS_NO_MEMORY, "no memory for the hooks file");
-    }
-    for (size_t i = 0; i < command->n_options && ret->n_envs < GS_HOOKS_ENVS_MAX; i++) {
-        const struct gs_option *option = &command->options[i];
-        if (option->env != NULL && strncmp(option->env, "MIG_PARTED_", 11) == 0) {
-            ret->envs[ret->n_envs++] =
-                (struct gs_mighook_env){.name = option->env, .value = value_of(option, values)};
+    if (r < 0) {
+        change->kept[0] = '\0';
+        gs_wrap(&why, r, "nothing was changed, as no checkpoint of what there is could be kept");
+        size_t used = strlen(why.msg);
+        snprintf(why.msg + used, sizeof(why.msg) - used, "; --no-checkpoint does without");
+        change->not_kept = why;
+        if (err != NULL) {
+            *err = why;
         }
     }
-    ret->file = file;
-    ret->label = args->hooks_file;
-    return read_file(arena, args->hooks_file, file, err);
+    return r;
+}
+
+/* ---- begin and end ---- */
+
+void gs_mig_change_init(struct gs_mig_change *change, const struct gs_mig_change_args *args,
+                        const char *what, struct gs_arena *arena)
+{
+    *change = (struct gs_mig_change){
+        .args = args,
+        .what = what,
+        .arena = arena,
+        .not_kept = {.code = GS_OK},
+        .began_ms = now_ms(),
+    };
+    gs_buf_init(&change->steps, LINES_MAX);
+    gs_buf_init(&change->notes, LINES_MAX);
+}
+
+int gs_mig_change_open(struct gs_mig_change *change, bool keeps, struct gs_err *err)
+{
+    const struct gs_mig_change_args *args = change->args;
+    change->options = (struct gs_apply_options){
+        .stop = &stop,
+        .dir = gs_mig_state_dir(args->state_dir, change->arena),
+        .what = change->what,
+        .wait_ms = (unsigned)args->wait_s * 1000,
+        .dry_run = args->dry_run,
+        .note = {.line = say_note, .ctx = change},
+        .detail = {.line = say_step, .ctx = change},
+    };
+    if (change->options.dir == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for a change of the GPUs");
+    }
+    int r = gs_mig_open(&change->gpus, err);
+    if (r < 0) {
+        return r;
+    }
+    change->keeps = keeps;
+    change->tap.first = keeps && !args->no_checkpoint ? keep : NULL;
+    change->tap.turned = say_turn;
+    change->tap.ctx = change;
+    gs_mig_tap_open(&change->tap, &change->gpus);
+    if (args->dry_run || is_doc(change)) {
+        r = gs_gpu_machine_look(change->arena, &change->gpus, &change->before, err);
+    }
+    if (!args->dry_run) {
+        catch_signals();
+        gs_progress_start(change->what);
+    }
+    return r;
+}
+
+/* What the machine is now, or will be. False: that cannot be said. */
+static bool look_after(struct gs_mig_change *change, int r, struct gs_gpu_machine *ret)
+{
+    /* of a dry run that fails some steps may have been said, and none would be done */
+    if (change->before.at == NULL || (r < 0 && change->args->dry_run)) {
+        return false;
+    }
+    if (!change->args->dry_run) {
+        return gs_gpu_machine_look(change->arena, &change->gpus, ret, NULL) == 0;
+    }
+    return gs_mig_preview(change->arena, &change->before, gs_buf_text(&change->steps),
+                          change->options.skip_reset, ret, NULL) == 0;
+}
+
+static int say_end(struct gs_mig_change *change, int r, const char *done,
+                   const struct gs_err *failed, struct gs_err *err)
+{
+    struct gs_gpu_machine after = {.n = 0};
+    bool known = look_after(change, r, &after);
+    if (is_doc(change)) {
+        return gs_mig_change_write_doc(change, known ? &after : NULL, r, failed, err);
+    }
+    if (r == 0 && change->args->dry_run && known) {
+        GS_CLEANUP(gs_buf_done) struct gs_buf text;
+        gs_buf_init(&text, GS_OUTPUT_MAX);
+        gs_mig_change_draw(change, &after, &text);
+        return gs_output_text(&text, err);
+    }
+    return r == 0 && !change->args->dry_run && done != NULL ? gs_mig_say(done, err) : 0;
+}
+
+int gs_mig_change_end(struct gs_mig_change *change, int r, const char *done,
+                      const struct gs_err *err)
+{
+    struct gs_err output;
+    gs_progress_end();
+    gs_mig_tap_end(&change->tap);
+    /* what came of a refused call says less than why it was refused */
+    bool refused = change->not_kept.code != GS_OK;
+    const struct gs_err *failed = refused ? &change->not_kept : err;
+    r = refused ? (int)change->not_kept.code : r;
+    int written = say_end(change, r, done, failed, &output);
+    if (r == 0 && written == 0 && !change->args->dry_run && change->gpus.ops != NULL) {
+        say_sum(change);
+    }
+    gs_gpu_close(&change->gpus);
+    gs_buf_done(&change->steps);
+    gs_buf_done(&change->notes);
+    return r < 0 ? gs_mig_exit(r, failed) : gs_mig_exit(written, &output);
 }

@@ -40,21 +40,23 @@ static int check_mode(const struct gs_mig_gpu *at, const struct gs_mig_wish *wis
 }
 
 static int check_devices(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu *at,
-                         const struct gs_mig_wish *wish, bool debug, struct gs_err *err)
+                         const struct gs_mig_wish *wish, bool debug, struct gs_mig_verdict *verdict)
 {
-    struct gs_mig_wish have;
     char found[200];
     char expected[200];
-    int r = wish->mig_enabled ? gs_mig_read_devices(gpus, arena, at, &have, err) : 0;
+    struct gs_mig_wish *have = &verdict->have;
+    int r = wish->mig_enabled ? gs_mig_read_devices(gpus, arena, at, have, &verdict->why) : 0;
     if (r < 0 || !wish->mig_enabled) {
         return r;
     }
-    gs_mig_wish_format(&have, found, sizeof(found));
+    verdict->have_known = true;
+    gs_mig_wish_format(have, found, sizeof(found));
     gs_mig_wish_format(wish, expected, sizeof(expected));
     gs_mig_debug(debug, "GPU %u: found %s, expected %s", at->facts.index, found, expected);
-    return gs_mig_wish_met(wish, &have) ? 0
-                                        : gs_fail(err, GS_INFEASIBLE, "GPU %u has %s; expected %s",
-                                                  at->facts.index, found, expected);
+    return gs_mig_wish_met(wish, have)
+               ? 0
+               : gs_fail(&verdict->why, GS_INFEASIBLE, "GPU %u has %s; expected %s",
+                         at->facts.index, found, expected);
 }
 
 /* What differs, of all GPUs, as one text. */
@@ -86,34 +88,42 @@ static int fail_differences(const struct differences *all, struct gs_err *err)
     return gs_fail(err, GS_INFEASIBLE, "%s; and %u GPUs more", all->text, all->n_more);
 }
 
-/* What can be compared is; GS_INFEASIBLE: something differs. Other failures end it. */
-static int check_all(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu *at,
-                     const struct gs_mig_wish *wishes, unsigned n, bool mode_only, bool debug,
-                     struct gs_err *err)
+int gs_mig_sum_up(const struct gs_mig_verdicts *verdicts, struct gs_err *err)
 {
     struct differences all = {.n = 0};
-    struct gs_err here;
-    for (unsigned i = 0; i < n; i++) {
-        int r = wishes[i].named ? check_mode(&at[i], &wishes[i], debug, &here) : 0;
-        if (r == 0 && wishes[i].named && !mode_only) {
-            r = check_devices(gpus, arena, &at[i], &wishes[i], debug, &here);
-        }
-        if (r < 0 && r != GS_INFEASIBLE) {
-            if (err != NULL) {
-                *err = here;
-            }
-            return r;
-        }
-        if (r < 0) {
-            add_difference(&all, here.msg);
+    for (unsigned i = 0; i < verdicts->n; i++) {
+        if (verdicts->at[i].code < 0) {
+            add_difference(&all, verdicts->at[i].why.msg);
         }
     }
     return all.n == 0 ? 0 : fail_differences(&all, err);
 }
 
-int gs_mig_check(struct gs_gpus *gpus, struct gs_arena *arena,
+/* What can be compared is; a failure of the driver ends it. */
+static int judge_all(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_mig_gpu *at,
+                     bool mode_only, bool debug, struct gs_mig_verdicts *all, struct gs_err *err)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        const struct gs_mig_wish *wish = &all->wishes[i];
+        struct gs_mig_verdict *verdict = &all->at[i];
+        int r = wish->named ? check_mode(&at[i], wish, debug, &verdict->why) : 0;
+        if (r == 0 && wish->named && !mode_only) {
+            r = check_devices(gpus, arena, &at[i], wish, debug, verdict);
+        }
+        if (r < 0 && r != GS_INFEASIBLE) {
+            if (err != NULL) {
+                *err = verdict->why;
+            }
+            return r;
+        }
+        verdict->code = r;
+    }
+    return 0;
+}
+
+int gs_mig_judge(struct gs_gpus *gpus, struct gs_arena *arena,
                  const struct gs_migconfig_choice *choice, bool mode_only, bool debug,
-                 struct gs_err *err)
+                 struct gs_mig_verdicts *ret, struct gs_err *err)
 {
     struct gs_mig_gpu *at = NULL;
     struct gs_migconfig_target *targets = NULL;
@@ -123,12 +133,23 @@ int gs_mig_check(struct gs_gpus *gpus, struct gs_arena *arena,
         return r;
     }
     struct gs_mig_wish *wishes = GS_ARENA_NEW(arena, struct gs_mig_wish, n);
-    if (wishes == NULL) {
+    struct gs_mig_verdict *verdicts = GS_ARENA_NEW(arena, struct gs_mig_verdict, n);
+    if (wishes == NULL || verdicts == NULL) {
         return no_memory(err);
     }
     gs_mig_resolve(choice, targets, n, wishes);
+    *ret = (struct gs_mig_verdicts){.n = n, .gpus = at, .wishes = wishes, .at = verdicts};
     r = gs_mig_check_read(at, wishes, n, err);
-    return r < 0 ? r : check_all(gpus, arena, at, wishes, n, mode_only, debug, err);
+    return r < 0 ? r : judge_all(gpus, arena, at, mode_only, debug, ret, err);
+}
+
+int gs_mig_check(struct gs_gpus *gpus, struct gs_arena *arena,
+                 const struct gs_migconfig_choice *choice, bool mode_only, bool debug,
+                 struct gs_err *err)
+{
+    struct gs_mig_verdicts verdicts;
+    int r = gs_mig_judge(gpus, arena, choice, mode_only, debug, &verdicts, err);
+    return r < 0 ? r : gs_mig_sum_up(&verdicts, err);
 }
 
 /* ---- export ---- */
@@ -304,19 +325,20 @@ static int read_state(struct gs_gpus *gpus, const struct gs_gpu *gpu, struct gs_
     return r;
 }
 
-int gs_mig_checkpoint_text(struct gs_gpus *gpus, struct gs_arena *arena, struct gs_buf *out,
-                           struct gs_err *err)
+int gs_mig_checkpoint_text(struct gs_gpus *gpus, struct gs_arena *arena, bool some,
+                           struct gs_buf *out, struct gs_err *err)
 {
     struct gs_mig_gpu *at = NULL;
     unsigned n = 0;
-    int r = gs_mig_survey(gpus, arena, &at, &n, err);
+    int r = some ? gs_mig_survey_some(gpus, arena, &at, &n, err)
+                 : gs_mig_survey(gpus, arena, &at, &n, err);
     struct gs_mig_state *states = r < 0 ? NULL : GS_ARENA_NEW(arena, struct gs_mig_state, n);
     if (r == 0 && states == NULL) {
         r = no_memory(err);
     }
     unsigned n_states = 0;
     for (unsigned i = 0; r == 0 && i < n; i++) {
-        if (at[i].facts.mode != GS_MIG_NOT_CAPABLE) {
+        if (at[i].why.code == GS_OK && at[i].facts.mode != GS_MIG_NOT_CAPABLE) {
             r = read_state(gpus, &at[i].facts, &states[n_states++], err);
         }
     }

@@ -69,7 +69,7 @@ static int run(const struct checkpoint_args *args, struct gs_arena *arena, struc
     gs_mig_debug(args->debug, "reading the GPUs");
     gs_mig_notice_killed();
     int r = gs_mig_open(&gpus, err);
-    r = r < 0 ? r : gs_mig_checkpoint_text(&gpus, arena, &text, err);
+    r = r < 0 ? r : gs_mig_checkpoint_text(&gpus, arena, false, &text, err);
     return r < 0 ? r : put(args->file, &text, err);
 }
 

@@ -15,6 +15,7 @@
 #include "cli/mig/complete.h"
 #include "cli/mig/spelling.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "gpu/gpu_env.h"
 
 enum {
@@ -273,5 +274,6 @@ void gs_mig_debug(bool debug, const char *fmt, ...)
     GS_CLEANUP(gs_buf_done) struct gs_buf line;
     gs_buf_init(&line, 4 * sizeof(text));
     gs_text_clean(&line, text, strlen(text));
+    gs_progress_clear();
     fprintf(stderr, "debug: %s\n", gs_buf_text(&line));
 }

@@ -24,6 +24,7 @@ static const struct gs_option options[] = {
      .letter = 's',
      GS_TO_FLAG(struct mode_args, skip_reset),
      .help = "leave a MIG mode that waits for a reset pending"},
+    GS_MIG_OPTION_NO_CHECKPOINT(struct mode_args),
     GS_MIG_CHANGE_OPTIONS(struct mode_args),
 };
 
@@ -54,7 +55,7 @@ const struct gs_command gs_command_mig_disable = {
     .name = "mig disable",
     .summary = "turn MIG off; idle slices go",
     .text = "The slices of these GPUs are removed. Where one is in use, nothing at all is touched "
-            "and it is named. gpuslice mig checkpoint keeps what there was.",
+            "and it is named. What there was is kept: gpuslice mig restore --list.",
     .options = options,
     .n_options = GS_ARRAY_LEN(options),
     .examples = disable_examples,
@@ -92,45 +93,45 @@ static int make_wants(struct gs_gpus *gpus, const struct mode_args *args,
     return r;
 }
 
+enum { DONE_MAX = 32 * 24 + 120 };
+
 /* "MIG is on on GPUs 0, 2 (after a reset)" */
-static int say_done(const struct gs_apply_want *wants, unsigned n, unsigned meant,
-                    const struct gs_apply_report *report, const char *mode, struct gs_err *err)
+static void format_done(const struct gs_apply_want *wants, unsigned n, unsigned meant,
+                        const struct gs_apply_report *report, const char *mode, char text[DONE_MAX])
 {
-    char text[32 * 4 + 80];
-    size_t used = 0;
-    for (unsigned k = 0; k < n && used < sizeof(text); k++) {
+    size_t used =
+        (size_t)snprintf(text, DONE_MAX, "MIG is %s on GPU%s", mode, meant == 1 ? "" : "s");
+    bool any = false;
+    for (unsigned k = 0; k < n && used < DONE_MAX; k++) {
         if (wants[k].wish != NULL) {
             bool waits = report->gpus[k] == GS_APPLY_PENDING;
-            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%u%s",
-                                     used == 0 ? "" : ", ", k, waits ? " (after a reset)" : "");
+            used += (size_t)snprintf(text + used, DONE_MAX - used, "%s %u%s", any ? "," : "", k,
+                                     waits ? " (after a reset)" : "");
+            any = true;
         }
     }
-    char line[sizeof(text) + 40];
-    snprintf(line, sizeof(line), "MIG is %s on GPU%s %s", mode, meant == 1 ? "" : "s", text);
-    return gs_mig_say(line, err);
 }
 
-static int run(const struct mode_args *args, bool on, struct gs_arena *arena, struct gs_err *err)
+static int run(const struct mode_args *args, bool on, struct gs_mig_change *change,
+               char done[DONE_MAX], struct gs_err *err)
 {
     const struct gs_mig_wish wish = {.named = true, .mig_enabled = on};
-    struct gs_apply_options apply;
     struct gs_apply_want wants[GS_GPUS_MAX];
-    struct gs_apply_report report;
     struct gs_hooks hooks = {.file = NULL};
     unsigned n;
     unsigned meant;
-    int r =
-        gs_mig_change_options(&args->common, on ? "mig enable" : "mig disable", arena, &apply, err);
-    GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
-    if (r < 0 || (r = gs_mig_open(&gpus, err)) < 0 ||
-        (r = make_wants(&gpus, args, &wish, wants, &n, &meant, err)) < 0) {
+    int r = gs_mig_change_open(change, true, err);
+    if (r < 0 || (r = make_wants(&change->gpus, args, &wish, wants, &n, &meant, err)) < 0) {
         return r;
     }
-    apply.mode_only = true;
-    apply.skip_reset = args->skip_reset;
-    apply.hooks = &hooks;
-    r = gs_apply(&gpus, wants, n, &apply, &report, err);
-    return r < 0 || apply.dry_run ? r : say_done(wants, n, meant, &report, on ? "on" : "off", err);
+    change->options.mode_only = true;
+    change->options.skip_reset = args->skip_reset;
+    change->options.hooks = &hooks;
+    r = gs_apply(&change->gpus, wants, n, &change->options, &change->report, err);
+    if (r == 0) {
+        format_done(wants, n, meant, &change->report, on ? "on" : "off", done);
+    }
+    return r;
 }
 
 static int run_command(const struct gs_command *command, bool on, int argc, char **argv)
@@ -142,8 +143,12 @@ static int run_command(const struct gs_command *command, bool on, int argc, char
     }
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, GS_MIG_ARENA_MAX);
+    struct gs_mig_change change;
+    gs_mig_change_init(&change, &args.common, command->name, &arena);
+    char done[DONE_MAX] = "";
     struct gs_err err;
-    return gs_mig_exit(run(&args, on, &arena, &err), &err);
+    int r = run(&args, on, &change, done, &err);
+    return gs_mig_change_end(&change, r, done, &err);
 }
 
 int gs_cmd_mig_enable(int argc, char **argv)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/exit.h"
 #include "cli/infile.h"
 #include "cli/mig/mig.h"
 #include "gpu/gpu_env.h"
@@ -115,7 +116,9 @@ int gs_mig_check_read(const struct gs_mig_gpu *at, const struct gs_mig_wish *wis
         if (wishes[i].named) {
             return fail_unread(&at[i], err);
         }
-        fprintf(stderr, "gpuslice: warning: passed over: %s\n", at[i].why.msg);
+        char line[sizeof(at[i].why.msg) + 40];
+        snprintf(line, sizeof(line), "warning: passed over: %s", at[i].why.msg);
+        gs_exit_note(line);
     }
     return 0;
 }
@@ -144,7 +147,10 @@ static void warn(void *ctx, const char *line)
 {
     unsigned *n = ctx;
     ++*n;
-    fprintf(stderr, "gpuslice: warning: %s\n", line);
+    GS_CLEANUP(gs_buf_done) struct gs_buf text;
+    gs_buf_init(&text, 4096);
+    gs_buf_printf(&text, "warning: %s", line);
+    gs_exit_note(gs_buf_text(&text));
 }
 
 void gs_mig_resolve(const struct gs_migconfig_choice *choice,

@@ -3,11 +3,16 @@
 #include "base/cleanup.h"
 #include "cli/infile.h"
 #include "cli/mig/change.h"
+#include "cli/mig/kept.h"
 #include "cli/mig/mig.h"
 #include "wire/migcheckpoint.h"
 
+#define NOT_GIVEN UINT64_MAX
+
 struct restore_args {
     const char *file;
+    uint64_t number;
+    bool list;
     struct gs_mig_hook_args hooks;
     bool mode_only;
     bool only_idle;
@@ -22,6 +27,15 @@ static const struct gs_option options[] = {
      .env = "MIG_PARTED_CHECKPOINT_FILE",
      .complete = GS_COMPLETE_FILE,
      .help = "what gpuslice mig checkpoint wrote; - is stdin"},
+    {.name = "number",
+     .letter = 'n',
+     .arg = "N",
+     GS_TO_NUMBER(struct restore_args, number, GS_KEPT_MAX),
+     .help = "instead of a file the checkpoint that was kept before the last change (1), the one "
+             "before that (2) and so on, as --list numbers them"},
+    {.name = "list",
+     GS_TO_FLAG(struct restore_args, list),
+     .help = "list the checkpoints that were kept before changes, and do nothing else"},
     GS_MIG_OPTION_HOOKS_FILE(struct restore_args),
     {.name = "mode-only",
      .letter = 'm',
@@ -33,13 +47,17 @@ static const struct gs_option options[] = {
 
 static const struct gs_example examples[] = {
     {"gpuslice mig restore -f mig.json", "what the GPUs were cut into, at the same places"},
+    {"gpuslice mig restore --list", "what was kept before each of the last changes"},
+    {"gpuslice mig restore -n 1 --dry-run", "what undoing the last change would do"},
 };
 
 const struct gs_command gs_command_mig_restore = {
     .name = "mig restore",
     .summary = "cut the GPUs as a checkpoint says, with places",
     .text = "As gpuslice mig apply: slices that are there already stay, with their UUIDs. GPUs "
-            "that are not in the checkpoint stay as they are.",
+            "that are not in the checkpoint stay as they are.\n"
+            "apply, restore, enable and disable keep a checkpoint of what there was before they "
+            "change anything, the last 24 of them.",
     .options = options,
     .n_options = GS_ARRAY_LEN(options),
     .examples = examples,
@@ -55,7 +73,7 @@ static void close_file(struct gs_infile *file)
     gs_infile_close(file);
 }
 
-static int read_checkpoint(struct gs_arena *arena, const char *path,
+int gs_mig_read_checkpoint(struct gs_arena *arena, const char *path,
                            const struct gs_mig_state **ret, unsigned *ret_n, struct gs_err *err)
 {
     GS_CLEANUP(close_file) struct gs_infile file = {.fd = -1};
@@ -115,35 +133,53 @@ static int make_wants(struct gs_gpus *gpus, const struct gs_mig_state *states, u
     return r;
 }
 
-static int run(const struct restore_args *args, struct gs_arena *arena, struct gs_err *err)
+/* The file of the automatic checkpoint that --list numbers so. */
+static int find_kept(const struct restore_args *args, struct gs_arena *arena, const char **ret,
+                     struct gs_err *err)
+{
+    struct gs_kept list[GS_KEPT_MAX];
+    char path[PATH_MAX];
+    unsigned n = 0;
+    const char *dir = gs_mig_state_dir(args->common.state_dir, arena);
+    int r = dir == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for a path")
+                        : gs_kept_list(dir, list, &n, err);
+    if (r == 0 && (args->number == 0 || args->number > n)) {
+        return gs_fail(err, GS_NOT_FOUND,
+                       "there is no kept checkpoint %llu: %.300s/checkpoints has %u, counted from "
+                       "1; see gpuslice mig restore --list",
+                       (unsigned long long)args->number, dir, n);
+    }
+    r = r < 0 ? r : gs_kept_path(dir, &list[args->number - 1], path, err);
+    *ret = r < 0 ? NULL : gs_arena_text(arena, path, strlen(path));
+    return r == 0 && *ret == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for a path") : r;
+}
+
+static int run(const struct restore_args *args, struct gs_mig_change *change, struct gs_err *err)
 {
     const struct gs_mig_state *states;
-    struct gs_apply_options apply;
-    struct gs_apply_report report;
     struct gs_apply_want *wants = NULL;
     struct gs_hooks hooks;
+    const char *file = args->file;
     unsigned n_states;
     unsigned n = 0;
-    int r = read_checkpoint(arena, args->file, &states, &n_states, err);
+    int r = args->number == NOT_GIVEN ? 0 : find_kept(args, change->arena, &file, err);
+    r = r < 0 ? r : gs_mig_read_checkpoint(change->arena, file, &states, &n_states, err);
     r = r < 0 ? r
-              : gs_mig_read_hooks(arena, &args->hooks, &gs_command_mig_restore, args,
+              : gs_mig_read_hooks(change->arena, &args->hooks, &gs_command_mig_restore, args,
                                   args->common.debug, &hooks, err);
-    r = r < 0 ? r : gs_mig_change_options(&args->common, "mig restore", arena, &apply, err);
-    GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
-    if (r < 0 || (r = gs_mig_open(&gpus, err)) < 0 ||
-        (r = make_wants(&gpus, states, n_states, arena, &wants, &n, err)) < 0) {
+    if (r < 0 || (r = gs_mig_change_open(change, true, err)) < 0 ||
+        (r = make_wants(&change->gpus, states, n_states, change->arena, &wants, &n, err)) < 0) {
         return r;
     }
-    apply.mode_only = args->mode_only;
-    apply.only_idle = args->only_idle;
-    apply.hooks = &hooks;
-    r = gs_apply(&gpus, wants, n, &apply, &report, err);
-    return r < 0 || apply.dry_run ? r : gs_mig_say("MIG configuration restored successfully", err);
+    change->options.mode_only = args->mode_only;
+    change->options.only_idle = args->only_idle;
+    change->options.hooks = &hooks;
+    return gs_apply(&change->gpus, wants, n, &change->options, &change->report, err);
 }
 
 int gs_cmd_mig_restore(int argc, char **argv)
 {
-    struct restore_args args = {.file = NULL};
+    struct restore_args args = {.number = NOT_GIVEN};
     int status;
     if (!gs_mig_begin(&gs_command_mig_restore, argc, argv, &args, &status)) {
         return status;
@@ -151,5 +187,11 @@ int gs_cmd_mig_restore(int argc, char **argv)
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, GS_MIG_ARENA_MAX);
     struct gs_err err;
-    return gs_mig_exit(run(&args, &arena, &err), &err);
+    if (args.list) {
+        return gs_mig_exit(gs_kept_print(&args.common, &arena, &err), &err);
+    }
+    struct gs_mig_change change;
+    gs_mig_change_init(&change, &args.common, "mig restore", &arena);
+    int r = run(&args, &change, &err);
+    return gs_mig_change_end(&change, r, "MIG configuration restored successfully", &err);
 }

@@ -1,9 +1,9 @@
-/* gpuslice mig create and gpuslice mig destroy: one slice by hand. */
+/* gpuslice mig create and gpuslice mig destroy: slices by hand. */
 
-#include "partition/slice.h"
+#include <stdio.h>
+
 #include "base/cleanup.h"
 #include "cli/mig/change.h"
-#include "cli/mig/mig.h"
 
 #define ANY UINT64_MAX
 
@@ -100,23 +100,16 @@ static int read_ask(const struct create_args *args, struct gs_slice_ask *ask, st
     return read_compute(args->compute, ask, err);
 }
 
-static int run_create(const struct create_args *args, struct gs_arena *arena, struct gs_err *err)
+static int run_create(const struct create_args *args, struct gs_mig_change *change,
+                      struct gs_err *err)
 {
-    struct gs_apply_options change;
     struct gs_slice_ask ask;
-    struct gs_slice_made made = {.n = 0};
     int r = read_ask(args, &ask, err);
-    r = r < 0 ? r : gs_mig_change_options(&args->common, "mig create", arena, &change, err);
-    GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
-    if (r < 0 || (r = gs_mig_open(&gpus, err)) < 0) {
+    if (r < 0 || (r = gs_mig_change_open(change, false, err)) < 0) {
         return r;
     }
-    r = gs_mig_find_gpus(&gpus, args->gpu, &ask.gpus, err);
-    r = r < 0 ? r : gs_slice_create(&gpus, &ask, &change, &made, err);
-    for (unsigned j = 0; j < made.n && r == 0; j++) {
-        r = gs_mig_say(made.compute[j].uuid, err);
-    }
-    return r;
+    r = gs_mig_find_gpus(&change->gpus, args->gpu, &ask.gpus, err);
+    return r < 0 ? r : gs_slice_create(&change->gpus, &ask, &change->options, &change->made, err);
 }
 
 int gs_cmd_mig_create(int argc, char **argv)
@@ -128,18 +121,27 @@ int gs_cmd_mig_create(int argc, char **argv)
     }
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, GS_MIG_ARENA_MAX);
+    struct gs_mig_change change;
+    gs_mig_change_init(&change, &args.common, "mig create", &arena);
     struct gs_err err;
-    return gs_mig_exit(run_create(&args, &arena, &err), &err);
+    int r = run_create(&args, &change, &err);
+    char made[GS_COMPUTE_INSTANCES_MAX * (GS_GPU_UUID_MAX + 1)] = "";
+    size_t used = 0;
+    for (unsigned j = 0; r == 0 && j < change.made.n; j++) {
+        used += (size_t)snprintf(made + used, sizeof(made) - used, "%s%s", j == 0 ? "" : "\n",
+                                 change.made.compute[j].uuid);
+    }
+    return gs_mig_change_end(&change, r, used == 0 ? NULL : made, &err);
 }
 
 struct destroy_args {
-    const char *slice;
+    struct gs_texts slices;
     struct gs_mig_change_args common;
 };
 
 static const struct gs_option destroy_operand = {
     .arg = "SLICE",
-    GS_TO_TEXT(struct destroy_args, slice),
+    GS_TO_LIST(struct destroy_args, slices),
     .complete = GS_COMPLETE_SLICE,
     .help = "the UUID of a MIG device, or numbers: GPU:GI, or GPU:GI:CI",
 };
@@ -150,12 +152,14 @@ static const struct gs_option destroy_options[] = {
 
 static const struct gs_example destroy_examples[] = {
     {"gpuslice mig destroy 0:2", "the GPU instance 2 of GPU 0, with all in it"},
+    {"gpuslice mig destroy 0:2 0:5 1:3:0", "three slices, or none where one of them is in use"},
 };
 
 const struct gs_command gs_command_mig_destroy = {
     .name = "mig destroy",
-    .summary = "remove one slice that is idle",
-    .text = "A GPU instance whose last compute instance goes, goes with it.",
+    .summary = "remove slices that are idle",
+    .text = "A GPU instance whose last compute instance goes, goes with it. Of several slices all "
+            "are looked at first: where one is in use or not there, nothing is touched.",
     .operand = &destroy_operand,
     .operand_required = true,
     .options = destroy_options,
@@ -163,30 +167,50 @@ const struct gs_command gs_command_mig_destroy = {
     .examples = destroy_examples,
     .n_examples = GS_ARRAY_LEN(destroy_examples),
     .drop_in = true,
-    .impossible = "it is in use, not there, or the driver failed; stderr says why",
+    .impossible = "one is in use or not there, or the driver failed; stderr says why",
     .run = gs_cmd_mig_destroy,
 };
 
-static int run_destroy(const struct destroy_args *args, struct gs_arena *arena, struct gs_err *err)
+/* Whether each can go, before the first one does. */
+static int look_at_all(struct gs_gpus *gpus, const struct gs_texts *slices,
+                       struct gs_apply_options look, struct gs_err *err)
 {
-    struct gs_apply_options change;
-    int r = gs_mig_change_options(&args->common, "mig destroy", arena, &change, err);
-    GS_CLEANUP(gs_gpu_close) struct gs_gpus gpus = {.ops = NULL};
-    if (r < 0 || (r = gs_mig_open(&gpus, err)) < 0) {
-        return r;
+    int r = 0;
+    look.dry_run = true;
+    look.detail = (struct gs_say){.line = NULL};
+    for (size_t i = 0; i < slices->n && r == 0; i++) {
+        r = gs_slice_destroy(gpus, slices->items[i], &look, err);
     }
-    return gs_slice_destroy(&gpus, args->slice, &change, err);
+    return r;
+}
+
+static int run_destroy(const struct destroy_args *args, struct gs_mig_change *change,
+                       struct gs_err *err)
+{
+    int r = gs_mig_change_open(change, false, err);
+    if (r == 0 && !change->options.dry_run && args->slices.n > 1) {
+        r = look_at_all(&change->gpus, &args->slices, change->options, err);
+    }
+    for (size_t i = 0; i < args->slices.n && r == 0; i++) {
+        r = gs_slice_destroy(&change->gpus, args->slices.items[i], &change->options, err);
+        /* it was there: it went with one before it, or somebody was quicker */
+        r = r == GS_NOT_FOUND && i > 0 && !change->options.dry_run ? 0 : r;
+    }
+    return r;
 }
 
 int gs_cmd_mig_destroy(int argc, char **argv)
 {
-    struct destroy_args args = {.slice = NULL};
+    struct destroy_args args = {.slices = {.n = 0}};
     int status;
     if (!gs_mig_begin(&gs_command_mig_destroy, argc, argv, &args, &status)) {
         return status;
     }
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, GS_MIG_ARENA_MAX);
+    struct gs_mig_change change;
+    gs_mig_change_init(&change, &args.common, "mig destroy", &arena);
     struct gs_err err;
-    return gs_mig_exit(run_destroy(&args, &arena, &err), &err);
+    int r = run_destroy(&args, &change, &err);
+    return gs_mig_change_end(&change, r, NULL, &err);
 }

@@ -44,6 +44,58 @@ static void draw__shows_slices_use_and_stranded_units(void **state)
     }
 }
 
+#define PART(n)                                                                                    \
+    {                                                                                              \
+        n, false, false                                                                            \
+    }
+#define USED(n)                                                                                    \
+    {                                                                                              \
+        n, true, false                                                                             \
+    }
+#define FREE(n)                                                                                    \
+    {                                                                                              \
+        n, false, true                                                                             \
+    }
+
+static void draw__shows_compute_instances_as_parts_of_their_slice(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        const char *layout;
+        struct gs_draw_parts parts[3];
+        const char *bar;
+    } cases[] = {
+        {"A100-40GB",
+         "3g.20gb@0,1g.5gb@4",
+         {{1, {USED(3)}}, {1, {PART(1)}}},
+         "|3g.20gb        |1g | . | . | . |"},
+        {"A100-40GB",
+         "3g.20gb@0,3g.20gb@4",
+         {{2, {PART(2), USED(1)}}, {1, {PART(2)}}},
+         "|2c.3g.20gb:1c! |2c.3g.20gb: .  |"},
+        {"A100-40GB",
+         "3g.20gb@0,2g.10gb@4,1g.5gb@6",
+         {{0}, {2, {PART(1), USED(1)}}, {0}},
+         "|(3g.20gb)      |1c :1c!|() | . |"},
+        {"A100-40GB", "3g.20gb@4", {{2, {FREE(2), PART(1)}}}, "| . | . | . | . | .        :1c  |"},
+        {"A100-40GB", "7g.40gb@0", {{2, {USED(4), PART(1)}}}, "|4c.7g.40gb!      :1c  : .      |"},
+        {"A30",
+         "4g.24gb@0",
+         {{4, {PART(1), PART(1), USED(1), PART(1)}}},
+         "|1c.4g  :1c.4g  :1c.4g! :1c.4g  |"},
+    };
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        const struct gs_model *model = model_named(cases[i].model);
+        struct gs_layout layout;
+        assert_int_equal(gs_layout_parse(model, gs_view(cases[i].layout), &layout, NULL), 0);
+        GS_CLEANUP(gs_buf_done) struct gs_buf out;
+        gs_buf_init(&out, 1000);
+        gs_draw_cut(model, &layout, cases[i].parts, 0, &out);
+        assert_string_equal(gs_buf_text(&out), cases[i].bar);
+    }
+}
+
 /* Every slice begins with a border below its unit's number, whatever the model. */
 static void draw__puts_every_slice_of_every_model_under_its_number(void **state)
 {
@@ -83,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draw__shows_slices_use_and_stranded_units),
+        cmocka_unit_test(draw__shows_compute_instances_as_parts_of_their_slice),
         cmocka_unit_test(draw__puts_every_slice_of_every_model_under_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,7 +225,7 @@ static int look(unsigned way, struct gs_buf *out, struct gs_err *err)
     case 2:
         return gs_mig_generate_text(&gpus, &arena, GS_MIGWRITE_JSON, false, out, err);
     default:
-        return gs_mig_checkpoint_text(&gpus, &arena, out, err);
+        return gs_mig_checkpoint_text(&gpus, &arena, false, out, err);
     }
 }
 
@@ -336,7 +336,7 @@ static void mig_checkpoint__keeps_places_of_gpus_that_can_be_cut(void **state)
     cut(1, "1g.5gb", 6, "1");
     GS_CLEANUP(gs_buf_done) struct gs_buf out;
     gs_buf_init(&out, 1 << 20);
-    assert_int_equal(gs_mig_checkpoint_text(&gpus, &arena, &out, NULL), 0);
+    assert_int_equal(gs_mig_checkpoint_text(&gpus, &arena, false, &out, NULL), 0);
     struct gs_doc_input input = {.label = "f", .what = "x", .bytes = gs_view(gs_buf_text(&out))};
     const struct gs_mig_state *states;
     unsigned n;
