@@ -7,6 +7,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "wire/grpc_bytes.h"
+
 enum {
     RECEIVED_MAX = 64 * 1024, /* bytes taken from the socket at a time */
     GATHERED_MAX = 32 * 1024, /* bytes of small frames that leave together */
@@ -60,8 +62,7 @@ static size_t unsent(const struct gs_grpc_link *link)
 static int send_parts(const struct gs_grpc_link *link, struct gs_view a, struct gs_view b,
                       size_t *ret_n, struct gs_err *err)
 {
-    /* sendmsg only reads, but has one type for both. */
-    struct iovec parts[] = {{(void *)(uintptr_t)a.p, a.n}, {(void *)(uintptr_t)b.p, b.n}};
+    struct iovec parts[] = {{gs_grpc_bytes(a.p), a.n}, {gs_grpc_bytes(b.p), b.n}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = b.n > 0 ? 2 : 1};
     ssize_t n = sendmsg(link->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {

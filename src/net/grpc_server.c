@@ -270,8 +270,9 @@ void gs_grpc_server_free(struct gs_grpc_server *server)
     }
     sd_event_source_disable_unref(server->listening);
     sd_event_source_disable_unref(server->pause);
-    while (server->first != NULL) {
-        drop(server->first);
+    for (struct connection *next, *c = server->first; c != NULL; c = next) {
+        next = c->next;
+        drop(c);
     }
     gs_grpc_socket_done(&server->socket);
     sd_event_unref(server->event);

@@ -6,7 +6,8 @@
 #define HEALTHY "Healthy"
 #define UNHEALTHY "Unhealthy"
 
-#define LIST_NEW(arena, n, type) ((type **)gs_grpc_message_list((arena), (n), sizeof(type)))
+#define LIST_NEW(arena, n, type)                                                                   \
+    ((__typeof__(type) **)gs_grpc_message_list((arena), (n), sizeof(type)))
 
 static int name(const ProtobufCBinaryData *from, const char *what, const char **ret,
                 struct gs_err *err)

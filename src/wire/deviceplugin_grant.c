@@ -4,7 +4,8 @@
 #include "deviceplugin.pb-c.h"
 #include "wire/grpc_message.h"
 
-#define LIST_NEW(arena, n, type) ((type **)gs_grpc_message_list((arena), (n), sizeof(type)))
+#define LIST_NEW(arena, n, type)                                                                   \
+    ((__typeof__(type) **)gs_grpc_message_list((arena), (n), sizeof(type)))
 
 /* Encoding */
 

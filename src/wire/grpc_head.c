@@ -1,3 +1,4 @@
+#include "wire/grpc_bytes.h"
 #include "wire/grpc_session.h"
 
 enum { HEADER_OVERHEAD = 32 }; /* that RFC 7541, 4.1 counts with each */
@@ -34,10 +35,9 @@ bool gs_grpc_head_other(struct gs_grpc_head *head, struct gs_view name, struct g
 
 nghttp2_nv gs_grpc_head_make(const char *name, const char *value)
 {
-    /* nghttp2 has one type for reading and writing, and only reads here. */
     return (nghttp2_nv){
-        .name = (uint8_t *)(uintptr_t)name,
-        .value = (uint8_t *)(uintptr_t)value,
+        .name = gs_grpc_bytes(name),
+        .value = gs_grpc_bytes(value),
         .namelen = strlen(name),
         .valuelen = strlen(value),
     };

@@ -1,5 +1,6 @@
 #include "wire/grpc_message.h"
 
+#include "wire/grpc_bytes.h"
 #include "wire/grpc_status.h"
 
 /* protobuf-c's allocator on an arena. It leaves a zero behind each block, so that a text is
@@ -115,8 +116,7 @@ ProtobufCBinaryData gs_grpc_message_bytes(const char *text)
     if (text == NULL || *text == '\0') {
         return (ProtobufCBinaryData){.len = 0};
     }
-    /* protobuf-c has one type for reading and writing, and only reads here. */
-    return (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)(uintptr_t)text};
+    return (ProtobufCBinaryData){.len = strlen(text), .data = gs_grpc_bytes(text)};
 }
 
 ProtobufCBinaryData *gs_grpc_message_array(struct gs_arena *arena, const char *const *texts,

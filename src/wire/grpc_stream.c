@@ -84,8 +84,9 @@ void gs_grpc_stream_free(struct gs_grpc_stream *stream)
 
 void gs_grpc_streams_done(struct gs_grpc_session *session)
 {
-    while (session->first != NULL) {
-        gs_grpc_stream_free(session->first);
+    for (struct gs_grpc_stream *next, *stream = session->first; stream != NULL; stream = next) {
+        next = stream->next;
+        gs_grpc_stream_free(stream);
     }
     if (session->spare != NULL) {
         done(GS_TAKE(session->spare));

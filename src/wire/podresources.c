@@ -3,7 +3,8 @@
 #include "podresources.pb-c.h"
 #include "wire/grpc_message.h"
 
-#define LIST_NEW(arena, n, type) ((type **)gs_grpc_message_list((arena), (n), sizeof(type)))
+#define LIST_NEW(arena, n, type)                                                                   \
+    ((__typeof__(type) **)gs_grpc_message_list((arena), (n), sizeof(type)))
 
 static int text(const ProtobufCBinaryData *from, const char *what, const char **ret,
                 struct gs_err *err)
