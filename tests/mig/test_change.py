@@ -313,6 +313,49 @@ def case_a_lost_gpu_keeps_no_checkpoint_from_being_kept():
     assert [(row["gpus"], row["slices"]) for row in rows] == [(1, 0)], rows
 
 
+# words of create, what stderr has of what was found, expected and to be done
+NOT_MADE = (
+    (["foo"], "\"foo\" is not a MIG profile name; expected a form like 1g.5gb", "; the GPUs of this "
+     "machine have 1g.5gb, 2g.10gb"),
+    (["1g.5"], "\"1g.5\" is not", "7g.40gb, 1g.5gb+me, 1g.10gb; did you mean 1g.5gb?"),
+    (["3c.2g.10gb"], "3 compute slices in a GPU instance of 2", "did you mean 2g.10gb?"),
+    (["1g.20gb"], "has no profile 1g.20gb", "it has 1g.5gb, "),
+    (["3g.20gb", "--start", "3"], "may start at memory unit 0 or 4, not at 3", ""),
+    (["3g.20gb", "--compute", "2c,2c"], "is 4 compute slices in all, and a 3g.20gb has 3",
+     "expected 3 at most"),
+    (["7g.40gb", "--compute", "5c"], "--compute \"5c\"", "there are 1c, 2c, 3c, 4c, 6c, 7c and 8c"),
+    (["3g.20gb", "--compute", ""], "--compute \"\": expected", "as in 2c,1c"),
+    (["1c.3g.20gb", "--compute", "1c"], "is one compute instance already", "leave one of the two out"),
+    (["1g.5gb", "--gpu", ""], "--gpu \"\": expected GPUs by number", "as in 0,2"),
+    (["1g.5gb", "--gpu", "7"], "there is no GPU \"7\": the driver lists 3", "as in 0,2"),
+    (["7g.40gb"], "none of 3 GPUs has room for it: GPU 0: no room for a 7g.40gb beside ",
+     "; there is room for 1g.5gb, 1g.5gb+me, 1g.10gb, 2g.10gb, 3g.20gb; gpuslice mig destroy 1:1 would"),
+    (["2g.10gb", "--gpu", "0"], "GPU 0: no room for a 2g.10gb beside 1g.5gb@0,1g.5gb@1",
+     "; there is room for 1g.5gb, 1g.5gb+me; gpuslice mig destroy 0:9 would make room"),
+    (["4g.20gb", "--gpu", "0"], "no room for a 4g.20gb", "; gpuslice mig destroy 0:7 0:8 0:9 would"),
+    (["3g.20gb", "--gpu", "1", "--start", "0"], "no room for a 3g.20gb at 0 beside 4g.20gb@0",
+     "; gpuslice mig destroy 1:1 would make room"),
+    (["1g.5gb", "--gpu", "2"], "GPU 2: MIG is off", "turn it on with gpuslice mig enable --gpu 2"),
+)
+
+
+def case_why_no_slice_is_made_and_what_to_do():
+    node = machine("not-made", "--gpus", "3xA100-40GB", "--mig")
+    for _ in range(6):
+        assert run("create", "1g.5gb", "--gpu", "0", sim=node)[0] == 0
+    assert run("create", "4g.20gb", "--gpu", "1", sim=node)[0] == 0
+    assert run("disable", "--gpu", "2", "--no-checkpoint", sim=node)[0] == 0
+    for words, found, to_do in NOT_MADE:
+        status, out, err = run("create", *words, sim=node)
+        assert (status, out) == (1, ""), (words, out)
+        assert found in err and to_do in err and err.count("\n") == 1, (words, err)
+    with holding(node, "--slice", "1:1:0"):
+        status, _, err = run("create", "7g.40gb", "--gpu", "1", sim=node)
+        assert "what is in the way is in use: gpuslice gpu show" in err, err
+    assert "destroy 1:1 would" in run("create", "7g.40gb", "--gpu", "1", sim=node)[2]
+    assert "is not a MIG profile name" in run("create", "foo")[2]
+
+
 def case_several_slices_go_or_none():
     node = machine("several", "--gpus", "2xA100-40GB", "--mig")
     write("c.yaml", CONFIG)

@@ -39,9 +39,9 @@ int gs_mig_find_gpus(struct gs_gpus *gpus, const char *list, uint32_t *ret, stru
         char name[GS_GPU_UUID_MAX];
         struct gs_view part = gs_view_trim(gs_view_split(&rest, ','));
         if (part.n == 0 || part.n >= sizeof(name)) {
-            return gs_fail(err, GS_INVALID,
-                           "--gpu %.100s: expected GPUs by number, UUID or PCI address, as in 0,2",
-                           list);
+            return gs_fail(
+                err, GS_INVALID,
+                "--gpu \"%.100s\": expected GPUs by number, UUID or PCI address, as in 0,2", list);
         }
         memcpy(name, part.p, part.n);
         name[part.n] = '\0';

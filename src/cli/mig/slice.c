@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "cli/mig/advice.h"
 #include "cli/mig/change.h"
 
 #define ANY UINT64_MAX
@@ -62,39 +63,55 @@ const struct gs_command gs_command_mig_create = {
     .run = gs_cmd_mig_create,
 };
 
+/* Whether there are compute instances of so many slices. */
+static bool is_compute_size(uint64_t slices)
+{
+    struct gs_compute_instance kind = {.profile = 0};
+    while (gs_gpu_slices_of(&kind) != 0 && gs_gpu_slices_of(&kind) != slices) {
+        kind.profile++;
+    }
+    return gs_gpu_slices_of(&kind) == slices;
+}
+
 /* "2c,1c" or "2,1" */
 static int read_compute(const char *text, struct gs_slice_ask *ask, struct gs_err *err)
 {
     struct gs_view rest = gs_view(text);
+    unsigned sum = 0;
     while (rest.p != NULL) {
         struct gs_view part = gs_view_trim(gs_view_split(&rest, ','));
         uint64_t slices;
-        bool right = gs_view_u64(&part, 8, &slices) && slices > 0;
+        bool right = gs_view_u64(&part, 8, &slices) && is_compute_size(slices);
         gs_view_skip(&part, "c");
         if (!right || part.n > 0 || ask->n_cis == GS_COMPUTE_INSTANCES_MAX) {
             return gs_fail(err, GS_INVALID,
-                           "--compute %.100s: expected up to %d numbers of compute slices, as in "
-                           "2c,1c",
+                           "--compute \"%.100s\": expected up to %d sizes of compute instances, "
+                           "as in 2c,1c; there are 1c, 2c, 3c, 4c, 6c, 7c and 8c",
                            text, GS_COMPUTE_INSTANCES_MAX);
         }
         ask->cis[ask->n_cis++] = (uint8_t)slices;
+        sum += (unsigned)slices;
+    }
+    if (sum > ask->name.gpu_slices) {
+        return gs_fail(err, GS_INVALID,
+                       "--compute \"%.100s\" is %u compute slices in all, and a %ug.%ugb has %u; "
+                       "expected %u at most",
+                       text, sum, ask->name.gpu_slices, ask->name.memory_gb, ask->name.gpu_slices,
+                       ask->name.gpu_slices);
     }
     return 0;
 }
 
 static int read_ask(const struct create_args *args, struct gs_slice_ask *ask, struct gs_err *err)
 {
-    *ask = (struct gs_slice_ask){
-        .start = args->start == ANY ? GS_NOT_KNOWN : (uint32_t)args->start,
-    };
-    int r = gs_profile_name_read(gs_view(args->profile), &ask->name, err);
-    if (r < 0 || args->compute == NULL) {
-        return r;
+    ask->start = args->start == ANY ? GS_NOT_KNOWN : (uint32_t)args->start;
+    if (args->compute == NULL) {
+        return 0;
     }
     if (ask->name.compute_slices != ask->name.gpu_slices) {
         return gs_fail(err, GS_INVALID,
-                       "%.60s is one compute instance already; --compute lists "
-                       "those of a whole slice",
+                       "%.60s is one compute instance already; --compute lists those of a whole "
+                       "slice: leave one of the two out",
                        args->profile);
     }
     return read_compute(args->compute, ask, err);
@@ -103,13 +120,26 @@ static int read_ask(const struct create_args *args, struct gs_slice_ask *ask, st
 static int run_create(const struct create_args *args, struct gs_mig_change *change,
                       struct gs_err *err)
 {
-    struct gs_slice_ask ask;
-    int r = read_ask(args, &ask, err);
-    if (r < 0 || (r = gs_mig_change_open(change, false, err)) < 0) {
+    struct gs_slice_ask ask = {.n_cis = 0};
+    struct gs_err no_name = {.code = GS_OK};
+    int named = gs_profile_name_read(gs_view(args->profile), &ask.name, &no_name);
+    int r = named < 0 ? 0 : read_ask(args, &ask, err);
+    r = r < 0 ? r : gs_mig_change_open(change, false, err);
+    if (named < 0) { /* with the names that this machine has, where it has GPUs at all */
+        if (r == 0) {
+            gs_mig_advise_name(&change->gpus, args->profile, &no_name);
+        }
+        *err = no_name;
+        return named;
+    }
+    if (r < 0 || (r = gs_mig_find_gpus(&change->gpus, args->gpu, &ask.gpus, err)) < 0) {
         return r;
     }
-    r = gs_mig_find_gpus(&change->gpus, args->gpu, &ask.gpus, err);
-    return r < 0 ? r : gs_slice_create(&change->gpus, &ask, &change->options, &change->made, err);
+    r = gs_slice_create(&change->gpus, &ask, &change->options, &change->made, err);
+    if (r == GS_INFEASIBLE) {
+        gs_mig_advise_room(change->arena, &change->gpus, &ask, err);
+    }
+    return r;
 }
 
 int gs_cmd_mig_create(int argc, char **argv)
