@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "wire/grpc.h"
+#include "fuzz/grpc_pieces.h"
 
 static void on_message(void *ctx, struct gs_grpc_stream *stream, struct gs_view message)
 {
@@ -29,18 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct gs_grpc_session *session =
         gs_grpc_session_new(&(struct gs_grpc_config){false, 65536, &events, &n_ended, NULL});
     struct gs_grpc_stream *stream;
-    size_t piece = size == 0 ? 1 : data[0] + 1u;
-    int r = gs_grpc_session_call(session, "/a/b", gs_view("x"), 1000000, 0, &stream, NULL);
-    for (size_t at = 0; at < size && r == 0; at += piece) {
-        struct gs_view bytes = {(const char *)data + at, piece < size - at ? piece : size - at};
-        bytes.p += at == 0 ? 1 : 0;
-        bytes.n -= at == 0 ? 1 : 0;
-        r = gs_grpc_session_recv(session, bytes, at, NULL);
-        while (r == 0 && (r = gs_grpc_session_pull(session, at, &bytes, NULL)) == 0 &&
-               bytes.n > 0) {
-        }
-        gs_grpc_session_expire(session, at * 1000);
-    }
+    gs_grpc_session_call(session, "/a/b", gs_view("x"), 1000000, 0, &stream, NULL);
+    feed(session, data, size);
     gs_grpc_session_free(session);
     return n_ended == 1 ? 0 : (abort(), 0);
 }

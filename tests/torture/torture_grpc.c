@@ -35,8 +35,8 @@ static int trip_device_plugin(struct gs_arena *arena, struct gs_err *err)
     struct gs_view bytes;
     int r = 0;
 #define TRIP(name)                                                                                 \
-    r = r < 0 ? r : gs_dp_##name##_encode(arena, &name, &bytes, err);                              \
-    r = r < 0 ? r : gs_dp_##name##_decode(arena, bytes, &name, err)
+    r = r < 0 ? r : gs_dp_##name##_encode(arena, &(name), &bytes, err);                            \
+    r = r < 0 ? r : gs_dp_##name##_decode(arena, bytes, &(name), err)
     TRIP(registration);
     TRIP(list);
     TRIP(allocate);
@@ -58,8 +58,8 @@ static int trip_podresources(struct gs_arena *arena, struct gs_err *err)
     struct gs_view bytes;
     int r = 0;
 #define TRIP(name)                                                                                 \
-    r = r < 0 ? r : gs_podres_##name##_encode(arena, &name, &bytes, err);                          \
-    r = r < 0 ? r : gs_podres_##name##_decode(arena, bytes, &name, err)
+    r = r < 0 ? r : gs_podres_##name##_encode(arena, &(name), &bytes, err);                        \
+    r = r < 0 ? r : gs_podres_##name##_decode(arena, bytes, &(name), err)
     TRIP(list);
     TRIP(pod);
     TRIP(allocatable);

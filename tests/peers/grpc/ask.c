@@ -166,9 +166,10 @@ static void on_bench_ended(void *ctx, struct gs_grpc_stream *stream, enum gs_grp
     *(bool *)ctx = true;
 }
 
-static int exchange(int fd, struct gs_grpc_session *session, const bool *done, struct gs_err *err)
+static int exchange(int fd, struct gs_grpc_session *session, bool *done, struct gs_err *err)
 {
     char room[65536];
+    *done = false;
     do {
         struct gs_view bytes;
         size_t n = 0;
@@ -206,13 +207,35 @@ static int compare(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
+/* Of sorted times, the one below which `percent` of them are. */
+static double at(const uint64_t *took, size_t n, size_t percent)
+{
+    size_t i = (n - 1) * percent / 100;
+    return (double)took[i] / 1000;
+}
+
 static void print_times(uint64_t *took, size_t n)
 {
     qsort(took, n, sizeof(*took), compare);
     printf("{\"calls\": %zu, \"p50_us\": %.1f, \"p90_us\": %.1f, \"p99_us\": %.1f, "
            "\"max_us\": %.1f}\n",
-           n, (double)took[n / 2] / 1000, (double)took[n * 9 / 10] / 1000,
-           (double)took[n * 99 / 100] / 1000, (double)took[n - 1] / 1000);
+           n, at(took, n, 50), at(took, n, 90), at(took, n, 99), at(took, n, 100));
+}
+
+/* `calls` times, and a tenth of that before, which is not timed. */
+static int time_calls(int fd, struct gs_grpc_session *session, bool *done, struct gs_view request,
+                      uint64_t *took, size_t n, struct gs_err *err)
+{
+    const size_t warm = n / 10;
+    int r = 0;
+    for (size_t i = 0; i < n + warm && r == 0; i++) {
+        struct gs_grpc_stream *stream;
+        uint64_t begin = now_ns();
+        r = gs_grpc_session_call(session, GS_DP_ALLOCATE, request, 0, 0, &stream, err);
+        r = r < 0 ? r : exchange(fd, session, done, err);
+        took[i < warm ? 0 : i - warm] = now_ns() - begin;
+    }
+    return r;
 }
 
 static int bench(const char *socket_path, const char *calls)
@@ -223,32 +246,26 @@ static int bench(const char *socket_path, const char *calls)
     const struct gs_dp_ids container = {1, ids};
     const struct gs_dp_allocate allocate = {1, &container};
     const size_t n = strtoul(calls, NULL, 10);
-    const size_t warm = n / 10;
     bool done = false;
     const struct gs_grpc_config config = {.events = &events, .ctx = &done};
-    struct gs_grpc_session *session = gs_grpc_session_new(&config);
-    uint64_t *took = calloc(n + 1, sizeof(*took));
-    struct gs_grpc_stream *stream;
+    uint64_t *took = GS_ARENA_NEW(&arena, uint64_t, n + 1);
     struct gs_view request;
     struct gs_err err = {.msg = "the connection broke"};
     int fd = -1;
-    int r = session == NULL || took == NULL || n == 0 ? -1 : 0;
-    if (r < 0 || gs_dp_allocate_encode(&arena, &allocate, &request, &err) < 0 ||
+    if (n == 0 || took == NULL) {
+        fprintf(stderr, "%s: expected a number of calls\n", calls);
+        return 2;
+    }
+    if (gs_dp_allocate_encode(&arena, &allocate, &request, &err) < 0 ||
         gs_grpc_socket_connect(socket_path, &fd, &err) < 0) {
         return fail(&err);
     }
-    for (size_t i = 0; i < n + warm && r == 0; i++) {
-        uint64_t begin = now_ns();
-        done = false;
-        r = gs_grpc_session_call(session, GS_DP_ALLOCATE, request, 0, 0, &stream, &err);
-        r = r < 0 ? r : exchange(fd, session, &done, &err);
-        took[i < warm ? 0 : i - warm] = now_ns() - begin;
-    }
+    struct gs_grpc_session *session = gs_grpc_session_new(&config);
+    int r = session == NULL ? -1 : time_calls(fd, session, &done, request, took, n, &err);
     if (r == 0) {
         print_times(took, n);
     }
     close(fd);
-    free(took);
     gs_grpc_session_free(session);
     return r < 0 ? fail(&err) : 0;
 }

@@ -14,10 +14,11 @@
 #include "net/grpc_server.h"
 #include "wire/deviceplugin.h"
 
-enum { STREAMS_MAX = 4096, ARENA_MAX = 64 << 20 };
+enum { NAME_MAX_BYTES = 24, STREAMS_MAX = 4096, ARENA_MAX = 64 << 20 };
 
 struct plugin {
     struct gs_arena arena;
+    struct gs_arena_mark mark; /* behind the devices */
     struct gs_dp_device *devices;
     unsigned n;
     struct gs_grpc_call *streams[STREAMS_MAX];
@@ -31,7 +32,7 @@ static void answer(struct plugin *plugin, struct gs_grpc_call *call, int r, stru
         gs_grpc_send(call, bytes);
     }
     gs_grpc_finish(call, gs_grpc_status_of(r), r == 0 ? NULL : err->msg);
-    gs_arena_rewind(&plugin->arena, (struct gs_arena_mark){.top = NULL});
+    gs_arena_rewind(&plugin->arena, plugin->mark);
 }
 
 static void begin_options(void *ctx, struct gs_grpc_call *call, struct gs_view request)
@@ -66,7 +67,7 @@ static void begin_list(void *ctx, struct gs_grpc_call *call, struct gs_view requ
     }
     plugin->streams[plugin->n_streams++] = call;
     gs_grpc_send(call, list_of(plugin));
-    gs_arena_rewind(&plugin->arena, (struct gs_arena_mark){.top = NULL});
+    gs_arena_rewind(&plugin->arena, plugin->mark);
 }
 
 static void ended_list(void *ctx, struct gs_grpc_call *call)
@@ -146,7 +147,7 @@ static void begin_allocate(void *ctx, struct gs_grpc_call *call, struct gs_view 
         fill_grant(&plugin->arena, ids, &grants[i]);
         for (unsigned k = 0; r == 0 && k < ids->n; k++) {
             if (strcmp(ids->ids[k], "never") == 0) {
-                gs_arena_rewind(&plugin->arena, (struct gs_arena_mark){.top = NULL});
+                gs_arena_rewind(&plugin->arena, plugin->mark);
                 return;
             }
             if (find(plugin, ids->ids[k]) == NULL) {
@@ -216,29 +217,32 @@ static int serve(struct plugin *plugin, const char *path)
     return r < 0 ? 1 : 0;
 }
 
+/* In the arena, below what the answers take. */
+static bool make_devices(struct plugin *plugin, unsigned n)
+{
+    plugin->devices = GS_ARENA_NEW(&plugin->arena, struct gs_dp_device, n);
+    char *names = GS_ARENA_NEW(&plugin->arena, char, (size_t)n *NAME_MAX_BYTES);
+    for (unsigned i = 0; names != NULL && plugin->devices != NULL && i < n; i++) {
+        char *name = names + (size_t)i * NAME_MAX_BYTES;
+        snprintf(name, NAME_MAX_BYTES, "dev-%u", i);
+        plugin->devices[i] = (struct gs_dp_device){
+            .id = name, .healthy = true, .numa_node = i % 3 == 2 ? -1 : (int32_t)(i % 3)};
+    }
+    plugin->n = n;
+    plugin->mark = gs_arena_mark(&plugin->arena);
+    return names != NULL && plugin->devices != NULL;
+}
+
 int main(int argc, char **argv)
 {
-    struct plugin *plugin = calloc(1, sizeof(*plugin));
-    if (argc != 3 || plugin == NULL) {
+    static struct plugin plugin;
+    if (argc != 3) {
         fprintf(stderr, "usage: %s SOCKET DEVICES\n", argv[0]);
         return 2;
     }
-    plugin->n = (unsigned)strtoul(argv[2], NULL, 10);
-    plugin->devices = calloc(plugin->n + 1, sizeof(*plugin->devices));
-    char(*names)[24] = calloc(plugin->n + 1, sizeof(*names));
-    if (plugin->devices == NULL || names == NULL) {
-        return 1;
-    }
-    for (unsigned i = 0; i < plugin->n; i++) {
-        snprintf(names[i], sizeof(names[i]), "dev-%u", i);
-        plugin->devices[i] = (struct gs_dp_device){
-            .id = names[i], .healthy = true, .numa_node = i % 3 == 2 ? -1 : (int32_t)(i % 3)};
-    }
-    gs_arena_init(&plugin->arena, &gs_alloc_heap, ARENA_MAX);
-    int r = serve(plugin, argv[1]);
-    gs_arena_done(&plugin->arena);
-    free(names);
-    free(plugin->devices);
-    free(plugin);
+    gs_arena_init(&plugin.arena, &gs_alloc_heap, ARENA_MAX);
+    int r =
+        make_devices(&plugin, (unsigned)strtoul(argv[2], NULL, 10)) ? serve(&plugin, argv[1]) : 1;
+    gs_arena_done(&plugin.arena);
     return r;
 }

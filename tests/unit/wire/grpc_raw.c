@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "wire/grpc_bytes.h"
+
 static void keep(char *to, size_t size, const uint8_t *value, size_t n)
 {
     snprintf(to, size, "%.*s", (int)n, (const char *)value);
@@ -96,9 +98,9 @@ static size_t make_list(const char *const *headers, nghttp2_nv list[RAW_HEADERS_
     size_t n = 0;
     for (; headers[2 * n] != NULL; n++) {
         assert_true(n < RAW_HEADERS_MAX);
-        list[n] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)headers[2 * n],
+        list[n] = (nghttp2_nv){.name = gs_grpc_bytes(headers[2 * n]),
                                .namelen = strlen(headers[2 * n]),
-                               .value = (uint8_t *)(uintptr_t)headers[2 * n + 1],
+                               .value = gs_grpc_bytes(headers[2 * n + 1]),
                                .valuelen = strlen(headers[2 * n + 1])};
     }
     return n;

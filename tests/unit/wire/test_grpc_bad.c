@@ -137,6 +137,7 @@ static void check_head(size_t i)
         gs_grpc_stream_finish(ours.last, GS_GRPC_OK, NULL, 0);
         run();
     }
+    const char *http = heads[i].http == NULL ? "" : heads[i].http;
     if (served != (heads[i].http == NULL)) {
         fail_msg("%s: %s", heads[i].what, served ? "served" : "not served");
     }
@@ -144,7 +145,7 @@ static void check_head(size_t i)
         assert_string_equal(answer->grpc_status, "0");
         return;
     }
-    if (strcmp(answer->http_status, heads[i].http) != 0 ||
+    if (strcmp(answer->http_status, http) != 0 ||
         strcmp(answer->grpc_status, heads[i].status) != 0 ||
         strncmp(answer->grpc_message, heads[i].message, strlen(heads[i].message)) != 0) {
         fail_msg("%s: found HTTP %s, grpc-status %s, \"%s\"", heads[i].what, answer->http_status,

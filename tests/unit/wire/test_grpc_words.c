@@ -115,7 +115,7 @@ static void grpc__timeouts_are_written_so_that_they_fit(void **state)
                  {UINT64_MAX, "99999999S"}};
     for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
         char text[GS_GRPC_TIMEOUT_TEXT_MAX];
-        uint64_t back;
+        uint64_t back = 0;
         gs_grpc_timeout_format(cases[i].us, text);
         assert_string_equal(text, cases[i].text);
         assert_true(gs_grpc_timeout_parse(gs_view(text), &back));
@@ -139,6 +139,7 @@ static void grpc__messages_come_together_from_pieces_of_any_size(void **state)
                 assert_true(r >= 0);
                 if (r == 1) {
                     struct gs_view message = gs_grpc_inflow_message(&inflow);
+                    assert_true(n < GS_ARRAY_LEN(expected));
                     assert_true(gs_view_eq(message, expected[n++]));
                     gs_grpc_inflow_next(&inflow);
                 }
