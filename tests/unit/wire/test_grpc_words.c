@@ -139,8 +139,8 @@ static void grpc__messages_come_together_from_pieces_of_any_size(void **state)
                 assert_true(r >= 0);
                 if (r == 1) {
                     struct gs_view message = gs_grpc_inflow_message(&inflow);
-                    assert_true(n < GS_ARRAY_LEN(expected));
-                    assert_true(gs_view_eq(message, expected[n++]));
+                    assert_true(n < GS_ARRAY_LEN(expected) && gs_view_eq(message, expected[n]));
+                    n++;
                     gs_grpc_inflow_next(&inflow);
                 }
             }
