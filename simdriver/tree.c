@@ -298,6 +298,20 @@ static void sync_nodes(struct sim_tree *tree, const struct sim_machine *machine)
     }
 }
 
+/* What is there with or without the kernel's modules: the name of the machine, and the library by
+ * which tools tell where the driver's files are and of which version. Nothing can be run with it.
+ */
+static void sync_installed(struct sim_tree *tree, const struct sim_machine *machine)
+{
+    char library[SIM_TREE_NAME_MAX];
+    sim_tree_make_dirs(tree, "sys/class/dmi/id");
+    sim_tree_make_text(tree, "sys/class/dmi/id/product_name", "gpuslice-sim\n");
+    sim_tree_make_dirs(tree, "usr/lib64");
+    snprintf(library, sizeof(library), "usr/lib64/libcuda.so.%.60s", machine->driver_version);
+    sim_tree_make_text(tree, library, "simulated by gpuslice\n");
+    sim_tree_make_link(tree, "usr/lib64/libcuda.so.1", library + strlen("usr/lib64/"));
+}
+
 /* Without the driver: the machine has its PCI bus and its other modules. */
 static void sync_unloaded(struct sim_tree *tree)
 {
@@ -320,6 +334,7 @@ int sim_tree_sync(const char *dir, const struct sim_machine *machine, struct gs_
     } else {
         sync_proc(&tree, machine);
     }
+    sync_installed(&tree, machine);
     sync_nodes(&tree, machine);
     for (unsigned i = 0; i < machine->n_gpus; i++) {
         sync_pci(&tree, machine, i);

@@ -1,9 +1,10 @@
 /* tree: the files that a driver shows beside its library, under DIR/root.
  *
  * /proc/driver/nvidia, /proc/driver/nvidia-caps, /proc/modules, /proc/devices,
- * /sys/bus/pci/devices, /dev/nvidia*, /dev/nvidia-caps and a stand-in for nvidia-smi. Device nodes
- * are empty regular files. What is there is made to be what the state says, whatever it was before:
- * making it again changes nothing, so a killed client leaves nothing that the next does not mend.
+ * /sys/bus/pci/devices, /dev/nvidia*, /dev/nvidia-caps, a library that tells the driver's version
+ * and a stand-in for nvidia-smi. Device nodes are null devices, or empty files. What is there is
+ * made to be what the state says, whatever it was before: making it again changes nothing, so a
+ * killed client leaves nothing that the next does not mend.
  */
 #pragma once
 

@@ -529,6 +529,9 @@ int gs_cdispec_make(const struct gs_snapshot *snapshot, const struct gs_cdispec_
         .snapshot = snapshot, .machine = machine, .options = options, .arena = arena};
     struct gs_cdi_edits common = {.n_nodes = 0};
     add_devices(&making);
+    if (!making.failed) {
+        qsort(making.devices, making.n, sizeof(*making.devices), by_name);
+    }
     if (options->all) {
         add_all(&making);
     }

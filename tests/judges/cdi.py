@@ -79,7 +79,8 @@ def furnish_newer(root, truth, library):
     with open(library, "rb") as file:
         put(root, f"/usr/lib64/libnvidia-ml.so.{driver}", content=file.read())
     for name in LIBRARIES:
-        os.symlink(f"{name}.so.{driver}", f"{root}/usr/lib64/{name}.so.1")
+        if not os.path.lexists(f"{root}/usr/lib64/{name}.so.1"):
+            os.symlink(f"{name}.so.{driver}", f"{root}/usr/lib64/{name}.so.1")
         os.symlink(f"{name}.so.1", f"{root}/usr/lib64/{name}.so")
     for path in NEWER_FILES:
         put(root, path.format(v=driver))

@@ -86,12 +86,6 @@ class Ctk:
         root = os.path.join(work, "root")
         try:
             copy_root(machine, root)
-            driver = machine.truth()["driver_version"]
-            os.makedirs(os.path.join(root, "usr", "lib64"), exist_ok=True)
-            # which driver's libraries to mount is told by the name of this one
-            with open(os.path.join(root, "usr", "lib64", f"libcuda.so.{driver}"), "w",
-                      encoding="ascii"):
-                pass
             return json.loads(self.generate(machine, root, work))
         finally:
             shutil.rmtree(work, ignore_errors=True)

@@ -54,6 +54,8 @@ static void tree__shows_the_gpus_as_the_kernel_does(void **state)
     assert_string_equal(root_file("proc/driver/nvidia/capabilities/mig/config"),
                         "DeviceFileMinor: 1\nDeviceFileMode: 256\nDeviceFileModify: 1\n");
     assert_true(root_has("dev/nvidia-caps/nvidia-cap2"));
+    assert_string_equal(root_file("sys/class/dmi/id/product_name"), "gpuslice-sim\n");
+    assert_non_null(strstr(root_file("usr/lib64/libcuda.so.1"), "simulated"));
     end_machine(store);
 }
 
