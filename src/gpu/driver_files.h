@@ -181,7 +181,8 @@ struct gs_hook_program {
     unsigned hooks;         /* that it knows; looked for in the program, which is not run */
 };
 
-/* Looks for `wanted`, or with NULL for nvidia-cdi-hook and then nvidia-ctk in the usual folders.
- * None is no error. GS_LIMIT: `wanted` is too long. GS_IO: it is there and cannot be read. */
+/* Looks for `wanted`, or with NULL for nvidia-cdi-hook and then nvidia-ctk in the usual folders; ""
+ * is none. None is no error. GS_LIMIT: `wanted` is too long. GS_IO: it is there and cannot be read.
+ */
 int gs_driver_hook_program(const struct gs_machine_roots *roots, const char *wanted,
                            struct gs_hook_program *ret, struct gs_err *err);

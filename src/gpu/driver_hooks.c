@@ -128,7 +128,7 @@ int gs_driver_hook_program(const struct gs_machine_roots *roots, const char *wan
         "/usr/bin/nvidia-ctk",
     };
     struct gs_hook_program found = {.path = ""};
-    if (wanted != NULL) {
+    if (wanted != NULL && wanted[0] != '\0') {
         int r = look_at(roots, wanted, &found, err);
         if (r < 0) {
             return r;

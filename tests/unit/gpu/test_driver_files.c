@@ -617,6 +617,8 @@ static void driver_files__the_hooks_program_is_looked_into(void **state)
                                         GS_HOOK_UPDATE_APPLICATION_PROFILE);
     assert_int_equal(gs_driver_hook_program(&tree.roots, "/usr/bin/nvidia-ctk", &program, NULL), 0);
     assert_string_equal(program.path, "/usr/bin/nvidia-ctk");
+    assert_int_equal(gs_driver_hook_program(&tree.roots, "", &program, NULL), 0);
+    assert_string_equal(program.path, "");
     assert_int_equal(gs_driver_hook_named(gs_view("update-ldcache")), GS_HOOK_UPDATE_LDCACHE);
     assert_int_equal(gs_driver_hook_named(gs_view("all")), GS_HOOKS_ALL);
     assert_int_equal(gs_driver_hook_named(gs_view("update-ldcach")), 0);
