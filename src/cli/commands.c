@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/near.h"
+#include "cli/bench/child.h"
 #include "cli/cmd.h"
 #include "cli/exit.h"
 #include "cli/output.h"
@@ -149,6 +150,9 @@ int gs_cmd_main(int argc, char **argv)
     struct gs_err err;
     if (argc > 1 && strcmp(argv[1], GS_WORDS_COMMAND) == 0) {
         return gs_cmd_words(argc - 1, argv + 1);
+    }
+    if (argc > 1 && strcmp(argv[1], GS_CMD_BENCH_CHILD) == 0) {
+        return gs_cmd_bench_be_child(argc - 1, argv + 1);
     }
     if (argc > 0 && gs_exit_is_mig_parted(argv[0])) {
         return gs_cmd_mig(argc, argv);

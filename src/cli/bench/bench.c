@@ -46,6 +46,10 @@ static const struct gs_cmd_bench_def defs[] = {
     {.name = "items",
      .says = "reading and planning 1,000,000 separate items from a file, streamed",
      .run = gs_cmd_bench_items},
+    {.name = "mig",
+     .says =
+         "apply, assert and export on 8 simulated A100, mig-parted beside them where it is given",
+     .run = gs_cmd_bench_mig},
 };
 
 static const struct gs_option options[] = {
@@ -53,7 +57,7 @@ static const struct gs_option options[] = {
      .arg = "NAME",
      GS_TO_LIST(struct gs_cmd_bench_args, only),
      .help = "run this benchmark and no other: plan-plain, plan-all, kinds-curve, fleet, online, "
-             "transition, loss, items"},
+             "transition, loss, items, mig"},
     {.name = "seed",
      .arg = "N",
      GS_TO_NUMBER(struct gs_cmd_bench_args, seed, UINT32_MAX),
@@ -76,6 +80,14 @@ static const struct gs_option options[] = {
      GS_TO_LIST(struct gs_cmd_bench_args, peer),
      .help = "a program to measure beside ours, run by the shell as COMMAND FILE SECONDS between "
              "our runs; it prints {\"value\": ..., \"seconds\": ...}, see docs/internals/bench.md"},
+    {.name = "mig-parted",
+     .arg = "FILE",
+     GS_TO_TEXT(struct gs_cmd_bench_args, mig_parted),
+     .env = "GPUSLICE_MIG_PARTED",
+     .complete = GS_COMPLETE_FILE,
+     .help =
+         "NVIDIA's mig-parted, for the benchmark mig; it must look below $GPUSLICE_SIM/root for "
+         "/proc/modules and /sys/bus/pci"},
     {.name = "peer-seconds",
      .arg = "N",
      GS_TO_NUMBER(struct gs_cmd_bench_args, peer_seconds, PEER_SECONDS_MAX),

@@ -10,6 +10,7 @@
  *     bench/online.c    online, transition
  *     bench/loss.c      loss
  *     bench/items.c     items
+ *     bench/mig.c       mig; bench/child.c programs measured from outside
  *     bench/json.c      the report as a tree; bench/table.c for people
  *
  * A benchmark adds *measures* (times of runs, what was found, a goal, peers) and *grids* (tables of
@@ -36,8 +37,9 @@ struct gs_cmd_bench_args {
     uint64_t repeat;
     uint64_t peer_seconds; /* a peer may think so long about one question */
     uint64_t loss_seeds;
-    const char *keep; /* folder for the files that are made; NULL: a temporary one */
-    unsigned size;    /* 0: full, 1: small */
+    const char *mig_parted; /* the program; NULL: not given */
+    const char *keep;       /* folder for the files that are made; NULL: a temporary one */
+    unsigned size;          /* 0: full, 1: small */
     unsigned format;
 };
 
@@ -86,7 +88,7 @@ struct gs_cmd_bench_measure {
     struct gs_cmd_bench_fact *facts;
     size_t n_facts;
     size_t cap_facts;
-    struct gs_cmd_bench_peer peers[GS_CMD_BENCH_PEERS_MAX];
+    struct gs_cmd_bench_peer peers[GS_CMD_BENCH_PEERS_MAX + 1];
     size_t n_peers;
 };
 
@@ -158,6 +160,7 @@ int gs_cmd_bench_online(struct gs_cmd_bench *bench, struct gs_err *err);
 int gs_cmd_bench_transition(struct gs_cmd_bench *bench, struct gs_err *err);
 int gs_cmd_bench_loss(struct gs_cmd_bench *bench, struct gs_err *err);
 int gs_cmd_bench_items(struct gs_cmd_bench *bench, struct gs_err *err);
+int gs_cmd_bench_mig(struct gs_cmd_bench *bench, struct gs_err *err);
 
 /* `full` as measured, or `small` when the run is to be over in a moment. */
 uint64_t gs_cmd_bench_size(const struct gs_cmd_bench *bench, uint64_t full, uint64_t small);
@@ -199,6 +202,11 @@ struct gs_cmd_bench_work {
     double operations; /* 0: 1 */
     double goal;
     const char *peer_file; /* given to the peers between the runs; NULL: no peers */
+    /* What a run took, where it is not this process that works; written by it. NULL: measured. */
+    const struct gs_cmd_bench_time *took;
+    /* A peer that the benchmark runs itself, behind the others. NULL: none. */
+    const char *peer_name;
+    int (*run_peer)(void *ctx, struct gs_cmd_bench_peer *peer, struct gs_err *err);
 };
 
 /* Runs it, the peers in between (A B A B), and adds the measure. Fails with what the run said. */

@@ -136,6 +136,9 @@ static int run_once(const struct gs_cmd_bench_work *work, struct gs_cmd_bench_ti
     struct gs_cmd_bench_time to = gs_cmd_bench_now();
     *ret = (struct gs_cmd_bench_time){.wall_ns = to.wall_ns - from.wall_ns,
                                       .cpu_ns = to.cpu_ns - from.cpu_ns};
+    if (work->took != NULL) {
+        *ret = *work->took;
+    }
     return r;
 }
 
@@ -143,9 +146,13 @@ static int ask_peers(struct gs_cmd_bench *bench, const struct gs_cmd_bench_work 
                      struct gs_cmd_bench_measure *measure, struct gs_err *err)
 {
     int r = 0;
-    for (size_t p = 0; r == 0 && p < measure->n_peers; p++) {
+    size_t n = work->peer_file == NULL ? 0 : bench->args->peer.n;
+    for (size_t p = 0; r == 0 && p < n; p++) {
         r = gs_cmd_bench_ask_peer(bench, &measure->peers[p], bench->args->peer.items[p],
                                   work->peer_file, err);
+    }
+    if (r == 0 && work->run_peer != NULL && measure->peers[n].skipped == NULL) {
+        r = work->run_peer(work->ctx, &measure->peers[n], err);
     }
     return r;
 }
@@ -175,6 +182,12 @@ static struct gs_cmd_bench_measure *new_measure(struct gs_cmd_bench *bench,
             .times = GS_ARENA_NEW(bench->arena, struct gs_cmd_bench_time, bench->args->repeat),
         };
     }
+    if (work->run_peer != NULL) {
+        measure->peers[measure->n_peers++] = (struct gs_cmd_bench_peer){
+            .name = work->peer_name,
+            .times = GS_ARENA_NEW(bench->arena, struct gs_cmd_bench_time, bench->args->repeat),
+        };
+    }
     section->measures[section->n_measures++] = measure;
     return measure;
 }
@@ -183,7 +196,8 @@ int gs_cmd_bench_measure(struct gs_cmd_bench *bench, const struct gs_cmd_bench_w
                          struct gs_cmd_bench_measure **ret, struct gs_err *err)
 {
     struct gs_cmd_bench_measure *measure = work->what == NULL ? NULL : new_measure(bench, work);
-    if (measure == NULL || measure->times == NULL) {
+    if (measure == NULL || measure->times == NULL ||
+        (work->run_peer != NULL && measure->peers[measure->n_peers - 1].times == NULL)) {
         return gs_cmd_bench_no_memory(err);
     }
     struct gs_cmd_bench_time warm_up;
