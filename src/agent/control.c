@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/state.h"
 #include "base/cleanup.h"
@@ -266,6 +267,17 @@ static int serve(struct gs_control *control, int fd, bool orders, struct gs_http
     return gs_http_server_new(control->agent->event, fd, &options, ret, err);
 }
 
+/* The folder of the socket, if its parent is there. */
+static void make_folder(const char *socket)
+{
+    char folder[1024];
+    const char *slash = strrchr(socket, '/');
+    if (slash != NULL && slash != socket && (size_t)(slash - socket) < sizeof(folder)) {
+        snprintf(folder, sizeof(folder), "%.*s", (int)(slash - socket), socket);
+        (void)mkdir(folder, 0755);
+    }
+}
+
 int gs_control_new(struct gs_agent *agent, struct gs_control **ret, struct gs_err *err)
 {
     struct gs_control *control = calloc(1, sizeof(*control));
@@ -280,6 +292,7 @@ int gs_control_new(struct gs_agent *agent, struct gs_control **ret, struct gs_er
         r = r < 0 ? r : serve(control, fd, false, &control->http, err);
     }
     if (r == 0 && agent->config->control_socket[0] != '\0') {
+        make_folder(agent->config->control_socket);
         r = gs_http_listen_unix(agent->config->control_socket, 0600, &fd, err);
         r = r < 0 ? r : serve(control, fd, true, &control->socket, err);
     }

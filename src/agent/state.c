@@ -16,15 +16,25 @@ static json_t *text_or_null(const char *text)
     return text[0] == '\0' ? json_null() : json_string(text);
 }
 
-static const struct gs_held *held_of(const struct gs_state *state, unsigned row, unsigned gpu)
+/* By identity, as what was found out may be of an earlier snapshot. NULL: nothing was yet. */
+static const struct gs_held *held_of(const struct gs_state *state, const struct gs_slice_id *id)
 {
     const struct gs_findings *findings = state->findings;
-    const struct gs_snapshot *snapshot = &gs_offering_box(state->offering)->snapshot;
-    if (findings == NULL || !findings->has_holding ||
-        findings->box->snapshot.number != snapshot->number) {
+    if (findings == NULL || !findings->has_holding) {
         return NULL;
     }
-    return row == GS_NOT_KNOWN ? &findings->holding.gpus[gpu] : &findings->holding.slices[row];
+    const struct gs_snapshot *snapshot = &findings->box->snapshot;
+    if (id->gi == GS_NOT_KNOWN) {
+        return id->gpu < snapshot->n_gpus && snapshot->gpus[id->gpu].generation == id->generation
+                   ? &findings->holding.gpus[id->gpu]
+                   : NULL;
+    }
+    for (unsigned i = 0; i < snapshot->n_slices; i++) {
+        if (gs_slice_id_eq(&snapshot->slices[i].id, id)) {
+            return &findings->holding.slices[i];
+        }
+    }
+    return NULL;
 }
 
 /* null: not known yet; false: idle. */
@@ -66,7 +76,7 @@ static json_t *slice_json(const struct gs_state *state, const struct gs_snapshot
                      "index", (json_int_t)slice->index, "start", (json_int_t)slice->start, "size",
                      (json_int_t)slice->size, "health",
                      health_word(state, &slice->id, snapshot->gpus[slice->id.gpu].lost), "holder",
-                     holder(held_of(state, row, slice->id.gpu)));
+                     holder(held_of(state, &slice->id)));
 }
 
 static const char *mode_word(enum gs_mig_mode mode)
@@ -99,7 +109,7 @@ static json_t *gpu_json(const struct gs_state *state, const struct gs_snapshot *
         health_word(state, &whole, gpu->lost), "numaNode",
         gpu->numa_node < 0 ? json_null() : json_integer(gpu->numa_node), "slices", slices);
     if (gpu->facts.mode != GS_MIG_ON) {
-        json_object_set_new(json, "holder", holder(held_of(state, GS_NOT_KNOWN, k)));
+        json_object_set_new(json, "holder", holder(held_of(state, &whole)));
     }
     return json;
 }

@@ -29,6 +29,8 @@ def agent_words(*more):
 class Cases:
     """One bed for all of them, in the order of the file."""
 
+    wants_agent = True
+
     def __init__(self, bed):
         self.bed, self.node = bed, bed.nodes[0]
         self.agent_program = os.path.join(bed.build, "bin", "gpuslice-agent")
@@ -42,7 +44,9 @@ class Cases:
         return json.loads(self.ask_agent("state"))
 
     def apply(self, name, *more):
-        return json.loads(self.ask_agent("apply", "-c", name, "-o", "json", *more))
+        """The answer, whatever it is: "result" says."""
+        return json.loads(self.node.run_with_gpus(
+            [self.agent_program, "apply", "-c", name, "-o", "json", *more], check=False))
 
     def page(self, path):
         return self.node.run(["/usr/bin/python3", "-c",
@@ -86,9 +90,10 @@ class Cases:
     # ---- the cases ----
 
     def agent__starts_on_a_node_whose_gpus_are_not_cut(self):
-        self.node.start_agent(*agent_words("--metrics-interval", "1s"))
-        system.wait_for("an agent that answers",
-                        lambda: self.node.run_with_gpus([self.agent_program, "state"], check=False), 30)
+        self.node.start_agent(*agent_words("--metrics-interval-ms", "1000"))
+        self.node.agent.wait_until(
+            "an agent that answers",
+            lambda: self.node.run_with_gpus([self.agent_program, "state"], check=False), 30)
         state = self.state()
         assert [gpu["mig"] for gpu in state["gpus"]] == ["on", "on"], state["gpus"]
 
@@ -115,22 +120,20 @@ class Cases:
 
     def slices__in_use_stand_in_the_way_of_a_layout_and_nothing_is_touched(self):
         before = self.node.slices()
-        result = json.loads(self.node.run_with_gpus(
-            [self.agent_program, "apply", "-c", "all-7g.40gb", "-o", "json"], check=False))
+        result = self.apply("all-7g.40gb")
         assert result["result"] == "busy", result
         assert "pod default/" in result["error"], result
         assert self.node.slices() == before
         self.node.wait_allocatable(SMALL, 14)
 
     def recut__of_idle_slices_beside_running_pods_disturbs_none(self):
-        before = {name: self.held()[name] for name in ("one", "greedy")}
+        before = {name: self.wait_held(name, 1) for name in ("one", "greedy")}
         restarts = [self.bed.pods.find(name)["status"]["containerStatuses"][0]["restartCount"]
                     for name in before]
         result = self.apply("all-3g.20gb", "--only-idle")
-        print("# " + "; ".join(result["lines"][-3:]))
+        assert result["result"] == "busy" and result["changed"], result
         self.node.wait_allocatable(BIG, 2)
-        after = self.held()
-        assert {name: after[name] for name in before} == before
+        assert {name: self.wait_held(name, 1) for name in before} == before
         for name in before:
             assert self.nodes_of(name) == self.minors_of(before[name][0])
         assert restarts == [self.bed.pods.find(name)["status"]["containerStatuses"][0]["restartCount"]
@@ -148,7 +151,8 @@ class Cases:
         time.sleep(1)
         assert self.bed.pods.phase("waits") == "Pending"
         for name in ("one", "greedy", "two"):
-            self.bed.pods.delete(name, grace=0)
+            self.bed.pods.delete(name)
+        system.wait_equal("holders", {}, self.held, 30)
         begun = time.monotonic()
         result = self.apply("all-2g.10gb")
         assert result["result"] == "ok", result
@@ -190,6 +194,8 @@ class Cases:
 
 class Single:
     """Strategy single, and whole GPUs."""
+
+    wants_agent = False
 
     def __init__(self, bed):
         self.bed, self.node = bed, bed.nodes[0]
@@ -237,10 +243,19 @@ def minor(path):
     return system.read(path).split("DeviceFileMinor:")[1].split()[0]
 
 
+def alive(cases, case):
+    """Without an agent each case would wait for its end in vain."""
+    def run():
+        if cases.node.agent is not None and not cases.node.agent.alive() and cases.wants_agent:
+            raise AssertionError("the agent is not running")
+        case()
+    return run
+
+
 def cases_of(cases):
     names = [n for n, f in vars(type(cases)).items() if "__" in n[1:] and callable(f)
              and not n.startswith("__")]
-    return [(name, getattr(cases, name)) for name in names]
+    return [(name, alive(cases, getattr(cases, name))) for name in names]
 
 
 if __name__ == "__main__":
