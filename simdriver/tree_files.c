@@ -109,9 +109,12 @@ void sim_tree_make_empty(struct sim_tree *tree, const char *name)
  */
 void sim_tree_make_node(struct sim_tree *tree, const char *name)
 {
-    if (tree->failed == 0 &&
-        mknodat(tree->root, name, S_IFCHR | 0666, makedev(NULL_MAJOR, NULL_MINOR)) < 0 &&
-        errno != EEXIST) {
+    if (tree->failed != 0) {
+        return;
+    }
+    if (mknodat(tree->root, name, S_IFCHR | 0666, makedev(NULL_MAJOR, NULL_MINOR)) == 0) {
+        sim_tree_keep_failure(tree, fchmodat(tree->root, name, 0666, 0)); /* whatever the umask */
+    } else if (errno != EEXIST) {
         sim_tree_make_empty(tree, name);
     }
 }

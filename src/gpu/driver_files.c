@@ -11,22 +11,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "gpu/driver_find.h"
+#include "gpu/driver_search.h"
 #include "gpu/ldcache.h"
 #include "gpu/root_files.h"
 #include "gpu/soname.h"
-
-/* The work of one search. */
-struct search {
-    struct gs_finder finder;
-    const struct gs_machine_roots *roots;
-    const char *version;
-    struct gs_path_list folders; /* that have libraries of the version */
-    size_t n_mounts, cap_mounts;
-    struct gs_driver_mount *mounts;
-    size_t n_sockets, cap_sockets;
-    struct gs_driver_mount *sockets;
-};
 
 static const char *const library_folders[] = {
     "/",
@@ -45,8 +33,8 @@ static const char *const library_folders[] = {
 static const char *const program_folders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
                                               "/usr/bin",        "/sbin",          "/bin"};
 
-static void add_mount(struct search *search, size_t *n, size_t *cap,
-                      struct gs_driver_mount **mounts, const char *path, const char *to)
+void gs_driver_add_mount(struct gs_driver_search *search, size_t *n, size_t *cap,
+                         struct gs_driver_mount **mounts, const char *path, const char *to)
 {
     for (size_t i = 0; i < *n; i++) {
         if (strcmp((*mounts)[i].path, path) == 0 && strcmp((*mounts)[i].container_path, to) == 0) {
@@ -63,37 +51,42 @@ static void add_mount(struct search *search, size_t *n, size_t *cap,
     }
 }
 
-static void mount_all(struct search *search, const struct gs_path_list *list)
+void gs_driver_mount_all(struct gs_driver_search *search, const struct gs_path_list *list)
 {
     for (size_t i = 0; i < list->n; i++) {
-        add_mount(search, &search->n_mounts, &search->cap_mounts, &search->mounts, list->at[i],
-                  list->at[i]);
+        gs_driver_add_mount(search, &search->n_mounts, &search->cap_mounts, &search->mounts,
+                            list->at[i], list->at[i]);
     }
 }
 
 /* ---- Libraries ---- */
 
 struct cached {
-    struct search *search;
+    struct gs_driver_search *search;
     const char *pattern;
     struct gs_path_list *list;
 };
 
-/* A library of the linker's cache counts if it, or what it leads to, has such a name. */
+/* A library of the linker's cache counts if it, or what it leads to, has such a name. Links are
+ * called like what they lead to, up to the version: the others need no look at the disk. */
 static int match_cached(void *ctx, const char *path, struct gs_err *err)
 {
     struct cached *cached = ctx;
+    const char *name = gs_find_name(path);
     (void)err;
+    if (strncmp(name, cached->pattern, strcspn(cached->pattern, "*.")) != 0) {
+        return 0;
+    }
     const char *real = gs_find_real(&cached->search->finder, path);
-    if (real != NULL && (fnmatch(cached->pattern, gs_find_name(path), 0) == 0 ||
+    if (real != NULL && (fnmatch(cached->pattern, name, 0) == 0 ||
                          fnmatch(cached->pattern, gs_find_name(real), 0) == 0)) {
         gs_path_list_add(&cached->search->finder, cached->list, real);
     }
     return cached->search->finder.failed;
 }
 
-/* In the usual folders, else by the linker's cache. */
-static void find_libraries(struct search *search, const char *pattern, struct gs_path_list *list)
+void gs_driver_find_libraries(struct gs_driver_search *search, const char *pattern,
+                              struct gs_path_list *list)
 {
     size_t found = 0;
     for (size_t i = 0; i < GS_ARRAY_LEN(library_folders); i++) {
@@ -108,11 +101,11 @@ static void find_libraries(struct search *search, const char *pattern, struct gs
     }
 }
 
-static int find_folders(struct search *search)
+static int find_folders(struct gs_driver_search *search)
 {
     struct gs_path_list found = {.n = 0};
     const char *pattern = gs_find_text(&search->finder, "lib*.so.%s", search->version);
-    find_libraries(search, pattern, &found);
+    gs_driver_find_libraries(search, pattern, &found);
     for (size_t i = 0; i < found.n; i++) {
         const char *folder = gs_find_folder(&search->finder, found.at[i]);
         gs_path_list_add(&search->finder, &search->folders, folder);
@@ -125,7 +118,7 @@ static int find_folders(struct search *search)
     return search->finder.failed;
 }
 
-static struct gs_path_list driver_libraries(struct search *search)
+static struct gs_path_list driver_libraries(struct gs_driver_search *search)
 {
     struct gs_path_list list = {.n = 0};
     const char *versioned = gs_find_text(&search->finder, "*.so.%s", search->version);
@@ -140,11 +133,12 @@ static struct gs_path_list driver_libraries(struct search *search)
         gs_find(&search->finder, search->folders.at[i], "libnvidia-nvvm70.so.*", GS_FIND_REAL, 0,
                 &list);
     }
-    mount_all(search, &list);
+    gs_driver_mount_all(search, &list);
     return list;
 }
 
-static struct gs_path_list folders_of(struct search *search, const struct gs_path_list *libraries)
+static struct gs_path_list folders_of(struct gs_driver_search *search,
+                                      const struct gs_path_list *libraries)
 {
     struct gs_path_list folders = {.n = 0};
     for (size_t i = 0; i < libraries->n; i++) {
@@ -158,13 +152,8 @@ static struct gs_path_list folders_of(struct search *search, const struct gs_pat
 
 /* ---- Links ---- */
 
-struct links {
-    size_t n, cap;
-    struct gs_driver_link *at;
-};
-
-static void add_link(struct search *search, struct links *links, const char *target,
-                     const char *folder, const char *name)
+void gs_driver_add_link(struct gs_driver_search *search, struct gs_driver_links *links,
+                        const char *target, const char *folder, const char *name)
 {
     struct gs_finder *finder = &search->finder;
     struct gs_driver_link link = {
@@ -198,7 +187,8 @@ static void close_fd(const int *fd)
     }
 }
 
-static bool soname_of(const struct search *search, const char *path, char ret[GS_SONAME_MAX])
+static bool soname_of(const struct gs_driver_search *search, const char *path,
+                      char ret[GS_SONAME_MAX])
 {
     char full[GS_ROOT_PATH_MAX];
     if (!gs_root_path(full, search->roots->driver, path)) {
@@ -223,8 +213,8 @@ static bool plain_name(const char *soname, char ret[GS_SONAME_MAX])
 
 /* The links that the library has beside it on the host: to its own name, and to that without a
  * version. */
-static void own_links(struct search *search, struct links *links, const char *library,
-                      const char *folder)
+static void own_links(struct gs_driver_search *search, struct gs_driver_links *links,
+                      const char *library, const char *folder)
 {
     const char *name = gs_find_name(library);
     char soname[GS_SONAME_MAX];
@@ -238,149 +228,36 @@ static void own_links(struct search *search, struct links *links, const char *li
     }
     if (strcmp(soname, name) != 0 &&
         gs_find_is_link(&search->finder, gs_find_text(&search->finder, "%s/%s", folder, soname))) {
-        add_link(search, links, name, folder, soname);
+        gs_driver_add_link(search, links, name, folder, soname);
     }
     if (plain_name(soname, plain) && strcmp(plain, soname) != 0 &&
         gs_find_is_link(&search->finder, gs_find_text(&search->finder, "%s/%s", folder, plain))) {
-        add_link(search, links, soname, folder, plain);
+        gs_driver_add_link(search, links, soname, folder, plain);
     }
 }
 
 /* Links that programs expect and that no library asks for. */
-static void library_links(struct search *search, struct links *links,
+static void library_links(struct gs_driver_search *search, struct gs_driver_links *links,
                           const struct gs_path_list *libraries)
 {
     for (size_t i = 0; i < libraries->n && search->finder.failed == 0; i++) {
         const char *name = gs_find_name(libraries->at[i]);
         const char *folder = gs_find_folder(&search->finder, libraries->at[i]);
         if (fnmatch("libcuda.so.*.*", name, 0) == 0) {
-            add_link(search, links, "libcuda.so.1", folder, "libcuda.so");
+            gs_driver_add_link(search, links, "libcuda.so.1", folder, "libcuda.so");
         } else if (fnmatch("libGLX_nvidia.so.*.*", name, 0) == 0) {
-            add_link(search, links, name, folder, "libGLX_indirect.so.0");
+            gs_driver_add_link(search, links, name, folder, "libGLX_indirect.so.0");
         } else if (fnmatch("libnvidia-opticalflow.so.*.*", name, 0) == 0) {
-            add_link(search, links, "libnvidia-opticalflow.so.1", folder,
-                     "libnvidia-opticalflow.so");
+            gs_driver_add_link(search, links, "libnvidia-opticalflow.so.1", folder,
+                               "libnvidia-opticalflow.so");
         }
         own_links(search, links, libraries->at[i], folder);
     }
 }
 
-/* ---- Graphics ---- */
-
-static void find_xorg(struct search *search, const char *name, struct gs_path_list *list)
-{
-    static const char *const inside[] = {"nvidia/xorg", "xorg/modules/drivers",
-                                         "xorg/modules/extensions", "xorg/modules/updates/drivers",
-                                         "xorg/modules/updates/extensions"};
-    static const char *const usual[] = {"/usr/lib/xorg", "/usr/lib64/xorg", "/usr/X11R6/lib",
-                                        "/usr/X11R6/lib64"};
-    struct gs_finder *finder = &search->finder;
-    for (size_t f = 0; f < search->folders.n; f++) {
-        for (size_t i = 0; i < GS_ARRAY_LEN(inside); i++) {
-            const char *folder = gs_find_text(finder, "%s/%s", search->folders.at[f], inside[i]);
-            if (gs_find(finder, folder, name, GS_FIND_FILES, 1, list) > 0) {
-                return;
-            }
-        }
-    }
-    for (size_t u = 0; u < GS_ARRAY_LEN(usual); u++) {
-        for (size_t i = 1; i < GS_ARRAY_LEN(inside); i++) {
-            const char *folder = gs_find_text(finder, "%s%s", usual[u], inside[i] + strlen("xorg"));
-            if (gs_find(finder, folder, name, GS_FIND_FILES, 1, list) > 0) {
-                return;
-            }
-        }
-    }
-}
-
-static void graphics_libraries(struct search *search, struct links *links)
-{
-    static const char *const platforms[] = {
-        "libnvidia-egl-gbm.so.*.*", "libnvidia-egl-wayland.so.*.*", "libnvidia-egl-wayland2.so.*.*",
-        "libnvidia-egl-xcb.so.*.*", "libnvidia-egl-xlib.so.*.*"};
-    static const struct {
-        const char *library;
-        const char *target; /* NULL: the library */
-        const char *link;
-    } linked[] = {
-        {"libnvidia-allocator.so", "../libnvidia-allocator.so.1", "gbm/nvidia-drm_gbm.so"},
-        {"libnvidia-vulkan-producer.so", NULL, "libnvidia-vulkan-producer.so"},
-        {"libglxserver_nvidia.so", NULL, "libglxserver_nvidia.so"},
-    };
-    struct gs_finder *finder = &search->finder;
-    struct gs_path_list list = {.n = 0};
-    for (size_t i = 0; i < GS_ARRAY_LEN(platforms); i++) {
-        find_libraries(search, platforms[i], &list);
-    }
-    find_xorg(search, "nvidia_drv.so", &list);
-    for (size_t i = 0; i < GS_ARRAY_LEN(linked); i++) {
-        struct gs_path_list found = {.n = 0};
-        const char *name = gs_find_text(finder, "%s.%s", linked[i].library, search->version);
-        if (i < 2) {
-            find_libraries(search, name, &found);
-        } else {
-            find_xorg(search, name, &found);
-        }
-        for (size_t f = 0; f < found.n; f++) {
-            const char *file = gs_find_name(found.at[f]);
-            add_link(search, links, linked[i].target != NULL ? linked[i].target : file,
-                     gs_find_folder(finder, found.at[f]), linked[i].link);
-            gs_path_list_add(finder, &list, found.at[f]);
-        }
-    }
-    mount_all(search, &list);
-}
-
-/* A file of configuration, which containers look for in one place, wherever the host has it. */
-static void find_config(struct search *search, const char *name, const char *to, bool root_too)
-{
-    static const char *const places[] = {"/etc", "/usr/local/share", "/usr/share", ""};
-    struct gs_finder *finder = &search->finder;
-    for (size_t i = 0; i < GS_ARRAY_LEN(places) - (root_too ? 0 : 1); i++) {
-        struct gs_path_list found = {.n = 0};
-        const char *path = gs_find_text(finder, "%s/%s", places[i], name);
-        if (gs_find(finder, gs_find_folder(finder, path), gs_find_name(path), GS_FIND_FILES, 1,
-                    &found) > 0) {
-            add_mount(search, &search->n_mounts, &search->cap_mounts, &search->mounts, found.at[0],
-                      gs_find_text(finder, "%s/%s", to, name));
-            return;
-        }
-    }
-}
-
-static void graphics_configs(struct search *search)
-{
-    static const char *const share[] = {"glvnd/egl_vendor.d/10_nvidia.json",
-                                        "egl/egl_external_platform.d/15_nvidia_gbm.json",
-                                        "egl/egl_external_platform.d/10_nvidia_wayland.json",
-                                        "egl/egl_external_platform.d/09_nvidia_wayland2.json",
-                                        "egl/egl_external_platform.d/20_nvidia_xcb.json",
-                                        "egl/egl_external_platform.d/20_nvidia_xlib.json",
-                                        "nvidia/nvoptix.bin",
-                                        "X11/xorg.conf.d/10-nvidia.conf",
-                                        "X11/xorg.conf.d/nvidia-drm-outputclass.conf"};
-    static const char *const vulkan[] = {
-        "vulkan/icd.d/nvidia_icd.json",
-        "vulkan/icd.d/nvidia_layers.json",
-        "vulkan/implicit_layer.d/nvidia_layers.json",
-#if defined(__x86_64__)
-        "vulkan/icd.d/nvidia_icd.x86_64.json"
-#elif defined(__aarch64__)
-        "vulkan/icd.d/nvidia_icd.aarch64.json"
-#endif
-    };
-    for (size_t i = 0; i < GS_ARRAY_LEN(share); i++) {
-        find_config(search, share[i], "/usr/share", false);
-    }
-    find_config(search, "OpenCL/vendors/nvidia.icd", "/etc", false);
-    for (size_t i = 0; i < GS_ARRAY_LEN(vulkan); i++) {
-        find_config(search, vulkan[i], "/etc", true);
-    }
-}
-
 /* ---- Programs, firmware, sockets ---- */
 
-static void find_programs(struct search *search)
+static void find_programs(struct gs_driver_search *search)
 {
     static const char *const names[] = {"nvidia-xconfig",
                                         "nvidia-smi",
@@ -398,10 +275,11 @@ static void find_programs(struct search *search)
                 gs_find(&search->finder, program_folders[f], names[i], GS_FIND_PROGRAMS, 1, &list);
         }
     }
-    mount_all(search, &list);
+    gs_driver_mount_all(search, &list);
 }
 
-static void find_firmware_in(struct search *search, const char *folder, struct gs_path_list *list)
+static void find_firmware_in(struct gs_driver_search *search, const char *folder,
+                             struct gs_path_list *list)
 {
     const char *inside = gs_find_text(&search->finder, "%s/nvidia/%s", folder, search->version);
     gs_find(&search->finder, inside, "gsp*.bin", GS_FIND_FILES, 0, list);
@@ -409,7 +287,7 @@ static void find_firmware_in(struct search *search, const char *folder, struct g
 }
 
 /* Where the kernel looks: a folder that it was told, then the usual ones, of its release first. */
-static void find_firmware(struct search *search)
+static void find_firmware(struct gs_driver_search *search)
 {
     struct gs_path_list list = {.n = 0};
     struct utsname kernel;
@@ -432,10 +310,10 @@ static void find_firmware(struct search *search)
         }
         find_firmware_in(search, folders[i], &list);
     }
-    mount_all(search, &list);
+    gs_driver_mount_all(search, &list);
 }
 
-static void find_sockets(struct search *search)
+static void find_sockets(struct gs_driver_search *search)
 {
     static const struct {
         const char *folders[2];
@@ -452,8 +330,8 @@ static void find_sockets(struct search *search)
         }
     }
     for (size_t i = 0; i < list.n; i++) {
-        add_mount(search, &search->n_sockets, &search->cap_sockets, &search->sockets, list.at[i],
-                  list.at[i]);
+        gs_driver_add_mount(search, &search->n_sockets, &search->cap_sockets, &search->sockets,
+                            list.at[i], list.at[i]);
     }
 }
 
@@ -471,16 +349,16 @@ static int check_version(const char *version, struct gs_err *err)
 int gs_driver_files_find(const struct gs_machine_roots *roots, const char *driver_version,
                          struct gs_arena *arena, struct gs_driver_files *ret, struct gs_err *err)
 {
-    struct search search = {.roots = roots, .version = driver_version};
+    struct gs_driver_search search = {.roots = roots, .version = driver_version};
     int r = check_version(driver_version, err);
     if (r < 0 || (r = gs_finder_init(&search.finder, roots->driver, arena, err)) < 0 ||
         (r = find_folders(&search)) < 0) {
         return r;
     }
-    struct links graphics = {.n = 0};
-    struct links links = {.n = 0};
-    graphics_libraries(&search, &graphics);
-    graphics_configs(&search);
+    struct gs_driver_links graphics = {.n = 0};
+    struct gs_driver_links links = {.n = 0};
+    gs_driver_graphics_libraries(&search, &graphics);
+    gs_driver_graphics_configs(&search);
     struct gs_path_list libraries = driver_libraries(&search);
     struct gs_path_list lib_folders = folders_of(&search, &libraries);
     library_links(&search, &links, &libraries);
