@@ -1,7 +1,12 @@
 #include "torture/torture.h"
 
+#include "base/cleanup.h"
 #include "base/table.h"
 #include "cli/cmd.h"
+#include "cli/mig/mig.h"
+#include "cli/mig/preview.h"
+#include "cli/mig/spelling.h"
+#include "core/catalog.h"
 
 static int fill_table(struct gs_err *err)
 {
@@ -35,6 +40,59 @@ static int write_texts(struct gs_err *err)
     return ok ? 0 : gs_fail(err, GS_NO_MEMORY, "no memory for the texts");
 }
 
+static int respell(struct gs_err *err)
+{
+    static char texts[][24] = {"apply", "-config-file=a", "-m=true", "-af",
+                               "-x",    "-c=b",           "--",      "-d=1"};
+    static struct gs_mig_words line;
+    char *argv[GS_ARRAY_LEN(texts)];
+    for (size_t i = 0; i < GS_ARRAY_LEN(texts); i++) {
+        argv[i] = texts[i];
+    }
+    line = (struct gs_mig_words){.n_made = 0};
+    int r = gs_mig_respell(&gs_command_mig_assert, (int)GS_ARRAY_LEN(texts), argv, &line, err);
+    if (r == 0) {
+        assert_int_equal(line.n, 10);
+        assert_string_equal(line.words[1], "--config-file");
+        assert_ptr_equal(line.words[5], texts[4]); /* the value of -af */
+        assert_ptr_equal(line.words[9], texts[7]); /* behind -- */
+    }
+    gs_mig_words_done(&line);
+    return r;
+}
+
+/* What a dry run says of a GPU that is cut once its MIG is on. */
+static int foresee(const struct gs_alloc *source, struct gs_err *err)
+{
+    static const char lines[] = "GPU 0: turn MIG on (a reset may be needed)\n"
+                                "GPU 0: then cut it into 1x 3g.20gb(2c,1c), 2x 1g.5gb\n";
+    struct gs_gpu_view view = {.facts = {.mode = GS_MIG_OFF}, .holders_known = true};
+    const struct gs_gpu_machine before = {.n = 1, .at = &view};
+    struct gs_gpu_machine after;
+    struct gs_arena arena;
+    gs_arena_init(&arena, source, 64 << 20);
+    assert_int_equal(gs_catalog_find(gs_view("A100-40GB"), &view.model, NULL), 0);
+    int r = gs_mig_preview(&arena, &before, lines, false, &after, err);
+    if (r == 0) {
+        assert_int_equal(after.at[0].code, 0);
+        assert_int_equal(after.at[0].instances.n, 3);
+    }
+    gs_arena_done(&arena);
+    return r;
+}
+
+static void torture__respelling_survives_each_failed_request(void **state)
+{
+    (void)state;
+    assert_true(torture_heap(respell, 1) >= 4);
+}
+
+static void torture__foreseeing_survives_each_failed_request(void **state)
+{
+    (void)state;
+    assert_true(torture_arena(foresee, 1) >= 3);
+}
+
 static void torture__table_survives_each_failed_request(void **state)
 {
     (void)state;
@@ -51,6 +109,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture__table_survives_each_failed_request),
+        cmocka_unit_test(torture__respelling_survives_each_failed_request),
+        cmocka_unit_test(torture__foreseeing_survives_each_failed_request),
         cmocka_unit_test(torture__help_and_completion_survive_each_failed_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@ struct gpu {
     struct gs_arena *arena;
     struct gs_gpu_view *view;
     bool skip_reset;
+    bool no_memory;
 };
 
 /* ---- words ---- */
@@ -245,7 +246,7 @@ static bool take_wanted(struct gs_view *line, const struct gs_model *model, stru
 }
 
 /* Places for those that may go anywhere, as on any empty GPU. */
-static bool place(struct gs_arena *arena, const struct gs_model *model, struct wanted *all)
+static bool place(struct gpu *gpu, const struct gs_model *model, struct wanted *all)
 {
     const struct gs_statetable *table;
     struct gs_transition_index index;
@@ -255,9 +256,11 @@ static bool place(struct gs_arena *arena, const struct gs_model *model, struct w
     for (unsigned i = 0; i < all->n; i++) {
         goal.counts[all->at[i].profile]++;
     }
-    if (gs_statetable_new(arena, model, GS_ALL_PROFILES, &table, NULL) < 0 ||
-        gs_transition_index_init(arena, table, &index, NULL) < 0 ||
-        gs_transition_plan(&index, &nothing, &goal, &steps, NULL) < 0) {
+    int r = gs_statetable_new(gpu->arena, model, GS_ALL_PROFILES, &table, NULL);
+    r = r < 0 ? r : gs_transition_index_init(gpu->arena, table, &index, NULL);
+    r = r < 0 ? r : gs_transition_plan(&index, &nothing, &goal, &steps, NULL);
+    if (r < 0) {
+        gpu->no_memory = r == GS_NO_MEMORY;
         return false;
     }
     bool used[GS_STEPS_MAX] = {false};
@@ -288,7 +291,7 @@ static bool cut_afresh(struct gpu *gpu, struct gs_view line)
             return false;
         }
     }
-    if (all.n > 0 && all.at[0].start == GS_NOT_KNOWN && !place(gpu->arena, model, &all)) {
+    if (all.n > 0 && all.at[0].start == GS_NOT_KNOWN && !place(gpu, model, &all)) {
         return false;
     }
     for (unsigned i = 0; i < all.n; i++) {
@@ -318,19 +321,21 @@ static bool take_step(struct gpu *gpu, struct gs_view line)
     return gs_view_skip(&line, "then cut it into ") && cut_afresh(gpu, line);
 }
 
-static void take_line(struct gs_arena *arena, struct gs_gpu_machine *machine, bool skip_reset,
+/* False: no memory. */
+static bool take_line(struct gs_arena *arena, struct gs_gpu_machine *machine, bool skip_reset,
                       struct gs_view line)
 {
     unsigned index;
     if (!gs_view_skip(&line, "GPU ") || !take_number(&line, GS_GPUS_MAX - 1, &index) ||
         index >= machine->n || !gs_view_skip(&line, ": ")) {
-        return;
+        return true; /* of no GPU */
     }
     struct gpu gpu = {.arena = arena, .view = &machine->at[index], .skip_reset = skip_reset};
     if (gpu.view->code == 0 && !take_step(&gpu, line)) {
         gpu.view->code =
             gs_fail(&gpu.view->why, GS_UNKNOWN, "GPU %u: not known before it is done", index);
     }
+    return !gpu.no_memory;
 }
 
 int gs_mig_preview(struct gs_arena *arena, const struct gs_gpu_machine *before, const char *lines,
@@ -344,7 +349,9 @@ int gs_mig_preview(struct gs_arena *arena, const struct gs_gpu_machine *before, 
     memcpy(after.at, before->at, before->n * sizeof(*after.at));
     struct gs_view rest = gs_view(lines);
     while (rest.p != NULL) {
-        take_line(arena, &after, skip_reset, gs_view_split(&rest, '\n'));
+        if (!take_line(arena, &after, skip_reset, gs_view_split(&rest, '\n'))) {
+            return gs_fail(err, GS_NO_MEMORY, "no memory for what the GPUs will be");
+        }
     }
     for (unsigned i = 0; i < after.n; i++) {
         if (after.at[i].code == 0) {

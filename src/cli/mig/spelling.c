@@ -43,16 +43,25 @@ static bool keep(struct gs_mig_words *line, char *made)
     return true;
 }
 
+/* "--name", or "--name=value". NULL: no memory. */
+static char *spell(const char *name, const char *value)
+{
+    size_t size = strlen(name) + (value == NULL ? 0 : strlen(value)) + sizeof("--=");
+    char *made = malloc(size);
+    if (made != NULL) {
+        snprintf(made, size, "--%s%s%s", name, value == NULL ? "" : "=",
+                 value == NULL ? "" : value);
+    }
+    return made;
+}
+
 /* A word with one dash whose name is a row's. False: no memory. */
 static bool respell_named(struct gs_mig_words *line, const struct gs_option *row, char *value)
 {
-    char *made = NULL;
     if (row->kind == GS_OPTION_FLAG) {
-        int n = value == NULL ? asprintf(&made, "--%s", row->name)
-                              : asprintf(&made, "--%s=%s", row->name, value);
-        return n >= 0 && keep(line, made);
+        return keep(line, spell(row->name, value));
     }
-    if (asprintf(&made, "--%s", row->name) < 0 || !keep(line, made)) {
+    if (!keep(line, spell(row->name, NULL))) {
         return false;
     }
     if (value != NULL) {
@@ -106,10 +115,13 @@ int gs_mig_respell(const struct gs_command *command, int argc, char **argv,
 {
     bool rest = false;
     bool is_value = false;
-    ret->words = argc > GS_MIG_WORDS_MAX ? NULL : calloc((size_t)argc * 2 + 1, sizeof(*ret->words));
+    if (argc > GS_MIG_WORDS_MAX) {
+        return gs_fail(err, GS_LIMIT, "found %d words on the command line; expected %d at most",
+                       argc, GS_MIG_WORDS_MAX);
+    }
+    ret->words = calloc((size_t)argc * 2 + 1, sizeof(*ret->words));
     if (ret->words == NULL) {
-        return gs_fail(err, GS_LIMIT, "no memory for the command line, or more than %d words in it",
-                       GS_MIG_WORDS_MAX);
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the command line");
     }
     for (int i = 0; i < argc; i++) {
         rest = rest || (!is_value && strcmp(argv[i], "--") == 0);
