@@ -36,7 +36,8 @@ void gs_labels_sanitise(char *ret, size_t size, const char *text)
 
 int gs_labels_put(struct gs_labels_builder *b, const char *key, const char *value)
 {
-    size_t n = strnlen(value, GS_LABEL_VALUE_MAX);
+    size_t n = strlen(value);
+    n = n < GS_LABEL_VALUE_MAX ? n : GS_LABEL_VALUE_MAX;
     while (n > 0 && !is_alnum(value[n - 1])) {
         n--;
     }
@@ -87,9 +88,9 @@ static int put_driver(struct gs_labels_builder *b)
 static int put_cuda(struct gs_labels_builder *b)
 {
     uint32_t version = b->input->snapshot->driver.cuda_version;
-    char major[16];
-    char minor[16];
-    char full[34];
+    char major[16] = "";
+    char minor[16] = "";
+    char full[34] = "";
     if (version == GS_NOT_KNOWN) {
         return 0;
     }
@@ -117,7 +118,7 @@ static int put_clique(struct gs_labels_builder *b)
 {
     const struct gs_snapshot *snapshot = b->input->snapshot;
     const struct gs_snapshot_gpu *first = NULL;
-    char value[80];
+    char value[80] = "";
     for (unsigned g = 0; g < snapshot->n_gpus; g++) {
         const struct gs_snapshot_gpu *gpu = &snapshot->gpus[g];
         if (gpu->fabric_cluster[0] == '\0' || gpu->fabric_clique == GS_NOT_KNOWN) {
@@ -155,7 +156,7 @@ static int put_vgpu(struct gs_labels_builder *b)
 static int put_machine(struct gs_labels_builder *b)
 {
     const struct gs_snapshot *snapshot = b->input->snapshot;
-    char machine[GS_LABEL_PRODUCT_MAX];
+    char machine[GS_LABEL_PRODUCT_MAX] = "";
     bool capable = false;
     for (unsigned g = 0; g < snapshot->n_gpus; g++) {
         capable = capable || snapshot->gpus[g].facts.mode != GS_MIG_NOT_CAPABLE;
@@ -202,7 +203,7 @@ int gs_labels_new(struct gs_arena *arena, const struct gs_labels_input *input,
                   struct gs_labels *ret, struct gs_err *err)
 {
     struct gs_labels_builder b = {.arena = arena, .input = input, .err = err};
-    char stamp[24];
+    char stamp[24] = "";
     int r = 0;
     if (input->started_s != 0 && !input->config->no_timestamp) {
         snprintf(stamp, sizeof(stamp), "%llu", (unsigned long long)input->started_s);

@@ -191,10 +191,11 @@ static void put_placements(const struct gs_metrics_input *input, struct gs_promt
 static bool fragmentation_of(const struct gs_room *room, uint32_t *ret_ppm)
 {
     unsigned largest = 0;
-    if (room->used_compute >= room->model->compute_slices) {
+    unsigned all = room->model->compute_slices;
+    unsigned n_free = room->used_compute < all ? all - room->used_compute : 0;
+    if (n_free == 0) {
         return false;
     }
-    unsigned n_free = room->model->compute_slices - room->used_compute;
     for (unsigned p = 0; p < room->model->n_profiles; p++) {
         unsigned size = room->model->profiles[p].compute_slices;
         largest = size > largest && gs_room_count(room, p) > 0 ? size : largest;

@@ -264,7 +264,8 @@ static int compare_uuids(const void *a, const void *b, void *ctx)
     return order != 0 ? order : (*x > *y) - (*x < *y);
 }
 
-static int index_devices(struct builder *b, struct gs_offer_resource *resource)
+static int index_devices(struct builder *b, const struct gathered *kind,
+                         struct gs_offer_resource *resource)
 {
     unsigned *by_uuid = GS_ARENA_NEW(b->arena, unsigned, resource->n);
     if (by_uuid == NULL) {
@@ -273,8 +274,7 @@ static int index_devices(struct builder *b, struct gs_offer_resource *resource)
     for (unsigned i = 0; i < resource->n; i++) {
         by_uuid[i] = i;
     }
-    struct gs_offer_device *devices = (struct gs_offer_device *)(uintptr_t)resource->devices;
-    qsort_r(by_uuid, resource->n, sizeof(*by_uuid), compare_uuids, devices);
+    qsort_r(by_uuid, resource->n, sizeof(*by_uuid), compare_uuids, kind->devices);
     resource->by_uuid = by_uuid;
     return 0;
 }
@@ -313,7 +313,7 @@ static int make_resource(struct builder *b, const struct gathered *kind,
         return fail_memory(b->err);
     }
     int r = limit_replicas(b, ret);
-    return r < 0 ? r : index_devices(b, ret);
+    return r < 0 ? r : index_devices(b, kind, ret);
 }
 
 static int make_resources(struct builder *b, struct gs_offer *ret)

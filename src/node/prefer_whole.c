@@ -1,6 +1,6 @@
 #include "node/prefer_work.h"
 
-#include <string.h>
+#include <assert.h>
 
 /* ---- whole GPUs ---- */
 
@@ -72,7 +72,8 @@ int gs_prefer_whole(struct gs_prefer_work *work)
                 best = &nodes[i];
             }
         }
-        take_node(work, best); /* there are enough: gs_prefer counted them */
+        assert(best != NULL); /* there are enough: gs_prefer counted them */
+        take_node(work, best);
     }
     return 0;
 }

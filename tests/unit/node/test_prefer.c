@@ -418,7 +418,7 @@ static int64_t least_by_core(const struct draw *draw, unsigned size)
 {
     int64_t least = INT64_MAX;
     for (uint32_t set = 0; set < 1u << draw->n; set++) {
-        unsigned rows[64];
+        unsigned rows[64] = {0};
         unsigned n = 0;
         if ((unsigned)__builtin_popcount(set) != size) {
             continue;
@@ -460,7 +460,7 @@ static void check_choice(struct draw *draw, const struct gs_offer_resource *reso
     }
     for (unsigned size = 1; size <= draw->n && size <= 5; size++) {
         struct gs_dp_ids ids;
-        unsigned rows[64];
+        unsigned rows[64] = {0};
         assert_int_equal(choose(resource->name, available, "", size, draw->held, &ids, NULL), 0);
         assert_int_equal(ids.n, size);
         for (unsigned i = 0; i < ids.n; i++) {
