@@ -76,7 +76,7 @@ bool gs_path_list_add(struct gs_finder *finder, struct gs_path_list *list, const
         !gs_arena_room(finder->arena, &list->at, &list->cap, list->n, sizeof(list->at[0]))) {
         fail(finder, GS_NO_MEMORY, "no memory for the driver's files");
     }
-    if (finder->failed < 0) {
+    if (finder->failed < 0 || list->at == NULL) {
         return false;
     }
     list->at[list->n++] = kept;

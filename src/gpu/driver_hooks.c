@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +10,7 @@
 #include "gpu/driver_files.h"
 #include "gpu/root_files.h"
 
-enum { CHUNK = 1024 * 1024, OVERLAP = 64, PROGRAM_BYTES_MAX = 512 * 1024 * 1024 };
+enum { CHUNK = 64 * 1024, OVERLAP = 64, PROGRAM_BYTES_MAX = 512 * 1024 * 1024 };
 
 /* Names of subcommands, which lie in the program as they are. */
 static const struct {
@@ -43,11 +42,6 @@ static void close_fd(const int *fd)
     }
 }
 
-static void free_bytes(char **bytes)
-{
-    free(*bytes);
-}
-
 static unsigned hooks_in(const char *bytes, size_t n)
 {
     unsigned found = 0;
@@ -63,12 +57,9 @@ static unsigned hooks_in(const char *bytes, size_t n)
 static int read_hooks(const char *full, unsigned *ret, struct gs_err *err)
 {
     GS_CLEANUP(close_fd) int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    GS_CLEANUP(free_bytes) char *bytes = malloc(CHUNK);
+    char bytes[CHUNK];
     unsigned found = 0;
     size_t kept = 0;
-    if (bytes == NULL) {
-        return gs_fail(err, GS_NO_MEMORY, "no memory to look at %.300s", full);
-    }
     for (size_t total = 0; total < PROGRAM_BYTES_MAX && found != GS_HOOKS_ALL;) {
         ssize_t n = fd < 0 ? -1 : read(fd, bytes + kept, CHUNK - kept);
         if (n < 0 && fd >= 0 && errno == EINTR) {

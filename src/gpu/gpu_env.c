@@ -107,8 +107,7 @@ static int copy_root(char ret[GS_ROOT_MAX], const char *of, const char *path, co
         return gs_fail(err, GS_LIMIT, "%s has %zu bytes; %d are the most", of, n,
                        GS_ROOT_MAX - 1 - (int)strlen(below));
     }
-    memcpy(ret, path, n);
-    memcpy(ret + n, below, strlen(below) + 1);
+    snprintf(ret, GS_ROOT_MAX, "%.*s%s", (int)n, path, below);
     return 0;
 }
 

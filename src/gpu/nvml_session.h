@@ -149,6 +149,6 @@ void gs_nvml_activity_done(struct gs_nvml_session *session);
 
 /* nvml_watch.c */
 int gs_nvml_watch_open(void *impl, void **ret_watch, struct gs_err *err);
-int gs_nvml_watch_next(void *impl, void *watch, unsigned limit_ms, struct gs_gpu_event *ret,
+int gs_nvml_watch_next(void *impl, void *opened, unsigned limit_ms, struct gs_gpu_event *ret,
                        struct gs_err *err);
 void gs_nvml_watch_close(void *impl, void *watch);

@@ -66,13 +66,6 @@ static int open_watch(struct gs_err *err)
     return r;
 }
 
-static int look_for_hooks(struct gs_err *err)
-{
-    const struct gs_machine_roots here = {.simulated = false};
-    struct gs_hook_program program;
-    return gs_driver_hook_program(&here, "/bin/sh", &program, err);
-}
-
 static void torture__cdi_survives_each_failed_request(void **state)
 {
     (void)state;
@@ -84,7 +77,6 @@ static void torture__the_gpu_room_survives_each_failed_request(void **state)
     (void)state;
     assert_true(torture_heap(read_majors, 1) >= 1);
     assert_true(torture_heap(open_watch, 1) >= 1);
-    assert_true(torture_heap(look_for_hooks, 1) >= 1);
 }
 
 int main(void)

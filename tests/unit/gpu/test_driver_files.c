@@ -605,8 +605,8 @@ static void driver_files__the_hooks_program_is_looked_into(void **state)
     /* names across the border of what is read at once */
     size_t n = 3 << 20;
     char *bytes = calloc(1, n);
-    memcpy(bytes + (1 << 20) - 5, "update-ldcache", 14);
-    memcpy(bytes + (2 << 20) - 64 - 20, "disable-device-node-modification", 32);
+    memcpy(bytes + (64 << 10) - 5, "update-ldcache", 14);
+    memcpy(bytes + (128 << 10) - 64 - 20, "disable-device-node-modification", 32);
     memcpy(bytes + n - 26, "update-application-profile", 26);
     put(&tree, "/usr/bin/nvidia-cdi-hook", bytes, n, 0755);
     free(bytes);
