@@ -103,11 +103,11 @@ static int copy_root(char ret[GS_ROOT_MAX], const char *of, const char *path, co
     while (n > 0 && path[n - 1] == '/') {
         n--;
     }
-    if (n + strlen(below) >= GS_ROOT_MAX) {
+    int wrote = snprintf(ret, GS_ROOT_MAX, "%.*s%s", (int)n, path, below);
+    if (wrote < 0 || wrote >= GS_ROOT_MAX) {
         return gs_fail(err, GS_LIMIT, "%s has %zu bytes; %d are the most", of, n,
                        GS_ROOT_MAX - 1 - (int)strlen(below));
     }
-    snprintf(ret, GS_ROOT_MAX, "%.*s%s", (int)n, path, below);
     return 0;
 }
 
