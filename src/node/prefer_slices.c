@@ -28,7 +28,8 @@ struct instance {
 
 /* A GPU as the choice sees it. */
 struct gpu {
-    struct gs_room held; /* beside what is held */
+    struct gs_room held; /* what is held */
+    unsigned possible;   /* placements beside that */
     unsigned n;
     struct instance instances[GS_GPU_INSTANCES_MAX];
     unsigned most;   /* slices that can be taken */
@@ -38,22 +39,19 @@ struct gpu {
 
 /* ---- one GPU ---- */
 
-/* What it costs to begin one more instance beside what is held. */
+/* What it costs to begin one more instance beside what is held, without the placements lost. */
 static int64_t cost_of(const struct gs_room *held, const struct instance *instance, bool spread)
 {
     if (held->model == NULL) {
         return spread ? FIRST_RULE * (int64_t)held->n : FIRST_RULE - (int64_t)held->n;
     }
-    if (spread) {
-        return FIRST_RULE * (int64_t)__builtin_popcount(held->occupied) + instance->slice->start;
-    }
-    struct gs_room after = *held;
-    gs_room_put(&after, instance->slice);
-    int64_t lost = (int64_t)gs_room_count_all(held) - (int64_t)gs_room_count_all(&after);
-    return FIRST_RULE * lost - (int64_t)held->used_compute;
+    return spread
+               ? FIRST_RULE * (int64_t)__builtin_popcount(held->occupied) + instance->slice->start
+               : -(int64_t)held->used_compute;
 }
 
-/* The cost of beginning the instances of a set, and what can be taken then. */
+/* The cost of beginning the instances of a set, and what can be taken then. Placements that are
+ * lost one after the other are those possible before all less those possible after all. */
 static int64_t cost_of_set(const struct gpu *gpu, uint32_t set, bool spread, unsigned *ret_free)
 {
     struct gs_room now = gpu->held;
@@ -68,6 +66,9 @@ static int64_t cost_of_set(const struct gpu *gpu, uint32_t set, bool spread, uns
             gs_room_put(&now, instance->slice);
             *ret_free += instance->free;
         }
+    }
+    if (!spread && set != 0 && gpu->held.model != NULL) {
+        cost += FIRST_RULE * ((int64_t)gpu->possible - (int64_t)gs_room_count_all(&now));
     }
     return cost;
 }
@@ -280,6 +281,7 @@ int gs_prefer_slices(struct gs_prefer_work *work)
     int r = 0;
     for (unsigned g = 0; r == 0 && g < snapshot->n_gpus; g++) {
         read_gpu(work, g, by_row, &gpus[g]);
+        gpus[g].possible = gs_room_count_all(&gpus[g].held);
         r = weigh(work, &gpus[g], spread);
     }
     r = r < 0 ? r : share_out(work, gpus, snapshot->n_gpus, counts);

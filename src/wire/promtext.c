@@ -48,7 +48,9 @@ static const char *type_name(enum gs_promtext_type type)
 
 static void put_label(struct gs_buf *out, const char *before, const struct gs_promtext_label *label)
 {
-    gs_buf_printf(out, "%s%s=\"", before, label->name);
+    gs_buf_puts(out, before);
+    gs_buf_puts(out, label->name);
+    gs_buf_puts(out, "=\"");
     put_escaped(out, label->value, true);
     gs_buf_puts(out, "\"");
 }
@@ -65,7 +67,8 @@ static void begin_sample(struct gs_promtext *prom, const char *suffix,
         gs_buf_printf(out, "\n# TYPE %s %s\n", prom->family, type_name(prom->type));
         prom->begun = true;
     }
-    gs_buf_printf(out, "%s%s", prom->family, suffix);
+    gs_buf_puts(out, prom->family);
+    gs_buf_puts(out, suffix);
     for (size_t i = 0; i < n_labels; i++) {
         put_label(out, i == 0 ? "{" : ",", &labels[i]);
     }
