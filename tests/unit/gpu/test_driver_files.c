@@ -441,7 +441,7 @@ static void driver_files__links_are_made_that_programs_expect(void **state)
 
 static size_t read_file(const char *path, char *ret, size_t size)
 {
-    int fd = open(path, O_RDONLY);
+    int fd = path == NULL ? -1 : open(path, O_RDONLY);
     assert_true(fd >= 0);
     ssize_t n = read(fd, ret, size);
     close(fd);
@@ -469,12 +469,20 @@ static void driver_files__a_librarys_own_links_follow_it(void **state)
     tree_end(&tree);
 }
 
+/* A text without its end. */
+static void lay(char *at, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        *at++ = *text;
+    }
+}
+
 /* A cache of the linker, as glibc 2.32 writes it, with these paths. */
 static size_t make_cache(char *ret, const char *const *paths, unsigned n, uint32_t flags)
 {
     size_t used = 48 + 24 * n;
     memset(ret, 0, used);
-    memcpy(ret, "glibc-ld.so.cache1.1", 20);
+    lay(ret, "glibc-ld.so.cache1.1");
     memcpy(ret + 20, &n, 4);
     for (unsigned i = 0; i < n; i++) {
         uint32_t at = (uint32_t)used;
@@ -605,9 +613,9 @@ static void driver_files__the_hooks_program_is_looked_into(void **state)
     /* names across the border of what is read at once */
     size_t n = 3 << 20;
     char *bytes = calloc(1, n);
-    memcpy(bytes + (64 << 10) - 5, "update-ldcache", 14);
-    memcpy(bytes + (128 << 10) - 64 - 20, "disable-device-node-modification", 32);
-    memcpy(bytes + n - 26, "update-application-profile", 26);
+    lay(bytes + (64 << 10) - 5, "update-ldcache");
+    lay(bytes + (128 << 10) - 64 - 20, "disable-device-node-modification");
+    lay(bytes + n - 26, "update-application-profile");
     put(&tree, "/usr/bin/nvidia-cdi-hook", bytes, n, 0755);
     free(bytes);
     assert_int_equal(gs_driver_hook_program(&tree.roots, NULL, &program, NULL), 0);
