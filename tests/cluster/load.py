@@ -58,6 +58,13 @@ class Agent:
     def state(self):
         return json.loads(self.ask("GET", "/debug/state")[1])
 
+    def is_up(self):
+        """It answers, and has read its GPUs."""
+        try:
+            return bool(self.state()["gpus"])
+        except OSError:
+            return False
+
     def apply(self, **order):
         """The answer; `document`, `config`, `onlyIdle`."""
         return json.loads(self.ask("POST", "/v1/apply", order)[1])

@@ -132,7 +132,9 @@ class Cases:
                     for name in before]
         result = self.apply("all-3g.20gb", "--only-idle")
         assert result["result"] == "busy" and result["changed"], result
-        self.node.wait_allocatable(BIG, 2)
+        big = len([one for one in self.node.slices() if one[1] == "3g.20gb"])
+        assert big >= 2, self.node.slices()
+        self.node.wait_allocatable(BIG, big)
         assert {name: self.wait_held(name, 1) for name in before} == before
         for name in before:
             assert self.nodes_of(name) == self.minors_of(before[name][0])

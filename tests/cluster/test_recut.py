@@ -34,9 +34,10 @@ def start(bed, node, *more):
     """The agent, and its control socket where this side of the namespace sees it."""
     path = os.path.join(node.folder, "agent.sock")
     program = sys.argv[2] if len(sys.argv) > 2 else None
-    node.start_agent("--control-socket", path, "--metrics-interval-ms", "1000", *more, program=program)
+    node.start_agent("--control-socket", path, "--metrics-interval-ms", "1000",
+                     "--http-address", f"{node.address}:9400", *more, program=program)
     agent = Agent(path)
-    system.wait_for("the agent", lambda: os.path.exists(path) and agent.state()["gpus"], 30)
+    node.agent.wait_until("the agent", agent.is_up, 30)
     return agent
 
 
