@@ -260,8 +260,9 @@ class Cases:
         self.node.containerd.kill()
         self.node.kubelet.kill()
         self.node.start_kubelet()
-        time.sleep(2)
+        self.node.kubelet.wait()  # without a runtime it ends; systemd would start it again
         self.node.start_containerd()
+        self.node.start_kubelet()
         self.node.wait_ready()
         self.wait_agree()
         failed = self.failed()
@@ -355,12 +356,17 @@ class Cases:
         found = self.wait_count({SMALL: 7 * GPUS})
         system.wait_equal("the state", "success", lambda: self.node.object()["metadata"]["labels"]
                           .get("nvidia.com/mig.config.state"), 30)
-        time.sleep(1)
+        system.wait_for("the kubelet looks at the pods from before", self.looked_at, 60)
         print(f"# after the reboot {found}; {self.failed()} of {len(self.containers)} pods failed, "
               "by the kubelet")
         for name in list(self.containers):
             self.bed.pods.delete(name, grace=0)
         self.serves()
+
+    def looked_at(self):
+        """Each pod has ended, or runs in another container than before."""
+        return all(self.bed.pods.phase(name) == "Failed" or self.container(
+            self.bed.pods.find(name))[0] != before[0] for name, before in self.containers.items())
 
     def wait_count(self, wanted):
         system.wait_equal("machine, lists and node.status", wanted, self.agree, 60)
@@ -375,7 +381,8 @@ def cases_of(cases):
 
 if __name__ == "__main__":
     try:
-        with Bed(nodes=1, gpus=f"{GPUS}xA100-40GB", sim=["--mig"], build_folder=sys.argv[1]) as the_bed:
+        with Bed(nodes=1, gpus=f"{GPUS}xA100-40GB", sim=["--mig"],
+                 build_folder=sys.argv[1]) as the_bed:
             tap.run(cases_of(Cases(the_bed)))
     except Skip as skipped:
         print(f"SKIP: {skipped}")

@@ -27,6 +27,10 @@ MAY_SEE = {
     "gpu": {"base", "core"},
     "partition": {"base", "core", "wire", "gpu"},
     "boot": {"base", "core", "wire", "gpu", "partition"},
+    "node": {"base", "core", "wire", "gpu"},
+    "net": {"base", "core", "wire"},
+    "cluster": {"base", "core", "wire", "net"},
+    "agent": {"base", "core", "wire", "gpu", "partition", "node", "net", "cluster", "boot"},
     "cli": {"base", "core", "wire", "cloud", "sim", "verify", "gpu", "partition"},
 }
 
