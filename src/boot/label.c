@@ -102,7 +102,8 @@ static enum found judge_end(struct gs_view value, struct gs_view rest)
         if (behind.n > 0 && memchr("$%{<", behind.p[0], 4) != NULL) {
             return NOT_A_VALUE;
         }
-        return ends ? WITHOUT_VALUE : NOT_A_LABEL;
+        bool escapes = behind.n > 0 && behind.n < rest.n;
+        return ends && !escapes ? WITHOUT_VALUE : NOT_A_LABEL;
     }
     if (ends) {
         return WITH_VALUE;
@@ -243,9 +244,9 @@ static bool is_mime(struct gs_view text)
         if (line.n == 0) {
             return false;
         }
-        if (starts_with_nocase(line, "content-type:") &&
-            memmem(line.p, line.n, "multipart/", 10) != NULL) {
-            return true;
+        if (starts_with_nocase(line, "content-type:")) {
+            drop(&line, strlen("content-type:"));
+            return starts_with_nocase(gs_view_trim(line), "multipart/");
         }
     }
     return false;

@@ -60,8 +60,11 @@ int gs_boot_reboot_prepare(const struct gs_boot_reboot *reboot, struct gs_err *e
     gs_arena_init(&arena, &gs_alloc_heap, 64 * 1024);
     flag_path(reboot->state_dir, path);
     int r = gs_boot_file_read(path, FLAG_MAX, &arena, &flag, err);
+    if (r == 0) {
+        return check_flag(reboot, path, flag, err);
+    }
     if (r != GS_NOT_FOUND) {
-        return r < 0 ? r : check_flag(reboot, path, flag, err);
+        return gs_wrap(err, r, "a reboot is needed, and whether one was asked for is not known");
     }
     gs_boot_format_time(gs_boot_now_ms(), when);
     snprintf(text, sizeof(text),
