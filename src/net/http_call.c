@@ -458,7 +458,8 @@ static const char *why_of(const struct gs_http_call *call, CURLcode code)
 static int fail(struct gs_http_call *call, CURLcode code, struct gs_err *err)
 {
     const char *why = why_of(call, code);
-    enum gs_code ours = code_of(code);
+    bool our_key = strncmp(call->curl_text, "error reading X.509", 19) == 0;
+    enum gs_code ours = our_key ? GS_INVALID : code_of(code);
     gs_fail(err, ours, "%s: %s", call->name, why);
     if (ours == GS_IO && err != NULL) {
         err->sys_errno = errno_of(call, code);

@@ -248,6 +248,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.begin_stream()
             for text in fault["lines"]:
                 self.chunk(text.encode() + b"\n")
+            if not fault.get("hold"):
+                self.chunk(b"")
         if fault.get("hold"):
             time.sleep(60)
         return False

@@ -97,7 +97,7 @@ static void kubewatch__lines_that_are_no_events_are_refused(void **state)
         "{\"type\":\"ADDED\",\"object\":{}}\n",
         "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":\"\"}}}\n",
         "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":1}}}\n",
-        EVENT("ADDED", "1") "{\"type\":\n",
+        (EVENT("ADDED", "1") "{\"type\":\n"),
         "{\"type\":\"BOOKMARK\",\"object\":{}}\n",
         "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":"
         "\"12345678901234567890123456789012345678901234567890123456789012345\"}}}\n",
