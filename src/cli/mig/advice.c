@@ -101,7 +101,7 @@ static bool fits_without(const struct gs_gpu_view *view, unsigned profile, uint3
 static uint32_t slices_in_use(const struct gs_gpu_view *view)
 {
     uint32_t in_use = 0;
-    for (unsigned i = 0; i < view->layout.n_slices; i++) {
+    for (unsigned i = 0; i < view->layout.n_slices && i < GS_MEMORY_UNITS_MAX; i++) {
         in_use |= (view->layout.slices[i].in_use ? UINT32_C(1) : 0) << i;
     }
     return in_use;
