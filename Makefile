@@ -77,11 +77,12 @@ cluster: all ## a real Kubernetes with simulated GPUs, until Ctrl-C: [NODES=1] [
 	@cd tests/cluster && GPUSLICE_BUILD=$(abspath $(BUILD)) GPUSLICE_CLUSTER=fetch \
 		python3 -m bed $(NODES) $(GPUS)
 
-check-cluster: ## the tests on a real Kubernetes; the first time builds it, which takes minutes
+check-cluster: ## the tests on a real Kubernetes, built the first time; FULL=1 takes most of an hour
 	@scripts/deps.sh test cluster
 	@$(SETUP) $(BUILD) -Dtests=enabled
 	@$(NINJA) $(BUILD)
-	@GPUSLICE_CLUSTER=fetch scripts/check.py $(BUILD) --suite cluster
+	@GPUSLICE_CLUSTER=fetch $(if $(FULL),GPUSLICE_RECUT_SECONDS=600 GPUSLICE_RECUT_RACES=1000) \
+		scripts/check.py $(BUILD) -t $(if $(FULL),10,1) --suite cluster
 
 cover: ## line and branch coverage of the tests
 	@scripts/deps.sh dev

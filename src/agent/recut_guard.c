@@ -227,10 +227,12 @@ static int take_out(struct gs_recut_guard *state, struct gs_recut_leaving *leavi
         return r == GS_BUSY ? gs_fail(err, GS_IO, "the program is ending")
                             : gs_wrap(err, r, "lowering node.status");
     }
+#ifndef GS_LIST_FIRST
     if (gather->cluster != NULL) {
         r = settle(state->recut, gather->config->settle_ms * 1000, err);
     }
     r = r < 0 ? r : count_pods(state, leaving, err);
+#endif
     if (r < 0) {
         return r;
     }

@@ -6,6 +6,9 @@ usage: test_recut.py BUILD_DIR [AGENT_PROGRAM]
 GPUSLICE_RECUT_SECONDS (20) is how long pods come and go while idle slices are re-cut at random, with
 the driver's realistic delays; GPUSLICE_RECUT_RACES (25) how many shrinks race a pod of the same
 resource within 30 ms. `make check-cluster FULL=1` takes 600 and 1000.
+
+With AGENT_PROGRAM build/src/agent/gpuslice-agent-list-first, which tells the kubelet before
+node.status, the races must fail pods: `ninja -C build src/agent/gpuslice-agent-list-first`.
 """
 import os
 import random
@@ -65,8 +68,8 @@ class Load:
         to_status, recuts, partly = [], 0, 0
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            gpus = self.random.sample(range(GPUS), 2)
-            wanted = [self.random.choice(LAYOUTS) if k in gpus else None for k in range(GPUS)]
+            gpu = self.random.randrange(GPUS)
+            wanted = [self.random.choice(LAYOUTS) if k == gpu else None for k in range(GPUS)]
             held = self.held(agent)
             begun = time.monotonic()
             answer = agent.apply(document=document(wanted), onlyIdle=True)
@@ -153,7 +156,7 @@ class Races:
         late = Thread(target=lambda: (time.sleep(offset), self.bed.pods.create(manifest)))
         if offset >= 0:
             late.start()
-        answer = agent.apply(document=document(wanted))
+        answer = agent.apply(document=document(wanted), onlyIdle=self.random.random() < 0.7)
         if offset >= 0:
             late.join()
         waited = self.settle(agent, watcher, name)
