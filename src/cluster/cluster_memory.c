@@ -1,5 +1,6 @@
 #include "cluster/cluster_memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,7 +73,7 @@ static void wake(struct gs_cluster_watch *watch)
     sd_event_source_set_enabled(watch->source, SD_EVENT_ONESHOT);
 }
 
-void gs_memory_wake_watches(struct gs_memory *memory, const char *name)
+static void wake_watches_of(struct gs_memory *memory, const char *name)
 {
     for (struct gs_cluster_watch *watch = memory->watches; watch != NULL; watch = watch->next) {
         if (strcmp(watch->name, name) == 0) {
@@ -80,6 +81,18 @@ void gs_memory_wake_watches(struct gs_memory *memory, const char *name)
             wake(watch);
         }
     }
+}
+
+int gs_memory_put_node(struct gs_memory *memory, const struct gs_cluster_node *node,
+                       struct gs_err *err)
+{
+    char name[GS_CLUSTER_NAME_MAX]; /* what is there goes, and its texts may be the node's */
+    snprintf(name, sizeof(name), "%s", node->name);
+    int r = gs_memory_store_put_node(&memory->store, node, err);
+    if (r == 0) {
+        wake_watches_of(memory, name);
+    }
+    return r;
 }
 
 static int watch_node(void *impl, const char *name, const struct gs_cluster_node_sink *sink,
@@ -162,19 +175,14 @@ int gs_cluster_memory_open(sd_event *event, struct gs_cluster *ret, struct gs_er
 int gs_cluster_memory_put_node(struct gs_cluster *cluster, const struct gs_cluster_node *node,
                                struct gs_err *err)
 {
-    struct gs_memory *memory = cluster->impl;
-    int r = gs_memory_store_put_node(&memory->store, node, err);
-    if (r == 0) {
-        gs_memory_wake_watches(memory, node->name);
-    }
-    return r;
+    return gs_memory_put_node(cluster->impl, node, err);
 }
 
 void gs_cluster_memory_remove_node(struct gs_cluster *cluster, const char *name)
 {
     struct gs_memory *memory = cluster->impl;
     if (gs_memory_store_remove_node(&memory->store, name)) {
-        gs_memory_wake_watches(memory, name);
+        wake_watches_of(memory, name);
     }
 }
 

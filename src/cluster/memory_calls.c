@@ -36,16 +36,6 @@ struct gs_cluster_call {
 
 /* ---- what operations do ---- */
 
-static int put_node(struct gs_memory *memory, const struct gs_cluster_node *node,
-                    struct gs_err *err)
-{
-    int r = gs_memory_store_put_node(&memory->store, node, err);
-    if (r == 0) {
-        gs_memory_wake_watches(memory, node->name);
-    }
-    return r;
-}
-
 /* A label's value as the API server takes it. */
 static bool is_label_value(const char *value)
 {
@@ -142,7 +132,7 @@ static int change(struct gs_cluster_call *call, struct gs_err *err)
     int r = call->kind == CHANGE_NODE     ? change_node_now(call, &node, err)
             : call->kind == CHANGE_STATUS ? change_status_now(call, &node, err)
                                           : remove_taint_now(call, &node, err);
-    return r == 0 ? put_node(memory, &node, err) : r;
+    return r == 0 ? gs_memory_put_node(memory, &node, err) : r;
 }
 
 static void get_now(struct gs_cluster_call *call)

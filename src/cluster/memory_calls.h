@@ -22,8 +22,9 @@ struct gs_memory {
 /* The clock of the loop. */
 uint64_t gs_memory_now(struct gs_memory *memory, clockid_t clock);
 
-/* The node has changed: tells the watches. */
-void gs_memory_wake_watches(struct gs_memory *memory, const char *name);
+/* Puts the node, which may be one that is there with something changed, and tells the watches. */
+int gs_memory_put_node(struct gs_memory *memory, const struct gs_cluster_node *node,
+                       struct gs_err *err);
 
 /* Sends the calls on their way that waited for the cluster to be reachable. */
 void gs_memory_resume_calls(struct gs_memory *memory);
