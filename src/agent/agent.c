@@ -439,8 +439,8 @@ static int watch_node(struct gs_agent *agent, struct gs_err *err)
         .offering = agent->offering,
         .cluster = &agent->cluster,
         .node_name = agent->node_name,
-        .machine_type = agent->has_machine_type ? agent->machine_type : NULL,
-        .vgpu = agent->has_vgpu ? &agent->vgpu : NULL,
+        .machine_type = agent->machine.has_type ? agent->machine.type : NULL,
+        .vgpu = agent->machine.has_vgpu ? &agent->machine.vgpu : NULL,
         .started_s = (uint64_t)time(NULL),
         .troubles = &agent->troubles,
         .wanted = on_wanted,
@@ -617,8 +617,7 @@ int gs_agent_start(struct gs_agent *agent, const struct gs_agentconfig *config, 
     if (r < 0) {
         return r;
     }
-    agent->has_machine_type = gs_driver_machine_type(&agent->roots, agent->machine_type,
-                                                     sizeof(agent->machine_type), NULL) == 0;
+    gs_machine_read(&agent->roots, config->machine_type_file, &agent->machine);
     r = start_monitor(agent, err);
     r = r < 0 ? r : start_worker(agent, err);
     if (r == 0 && config->layout_name[0] != '\0') {

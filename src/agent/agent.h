@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "agent/cdifile.h"
+#include "agent/machine.h"
 #include "agent/monitor.h"
 #include "agent/nodelabels.h"
 #include "agent/offering.h"
@@ -27,10 +28,7 @@ struct gs_agent {
     const struct gs_agentconfig *config;
     struct gs_machine_roots roots;
     char node_name[GS_CLUSTER_NAME_MAX];
-    char machine_type[256];
-    bool has_machine_type;
-    struct gs_vgpu vgpu;
-    bool has_vgpu;
+    struct gs_machine_facts machine;
     struct gs_troubles troubles;
     struct gs_metrics_counters counters;
     struct gs_offering *offering;
