@@ -16,6 +16,7 @@ struct known {
     char name[GS_RESOURCE_NAME_MAX + 1];
     char socket[GS_RESOURCE_NAME_MAX + 16];
     uint32_t ceiling; /* devices, replicas counted; UINT32_MAX: none */
+    bool unheard;     /* no kubelet listens to its list */
 };
 
 struct gone {
@@ -454,7 +455,8 @@ int gs_offering_rows(const struct gs_offering *offering, struct gs_arena *arena,
     int r = rows == NULL ? no_memory(err) : 0;
     for (unsigned i = 0; r == 0 && i < offering->n_known; i++) {
         const struct known *known = &offering->known[i];
-        rows[i] = (struct gs_capacity_row){.resource = known->name, .ceiling = known->ceiling};
+        rows[i] = (struct gs_capacity_row){.resource = known->name,
+                                           .ceiling = known->unheard ? 0 : known->ceiling};
         r = count(offering, known->name, false, arena, &rows[i].listed, &rows[i].healthy, err);
     }
     if (r == 0) {
@@ -563,6 +565,15 @@ void gs_offering_close(struct gs_offering *offering)
 {
     for (unsigned i = 0; i < offering->n_known; i++) {
         offering->known[i].ceiling = 0;
+    }
+}
+
+void gs_offering_heard(struct gs_offering *offering, const char *resource, bool heard)
+{
+    for (unsigned i = 0; i < offering->n_known; i++) {
+        if (strcmp(offering->known[i].name, resource) == 0) {
+            offering->known[i].unheard = !heard;
+        }
     }
 }
 

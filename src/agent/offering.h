@@ -67,6 +67,9 @@ void gs_offering_retire(struct gs_offering *offering);
 void gs_offering_restore(struct gs_offering *offering);
 /* Ceilings of 0, so that the scheduler sends nobody: before the agent ends. */
 void gs_offering_close(struct gs_offering *offering);
+/* Whether a kubelet listens to the list of a resource. While none does the ceiling is 0: a kubelet
+ * that starts fails every pod that comes before it has the list again. */
+void gs_offering_heard(struct gs_offering *offering, const char *resource, bool heard);
 
 /* ---- What is known of slices ---- */
 

@@ -215,10 +215,21 @@ static void list_and_watch(void *ctx, struct gs_grpc_call *call, struct gs_view 
     } else {
         plugin->streams[plugin->n_streams++] = call;
         plugin->tries = 0;
+        gs_offering_heard(plugin->plugins->options.offering, plugin->resource, true);
         (void)gs_grpc_send(call, bytes);
         plugin->plugins->options.sent(plugin->plugins->options.ctx);
     }
     gs_arena_done(&arena);
+}
+
+/* Nobody listens: node.status is told at once, before a pod is sent here in vain. */
+static void go_unheard(struct plugin *plugin)
+{
+    const struct gs_plugins_options *options = &plugin->plugins->options;
+    if (options->config->kubelet_socket[0] != '\0') {
+        gs_offering_heard(options->offering, plugin->resource, false);
+        options->sent(options->ctx);
+    }
 }
 
 /* The kubelet went, or dropped us for another plugin of this resource that went. */
@@ -235,6 +246,7 @@ static void stream_ended(void *ctx, struct gs_grpc_call *call)
         snprintf(plugin->why, sizeof(plugin->why), "the kubelet does not listen to %s any more",
                  plugin->resource);
         register_soon(plugin);
+        go_unheard(plugin);
         judge(plugin->plugins);
     }
 }
@@ -329,7 +341,11 @@ static void serve_anew(struct plugin *plugin)
     if (plugin->server != NULL && gs_grpc_server_in_place(plugin->server)) {
         return;
     }
+    bool heard = plugin->n_streams > 0;
     stop(plugin);
+    if (heard) {
+        go_unheard(plugin);
+    }
     if (serve(plugin, &err) < 0) {
         snprintf(plugin->why, sizeof(plugin->why), "the socket of %s: %.150s", plugin->resource,
                  err.msg);
@@ -351,6 +367,7 @@ static struct plugin *add(struct gs_plugins *plugins, const char *resource, cons
     plugins->first = plugin;
     serve_anew(plugin);
     register_now(plugin);
+    go_unheard(plugin);
     return plugin;
 }
 
