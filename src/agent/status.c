@@ -40,6 +40,7 @@ struct gs_status {
     unsigned n_shown;
     struct shown shown[GS_OFFER_RESOURCES_MAX];
     struct gs_cluster_call *patch;
+    bool refused; /* the last one was, and that is the condition */
     unsigned n_patched; /* what the patch under way says */
     struct shown patched[GS_OFFER_RESOURCES_MAX];
     sd_event_source *retry;
@@ -215,6 +216,7 @@ static void on_patched(void *ctx, int result, const struct gs_err *err)
     status->patch = NULL;
     if (result < 0) {
         gs_trouble_bad(status->options.troubles, GS_TROUBLE_API, "StatusNotWritten", err->msg);
+        status->refused = true;
         end_patch_await(status, result, err);
         if (status->retry == NULL &&
             sd_event_add_time_relative(status->options.event, &status->retry, CLOCK_MONOTONIC,
@@ -224,6 +226,7 @@ static void on_patched(void *ctx, int result, const struct gs_err *err)
         return;
     }
     gs_trouble_good(status->options.troubles, GS_TROUBLE_API);
+    status->refused = false;
     /* what was written is what is shown, until the watch says otherwise */
     for (unsigned i = 0; i < status->n_patched; i++) {
         struct shown *shown = find_shown(status, status->patched[i].resource);
@@ -309,6 +312,10 @@ static void judge(struct gs_status *status, const struct gs_capacity *capacity, 
     bool written = status->options.cluster == NULL || (capacity->n == 0 && status->node_known);
     bool agrees = status->answered && !too_much && !capacity->waiting;
     status->written = written && status->patch == NULL;
+    if (status->written && status->refused && status->retry == NULL) { /* given up meanwhile */
+        gs_trouble_good(status->options.troubles, GS_TROUBLE_API);
+        status->refused = false;
+    }
     if (status->written) {
         end_patch_await(status, 0, NULL);
         end_kubelet_await(status, status->answered && !too_much);
