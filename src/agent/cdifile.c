@@ -21,7 +21,8 @@ struct gs_cdifile {
     char driver_version[80];
     struct gs_driver_files files;
     struct gs_hook_program hook;
-    struct gs_buf last; /* as it is on disk */
+    struct gs_buf last; /* as it is on disk, in: */
+    struct stat at;
 };
 
 struct gs_cdifile *gs_cdifile_new(const struct gs_machine_roots *roots,
@@ -150,7 +151,8 @@ static int format(struct gs_cdifile *file, const struct gs_snapshot *snapshot, s
 }
 
 /* The name of a CDI file ends in .json: readers pass the other over. */
-static int replace(const char *dir, const struct gs_buf *text, struct gs_err *err)
+static int replace(const char *dir, const struct gs_buf *text, struct stat *ret_at,
+                   struct gs_err *err)
 {
     char path[1200];
     char fresh[1200];
@@ -167,6 +169,9 @@ static int replace(const char *dir, const struct gs_buf *text, struct gs_err *er
         done += (size_t)n;
     }
     int e = done < text->len ? (n < 0 ? errno : ENOSPC) : 0;
+    if (e == 0 && fstat(fd, ret_at) < 0) {
+        e = errno;
+    }
     if (close(fd) < 0 && e == 0) {
         e = errno;
     }
@@ -188,12 +193,15 @@ static int remove_file(const char *dir, struct gs_err *err)
                                                 : gs_fail_errno(err, errno, "removing %s", path);
 }
 
-/* Somebody may have removed it: a cleanup of /var/run, an uninstalled toolkit. */
+/* Somebody may have removed or replaced it: a cleanup of /var/run, an uninstalled toolkit, a mount.
+ */
 static bool is_there(const struct gs_cdifile *file)
 {
     char path[1200];
+    struct stat now;
     snprintf(path, sizeof(path), "%s/%s", file->config->cdi_dir, FILE_NAME);
-    return access(path, F_OK) == 0;
+    return stat(path, &now) == 0 && now.st_dev == file->at.st_dev &&
+           now.st_ino == file->at.st_ino && now.st_size == file->at.st_size;
 }
 
 int gs_cdifile_write(struct gs_cdifile *file, const struct gs_snapshot *snapshot,
@@ -208,7 +216,7 @@ int gs_cdifile_write(struct gs_cdifile *file, const struct gs_snapshot *snapshot
     if (r == 0 && (!is_there(file) || text.len != file->last.len ||
                    memcmp(gs_buf_text(&text), gs_buf_text(&file->last), text.len) != 0)) {
         r = text.len == 0 ? remove_file(file->config->cdi_dir, err)
-                          : replace(file->config->cdi_dir, &text, err);
+                          : replace(file->config->cdi_dir, &text, &file->at, err);
         if (r == 0) {
             gs_buf_done(&file->last);
             file->last = text;
