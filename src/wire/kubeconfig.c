@@ -107,14 +107,14 @@ static int read_server(const struct gs_doc_node *cluster, struct gs_arena *arena
     if (r != 0) {
         return r;
     }
-    if (strncmp(config->server, "https://", 8) != 0) {
-        const struct gs_doc_node *at = node == NULL ? cluster : node;
-        return gs_doc_fail(at, err, "server: found \"%.100s\"; expected https://ADDRESS:PORT",
-                           config->server);
-    }
     size_t n = strlen(config->server);
     while (n > 0 && config->server[n - 1] == '/') {
         n--;
+    }
+    if (n <= 8 || strncmp(config->server, "https://", 8) != 0) {
+        const struct gs_doc_node *at = node == NULL ? cluster : node;
+        return gs_doc_fail(at, err, "server: found \"%.100s\"; expected https://ADDRESS:PORT",
+                           config->server);
     }
     config->server = gs_arena_text(arena, config->server, n);
     return config->server == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for a kubeconfig") : 0;

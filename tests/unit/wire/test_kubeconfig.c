@@ -157,6 +157,7 @@ static void kubeconfig__what_is_wrong_is_said_with_its_line(void **state)
         {"user: program\n", "user: gone\n", NULL, GS_NOT_FOUND, "no \"gone\" among its users"},
         {"https://[::1]:6443", "http://[::1]:6443", NULL, GS_INVALID,
          "config:23: server: found \"http://[::1]:6443\"; expected https://"},
+        {"https://[::1]:6443", "https:///", NULL, GS_INVALID, "server: found \"https:///\""},
         {"    server: https://[::1]:6443\n", "", NULL, GS_INVALID, "server: found \"\""},
         {"data: " PEM_A "\n", "data: $$$\n", NULL, GS_INVALID,
          "config:24: certificate-authority-data: character 1 is not base64"},
