@@ -29,6 +29,7 @@ struct gs_kube_watch {
     uint64_t opened_us;                     /* CLOCK_MONOTONIC: the stream was opened; 0: not yet */
     bool got;                               /* something came on it */
     bool gone;                              /* it ended with 410 */
+    bool gone_before;                       /* so did the one before it, at once */
     bool told;                              /* the sink knows `reachable` */
     bool reachable;
     bool inside; /* functions of the sink are on the stack */
@@ -241,11 +242,14 @@ static void on_stream_end(void *ctx, int result, const struct gs_kube_answer *an
     }
     if (was_one && (gone || ended)) {
         watch->failures = 0;
+        watch->gone_before = false;
         wait_until(watch, 0);
-    } else if (gone && watch->failures == 0) {
+    } else if (gone && !watch->gone_before) { /* a server that was away for long begins so */
         watch->failures++;
+        watch->gone_before = true;
         wait_until(watch, 0);
     } else {
+        watch->gone_before = gone;
         fail(watch, result == 0 ? &short_lived : err);
     }
 }
