@@ -4,7 +4,7 @@
 usage: test_recut.py BUILD_DIR [AGENT_PROGRAM]
 
 GPUSLICE_RECUT_SECONDS (20) is how long pods come and go while idle slices are re-cut at random, with
-the driver's realistic delays; GPUSLICE_RECUT_RACES (25) how many shrinks race a pod of the same
+the driver's realistic delays; GPUSLICE_RECUT_RACES (25) how many shrinks race four pods of the same
 resource within 30 ms. `make check-cluster FULL=1` takes 600 and 1000.
 
 With AGENT_PROGRAM build/src/agent/gpuslice-agent-list-first, which tells the kubelet before
@@ -13,6 +13,7 @@ node.status, the races must fail pods: `ninja -C build src/agent/gpuslice-agent-
 import os
 import random
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,6 +32,7 @@ RACES = int(os.environ.get("GPUSLICE_RECUT_RACES", "25"))
 SEED = os.environ.get("GPUSLICE_SEED", "1")
 GPUS = 8
 RACE_S = 0.030
+PODS = 4 # in each race
 
 
 def start(bed, node, *more):
@@ -42,6 +44,17 @@ def start(bed, node, *more):
     agent = Agent(path)
     node.agent.wait_until("the agent", agent.is_up, 30)
     return agent
+
+
+def order(agent, **what):
+    """An order that was carried out, or as far as what is in use let it. Where the API server does
+    not answer in time (a busy machine) nothing was touched, and it is asked again."""
+    for _ in range(5):
+        answer = agent.apply(**what)
+        if answer["result"] in ("ok", "busy"):
+            return answer
+        assert answer["result"] in ("limit", "io") and not answer["changed"], answer
+    raise AssertionError(answer)
 
 
 def counts(slices):
@@ -72,8 +85,7 @@ class Load:
             wanted = [self.random.choice(LAYOUTS) if k == gpu else None for k in range(GPUS)]
             held = self.held(agent)
             begun = time.monotonic()
-            answer = agent.apply(document=document(wanted), onlyIdle=True)
-            assert answer["result"] in ("ok", "busy"), answer
+            answer = order(agent, document=document(wanted), onlyIdle=True)
             recuts += answer["changed"]
             partly += answer["result"] == "busy"
             now = self.node.slices()
@@ -109,75 +121,71 @@ class Load:
 
 
 class Races:
-    """A shrink, and a pod of the same resource at the same moment."""
+    """A shrink, and pods of the same resource at the same moment."""
 
     def __init__(self, bed):
         self.bed, self.node = bed, bed.nodes[1]
         self.random = random.Random(f"{SEED} races")
+        self.full = document([LAYOUTS[11]] * GPUS)
 
     def shrinks__that_race_a_pod_fail_no_pod(self):
         agent = start(self.bed, self.node)
         watcher = Watcher(self.bed, self.node)
         watcher.start()
-        full = [LAYOUTS[11]] * GPUS
-        assert agent.apply(document=document(full))["result"] == "ok"
-        self.node.wait_allocatable(resource("1g.5gb"), 7 * GPUS)
-        names, granted, refused, to_status, waits = [], 0, 0, [], []
+        shrunk, to_status, waits = 0, [], []
         for number in range(RACES):
-            answer, begun, waited = self.race(agent, watcher, number, names)
-            refused += answer["result"] == "busy"
-            assert answer["result"] in ("ok", "busy"), answer
-            if answer["result"] == "ok":
-                to_status.append(watcher.when_shown(counts(self.node.slices()), begun) - begun)
-            if waited is not None:
-                waits.append(waited)
-            granted += 1
-            assert agent.apply(document=document(full), onlyIdle=True)["result"] in ("ok", "busy")
-        print(f"# {RACES} shrinks, each with a pod of the resource within {RACE_S * 1000:.0f} ms: "
-              f"{refused} refused as busy; command to node.status, no delay of the driver: "
-              f"{percentiles(to_status)}; a pod that waited for its slice ran after "
+            order(agent, document=self.full, onlyIdle=True)
+            before = len(self.node.slices())
+            self.node.wait_allocatable(resource("1g.5gb"), before)
+            names = [f"race-{number}-{k}" for k in range(PODS)]
+            answer, begun = self.race(agent, names)
+            now = counts(self.node.slices())
+            shrunk += now.get(resource("1g.5gb"), 0) < before
+            if answer["changed"]:
+                to_status.append(watcher.when_shown(now, begun) - begun)
+            waits += self.settle(agent, watcher, names)
+            for name in names:
+                self.bed.api.delete(path_of(name), gracePeriodSeconds=0)
+            assert watcher.failed == {}, watcher.failed
+        print(f"# {shrunk} shrinks of {RACES}, each with {PODS} pods of the resource within "
+              f"{RACE_S * 1000:.0f} ms; command to node.status, no delay of the driver: "
+              f"{percentiles(to_status)}; pods that waited for their slice ran after "
               f"{percentiles(waits)}")
-        assert watcher.failed == {}, watcher.failed
+        assert shrunk > RACES / 2, "most orders found nothing to shrink"
         assert watcher.disturbed == {}, watcher.disturbed
 
-    def race(self, agent, watcher, number, names):
-        """Takes all but a few slices away, while pods ask for them. (answer, its begin, how long a
-        pod waited that found none)"""
+    def race(self, agent, names):
+        """Takes all but a few slices away, while pods ask for them. (answer, its begin)"""
         left = self.random.choice([0, 1, 2])
         wanted = [f"1g.5gb={left},3g.20gb=1" if left else "3g.20gb=2"] + ["3g.20gb=2"] * (GPUS - 1)
-        name = f"race-{number}"
-        offset = self.random.uniform(-RACE_S, RACE_S)
-        manifest = pod(name, {resource("1g.5gb"): 1}, node=self.node.name)
-        if offset < 0:
-            self.bed.pods.create(manifest)
-            time.sleep(-offset)
-        begun = time.monotonic()
-        from threading import Thread  # the pod comes while the order is under way
-        late = Thread(target=lambda: (time.sleep(offset), self.bed.pods.create(manifest)))
-        if offset >= 0:
-            late.start()
-        answer = agent.apply(document=document(wanted), onlyIdle=self.random.random() < 0.7)
-        if offset >= 0:
-            late.join()
-        waited = self.settle(agent, watcher, name)
-        for old in names[:]:
-            self.bed.api.delete(path_of(old), gracePeriodSeconds=0)
-            names.remove(old)
-        names.append(name)
-        return answer, begun, waited
+        begun = time.monotonic() + RACE_S
+        comers = [threading.Thread(target=self.come, args=(name, begun)) for name in names]
+        for comer in comers:
+            comer.start()
+        time.sleep(max(0, begun - time.monotonic()))
+        answer = order(agent, document=document(wanted), onlyIdle=True)
+        for comer in comers:
+            comer.join()
+        return answer, begun
 
-    def settle(self, agent, watcher, name):
-        """The pod runs, or waits; one that waits gets a slice, and the time that took."""
+    def come(self, name, around):
+        """Creates a pod within RACE_S of that time."""
+        at = around + self.random.uniform(-RACE_S, RACE_S)
+        time.sleep(max(0, at - time.monotonic()))
+        self.bed.pods.create(pod(name, {resource("1g.5gb"): 1}, node=self.node.name))
+
+    def settle(self, agent, watcher, names):
+        """Every pod runs; those that found no slice get one, and how long that took them."""
+        done = lambda: [name for name in names if name in watcher.running or name in watcher.failed]
         deadline = time.monotonic() + 0.6
-        while time.monotonic() < deadline:
-            if name in watcher.running or name in watcher.failed:
-                return None
+        while len(done()) < len(names) and time.monotonic() < deadline:
             time.sleep(0.02)
+        waiting = set(names) - set(done())
         begun = time.monotonic()
-        answer = agent.apply(document=document([LAYOUTS[11]] * GPUS), onlyIdle=True)
-        assert answer["result"] in ("ok", "busy"), answer
-        system.wait_for(f"{name} runs", lambda: name in watcher.running or name in watcher.failed, 30)
-        return watcher.running.get(name, begun) - begun
+        if waiting:
+            order(agent, document=self.full, onlyIdle=True)
+        system.wait_for("all pods run", lambda: len(done()) == len(names), 60)
+        return [max(0, watcher.running[name] - begun) for name in waiting if name in watcher.running]
 
 
 def cases_of(cases):
