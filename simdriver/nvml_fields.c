@@ -68,6 +68,8 @@ static int read_board(const struct nvml_at *at, struct nvml_field_value *ret)
     case NVML_FI_DEV_REMAPPED_PENDING:
     case NVML_FI_DEV_REMAPPED_FAILURE:
         return give_ui(ret, 0);
+    case NVML_FI_DEV_GET_GPU_RECOVERY_ACTION: /* what is simulated passes without one */
+        return give_ui(ret, NVML_GPU_RECOVERY_ACTION_NONE);
     case NVML_FI_DEV_IS_RESETLESS_MIG_SUPPORTED:
         return give_ui(ret, board->architecture >= NVML_DEVICE_ARCH_HOPPER);
     case NVML_FI_DEV_IS_MIG_MODE_INDEPENDENT_MIG_QUERY_CAPABLE:
