@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What a bad world gets: each thing that may be wrong is said by a condition of its own, pods that run
-go on, what can be served is served, and all is well again by itself once the cause is gone.
+"""What a bad world gets: each thing that may be wrong is said by a condition of its own, pods that
+run go on, what can be served is served, and all is well again by itself once the cause is gone.
 
 usage: test_bad_world.py BUILD_DIR [AGENT_PROGRAM]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Restarts on a real kubelet: whatever ends and comes back, agent, kubelet, containerd, driver, GPU or
-node, the slices, the lists and node.status agree again without help, and what runs goes on.
+"""Restarts on a real kubelet: whatever ends and comes back, agent, kubelet, containerd, driver, GPU
+or node, the slices, the lists and node.status agree again without help, and what runs goes on.
 
 usage: test_restarts.py BUILD_DIR [AGENT_PROGRAM]
 
@@ -109,7 +109,7 @@ class Cases:
         return system.wait_for("machine, lists and node.status agree", self.agree, timeout)
 
     def cut(self, layouts):
-        """Until it is done: what the kubelet has not forgotten yet of pods that are gone is busy."""
+        """Until it is done: what the kubelet still remembers of pods that are gone is busy."""
         def order():
             answer = self.agent.apply(document=document(layouts))
             assert answer["result"] in ("ok", "busy"), answer
@@ -132,10 +132,10 @@ class Cases:
             assert self.container(self.bed.pods.find(name)) == container, name
 
     def serves(self, refusals=0):
-        """A new pod gets its slice; `refusals`: of so many before it the kubelet may say that all are
-        taken. It does while it has not seen all pods since its start, and counts those of its record
-        that are long gone."""
-        system.wait_for("the kubelet has what node.status says", lambda: self.state()["settled"], 30)
+        """A new pod gets its slice; `refusals`: of so many before it the kubelet may say that all
+        are taken. It does while it has not seen all pods since its start, and counts those of its
+        record that are long gone."""
+        system.wait_for("the kubelet has the lists", lambda: self.state()["settled"], 30)
         for refused in range(refusals + 1):
             self.bed.pods.create(pod("probe", {SMALL: 1}))
             phase = system.wait_for("an end of the wait", lambda: (
@@ -213,7 +213,8 @@ class Cases:
         thread.join()
         if function:
             return f"after {function} number {nth}"
-        return f"{after * 1000:.0f} ms after the order" + (", which was done" if ended_first else "")
+        done = ", which was done" if ended_first else ""
+        return f"{after * 1000:.0f} ms after the order{done}"
 
     def agent__replaced_under_load_fails_no_pod(self):
         self.cut([ALL_SMALL if k == self.gpu_of("stays")[0] else "3g.20gb=1,2g.10gb=1,1g.5gb=2"

@@ -209,6 +209,28 @@ static void offering__tells_the_scheduler_that_nothing_is_free_before_it_goes(vo
     assert_string_equal(listed(world, SMALL), "4/4");
 }
 
+static void offering__nothing_is_free_of_a_resource_that_no_kubelet_listens_to(void **state)
+{
+    struct world *world = *state;
+    struct gs_capacity_row *rows;
+    unsigned n;
+    cut(world, 4, 1);
+    gs_offering_heard(world->offering, SMALL, false);
+    assert_int_equal(gs_offering_rows(world->offering, &world->arena, &rows, &n, NULL), 0);
+    assert_int_equal(n, 2);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(rows[i].ceiling, strcmp(rows[i].resource, SMALL) == 0 ? 0 : UINT32_MAX);
+    }
+    gs_offering_restore(world->offering); /* the end of a re-cut does not lift it */
+    assert_int_equal(gs_offering_rows(world->offering, &world->arena, &rows, &n, NULL), 0);
+    assert_int_equal(strcmp(rows[0].resource, SMALL) == 0 ? rows[0].ceiling : rows[1].ceiling, 0);
+    gs_offering_heard(world->offering, SMALL, true);
+    assert_int_equal(gs_offering_rows(world->offering, &world->arena, &rows, &n, NULL), 0);
+    assert_int_equal(rows[0].ceiling, UINT32_MAX);
+    assert_int_equal(rows[1].ceiling, UINT32_MAX);
+    assert_string_equal(listed(world, SMALL), "4/4");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +247,8 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(
             offering__tells_the_scheduler_that_nothing_is_free_before_it_goes, begin, end),
+        cmocka_unit_test_setup_teardown(
+            offering__nothing_is_free_of_a_resource_that_no_kubelet_listens_to, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
