@@ -309,6 +309,20 @@ def boot__ends_when_told_to_while_it_waits():
         assert process.returncode == 1 and "Interrupted" in said, (process.returncode, said)
 
 
+def boot__ends_at_a_whole_slice_when_told_to():
+    with node("--gpus", "1xA100-40GB", "--mig") as n:
+        n.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:delay=300ms,times=all")
+        process = n.start("--layout", "all-1g.5gb")
+        wait_for(lambda: n.show()["faults"][0]["seen"] > 1)
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 1 and "interrupted" in said, said
+        assert 1 <= n.cut()[0]["1g.5gb"] < 7, n.cut()
+        n.sim("fault", "--clear")
+        n.boot("--layout", "all-1g.5gb")
+        assert n.cut() == [SEVEN]
+
+
 def boot__all_gpus_of_the_bus_are_waited_for():
     with node("--gpus", "1xA100-40GB") as n:
         device = "machine/root/sys/bus/pci/devices/0000:99:00.0/"
@@ -353,6 +367,17 @@ def boot__a_gpu_in_use_is_no_reason_to_reboot():
         assert n.reboots_asked() == 1
 
 
+def boot__a_process_that_comes_meanwhile_is_not_rebooted_away():
+    with node("--gpus", "1xA100-40GB", "--vm") as n:
+        n.sim("fault", "--add", "nvmlDeviceSetMigMode:delay=1s")
+        process = n.start("--layout", "all-1g.5gb")
+        wait_for(lambda: n.show()["faults"][0]["seen"] > 0)
+        n.hold("--gpu", "0")
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 1 and "(sleep)" in said, said
+        assert n.reboots_asked() == 0 and not n.flag()
+
+
 def boot__beside_a_kubelet_nothing_goes():
     with node("--gpus", "1xA100-40GB", "--mig") as n:
         n.write("machine/root/proc/4711/comm", "kubelet\n")
@@ -366,6 +391,10 @@ def boot__beside_a_kubelet_nothing_goes():
         n.write("machine/root/proc/4711/comm", "kubelet\n")
         n.boot("--layout", "all-1g.5gb", status=1, says="a kubelet runs here (pid 4711)")
         assert n.reboots_asked() == 1
+    with node("--gpus", "1xA100-40GB", "--vm", "--mig") as n:  # nothing goes but the mode
+        n.write("machine/root/proc/4711/comm", "kubelet\n")
+        n.boot("--layout", "all-disabled", status=1, says="drain the node and reboot it")
+        assert n.reboots_asked() == 0 and not n.flag()
 
 
 def boot__a_call_of_the_driver_that_fails_fails_it():

@@ -81,9 +81,16 @@ def needs__what_is_too_new_is_seen():
     assert new_versions(versions) == ["GLIBC_ABI_DT_RELR"]
 
 
+def main():
+    reason = None if SANITIZER == "none" else \
+        f" # SKIP built with -fsanitize={SANITIZER}, which needs libraries of its own"
+    cases = []
+    for name, case in tap.cases_of(sys.modules[__name__], "needs__"):
+        skips = reason is not None and case is not needs__what_is_too_new_is_seen
+        cases.append((name.replace("__", " ").replace("_", " ") + (reason if skips else ""),
+                      (lambda: None) if skips else case))
+    tap.run(cases)
+
+
 if __name__ == "__main__":
-    if SANITIZER != "none":
-        print(f"SKIP: built with -fsanitize={SANITIZER}, which needs libraries of its own")
-        sys.exit(77)
-    tap.run([(name.replace("__", " ").replace("_", " "), case)
-             for name, case in tap.cases_of(sys.modules[__name__], "needs__")])
+    main()
