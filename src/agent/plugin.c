@@ -7,6 +7,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "agent/awake.h"
 #include "agent/log.h"
 #include "net/grpc_client.h"
 #include "net/grpc_server.h"
@@ -45,6 +46,7 @@ struct gs_plugins {
     const char *socket_name; /* in it */
     struct plugin *first;
     sd_event_source *watch;
+    struct gs_awake *awake; /* NULL: the kubelet has seen its pods, as far as is known */
 };
 
 /* ---- Standing ---- */
@@ -215,7 +217,9 @@ static void list_and_watch(void *ctx, struct gs_grpc_call *call, struct gs_view 
     } else {
         plugin->streams[plugin->n_streams++] = call;
         plugin->tries = 0;
-        gs_offering_heard(plugin->plugins->options.offering, plugin->resource, true);
+        if (plugin->plugins->awake == NULL) {
+            gs_offering_heard(plugin->plugins->options.offering, plugin->resource, true);
+        }
         (void)gs_grpc_send(call, bytes);
         plugin->plugins->options.sent(plugin->plugins->options.ctx);
     }
@@ -417,6 +421,32 @@ void gs_plugins_update(struct gs_plugins *plugins)
 
 /* ---- The kubelet's folder ---- */
 
+static void on_awake(void *ctx)
+{
+    struct gs_plugins *plugins = ctx;
+    gs_awake_free(plugins->awake);
+    plugins->awake = NULL;
+    for (const struct plugin *plugin = plugins->first; plugin != NULL; plugin = plugin->next) {
+        if (plugin->n_streams > 0) {
+            gs_offering_heard(plugins->options.offering, plugin->resource, true);
+        }
+    }
+    plugins->options.sent(plugins->options.ctx);
+}
+
+/* It has the lists before it has its pods: nobody is to be sent here in between. */
+static void wait_for_pods(struct gs_plugins *plugins)
+{
+    struct gs_err err;
+    const char *socket = plugins->options.config->pod_resources_socket;
+    gs_awake_free(plugins->awake);
+    plugins->awake = NULL;
+    if (socket[0] != '\0' && gs_awake_begin(plugins->options.event, socket, on_awake, plugins,
+                                            &plugins->awake, &err) < 0) {
+        gs_log_warning("%s", err.msg);
+    }
+}
+
 static int on_folder(sd_event_source *source, const struct inotify_event *event, void *ctx)
 {
     struct gs_plugins *plugins = ctx;
@@ -426,6 +456,7 @@ static int on_folder(sd_event_source *source, const struct inotify_event *event,
         return 0;
     }
     gs_log_info("the kubelet has started: every resource registers anew");
+    wait_for_pods(plugins);
     for (struct plugin *plugin = plugins->first; plugin != NULL; plugin = plugin->next) {
         serve_anew(plugin);
         register_now(plugin);
@@ -489,6 +520,7 @@ void gs_plugins_free(struct gs_plugins *plugins)
         free(plugin);
     }
     sd_event_source_disable_unref(plugins->watch);
+    gs_awake_free(plugins->awake);
     free(plugins);
 }
 
