@@ -1,5 +1,6 @@
 #include "boot/boot.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -200,7 +201,7 @@ static int open_and_cut(struct work *work, struct gs_err *err)
 static int fail(struct work *work, const struct gs_err *err)
 {
     gs_boot_log(GS_BOOT_ERROR, "%s", err->msg);
-    work->report.error = err->msg;
+    work->report.error = *err;
     work->report.ended_ms = gs_boot_now_ms();
     write_report(work, GS_BOOT_FAILED);
     return STATUS_NOT_DONE;
@@ -261,13 +262,16 @@ static int reboot(struct work *work, const struct gs_err *why)
                     "is empty",
                     work->waiting);
     }
+    if (r == 0 && stop != 0) {
+        r = gs_fail_errno(&err, EINTR, "before a reboot was asked for");
+    }
     r = r < 0 ? r : gs_boot_reboot_prepare(&reboot, &err);
     if (r < 0) {
         return fail(work, &err);
     }
     gs_boot_log(GS_BOOT_INFO, "GPU %s: asking for a reboot, once: %s", work->waiting,
                 options->reboot_command);
-    work->report.error = why->msg;
+    work->report.error = *why;
     write_report(work, GS_BOOT_REBOOTING);
     r = gs_boot_reboot_ask(options->reboot_command, &stop, &err);
     return r < 0 ? fail(work, &err) : wait_for_reboot(work);

@@ -92,6 +92,7 @@ enum found { NOT_A_LABEL, WITHOUT_VALUE, WITH_VALUE, NOT_A_VALUE };
 
 static enum found judge_end(struct gs_view value, struct gs_view rest)
 {
+    static const char variables[] = {'$', '%', '{', '<'};
     static const char enders[] = " \t\r,;\"'\\)}]&|<>`";
     bool ends = rest.n == 0 || memchr(enders, rest.p[0], sizeof(enders)) != NULL;
     if (value.n == 0) {
@@ -99,7 +100,7 @@ static enum found judge_end(struct gs_view value, struct gs_view rest)
         struct gs_view behind = rest;
         while (gs_view_skip(&behind, "\\")) {
         }
-        if (behind.n > 0 && memchr("$%{<", behind.p[0], 4) != NULL) {
+        if (behind.n > 0 && memchr(variables, behind.p[0], sizeof(variables)) != NULL) {
             return NOT_A_VALUE;
         }
         bool escapes = behind.n > 0 && behind.n < rest.n;

@@ -247,7 +247,7 @@ static int take(char *const *argv, int argc, int *at, bool given[GS_ARRAY_LEN(ro
         return gs_fail(err, GS_INVALID, "--%s is given twice", option->name);
     }
     given[option - rows] = true;
-    return store(option, value, ret, err);
+    return store(option, value == NULL ? "" : value, ret, err);
 }
 
 int gs_boot_options_read(int argc, char *const *argv, struct gs_boot_options *ret,

@@ -13,8 +13,6 @@
 #include "boot/files.h"
 #include "boot/log.h"
 
-extern char **environ;
-
 enum { FLAG_MAX = 4096, PATH_BYTES = PATH_MAX + 32 };
 
 static void flag_path(const char *state_dir, char ret[PATH_BYTES])

@@ -70,7 +70,7 @@ void gs_boot_report_format(const struct gs_boot_report *report, struct gs_buf *o
     put_text(out, ",\n  \"layout\": ", report->layout);
     put_text(out, ",\n  \"from\": ", report->from);
     put_text(out, ",\n  \"layout_file\": ", report->file);
-    put_text(out, ",\n  \"error\": ", report->error);
+    put_text(out, ",\n  \"error\": ", report->error.code == GS_OK ? NULL : report->error.msg);
     put_text(out, ",\n  \"driver\": ", report->driver_version);
     put_text(out, ",\n  \"boot_id\": ", report->boot_id);
     gs_buf_printf(out, ",\n  \"rebooted\": %s", report->rebooted ? "true" : "false");

@@ -29,9 +29,9 @@ struct gs_boot_report_gpu {
 struct gs_boot_report {
     enum gs_boot_state state;
     const char *layout;
-    const char *from; /* who said so */
-    const char *file; /* of layouts */
-    const char *error;
+    const char *from;    /* who said so */
+    const char *file;    /* of layouts */
+    struct gs_err error; /* code GS_OK: none */
     char driver_version[80];
     char boot_id[64];
     bool rebooted;       /* it went on after a reboot that it had asked for */

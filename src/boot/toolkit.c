@@ -120,7 +120,7 @@ static int skip_nested(struct toml *toml)
             }
             ends[depth++] = c == '[' ? ']' : '}';
         } else if (c == ']' || c == '}') {
-            if (ends[--depth] != c) {
+            if (depth == 0 || ends[--depth] != c) {
                 return fail(toml, "the other bracket");
             }
         }
