@@ -11,6 +11,7 @@ missing=
 has_command() { command -v "$1" >/dev/null 2>&1; }
 has_file() { [ -e "$1" ]; }
 has_pc() { pkg-config --exists "$1" 2>/dev/null; }
+has_archive() { has_pc "${1%:*}" && has_file "$(pkg-config --variable=libdir "${1%:*}")/${1#*:}"; }
 has_header() { [ -e "/usr/include/$1" ] || echo "#include <$1>" | cc -E - >/dev/null 2>&1; }
 has_module() { [ -e "/usr/lib/python3/dist-packages/$1" ] || python3 -c "import $1" 2>/dev/null; }
 has_static_busybox() { has_file "$1" && ! head -c 4096 "$1" | grep -q ld-linux; }
@@ -30,8 +31,8 @@ need_build() {
     need ninja-build has_command ninja
     need pkg-config has_command pkg-config
     need python3 has_command python3
-    need libjansson-dev has_pc jansson
-    need libyaml-dev has_pc yaml-0.1
+    need libjansson-dev has_archive jansson:libjansson.a # gpuslice-boot links libc only
+    need libyaml-dev has_archive yaml-0.1:libyaml.a
     need libnghttp2-dev has_pc libnghttp2
     need libprotobuf-c-dev has_pc libprotobuf-c
     need protobuf-c-compiler has_command protoc-c
