@@ -516,6 +516,19 @@ def boot__helps():
     assert re.fullmatch(r"gpuslice-boot \d+\.\d+\.\d+\n", done.stdout), done.stdout
 
 
+def boot__the_page_can_be_pasted():
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "../../docs/boot.md"), encoding="utf-8") as file:
+        lines = file.read().split("## Without a GPU\n", 1)[1].splitlines()
+    with node("--gpus", "1xT4") as n:
+        script = "\n".join(line[4:] for line in lines if line.startswith("    "))
+        script = script.replace("/tmp/m", n.path("page")).replace("sleep 1;", "sleep 3;")
+        done = subprocess.run(["bash", "-c", "set -m\n" + script], text=True, check=False,
+                              capture_output=True, stdin=subprocess.DEVNULL, timeout=60,
+                              env={**n.env, "PATH": BIN + ":" + os.environ["PATH"]})
+        assert done.returncode == 0 and done.stdout.count("3g.20gb") == 2, (done.stdout, done.stderr)
+
+
 # ---- kill -9 ----
 
 def killed_at(n, call, *words):
