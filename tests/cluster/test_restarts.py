@@ -4,7 +4,7 @@ or node, the slices, the lists and node.status agree again without help, and wha
 
 usage: test_restarts.py BUILD_DIR [AGENT_PROGRAM]
 
-GPUSLICE_KILLS (8) is how often the agent is killed in the middle of a re-cut, at points that
+GPUSLICE_KILLS (5) is how often the agent is killed in the middle of a re-cut, at points that
 GPUSLICE_SEED (1) chooses.
 """
 import os
@@ -23,7 +23,7 @@ from bed.errors import BedError, Skip
 from bed.pods import pod
 from load import LAYOUTS, Agent, Crowd, Watcher, document, resource
 
-KILLS = int(os.environ.get("GPUSLICE_KILLS", "8"))
+KILLS = int(os.environ.get("GPUSLICE_KILLS", "5"))
 SEED = os.environ.get("GPUSLICE_SEED", "1")
 GPUS = 3
 ALL_SMALL = LAYOUTS[11]
@@ -258,6 +258,27 @@ class Cases:
         self.wait_agree()
         self.undisturbed()
         self.serves(refusals=1)
+
+    def kubelet__restarted_under_load_disturbs_nothing_that_runs(self):
+        watcher, crowd = Watcher(self.bed, self.node), Crowd(self.bed, f"{SEED} kubelet", most=14)
+        watcher.start()
+        crowd.start()
+        for restart in (self.node.kubelet.stop, self.node.kubelet.kill):
+            time.sleep(1)
+            restart()
+            self.node.start_kubelet()
+            self.node.wait_ready()
+        time.sleep(2)
+        crowd.stopping = True
+        crowd.join()
+        watcher.stopping = True
+        print(f"# kubelet restarted under load, twice: {len(watcher.failed)} of {crowd.made} pods "
+              f"failed before they ran, by the kubelet: {sorted(watcher.failed.values())}")
+        ran = {name: why for name, why in watcher.disturbed.items() if name in watcher.running}
+        assert ran == {}, ran
+        assert set(watcher.running).isdisjoint(watcher.failed), watcher.failed
+        self.undisturbed()
+        self.wait_agree()
 
     def kubelet__away_during_a_recut_leaves_slices_in_the_way_and_then_the_order_is_done(self):
         kept, _ = self.gpu_of("stays")
