@@ -332,10 +332,12 @@ static int print_version(const char *program)
     return print(&text);
 }
 
+/* As a command of the agent it is called by its word alone. */
 static const char *name_of(const char *called)
 {
     const char *slash = called == NULL ? NULL : strrchr(called, '/');
-    return slash != NULL ? slash + 1 : called == NULL ? "gpuslice-boot" : called;
+    const char *name = slash != NULL ? slash + 1 : called == NULL ? "gpuslice-boot" : called;
+    return strcmp(name, "boot") == 0 ? "gpuslice-agent boot" : name;
 }
 
 int gs_boot_main(int argc, char **argv)

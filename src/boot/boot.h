@@ -5,7 +5,7 @@
  * libc only, and by `gpuslice-agent boot`. */
 #pragma once
 
-/* argv[0] is how the program is called in its help: "gpuslice-boot", "gpuslice-agent boot". Returns
+/* argv[0] is how the program is called in its help; "boot" is a command of the agent. Returns
  * the exit status: 0 cut as wanted, or nothing to do; 1 not, and the kubelet must not start; 2
  * wrong use. Catches SIGTERM, SIGINT and SIGHUP once each. Does not return after it asked for a
  * reboot, until a signal ends it, with 1. */
