@@ -4,8 +4,6 @@
 #include "agent/recut.h"
 #include "wire/migconfig.h"
 
-enum { GS_LAYOUT_FILE_MAX = GS_MIGCONFIG_BYTES_MAX };
-
 /* Reads the document of the order (its text, its file, or what the GPUs of the snapshot offer, as
  * generate-config names it: all-1g.5gb, all-balanced, ...), selects its configuration, and writes
  * what that asks of each GPU into ret[n_gpus]. `note` is told of what the author would want to
