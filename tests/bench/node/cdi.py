@@ -2,7 +2,9 @@
 
 What a container gets of a device is the edits for all devices and those of this one, together: device
 nodes, mounts, environment and hooks. The order of things is not compared, nor how the edits are
-divided among the two. Numbers of device nodes are ours alone: they must fit the path.
+divided among the two. Ours names device nodes by number, theirs by where they are on the host, so that
+a runtime looks the numbers up: of a node its path in the container is compared, and our number with
+the name that the driver gives it.
 """
 import json
 import os
@@ -29,8 +31,7 @@ def words_of(hook):
 def effect(edits):
     """{kind: set}"""
     return {
-        "deviceNodes": {(node["path"], node.get("hostPath") or node["path"])
-                        for node in edits.get("deviceNodes") or []},
+        "deviceNodes": {node["path"] for node in edits.get("deviceNodes") or []},
         "mounts": {(m["hostPath"], m["containerPath"], frozenset(m.get("options") or []))
                    for m in edits.get("mounts") or []},
         "env": set(edits.get("env") or []),
@@ -63,6 +64,14 @@ def wrong_numbers(spec):
     return wrong
 
 
+def size(spec):
+    """How much was compared, as text."""
+    found = effects(spec)
+    sums = {kind: sum(len(one[kind]) for one in found.values())
+            for kind in ("deviceNodes", "mounts", "env", "hooks")}
+    return f"{len(found)} devices with " + ", ".join(f"{n} {kind}" for kind, n in sums.items())
+
+
 def difference(theirs, ours):
     """[text], each kind of difference once, with how many devices have it."""
     theirs, ours = effects(theirs), effects(ours)
@@ -79,11 +88,11 @@ def difference(theirs, ours):
     return [f"{text} ({n} devices)" for text, n in found.items()]
 
 
-def of_ctk(node, program, root, hook):
+def of_ctk(node, program, root):
     """What nvidia-ctk writes of the same machine."""
     return json.loads(node.run_with_gpus([
         program, "cdi", "generate", "--mode", "nvml", "--format", "json", "--driver-root", root,
-        "--dev-root", root, "--device-name-strategy", "uuid", "--nvidia-cdi-hook-path", hook]))
+        "--dev-root", root, "--device-name-strategy", "uuid", "--nvidia-cdi-hook-path", program]))
 
 
 def of_node(node, name=VENDOR_FILE):

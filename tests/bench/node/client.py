@@ -10,10 +10,10 @@ LIMIT_S = 150
 
 
 class Client:
-    """`node`: whose plugins and kubelet it speaks to."""
+    """`node`: whose plugins and kubelet it speaks to. `lean`: the program of lean.c."""
 
-    def __init__(self, program, node):
-        self.program, self.node = program, node
+    def __init__(self, program, lean, node):
+        self.program, self.lean, self.node = program, lean, node
 
     def ids(self, socket):
         return system.run([self.program, "list", socket]).split()
@@ -21,9 +21,12 @@ class Client:
     def answer(self, socket, *ids):
         return json.loads(system.run([self.program, "answer", socket, *ids]))
 
-    def load(self, socket, rate, seconds, ids):
-        return json.loads(system.run([self.program, "load", socket, str(rate), str(seconds), *ids],
-                                     timeout=seconds + LIMIT_S))
+    def load(self, kind, socket, rate, seconds, ids, first=False):
+        """`kind`: "grpc-go", which is what a kubelet calls with, or "lean". `first`: before whatever
+        else this machine does, as figures.put_first."""
+        command = [self.program, "load"] if kind == "grpc-go" else [self.lean]
+        return json.loads(system.run([*(["chrt", "-f", "1"] if first else []), *command, socket,
+                                      str(rate), str(seconds), *ids], timeout=seconds + LIMIT_S))
 
     def offered(self, resources):
         """A Wait for the node's kubelet to offer these: {resource: how many}."""

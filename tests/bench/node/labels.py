@@ -7,6 +7,7 @@ the time at which a program started.
 import itertools
 import json
 import os
+import sys
 import time
 
 from bed import errors, system
@@ -16,6 +17,7 @@ from stands import Ours, machine_type_file, show_driver
 OURS_ALONE = ("nvidia.com/mig.config",)  # and .state: mig-manager's, not feature discovery's
 TIMESTAMP = "nvidia.com/gfd.timestamp"
 LIMIT_S = 15
+CALM_S = 2
 STRATEGIES = ("none", "single", "mixed")
 
 WHOLE, EMPTY = None, {}
@@ -34,7 +36,7 @@ MACHINES = [
     (["2xH100-80GB-SXM5"], {"one profile": [("all", {"1g.10gb": 7})],
                             "double memory": [("all", {"1g.20gb": 4})],
                             "two profiles": [([0], {"3g.40gb": 2}), ([1], {"1g.10gb+me": 1})]}),
-    (["1xH200-141GB-SXM5"], {"one profile": [("all", {"1g.18gb": 7})],
+    (["1xH200-141GB"], {"one profile": [("all", {"1g.18gb": 7})],
                              "whole": [("all", WHOLE)]}),
     (["1xB200-180GB"], {"one profile": [("all", {"1g.23gb": 7})],
                         "two profiles": [("all", {"4g.90gb": 1, "3g.90gb": 1})]}),
@@ -100,6 +102,20 @@ class Tally:
         self.equal, self.labels, self.wrong, self.refused, self.took = 0, 0, [], [], []
 
 
+def settled(node, stand, wanted):
+    """Our labels, once they are those that are wanted or have not changed for a while."""
+    begun = changed = time.monotonic()
+    found = ours(node)
+    while without_time(found) != wanted and time.monotonic() < begun + LIMIT_S:
+        if found and time.monotonic() > changed + CALM_S:
+            break
+        stand.server().must_live()
+        time.sleep(0.02)
+        before, found = found, ours(node)
+        changed = changed if found == before else time.monotonic()
+    return found
+
+
 def compare(node, program, tally, title, strategy, config):
     words = ["--mig-strategy", strategy, "--machine-type-file", machine_type_file(node)]
     path = None
@@ -115,16 +131,13 @@ def compare(node, program, tally, title, strategy, config):
             time.sleep(2)
             tally.refused.append((title, why, len(ours(node))))
             return
-        end = begun + LIMIT_S
-        while without_time(ours(node)) != without_time(wanted) and time.monotonic() < end:
-            stand.server().must_live()
-            time.sleep(0.02)
-        found = ours(node)
+        found = settled(node, stand, without_time(wanted))
         wrong = difference(without_time(wanted), without_time(found))
         if (TIMESTAMP in wanted) != (TIMESTAMP in found):
             wrong.append(f"{TIMESTAMP}: only one of both has it")
         if wrong:
             tally.wrong.append((title, wrong))
+            print(f"# labels differ: {title}: {'; '.join(wrong)}", file=sys.stderr, flush=True)
         else:
             tally.took.append(time.monotonic() - begun)
             tally.equal += 1

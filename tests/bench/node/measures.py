@@ -2,6 +2,7 @@
 
 Each adds one round of figures for one stand to the book; whoever calls them takes turns.
 """
+import itertools
 import threading
 import time
 
@@ -15,6 +16,9 @@ SCRAPE_IDLE = "idle, scraped every 15 s"
 GONE_LIMIT_S = 60
 STATUS_LIMIT_S = 60
 START_LIMIT_S = 60
+ATTEMPTS, LATE_US = 8, 250
+CLIENTS = ("lean", "grpc-go")
+KEYS = ("p50_us", "p90_us", "p99_us", "max_us", "scheduled_p99_us", "late_p99_us", "rate")
 
 
 def wait_offered(client, stand, resources):
@@ -74,26 +78,45 @@ def idle(book, client, stand, settle_s, window_s):
 
 # ---- load ----
 
-def load(book, client, stand, devices, plan):
-    """`plan`: [(calls a second, seconds)]"""
+def timed(stand, run):
+    """(what it gave, CPU seconds of the server meanwhile, seconds)"""
+    before, begun = figures.cpu_seconds(stand.server().pid), time.monotonic()
+    found = run()
+    return found, figures.cpu_seconds(stand.server().pid) - before, time.monotonic() - begun
+
+
+def undisturbed(run):
+    """Neighbours of this machine delay whoever runs, by milliseconds at times. When the client itself
+    came late to its schedule, what it saw says nothing of the server: it is done again. The last
+    attempt counts whatever it was; how many went before it is the fourth value."""
+    for again in range(ATTEMPTS):
+        found, cpu, took = run()
+        if found["late_p99_us"] < LATE_US:
+            break
+    return found, cpu, took, again
+
+
+def load(book, client, stand, devices, plan, first=False):
+    """`plan`: [(calls a second, seconds)]; `first`: as figures.put_first, for both sides."""
     resource = next(iter(layouts.SMALL))
     wait_offered(client, stand, layouts.SMALL)
     socket = stand.socket(resource)
     ids = sorted(client.ids(socket))
     given = client.answer(socket, ids[0])
-    for rate, seconds in plan:
-        what = f"Allocate {rate}/s, {devices}"
-        before, begun = figures.cpu_seconds(stand.server().pid), time.monotonic()
-        found = client.load(socket, rate, seconds, ids)
-        took = time.monotonic() - begun
-        cpu = figures.cpu_seconds(stand.server().pid) - before
-        for key in ("p50_us", "p90_us", "p99_us", "p999_us", "max_us", "scheduled_p50_us",
-                    "scheduled_p99_us", "late_p99_us", "rate"):
+    if first:
+        figures.put_first(stand.server().pid)
+    for kind, (rate, seconds) in itertools.product(CLIENTS, plan):
+        what = f"Allocate {rate}/s, {devices}, {kind}"
+        found, cpu, took, again = undisturbed(
+            lambda k=kind, r=rate, s=seconds: timed(stand, lambda: client.load(
+                k, socket, r, s, ids, first)))
+        book.add(f"{what}: disturbed before", stand.name, again)
+        for key in KEYS:
             book.add(f"{what}: {key}", stand.name, found[key])
         book.add(f"{what}: CPU, %", stand.name, 100 * cpu / took)
         book.add(f"{what}: CPU a call, us", stand.name, 1e6 * cpu / (found["calls"] + 200))
-        book.add(f"{what}: private dirty after, MB", stand.name,
-                 figures.memory_kib(stand.server().pid)["Private_Dirty"] * 1024 / 1e6)
+    book.add(f"private dirty after Allocate, {devices}, MB", stand.name,
+             figures.memory_kib(stand.server().pid)["Private_Dirty"] * 1024 / 1e6)
     return {"ids": ids, "answer": given}
 
 

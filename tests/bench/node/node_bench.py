@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Our agent beside NVIDIA's programs: the same simulated GPUs, the same real kubelet, turn by turn.
 
-usage: node_bench.py BUILD_DIR [--only idle,load,start,labels,cdi] [--rounds N] [--json FILE] [--brief]
+usage: node_bench.py BUILD_DIR [--only idle,load,start,labels,cdi] [--rounds N] [--json FILE] [--realtime] [--brief]
 
 NVIDIA's programs are named by GPUSLICE_PEER_PLUGIN, GPUSLICE_PEER_GFD, GPUSLICE_PEER_MIG_MANAGER,
 GPUSLICE_PEER_CONFIG_MANAGER and GPUSLICE_PEER_CTK; rows of those that are not there are left out, and
@@ -32,17 +32,16 @@ from stands import Ours, Theirs, put_driver_files, root_of, show_driver
 
 KINDS = ("idle", "load", "start", "labels", "cdi")
 GPUS = "8xA100-40GB"
-HOOK = "/usr/bin/nvidia-ctk"
 SETTLE_S, WINDOW_S = 20, 60
-PLAN = [(100, 10), (1000, 20)]
+PLAN = [(100, 5), (1000, 5)]
 DEVICE_LISTS = ("cdi-cri", "envvar")
 
 
 class Bench:
-    def __init__(self, bed, arguments, client, peers):
+    def __init__(self, bed, arguments, clients, peers):
         self.bed, self.arguments, self.peers, self.book = bed, arguments, peers, Book()
         self.node = bed.nodes[0]
-        self.client_program, self.client = client, Client(client, self.node)
+        self.client_programs, self.client = clients, Client(*clients, self.node)
         self.failed, self.notes = False, []
         show_driver(self.node)
         put_driver_files(self.node)
@@ -87,7 +86,8 @@ class Bench:
 
             def one(stand, devices=devices, seen=seen):
                 stand.start(devices=devices)
-                seen[stand.name] = measures.load(self.book, self.client, stand, devices, plan)
+                seen[stand.name] = measures.load(self.book, self.client, stand, devices, plan,
+                                                 self.arguments.realtime)
 
             self.rounds(f"load, {devices}", one)
             self.judge_answers(devices, seen)
@@ -105,7 +105,7 @@ class Bench:
         bare = self.bed.add_node(gpus=GPUS, sim=["--mig"], name="bare", start_kubelet=False)
         show_driver(bare)
         put_driver_files(bare)
-        client = Client(self.client_program, bare)
+        client = Client(*self.client_programs, bare)
         for name, parts, resources in (("1 resource", layouts.small(), layouts.SMALL),
                                        ("5 resources", layouts.varied(), layouts.VARIED)):
             layouts.cut(self.node, parts)
@@ -133,20 +133,21 @@ class Bench:
     def cdi(self):
         layouts.cut(self.node, layouts.varied())
         found = {}
+        self.tell("CDI files")
+        hook = self.peers.get("nvidia-ctk")
         for stand in self.stands(self.node, 0):
-            stand.start()
+            stand.start(hook=hook)
             measures.wait_offered(self.client, stand, layouts.VARIED)
             found[stand.name] = cdi.of_node(self.node)
             stand.stop()
-        if "nvidia-ctk" in self.peers:
-            found["nvidia-ctk"] = cdi.of_ctk(self.node, self.peers["nvidia-ctk"],
-                                             root_of(self.node), HOOK)
+        if hook is not None:
+            found["nvidia-ctk"] = cdi.of_ctk(self.node, hook, root_of(self.node))
         ours = found.pop("gpuslice-agent")
         wrong = cdi.wrong_numbers(ours)
         for name, theirs in found.items():
             here = cdi.difference(theirs, ours)
             self.notes.append(f"CDI file against {name}'s: " + ("; ".join(here) or
-                              f"equal in effect, {len(cdi.effects(ours))} devices"))
+                              f"equal in effect, {cdi.size(ours)}"))
             wrong += here
         self.failed = self.failed or bool(wrong)
 
@@ -158,6 +159,7 @@ def head(arguments, peers):
                    "unknown")
     return {"date": time.strftime("%Y-%m-%d"), "cpus": os.cpu_count(), "cpu": cpu,
             "kernel": platform.release(), "load": os.getloadavg()[0], "rounds": arguments.rounds,
+            "realtime": arguments.realtime,
             "peers": {name: programs.version_of(path) or "?" for name, path in peers.items()}}
 
 
@@ -167,6 +169,8 @@ def arguments_of(argv):
     parser.add_argument("--only", default=",".join(KINDS), help="of " + ", ".join(KINDS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", metavar="FILE", help="every figure of every round")
+    parser.add_argument("--realtime", action="store_true", help="of load: plugin and client before "
+                        "whatever else runs here (SCHED_FIFO), for a machine that is shared")
     parser.add_argument("--brief", action="store_true", help="seconds in place of minutes: a try")
     found = parser.parse_args(argv)
     unknown = set(found.only.split(",")) - set(KINDS)
@@ -182,7 +186,7 @@ def main(argv):
         print(f"# not measured: {name}: {why}", file=sys.stderr)
     about = head(arguments, peers)
     with Bed(nodes=1, gpus=GPUS, sim=["--mig"], build_folder=arguments.build) as bed:
-        bench = Bench(bed, arguments, programs.client(), peers)
+        bench = Bench(bed, arguments, (programs.client(), programs.lean(arguments.build)), peers)
         for kind in arguments.only.split(","):
             getattr(bench, kind)()
     about["load after"] = os.getloadavg()[0]

@@ -106,3 +106,11 @@ def client():
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
     return os.path.join(target, "client")
+
+
+def lean(build_folder):
+    """The path of lean.c's program."""
+    path = os.path.join(build_folder, "tests", "bench", "node", "node_bench_lean")
+    if not os.access(path, os.X_OK):
+        raise Missing(f"no {path}: a build with -Dtests=enabled has it")
+    return path

@@ -90,12 +90,13 @@ class Stand:
 class Ours(Stand):
     name = "gpuslice-agent"
 
-    def start(self, strategy="mixed", devices="cdi-cri", config=None, alone=False):
-        """`alone`: without an API server."""
+    def start(self, strategy="mixed", devices="cdi-cri", config=None, alone=False, hook=None):
+        """`alone`: without an API server. `hook`: the program that CDI files name for hooks."""
         words = ["--mig-strategy", strategy, "--device-list-strategy", devices, "--http-address",
                  ADDRESS, "--machine-type-file", machine_type_file(self.node)]
         words += ["--config-file", config] if config else []
         words += ["--api=false"] if alone else []
+        words += ["--nvidia-cdi-hook-path", hook] if hook else []
         self.node.run(["mkdir", "-p", "/run/gpuslice"])
         self.processes[self.name] = self.node.start_agent(*words, credentials=not alone)
 
@@ -124,11 +125,12 @@ class Theirs(Stand):
             words += ["--driver-root", root, "--driver-root-ctr-path", root]
         return words
 
-    def start(self, strategy="mixed", devices="cdi-cri", config=None, alone=False):
-        """The plugin by itself."""
+    def start(self, strategy="mixed", devices="cdi-cri", config=None, alone=False, hook=None):
+        """The plugin by itself, which speaks to no API server."""
         del alone
-        self.spawn(self.name, [self.peers[self.name],
-                               *self.plugin_words(strategy, devices, config)])
+        words = self.plugin_words(strategy, devices, config)
+        words += ["--nvidia-cdi-hook-path", hook] if hook else []
+        self.spawn(self.name, [self.peers[self.name], *words])
 
     def start_all(self):
         """The whole set, as an operator has it on a node, as far as it is here."""
