@@ -1,5 +1,6 @@
 /* run: the agent as a daemon: signals, and the loop. */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #include "base/cleanup.h"
 
 #define CONFIG_BYTES_MAX ((size_t)16 << 20)
+
+enum { HEAP_FREE_BYTES = 64 * 1024 };
 
 /* The arguments, for who reads the configuration anew. */
 struct daemon {
@@ -101,6 +104,16 @@ static int turn_loop(struct daemon *daemon, const struct gs_agentconfig *config,
     return r;
 }
 
+/* Work comes in bursts and takes memory by arenas: with a heap for each thread, and what is free
+ * kept for later, a fifth more stays with the process than it uses (docs/internals/node-bench.md).
+ */
+static void keep_no_free_memory(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_FREE_BYTES);
+    (void)mallopt(M_TOP_PAD, 0);
+}
+
 static void done_arena(struct gs_arena *arena)
 {
     gs_arena_done(arena);
@@ -113,6 +126,7 @@ int gs_agent_run(int argc, char **argv)
     struct gs_err err;
     sigset_t before;
     GS_CLEANUP(done_arena) struct gs_arena arena;
+    keep_no_free_memory();
     gs_arena_init(&arena, &gs_alloc_heap, CONFIG_BYTES_MAX);
     int r = gs_setup_read(argc, argv, &arena, &config, &err);
     if (r == GS_AGENTCONFIG_HELP) {
