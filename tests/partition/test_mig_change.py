@@ -729,12 +729,21 @@ def journal__of_others_reaches_no_terminal():
             assert "does not write" in done.stderr, done.stderr
 
 
+def library_is_instrumented():
+    """By a sanitizer: then a program that is not, as the monitor of resets, cannot load it."""
+    with open(os.path.join(LIB, "libnvidia-ml.so.1"), "rb") as library:
+        return b"__asan_init" in library.read()
+
+
 def main():
     cases = []
     for prefix in ("apply__", "names__", "restore__", "create__", "dry_run__", "mode__", "reset__",
                    "places__", "hidden__", "hooks__", "stop__", "lock__", "disk__", "leak__",
                    "texts__", "lost__", "vm__", "old_driver__", "journal__", "calls__",
                    "kill__"):
+        if prefix == "reset__" and library_is_instrumented():
+            print("# left out: the cases of resets, whose monitor is not instrumented")
+            continue
         cases += tap.cases_of(sys.modules[__name__], prefix)
     tap.run(cases)
 

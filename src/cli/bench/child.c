@@ -171,7 +171,10 @@ int gs_cmd_bench_be_child(int argc, char **argv)
     posix_spawnattr_setsigmask(&attributes, &before);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     uint64_t from = now_ns();
-    if (posix_spawnp(&pid, argv[2], &actions, &attributes, argv + 2, environ) != 0) {
+    int e = posix_spawnp(&pid, argv[2], &actions, &attributes, argv + 2, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (e != 0) {
         return 1;
     }
     bool in_time = wait_for(pid, strtoul(argv[1], NULL, 10), &ends);
