@@ -105,7 +105,7 @@ static int turn_loop(struct daemon *daemon, const struct gs_agentconfig *config,
 }
 
 /* Work comes in bursts and takes memory by arenas: with a heap for each thread, and what is free
- * kept for later, a fifth more stays with the process than it uses (docs/internals/node-bench.md).
+ * kept for later, a fifth more stays with the process than it uses.
  */
 static void keep_no_free_memory(void)
 {
