@@ -37,7 +37,7 @@ need_build() {
     need libprotobuf-c-dev has_pc libprotobuf-c
     need protobuf-c-compiler has_command protoc-c
     need libsystemd-dev has_pc libsystemd
-    need libcurl4-gnutls-dev has_pc libcurl
+    need libgnutls28-dev has_pc gnutls
     need libmicrohttpd-dev has_pc libmicrohttpd
 }
 
