@@ -1,0 +1,126 @@
+/* decide: which slice a waiting pod gets, and what has to happen for it. Pure.
+ *
+ * The cluster is a snapshot: nodes with what is left on them, their GPUs with the slices there are,
+ * and what was promised. One pod is decided at a time; the caller writes the answer into its
+ * snapshot before it asks for the next, in the order of gs_decide_order. The same code decides in
+ * the controller, for `gpuslice why` and in the simulator. docs/internals/decide.md.
+ *
+ * In this order, the first that can be done:
+ * 1. BOOK   a node has free slices, nobody else was promised them, and the pod may run there.
+ * 2. WAIT   a re-cut under way, or a node that starts, will have it (`until` says which).
+ * 3. RECUT  idle slices of one GPU make way (several GPUs of one node, if several slices are asked
+ *           for). Never a slice that is held, granted, sick, or promised.
+ * 4. MOVE   one slice of a pod that may be moved goes elsewhere, and then as 3.
+ * 5. BUY    a new node would hold it.
+ * 6. WAIT   nothing can be done now; the text says why, and what would help. */
+#pragma once
+
+#include "core/layout.h"
+#include "core/offer.h"
+#include "core/policy_table.h"
+
+enum {
+    GS_DECIDE_TEXT_MAX = 512,
+    GS_DECIDE_NODES_MAX = 100000,
+    GS_DECIDE_WANTS_MAX = GS_WANTS_MAX
+};
+
+enum gs_decide_what { GS_DECIDE_BOOK, GS_DECIDE_RECUT, GS_DECIDE_MOVE, GS_DECIDE_BUY, GS_DECIDE_WAIT };
+
+/* A slice as the decision sees it. */
+enum gs_decide_slice_state {
+    GS_DECIDE_IDLE,  /* nobody holds it; it may make way if it is not promised */
+    GS_DECIDE_FIXED, /* held, granted, sick, leaving, or not of a plain form */
+};
+
+struct gs_decide_slice {
+    struct gs_placement placement;
+    enum gs_decide_slice_state state;
+    uint32_t pod; /* the caller's number of who holds it; UINT32_MAX: nobody we know */
+    bool movable; /* its pod may be evicted for a move */
+};
+
+struct gs_decide_gpu {
+    const struct gs_model *model; /* NULL: cannot be cut */
+    bool mig;                     /* cut; false: whole, and never cut by a decision */
+    bool whole_free;              /* not mig: nobody has it */
+    bool open;                    /* may be re-cut: healthy, and no re-cut under way */
+    uint64_t kept_for; /* priority and age of a pod that it is kept free for; 0: nobody */
+    struct gs_decide_slice slices[GS_MEMORY_UNITS_MAX];
+    unsigned n_slices;
+};
+
+/* A node. Amounts are what is left beside pods that are bound, nominated or promised. `free`: what
+ * node.status.allocatable has beyond those, of each profile of `model`; it may be less than the idle
+ * slices, as pods are on their way to them. `coming`: what re-cuts under way will add, less what is
+ * promised of it. */
+struct gs_decide_node {
+    const char *name;
+    const struct gs_node_facts *facts;
+    const struct gs_model *model; /* of its GPUs; nodes have GPUs of one model */
+    uint64_t cpu_milli;
+    uint64_t memory_bytes;
+    uint32_t pods;
+    bool usable;     /* Ready, not deleting, no startup taint: bookings may go there */
+    bool recuttable; /* and its agent answers, after Initialized */
+    uint32_t free[GS_PROFILES_MAX];
+    uint32_t coming[GS_PROFILES_MAX];
+    uint32_t free_gpus; /* whole ones */
+    const struct gs_decide_gpu *gpus;
+    unsigned n_gpus;
+};
+
+struct gs_decide_cluster {
+    const struct gs_decide_node *nodes;
+    size_t n_nodes;
+    /* What a new node may be: offers of open pools, with max_nodes what limits leave. */
+    const struct gs_offer *offers;
+    size_t n_offers;
+    uint64_t now_us;
+};
+
+struct gs_decide_pod {
+    const char *name; /* "namespace/name", for texts */
+    int32_t priority;
+    uint64_t created_us;
+    uint64_t cpu_milli;
+    uint64_t memory_bytes;
+    const struct gs_want *wants;
+    size_t n_wants;
+    const struct gs_constraint *constraint; /* NULL: none */
+    bool may_move_others;                   /* moves are opted in to for it */
+};
+
+struct gs_decide_recut {
+    uint32_t gpu;            /* of the node */
+    struct gs_layout layout; /* what it is to become; in_use: what stays as it is held */
+};
+
+struct gs_decision {
+    enum gs_decide_what what;
+    uint32_t node; /* BOOK, RECUT, MOVE; UINT32_MAX otherwise */
+    struct gs_decide_recut recuts[GS_OFFER_GPUS_MAX]; /* RECUT: at least one; MOVE: before the
+                                                         eviction, where its target is cut first */
+    unsigned n_recuts;
+    struct {
+        uint32_t gpu, slice; /* the victim, on `node` */
+        uint32_t to_node;    /* where its successor finds room */
+    } move;
+    uint32_t offer;                      /* BUY: one that holds it; UINT32_MAX otherwise */
+    char why[GS_DECIDE_TEXT_MAX];        /* plain words: what was decided, and why not the cheaper
+                                            ways */
+};
+
+struct gs_decider;
+
+/* State tables, policies and transitions by model, made when first asked for; the arena is the
+ * decider's for good. NULL: no memory. */
+struct gs_decider *gs_decider_new(struct gs_arena *arena);
+
+/* Decides one pod. O(nodes). GS_INVALID: wants that no GPU has (the text says which); GS_LIMIT,
+ * GS_NO_MEMORY. */
+int gs_decide(struct gs_decider *decider, const struct gs_decide_cluster *cluster,
+              const struct gs_decide_pod *pod, struct gs_decision *ret, struct gs_err *err);
+
+/* Who is decided first: higher priority; then who waits longer; then by name. For qsort. */
+int gs_decide_order(const struct gs_decide_pod *a, const struct gs_decide_pod *b);
