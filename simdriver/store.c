@@ -150,9 +150,7 @@ int sim_store_commit(struct sim_store *store)
 {
     uint64_t seq = store->copy.seq + 1;
     store->copy.seq = seq;
-    store->copy.checksum = sim_copy_checksum(&store->copy);
-    ssize_t n = pwrite(store->fd, &store->copy, sizeof(store->copy), sim_copy_offset(seq));
-    if (n != (ssize_t)sizeof(store->copy)) {
+    if (sim_copy_write(store->fd, &store->copy) < 0) {
         sim_store_abandon(store);
         return SIM_UNKNOWN;
     }

@@ -106,6 +106,13 @@ int sim_store_decode(const void *bytes, size_t n, struct sim_machine *ret, struc
     return r;
 }
 
+int sim_copy_write(int fd, struct sim_copy *copy)
+{
+    copy->checksum = sim_copy_checksum(copy);
+    ssize_t n = pwrite(fd, copy, sizeof(*copy), sim_copy_offset(copy->seq));
+    return n == (ssize_t)sizeof(*copy) ? 0 : -1;
+}
+
 /* ---- Create ---- */
 
 static int write_state(int fd, const struct sim_machine *machine)
@@ -120,11 +127,10 @@ static int write_state(int fd, const struct sim_machine *machine)
     }
     copy->seq = 1;
     copy->machine = *machine;
-    copy->checksum = sim_copy_checksum(copy);
     int r = -1;
     if (ftruncate(fd, SIM_FILE_SIZE) == 0 && (errno = posix_fallocate(fd, 0, SIM_FILE_SIZE)) == 0 &&
         pwrite(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
-        pwrite(fd, copy, sizeof(*copy), sim_copy_offset(1)) == (ssize_t)sizeof(*copy)) {
+        sim_copy_write(fd, copy) == 0) {
         r = 0;
     }
     free(copy);

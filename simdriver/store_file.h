@@ -40,3 +40,7 @@ uint64_t sim_copy_checksum(const struct sim_copy *copy);
 
 /* Where the copy of state `seq` lies. */
 off_t sim_copy_offset(uint64_t seq);
+
+/* Writes a copy to its place, with its checksum. Negative: not all of it is there, and errno says
+ * why where the system did. */
+int sim_copy_write(int fd, struct sim_copy *copy);
