@@ -10,7 +10,7 @@
 
 #include "agent/control.h"
 #include "agent/leave.h"
-#include "agent/log.h"
+#include "base/log.h"
 #include "cluster/cluster_kube.h"
 #include "gpu/gpu_env.h"
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/log.h"
+#include "base/log.h"
 #include "node/cdispec.h"
 
 #define FILE_NAME "k8s.device-plugin.nvidia.com-gpu.json"

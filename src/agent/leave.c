@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "agent/log.h"
+#include "base/log.h"
 #include "net/grpc_client.h"
 #include "wire/podresources.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/log.h"
+#include "base/log.h"
 #include "gpu/gpu_env.h"
 
 /* Holders of all slices, as everybody tells them, and the readings. */

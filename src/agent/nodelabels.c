@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/log.h"
+#include "base/log.h"
 
 #define TURN_BYTES_MAX ((size_t)8 << 20)
 

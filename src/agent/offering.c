@@ -5,7 +5,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "agent/log.h"
+#include "base/log.h"
 
 #define OFFER_BYTES_MAX ((size_t)16 << 20)
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "agent/awake.h"
-#include "agent/log.h"
+#include "base/log.h"
 #include "net/grpc_client.h"
 #include "net/grpc_server.h"
 

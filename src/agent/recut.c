@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "agent/layout.h"
-#include "agent/log.h"
+#include "base/log.h"
 #include "agent/recut_guard.h"
 
 #define ORDER_BYTES_MAX ((size_t)64 << 20)

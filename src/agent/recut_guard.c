@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "agent/log.h"
+#include "base/log.h"
 
 /* Of one round: holders of all slices, twice over. */
 #define ROUND_BYTES_MAX ((size_t)64 << 20)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/log.h"
+#include "base/log.h"
 #include "agent/program.h"
 #include "agent/setup.h"
 #include "base/cleanup.h"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/log.h"
+#include "base/log.h"
 #include "net/grpc_client.h"
 #include "wire/podresources.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/log.h"
+#include "base/log.h"
 #include "wire/promtext.h"
 
 const char *gs_trouble_name(enum gs_trouble trouble)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "agent/log.h"
+#include "base/log.h"
 #include "base/cleanup.h"
 #include "gpu/gpu_env.h"
 #include "partition/lock.h"

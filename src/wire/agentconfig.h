@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "base/buf.h"
 #include "wire/doc.h"
 
@@ -38,8 +39,6 @@ enum gs_device_list {
 
 enum gs_packing { GS_PACKING_PACKED, GS_PACKING_SPREAD };             /* of slices on GPUs */
 enum gs_replica_policy { GS_REPLICA_DISTRIBUTED, GS_REPLICA_PACKED }; /* of replicas on devices */
-enum gs_log_format { GS_LOG_KEY_VALUE, GS_LOG_JSON };
-enum gs_log_level { GS_LOG_ERROR, GS_LOG_WARNING, GS_LOG_INFO, GS_LOG_DEBUG };
 
 /* One of sharing.timeSlicing.resources. */
 struct gs_shared_resource {

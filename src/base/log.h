@@ -1,4 +1,4 @@
-/* log: what the agent says, one line a fact, to stderr.
+/* log: what our daemons say, one line a fact, to stderr.
  *
  *     time=2026-11-22T11:32:32.123Z level=info msg="GPU 0: 2 slices made, 1 removed in 1.4 s"
  *     {"time":"2026-11-22T11:32:32.123Z","level":"info","msg":"..."}
@@ -7,7 +7,12 @@
  * what happened; libraries give errors. */
 #pragma once
 
-#include "wire/agentconfig.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum gs_log_format { GS_LOG_KEY_VALUE, GS_LOG_JSON };
+enum gs_log_level { GS_LOG_ERROR, GS_LOG_WARNING, GS_LOG_INFO, GS_LOG_DEBUG };
 
 /* Says levels up to `most`. `json`: the second form. Not while other threads log. */
 void gs_log_init(enum gs_log_level most, bool json);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/log.h"
+#include "base/log.h"
 
 #define AT_MS 1795347152123ull /* 2026-11-22T11:32:32.123Z */
 
