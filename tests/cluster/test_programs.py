@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """The programs of the cluster are in the cache, built first where that is allowed, and run."""
 import os
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 # pylint: disable=wrong-import-position
 import tap
-from bed import build, system
+from bed import build
 from bed.errors import Skip
 
 VERSIONS = {
@@ -21,10 +22,25 @@ VERSIONS = {
     "kubelet": (["--version"], "Kubernetes v1.36.3"),
     "kubectl": (["version", "--client"], "Client Version: v1.36.3"),
 }
+# Those that some tests ask for, by group.
+MORE = {
+    "karpenter": {"karpenter": (["--help"], "instance-types-file-path")},
+    "kwok": {"kwok": (["--version"], "v0.8.0")},
+    "helm": {"helm": (["version"], 'Version:"v3.22.0"')},
+}
+# What lies beside the programs of a group.
+KINDS = {
+    "karpenter": ["crds/karpenter.sh_nodepools.yaml", "crds/karpenter.sh_nodeclaims.yaml",
+                  "crds/karpenter.sh_nodeoverlays.yaml", "crds/karpenter.kwok.sh_kwoknodeclasses.yaml",
+                  "aws-crds/karpenter.k8s.aws_ec2nodeclasses.yaml", "chart/Chart.yaml"],
+    "kwok": ["crds/kwok.x-k8s.io_stages.yaml", "stages/node/fast/node-initialize.yaml"],
+}
 
 
 def says(program, words, wanted):
-    said = system.run([program, *words])
+    done = subprocess.run([program, *words], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=60, check=False)
+    said = done.stdout
     assert wanted in said, f"found {said!r}, expected {wanted!r}"
 
 
@@ -40,11 +56,30 @@ def build_is_named_by_what_it_is_made_of():
         build.GROUPS["etcd"] = flags
 
 
+def has_files(group):
+    folder = build.made(group)
+    missing = [name for name in KINDS[group] if not os.path.exists(os.path.join(folder, name))]
+    assert not missing, missing
+
+
+def cases_of_group(group, versions):
+    try:
+        programs = build.programs([group])
+    except Skip as skipped:
+        print(f"# left out: {skipped}")
+        return []
+    made = [(f"{name}__says_its_version", lambda n=name: says(programs[n], *versions[n]))
+            for name in versions]
+    return made + ([(f"{group}__has_its_files", lambda: has_files(group))] if group in KINDS else [])
+
+
 def cases():
     programs = build.programs()
     assert set(programs) == set(VERSIONS)
     made = [(f"{name}__says_its_version", lambda n=name: says(programs[n], *VERSIONS[n]))
             for name in VERSIONS]
+    for group, versions in MORE.items():
+        made += cases_of_group(group, versions)
     return made + [("build__is_named_by_what_it_is_made_of", build_is_named_by_what_it_is_made_of)]
 
 

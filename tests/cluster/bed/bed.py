@@ -10,8 +10,9 @@ import contextlib
 import os
 import shutil
 import sys
+import threading
 
-from . import build, cgroups, cleanup, images, pki, pods, system
+from . import build, cgroups, cleanup, images, karpenter, launcher, pki, pods, system
 from .control_plane import ControlPlane
 from .errors import BedError
 from .gpu_node import GpuNode
@@ -23,16 +24,20 @@ SOURCE = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__))
 
 class Bed:
     """`nodes`: how many. `gpus`: what each has, None for none. `sim`: more options for
-    gpuslice-sim create. `build`: the folder of our programs. More options as for add_node."""
+    gpuslice-sim create. `build`: the folder of our programs. `also`: groups of programs beyond
+    those of every cluster ("karpenter", "kwok", "helm"). More options as for add_node."""
 
     def __init__(self, nodes=1, gpus=None, sim=(), build_folder=None, oci_runtime="/usr/sbin/runc",
-                 **node_options):
+                 also=(), **node_options):
         self.source = SOURCE
         self.build = os.path.abspath(build_folder or os.environ.get("GPUSLICE_BUILD")
                                      or os.path.join(SOURCE, "build"))
         self.oci_runtime = oci_runtime
         self.wanted = [dict(node_options, gpus=gpus, sim=sim) for _ in range(nodes)]
-        self.nodes = []
+        self.groups = [*build.ALWAYS, *also]
+        self.nodes, self.gone = [], []
+        self.numbers = threading.Lock()
+        self.karpenter = self.launcher = None
         self.lock = None
 
     def __enter__(self):
@@ -52,7 +57,7 @@ class Bed:
     def start(self):
         """Returns when all nodes are Ready. errors.Skip where there can be no bed."""
         system.check()
-        self.programs = build.programs()
+        self.programs = build.programs(self.groups)
         cleanup.sweep()
         self.id, self.lock = cleanup.claim()
         self.watchman = cleanup.Watchman(self.id)
@@ -82,6 +87,8 @@ class Bed:
             return
         if failed:
             self.show_logs()
+        if self.launcher is not None:
+            self.launcher.abandon()
         for daemon in self.daemons():
             if daemon.process is not None:
                 daemon.process.kill()  # parents first would be slower, not cleaner
@@ -98,13 +105,15 @@ class Bed:
             return [self.network.holder] if hasattr(self, "network") else []
         plane = self.control_plane
         found = [self.network.holder, plane.etcd, plane.apiserver, plane.scheduler, plane.manager]
-        return found + [daemon for node in self.nodes for daemon in node.daemons()]
+        if self.karpenter is not None:
+            found.append(self.karpenter.daemon)
+        return found + [daemon for node in list(self.nodes) for daemon in node.daemons()]
 
     def show_logs(self):
         """The end of each log to stderr; all of them into $GPUSLICE_CLUSTER_LOGS, where that is a
         folder."""
         kept = os.environ.get("GPUSLICE_CLUSTER_LOGS")
-        for daemon in self.daemons():
+        for daemon in [*self.daemons(), *(d for node in self.gone for d in node.daemons())]:
             end = [line[:400] for line in system.tail(daemon.log, 12)]
             print(f"---- {daemon!r}: {daemon.log}", *end, sep="\n", file=sys.stderr)
             if kept and os.path.exists(daemon.log):
@@ -115,18 +124,43 @@ class Bed:
         """A machine joins. `labels`, `taints` (as in a Node's spec) and `kubelet` (over its
         configuration) are what its kubelet is started with. Without start_kubelet it is only
         booted, as for a step before the kubelet."""
-        number = len(self.nodes)
-        name = name or f"node-{number}"
-        node = (GpuNode(self, number, name, gpus, sim, **more) if gpus
-                else Node(self, number, name, **more))
+        node = self.new_node(gpus, sim, name, more)
         node.set_up()
-        self.nodes.append(node)
         node.boot()
         if start_kubelet:
             node.start_kubelet()
             if wait:
                 node.wait_ready()
         return node
+
+    def new_node(self, gpus, sim, name, more):
+        """With the lowest number that is free: its address and folder follow from that."""
+        with self.numbers:
+            taken = {node.number for node in self.nodes}
+            number = min(n for n in range(len(taken) + 1) if n not in taken)
+            name = name or f"node-{number}"
+            node = (GpuNode(self, number, name, gpus, sim, **more) if gpus
+                    else Node(self, number, name, **more))
+            self.nodes.append(node)
+            return node
+
+    def remove_node(self, node):
+        """The machine is taken away: its processes end at once, its files go, but for the logs. The
+        Node object is left to whoever made it."""
+        node.tear_down()
+        with self.numbers:
+            self.nodes.remove(node)
+            self.gone.append(node)
+
+    def start_karpenter(self, **options):
+        """Karpenter, for the EC2 types of our table: karpenter.Karpenter has the options."""
+        self.karpenter = karpenter.Karpenter(self, **options)
+        return self.karpenter.start()
+
+    def start_launcher(self, **options):
+        """A machine for each Node that Karpenter makes: launcher.Launcher has the options."""
+        self.launcher = launcher.Launcher(self, **options)
+        return self.launcher.start()
 
     # ---- pods ----
 

@@ -13,7 +13,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+import zipfile
 
 from .errors import Skip
 
@@ -22,6 +24,10 @@ GO_OLDEST = (1, 26)
 LIMIT_S = 3000  # of one group; the slowest took 5 minutes on two idle cores
 
 KUBERNETES = "v1.36.3"
+KARPENTER = "v1.14.1"
+KARPENTER_AWS = "v1.15.1"
+KWOK = "v0.8.0"
+HELM = "v3.22.0"
 VERSION = "k8s.io/component-base/version"
 # The version that they tell one another, and that clients see; without it, "v0.0.0-master".
 KUBERNETES_FLAGS = (f"-s -w -X {VERSION}.gitVersion={KUBERNETES} -X {VERSION}.gitMajor=1 "
@@ -34,9 +40,28 @@ GROUPS = {
                    "no_btrfs,no_devmapper,no_zfs", "-s -w"),
     "kubernetes": (["kube-apiserver", "kube-scheduler", "kube-controller-manager", "kubelet",
                     "kubectl"], "", KUBERNETES_FLAGS),
+    "karpenter": (["karpenter"], "", "-s -w"),
+    "kwok": (["kwok"], "", f"-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={KWOK}"),
+    "helm": (["helm"], "", f"-s -w -X helm.sh/helm/v3/internal/version.version={HELM}"),
 }
-# What `go build` calls the program of a module that ends in a version.
-RENAMED = {"server": "etcd", "v3": "etcd"}
+# What every bed has; the others are built for the tests that ask for them.
+ALWAYS = ("etcd", "containerd", "kubernetes")
+# What `go build` calls a program otherwise: by the last name of its folder that is no version.
+RENAMED = {"etcd": {"server": "etcd", "v3": "etcd"}, "karpenter": {"kwok": "karpenter"}}
+
+# Files that lie beside a group's programs: (module, version, its sum as go.sum has it, {folder or
+# file of the module: folder of the group}). Not all of these modules can be built by GO_OLDEST.
+FILES = {
+    "karpenter": [
+        ("sigs.k8s.io/karpenter", KARPENTER, "h1:GjqvOHLjl2+OXM0ti5VEZSQuvcitB0pETd8zdChXEtI=",
+         {"kwok/charts/": "chart", "kwok/apis/crds/": "crds", "kwok/charts/crds/": "crds"}),
+        ("github.com/aws/karpenter-provider-aws", KARPENTER_AWS,
+         "h1:6eH///KgWKDwD2R6wHRnKGN8Vu8OHueaXjNdx64TnuY=", {"pkg/apis/crds/": "aws-crds"}),
+    ],
+    "kwok": [("sigs.k8s.io/kwok", KWOK, "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ=",
+              {"kustomize/crd/bases/": "crds", "kustomize/stage/": "stages",
+               "kustomize/rbac/": "rbac"})],
+}
 
 
 def cache_folder():
@@ -73,6 +98,8 @@ def key(group):
     for name in ("go.mod", "go.sum"):
         with open(os.path.join(SOURCES, group, name), "rb") as file:
             digest.update(file.read())
+    if group in FILES:
+        digest.update(json.dumps(FILES[group]).encode())
     return f"{group}-{digest.hexdigest()[:16]}"
 
 
@@ -99,11 +126,42 @@ def build(group, folder):
         said = [line for line in done.stdout.splitlines() if line.strip()] or ["nothing"]
         raise Skip(f"building {group} failed: {said[-1]}")
     for made in os.listdir(folder):
-        if made in RENAMED:
-            os.rename(os.path.join(folder, made), os.path.join(folder, RENAMED[made]))
+        name = RENAMED.get(group, {}).get(made, made)
+        os.rename(os.path.join(folder, made), os.path.join(folder, name))
     missing = sorted(set(programs) - set(os.listdir(folder)))
     if missing:
         raise Skip(f"building {group} made no {', '.join(missing)}")
+    for module, version, wanted, places in FILES.get(group, []):
+        unpack(module_zip(module, version, wanted), f"{module}@{version}/", places, folder)
+
+
+def module_zip(module, version, wanted):
+    """The archive that a module is published as, with that sum."""
+    done = subprocess.run([go(), "mod", "download", "-json", f"{module}@{version}"], cwd="/",
+                          env=dict(os.environ, GOFLAGS="", GOTOOLCHAIN="local"), text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S,
+                          check=False)
+    try:  # it also "fails" where the module could not be built by this Go, and that is no matter
+        said = json.loads(done.stdout)
+    except ValueError as error:
+        raise Skip(f"no module {module}@{version}: {done.stderr.strip()[-300:]}") from error
+    if said.get("Sum") != wanted or not os.path.exists(said.get("Zip", "")):
+        raise Skip(f"module {module}@{version}: found sum {said.get('Sum')}, expected {wanted}; "
+                   f"{said.get('Error', 'no error')}")
+    return said["Zip"]
+
+
+def unpack(archive, prefix, places, folder):
+    """Copies what lies below each of `places` in a module's archive to there."""
+    with zipfile.ZipFile(archive) as opened:
+        for name in opened.namelist():
+            for below, into in places.items():
+                rest = name.removeprefix(prefix + below)
+                if name.startswith(prefix + below) and ".." not in rest.split("/"):
+                    target = os.path.join(folder, into, rest)
+                    os.makedirs(os.path.dirname(target), exist_ok=True)
+                    with opened.open(name) as source, open(target, "wb") as copy:
+                        shutil.copyfileobj(source, copy)
 
 
 @contextlib.contextmanager
@@ -140,20 +198,20 @@ def made(group):
     return target
 
 
-def programs():
-    """{name: path} of every program, built first where that is allowed."""
+def programs(groups=ALWAYS):
+    """{name: path} of the groups' programs, built first where that is allowed."""
     found = {}
-    for group, (names, _, _) in GROUPS.items():
+    for group in groups:
         folder = made(group)
-        found.update({name: os.path.join(folder, name) for name in names})
+        found.update({name: os.path.join(folder, name) for name in GROUPS[group][0]})
     return found
 
 
 def main():
-    """Builds all of them: python3 -m bed.build, in tests/cluster."""
+    """Builds all of them, or some groups: python3 -m bed.build [GROUP ...], in tests/cluster."""
     os.environ["GPUSLICE_CLUSTER"] = "fetch"
     try:
-        for name, path in sorted(programs().items()):
+        for name, path in sorted(programs(sys.argv[1:] or GROUPS).items()):
             print(f"{name:26} {path}")
     except Skip as reason:
         raise SystemExit(str(reason)) from reason

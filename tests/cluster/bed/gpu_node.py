@@ -83,3 +83,7 @@ class GpuNode(Node):
     def power_off(self):
         super().power_off()
         self.sim("reboot")
+
+    def tear_down(self):
+        super().tear_down()
+        self.sim("destroy")

@@ -30,6 +30,10 @@ def pod_subnet(number):
     return f"10.100.{number}.0/24", f"10.100.{number}.1"
 
 
+def pod_bridge(number):
+    return f"pods{number}"
+
+
 def name_of(namespace):
     try:
         return os.readlink(namespace)
@@ -58,6 +62,11 @@ class Network:
         address = node_address(number)
         self.ip("addr", "add", f"{address}/24", "dev", "d0")
         return address
+
+    def remove_node(self, number):
+        """Its address, and the bridge of its pods' network, which outlives the node's processes."""
+        self.ip("addr", "del", f"{node_address(number)}/24", "dev", "d0")
+        run([*self.enter, "ip", "link", "del", pod_bridge(number)], check=False)
 
     @property
     def path(self):

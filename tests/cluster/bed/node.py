@@ -4,6 +4,7 @@ The bed is the machine's power switch and its root: it starts, kills and reboots
 the API server it tells with its own certificate, as system:node:NAME.
 """
 import os
+import shutil
 
 from . import cgroups, node_files
 from .daemon import Daemon, joined
@@ -16,20 +17,24 @@ NOT_READY = "node.kubernetes.io/not-ready"
 
 
 class Node:
-    """`bed` has the network, the control plane, the programs and the images."""
+    """`bed` has the network, the control plane, the programs and the images. `size` is (CPUs, GiB)
+    that the kubelet is to find, in place of what this machine has."""
 
-    def __init__(self, bed, number, name, labels=None, taints=None, kubelet=None):
+    def __init__(self, bed, number, name, labels=None, taints=None, kubelet=None, size=None):
         self.bed, self.number, self.name = bed, number, name
         self.folder = os.path.join(bed.folder, f"n{number}")
         self.group = f"{bed.group}/n{number}"
         self.path = f"/api/v1/nodes/{name}"
         self.labels, self.taints, self.more = labels or {}, taints or [], kubelet or {}
+        self.size = size
         self.heard = None
         self.extras = []
 
     def set_up(self):
         """Once, before the first start."""
         node_files.lay_out(self.folder)
+        if self.size:
+            node_files.size(self.folder, *self.size)
         self.address = self.bed.network.add_node(self.number)
         self.join = cgroups.make_for_daemons(self.group)
         cgroups.make(self.group)
@@ -45,8 +50,8 @@ class Node:
 
     def kubelet_command(self):
         authority, plane = self.bed.authority, self.bed.control_plane
-        user = plane.kubeconfig(f"node-{self.name}",
-                                authority.client(f"system:node:{self.name}", "system:nodes"))
+        self.certificate = authority.client(f"system:node:{self.name}", "system:nodes")
+        user = plane.kubeconfig(f"node-{self.name}", self.certificate)
         serving = authority.server(f"kubelet-{self.name}", [self.address], [self.name])
         more = dict(self.more, registerWithTaints=self.taints) if self.taints else self.more
         config = node_files.kubelet_config(self.folder, self.address, self.group, authority,
@@ -154,6 +159,17 @@ class Node:
                 daemon.wait()
         # A real one starts with the groups that it has just made.
         cgroups.remove(f"{self.group}/kubepods")
+
+    def tear_down(self):
+        """The machine is gone for good; its logs lie in the bed's log/NAME then."""
+        self.power_off()
+        cgroups.remove(self.group)
+        self.bed.network.remove_node(self.number)
+        kept = os.path.join(self.bed.folder, "log", self.name)
+        shutil.move(os.path.join(self.folder, "log"), kept)
+        for daemon in self.daemons():
+            daemon.log = os.path.join(kept, os.path.basename(daemon.log))
+        shutil.rmtree(self.folder)
 
     def reboot(self):
         """Off and on again, without its kubelet: what runs before a kubelet may be run now.

@@ -5,12 +5,13 @@ A node sees the machine's files, but these. What a reboot loses (/run) and what 
 """
 import json
 import os
+import re
 import shutil
 import uuid
 
-from .network import pod_subnet
+from .network import pod_bridge, pod_subnet
 from .images import PAUSE
-from .system import CNI_PLUGINS, write
+from .system import CNI_PLUGINS, read, write
 
 # A kubelet sets these on the machine, unless it finds them so. It finds them so.
 SYSCTLS = {"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10",
@@ -32,6 +33,10 @@ onto "$1/kubelet" /var/lib/kubelet
 onto "$1/containerd" /var/lib/containerd
 onto "$1/log" /var/log
 mount --bind "$1/proc/boot_id" /proc/sys/kernel/random/boot_id
+if [ -d "$1/size" ]; then
+    for name in cpu node; do mount --bind "$1/size/$name" /sys/devices/system/$name; done
+    mount --bind "$1/size/meminfo" /proc/meminfo
+fi
 cd "$1/proc/sys"
 for file in */* */*/*; do
     [ ! -f "$file" ] || mount --bind "$file" "/proc/sys/$file"
@@ -52,6 +57,19 @@ def lay_out(folder):
     boot(folder)
 
 
+def size(folder, cpus, memory_gib):
+    """What the kubelet reads its machine's size from, for another than it is on: so that a node has
+    the CPUs and memory of its instance type. Nothing runs faster by it."""
+    for number in range(cpus):  # no cores in them: pods would be pinned to them
+        os.makedirs(os.path.join(folder, "size", "cpu", f"cpu{number}"))
+    for name in ("online", "possible", "present"):
+        write(os.path.join(folder, "size", "cpu", name), f"0-{cpus - 1}\n")
+    os.makedirs(os.path.join(folder, "size", "node"), exist_ok=True)
+    told = re.sub(r"(?m)^(MemTotal|MemFree|MemAvailable): .*$",
+                  rf"\1: {memory_gib * 1024 * 1024} kB", read("/proc/meminfo"))
+    write(os.path.join(folder, "size", "meminfo"), told)
+
+
 def boot(folder):
     """What a boot changes: all of /run is gone, and the boot has another id."""
     for name in ("run", "cdi"):
@@ -67,7 +85,7 @@ def containerd_config(folder, number, oci_runtime):
     plugins = os.path.join(folder, "etc", "cni")
     write(os.path.join(plugins, "10-bed.conflist"), json.dumps({
         "cniVersion": "1.0.0", "name": "bed", "plugins": [
-            {"type": "bridge", "bridge": f"pods{number}", "isGateway": True, "ipMasq": False,
+            {"type": "bridge", "bridge": pod_bridge(number), "isGateway": True, "ipMasq": False,
              "ipam": {"type": "host-local", "ranges": [[{"subnet": subnet, "gateway": gateway}]],
                       "routes": [{"dst": "0.0.0.0/0"}], "dataDir": "/run/cni"}}]}))
     return write(os.path.join(folder, "etc", "containerd.toml"), f"""version = 3

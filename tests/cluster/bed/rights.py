@@ -69,3 +69,44 @@ def give_agent(bed, node):
         f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{AGENT}"), 30)
     pod = bed.api.ensure(f"/api/v1/namespaces/{NAMESPACE}/pods", stand_in(node))
     return Credentials(bed, f"{AGENT}-{node.name}", bound_token(bed.api, NAMESPACE, AGENT, pod))
+
+
+# ---- nodes that Karpenter makes ----
+
+def give_launcher(bed, user):
+    """Nodes, to read."""
+    bed.api.ensure("/apis/rbac.authorization.k8s.io/v1/clusterroles", {
+        "metadata": {"name": user},
+        "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]}]})
+    bed.api.ensure("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
+        "metadata": {"name": user},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": user},
+        "subjects": [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}]})
+
+
+def apply_agent_daemon_set(bed, selector):
+    """A pod of the agent's account on each node with that label, as a DaemonSet has it: Karpenter
+    counts such a node as empty, and drains it without them. The agents run beside these pods."""
+    apply_agent_roles(bed)
+    key, _, value = selector.partition("=")
+    labels = {"app.kubernetes.io/name": f"{AGENT}-token"}
+    container = {"name": "agent", "image": images.PAUSE}
+    bed.api.ensure(f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets", {
+        "metadata": {"name": AGENT, "namespace": NAMESPACE},
+        "spec": {"selector": {"matchLabels": labels}, "template": {
+            "metadata": {"labels": labels},
+            "spec": {"serviceAccountName": AGENT, "automountServiceAccountToken": False,
+                     "terminationGracePeriodSeconds": 0, "nodeSelector": {key: value},
+                     "tolerations": [{"operator": "Exists"}], "containers": [container]}}}})
+
+
+def token_of_daemon_set(bed, node):
+    """The credentials of the agent of a node, asked for by the node itself: None while its pod is
+    not there."""
+    api = bed.control_plane.as_user(certificate=node.certificate)
+    for pod in api.list(f"/api/v1/namespaces/{NAMESPACE}/pods",
+                        fieldSelector=f"spec.nodeName={node.name}"):
+        if pod["spec"].get("serviceAccountName") == AGENT:
+            return Credentials(bed, f"{AGENT}-{node.name}",
+                               bound_token(api, NAMESPACE, AGENT, pod))
+    return None
