@@ -50,5 +50,8 @@ bool gs_cmd_begin(const struct gs_command *command, int argc, char **argv, void 
 /* NULL: there is none; the text says which command comes near. */
 const struct gs_command *gs_cmd_find(const char *name, struct gs_err *err);
 
+/* Whether the command line is one of mig-parted's, whose exit status is 0, 1 or 3. */
+bool gs_cmd_is_mig(int argc, char **argv);
+
 /* The whole program: finds the command and runs it. Returns the exit status. */
 int gs_cmd_main(int argc, char **argv);

@@ -145,6 +145,12 @@ int gs_cmd_help(int argc, char **argv)
     return command == NULL ? gs_exit_usage(&err) : print_command_help(command);
 }
 
+bool gs_cmd_is_mig(int argc, char **argv)
+{
+    return (argc > 0 && gs_exit_is_mig_parted(argv[0])) ||
+           (argc > 1 && strcmp(argv[1], gs_command_mig.name) == 0);
+}
+
 int gs_cmd_main(int argc, char **argv)
 {
     struct gs_err err;

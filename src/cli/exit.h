@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* The commands of mig have another table (mig/mig.h); both are in docs/gpus.md. */
 enum gs_exit {
     GS_EXIT_DONE = 0,
     GS_EXIT_IMPOSSIBLE = 1, /* no plan exists, or something cannot be placed */

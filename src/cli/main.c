@@ -11,11 +11,15 @@ int main(int argc, char **argv)
 {
     /* Output is UTF-8 whatever the environment says, so that it is the same everywhere. */
     setlocale(LC_CTYPE, "C.UTF-8");
-    /* A closed pipe then fails the write, which is status 4, and ends no change of GPUs half done.
-     */
+    /* A closed pipe then fails the write, and ends no change of GPUs half done. */
     signal(SIGPIPE, SIG_IGN);
     int status = gs_cmd_main(argc, argv);
+    bool told = gs_output_failed();
     struct gs_err err;
     int r = gs_output_close(&err);
-    return r < 0 && status != GS_EXIT_SYSTEM ? gs_exit_output(r, &err) : status;
+    if (r == 0 || (told && status != GS_EXIT_DONE)) {
+        return status;
+    }
+    int unwritten = gs_exit_output(r, &err);
+    return gs_cmd_is_mig(argc, argv) ? GS_EXIT_IMPOSSIBLE : unwritten;
 }

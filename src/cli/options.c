@@ -110,13 +110,14 @@ static int store_list(const struct gs_option *option, const char *arg, char *val
 static int store_number(const struct gs_option *option, const char *arg, char *values,
                         struct gs_err *err)
 {
-    uint64_t *number = (void *)(values + option->into);
-    if (gs_view_is_integer(gs_view(arg), option->max, number)) {
+    uint64_t number;
+    if (gs_view_is_integer(gs_view(arg), option->max, &number) && number >= option->min) {
+        *(uint64_t *)(void *)(values + option->into) = number;
         return 0;
     }
-    return gs_fail(err, GS_INVALID,
-                   "--%s cannot be \"%.100s\"; it is a whole number from 0 to %llu", option->name,
-                   arg, (unsigned long long)option->max);
+    return gs_fail(
+        err, GS_INVALID, "--%s cannot be \"%.100s\"; it is a whole number from %llu to %llu",
+        option->name, arg, (unsigned long long)option->min, (unsigned long long)option->max);
 }
 
 int gs_options_store(const struct gs_option *option, const char *arg, void *ret_values,

@@ -65,7 +65,8 @@ struct gs_option {
     const char *help; /* begins in lower case, ends without a full stop */
     enum gs_complete complete;
     const char *const *choices; /* GS_OPTION_CHOICE: ends with NULL */
-    uint64_t max;               /* GS_OPTION_NUMBER */
+    uint64_t min;               /* GS_OPTION_NUMBER */
+    uint64_t max;               /* likewise */
     size_t into;                /* offset of the value in the struct of values */
     const char *env; /* environment variable that stands for the option where it is not given */
 };

@@ -30,7 +30,13 @@ void gs_json_encode(const json_t *tree, struct gs_buf *out)
     gs_buf_puts(out, "\n");
 }
 
+static bool failed;
 static bool reader_gone;
+
+bool gs_output_failed(void)
+{
+    return failed;
+}
 
 bool gs_output_reader_gone(void)
 {
@@ -39,6 +45,7 @@ bool gs_output_reader_gone(void)
 
 static int fail_write(int e, struct gs_err *err)
 {
+    failed = true;
     reader_gone = reader_gone || e == EPIPE;
     return gs_fail_errno(err, e, "cannot write the output");
 }

@@ -28,6 +28,9 @@ int gs_output_result(const struct gs_result *result, enum gs_format format, stru
 /* Sends on what is still buffered. main() calls it last. */
 int gs_output_close(struct gs_err *err);
 
+/* Whether a caller of the above was told already that stdout cannot be written. */
+bool gs_output_failed(void);
+
 /* Whether stdout was a pipe whose reader has left (`| head`): nobody is there to be told of it. */
 bool gs_output_reader_gone(void);
 

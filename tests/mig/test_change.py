@@ -171,7 +171,7 @@ def case_what_is_hidden_until_mig_is_on_is_not_foreseen():
     node = machine("hidden", "--gpus", "1xA100-40GB", "--driver", "535")
     write("c.yaml", CONFIG)
     status, out, _ = run("apply", "-f", "c.yaml", "-c", "small", "--dry-run", sim=node)
-    assert status == 0 and "after   GPU 0: not known before it is done" in out, out
+    assert status == 0 and "after   not known before it is done: " in out, out
     plan = doc("apply", "-f", "c.yaml", "-c", "small", "--dry-run", sim=node)
     assert plan["gpus"][0]["after"] is None and plan["slices"] == {"destroyed": None,
                                                                   "created": None}, plan
@@ -253,10 +253,12 @@ def case_a_checkpoint_is_kept_before_each_change():
     assert (status, out) == (0, "MIG configuration restored successfully\n"), err
     expect(0, "Selected MIG configuration currently applied\n", "assert", "-f", "c.yaml", "-c",
            "small", sim=node)
-    for number in ("0", "9", "24"):
+    for number in ("9", "24"):
         status, out, err = run("restore", "-n", number, sim=node)
         assert status == 1 and f"no kept checkpoint {number}: " in err and "has 5" in err, err
-    assert run("restore", "-n", "25", sim=node)[0] == 1
+    for number in ("0", "25", "-1"):
+        assert run("restore", f"-n={number}", sim=node) == (
+            1, "", f"gpuslice: --number cannot be \"{number}\"; it is a whole number from 1 to 24\n")
     status, out, err = run("restore", "-f", rows[3]["file"], sim=node)
     assert status == 0, err
 
@@ -265,24 +267,131 @@ def case_of_kept_checkpoints_the_newest_24_stay():
     node = machine("many", "--gpus", "1xA100-40GB", "--mig")
     folder = os.path.join(node, "run", "checkpoints")
     os.makedirs(folder)
-    for second in range(40):
-        with open(os.path.join(folder, f"29990101T0000{second:02}.000Z-apply.json"), "w",
-                  encoding="ascii") as file:
+    for second in range(40):  # of a clock that was wrong
+        path = os.path.join(folder, f"20990101T0000{second:02}.000Z-apply.json")
+        with open(path, "w", encoding="ascii") as file:
             file.write("{}")
-    for other in ("mine.json", "29990101T000000.000Z-UP.json", "29990101T000000.000Z-.json"):
+        os.utime(path, (4070908800 + second, 4070908800 + second))
+    for other in ("mine.json", "20990101T000000.000Z-UP.json", "20990101T000000.000Z-.json"):
         with open(os.path.join(folder, other), "w", encoding="ascii"):
             pass
     write("c.yaml", CONFIG)
     for name in ("old", "small"):
         assert run("apply", "-f", "c.yaml", "-c", name, sim=node)[0] == 0
     names = [name for name in checkpoints(node) if re.match(r".{19}Z-[a-z]+\.json", name)]
-    assert len(names) == 24 and names[0].startswith("29990101T000018"), names
+    assert len(names) == 24 and names[0].startswith("20990101T000018"), names
     # behind those of a clock that was set back
-    assert [name[:19] for name in names[-2:]] == ["29990101T000039.001", "29990101T000039.002"]
+    assert [name[:19] for name in names[-2:]] == ["20990101T000039.001", "20990101T000039.002"]
     assert len(checkpoints(node)) == 27, checkpoints(node)
-    rows = doc("restore", "--list", sim=node)["checkpoints"]
+    rows = json.loads(run("restore", "--list", "-o", "json", sim=node)[1])["checkpoints"]
     assert rows[0]["slices"] == 4 and rows[1]["slices"] == 0, rows[:2]
     assert rows[2]["slices"] is None and "version" in rows[2]["error"].lower(), rows[2]
+    assert all(row["to_come"] for row in rows), rows
+    _, _, err = run("restore", "--list", sim=node)
+    assert err == ("gpuslice: kept checkpoints of a time to come: 24, the newest of "
+                   "2099-01-01T00:00:39Z; the clock was set back since\n"), err
+
+
+# of a file's name, what is there, and why it has no number
+ODD = (
+    ("99999999T999999.999Z-apply", "{}", "a time that there is not"),
+    ("20260631T000000.000Z-apply", "{}", "a time that there is not"),
+    ("20261122T235960.000Z-apply", "{}", "a time that there is not"),
+    ("20250229T000000.000Z-apply", "{}", "a time that there is not"),
+    ("19691231T235959.999Z-apply", "{}", "a time that there is not"),
+    ("99991231T235959.999Z-apply", "{}", "a time that there is not"),
+    ("29990101T000000.000Z-apply", "{}", "a time to come"),
+    ("20260101T000000.000Z-pipe", os.mkfifo, "it is a named pipe; expected a regular file"),
+    ("20260101T000000.000Z-folder", os.mkdir, "it is a directory; expected a regular file"),
+    ("20260101T000000.000Z-link", lambda path: os.symlink("/etc/hostname", path),
+     "it is a symbolic link; expected a regular file"),
+    ("20260101T000000.000Z-loop", lambda path: os.symlink(path, path), "it is a symbolic link"),
+)
+
+
+def case_what_no_command_kept_is_left_out_and_named():
+    node = machine("odd", "--gpus", "1xA100-40GB", "--mig")
+    folder = os.path.join(node, "run", "checkpoints")
+    write("c.yaml", CONFIG)
+    assert run("apply", "-f", "c.yaml", "-c", "old", sim=node)[0] == 0
+    for name, what, _ in ODD:
+        path = os.path.join(folder, name + ".json")
+        if callable(what):
+            what(path)
+        else:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(what)
+    assert run("apply", "-f", "c.yaml", "-c", "small", sim=node)[0] == 0
+    said = json.loads(run("restore", "--list", "-o", "json", sim=node)[1])
+    assert [(row["number"], row["slices"], row["to_come"]) for row in said["checkpoints"]] == [
+        (1, 4, False), (2, 0, False)], said
+    why = {os.path.basename(row["file"])[:-5]: row["why"] for row in said["left_out"]}
+    assert sorted(why) == sorted(name for name, _, _ in ODD), why
+    status, out, err = run("restore", "--list", sim=node)
+    assert status == 0 and len(out.splitlines()) == 3, out
+    for name, _, reason in ODD:
+        assert reason in why[name], (name, why)
+        assert f"gpuslice: left out: {folder}/{name}.json: {why[name]}\n" in err, (name, err)
+    status, out, err = run("restore", "-n", "1", sim=node)  # the last change, whatever lies there
+    assert (status, out) == (0, "MIG configuration restored successfully\n") and "-pipe" in err, err
+    expect(0, "Selected MIG configuration currently applied\n", "assert", "-f", "c.yaml", "-c",
+           "old", sim=node)
+    for turn in range(26):  # what is left out is not counted, and stays
+        assert run("apply", "-f", "c.yaml", "-c", ("small", "old")[turn % 2], sim=node)[0] == 0
+    assert len(checkpoints(node)) == 24 + len(ODD), checkpoints(node)
+
+
+def case_behind_the_last_moment_no_checkpoint_can_be_kept():
+    node = machine("last", "--gpus", "1xA100-40GB", "--mig")
+    folder = os.path.join(node, "run", "checkpoints")
+    os.makedirs(folder)
+    path = os.path.join(folder, "99981231T235959.999Z-apply.json")
+    with open(path, "w", encoding="ascii"):
+        pass
+    os.utime(path, (253370764799, 253370764799))
+    write("c.yaml", CONFIG)
+    status, out, err = run("apply", "-f", "c.yaml", "-c", "old", sim=node)
+    assert (status, out) == (1, "") and "nothing was changed" in err, err
+    assert "99981231T235959.999Z-apply.json" in err and "set the clock right" in err, err
+    assert not json.loads(sim("show", node, "-o", "json"))["gpus"][0]["instances"]
+
+
+def case_what_is_restored_is_asked_for_once():
+    node = machine("once", "--gpus", "1xA100-40GB", "--mig")
+    write("c.yaml", CONFIG)
+    expect(0, "MIG configuration checkpointed successfully\n", "checkpoint", "-f", "none.json",
+           sim=node)
+    for name in ("old", "small"):
+        assert run("apply", "-f", "c.yaml", "-c", name, sim=node)[0] == 0
+    for words, says in ((["-n", "1", "-f", "none.json"], "--number 1 and --checkpoint-file none.json "
+                         "both say what to restore; expected one of the two"),
+                        (["--list", "-n", "1"], "--list restores nothing; expected it without --number"),
+                        (["--list", "-f", "x"], "expected it without --checkpoint-file")):
+        expect(1, "", "restore", *words, sim=node, says=says)
+    # a file of the environment is what is meant where nothing is said
+    env = {"MIG_PARTED_CHECKPOINT_FILE": "none.json"}
+    assert run("restore", "--list", sim=node, env=env)[0] == 0
+    assert run("restore", "-n", "1", sim=node, env=env)[0] == 0
+    expect(0, "Selected MIG configuration currently applied\n", "assert", "-f", "c.yaml", "-c",
+           "old", sim=node)
+    assert run("restore", sim=node, env=env)[0] == 0
+    assert not json.loads(sim("show", node, "-o", "json"))["gpus"][0]["instances"]
+
+
+def case_output_that_cannot_be_written_is_status_1():
+    node = machine("full", "--gpus", "1xA100-40GB", "--mig")
+    write("c.yaml", CONFIG)
+    into_full = ["-c", 'exec "$@" >/dev/full', "sh"]
+    one = ["-f", "c.yaml", "-c", "old"]
+    for words in (["--version"], ["--help"], ["apply", "--help"], ["export"], ["apply", *one],
+                  ["assert", *one], ["generate-config"], ["checkpoint", "-f", "-"],
+                  ["disable", "--dry-run"], ["restore", "--list"],
+                  ["restore", "--list", "-o", "json"], ["restore", "-n", "1", "-o", "json"]):
+        for program in ([GPUSLICE, "mig"], [parted()]):
+            status, out, err = run(*into_full, *program, *words, sim=node, program="/bin/sh")
+            assert (status, out) == (1, ""), (words, status, err)
+            assert err.count("cannot write the output: No space left on device\n") == 1, (words, err)
+
 
 
 def case_where_no_checkpoint_can_be_kept_nothing_is_changed():

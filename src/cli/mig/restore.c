@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -8,6 +9,7 @@
 #include "wire/migcheckpoint.h"
 
 #define NOT_GIVEN UINT64_MAX
+#define FILE_VARIABLE "MIG_PARTED_CHECKPOINT_FILE"
 
 struct restore_args {
     const char *file;
@@ -24,13 +26,14 @@ static const struct gs_option options[] = {
      .letter = 'f',
      .arg = "FILE",
      GS_TO_TEXT(struct restore_args, file),
-     .env = "MIG_PARTED_CHECKPOINT_FILE",
+     .env = FILE_VARIABLE,
      .complete = GS_COMPLETE_FILE,
      .help = "what gpuslice mig checkpoint wrote; - is stdin"},
     {.name = "number",
      .letter = 'n',
      .arg = "N",
      GS_TO_NUMBER(struct restore_args, number, GS_KEPT_MAX),
+     .min = 1,
      .help = "instead of a file the checkpoint that was kept before the last change (1), the one "
              "before that (2) and so on, as --list numbers them"},
     {.name = "list",
@@ -73,6 +76,19 @@ static void close_file(struct gs_infile *file)
     gs_infile_close(file);
 }
 
+static int read_from(struct gs_arena *arena, struct gs_infile *file,
+                     const struct gs_mig_state **ret, unsigned *ret_n, struct gs_err *err)
+{
+    const struct gs_doc_input input = {
+        .label = file->label,
+        .what = "a checkpoint of mig-parted (Version: v1, MigState: ...)",
+        .size = file->size,
+        .read = gs_infile_read,
+        .ctx = file,
+    };
+    return gs_migcheckpoint_read(arena, &input, ret, ret_n, err);
+}
+
 int gs_mig_read_checkpoint(struct gs_arena *arena, const char *path,
                            const struct gs_mig_state **ret, unsigned *ret_n, struct gs_err *err)
 {
@@ -80,20 +96,18 @@ int gs_mig_read_checkpoint(struct gs_arena *arena, const char *path,
     if (path == NULL || path[0] == '\0') {
         return gs_fail(err, GS_INVALID,
                        "missing required flags 'checkpoint-file': expected -f FILE, or its name in "
-                       "the environment variable MIG_PARTED_CHECKPOINT_FILE");
+                       "the environment variable " FILE_VARIABLE);
     }
     int r = gs_infile_open(&file, "checkpoint-file", path, err);
-    if (r < 0) {
-        return r;
-    }
-    const struct gs_doc_input input = {
-        .label = file.label,
-        .what = "a checkpoint of mig-parted (Version: v1, MigState: ...)",
-        .size = file.size,
-        .read = gs_infile_read,
-        .ctx = &file,
-    };
-    return gs_migcheckpoint_read(arena, &input, ret, ret_n, err);
+    return r < 0 ? r : read_from(arena, &file, ret, ret_n, err);
+}
+
+int gs_mig_read_kept(struct gs_arena *arena, const char *path, const struct gs_mig_state **ret,
+                     unsigned *ret_n, struct gs_err *err)
+{
+    GS_CLEANUP(close_file) struct gs_infile file = {.fd = -1};
+    int r = gs_kept_open(path, &file, err);
+    return r < 0 ? r : read_from(arena, &file, ret, ret_n, err);
 }
 
 static int find(const struct gs_mig_gpu *at, unsigned n, const char *uuid)
@@ -133,25 +147,52 @@ static int make_wants(struct gs_gpus *gpus, const struct gs_mig_state *states, u
     return r;
 }
 
-/* The file of the automatic checkpoint that --list numbers so. */
-static int find_kept(const struct restore_args *args, struct gs_arena *arena, const char **ret,
-                     struct gs_err *err)
+/* Reads the automatic checkpoint that --list numbers so. */
+static int read_numbered(const struct restore_args *args, struct gs_arena *arena,
+                         const struct gs_mig_state **ret, unsigned *ret_n, struct gs_err *err)
 {
     struct gs_kept list[GS_KEPT_MAX];
+    struct gs_kept_odds odds;
     char path[PATH_MAX];
     unsigned n = 0;
     const char *dir = gs_mig_state_dir(args->common.state_dir, arena);
     int r = dir == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for a path")
-                        : gs_kept_list(dir, list, &n, err);
-    if (r == 0 && (args->number == 0 || args->number > n)) {
+                        : gs_kept_list(dir, list, &n, &odds, err);
+    if (r < 0) {
+        return r;
+    }
+    gs_kept_say_odd(dir, list, n, &odds);
+    if (args->number > n) {
         return gs_fail(err, GS_NOT_FOUND,
                        "there is no kept checkpoint %llu: %.300s/checkpoints has %u, counted from "
                        "1; see gpuslice mig restore --list",
                        (unsigned long long)args->number, dir, n);
     }
-    r = r < 0 ? r : gs_kept_path(dir, &list[args->number - 1], path, err);
-    *ret = r < 0 ? NULL : gs_arena_text(arena, path, strlen(path));
-    return r == 0 && *ret == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for a path") : r;
+    r = gs_kept_path(dir, &list[args->number - 1], path, err);
+    const char *kept = r < 0 ? NULL : gs_arena_text(arena, path, strlen(path));
+    if (r == 0 && kept == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for a path");
+    }
+    return r < 0 ? r : gs_mig_read_kept(arena, kept, ret, ret_n, err);
+}
+
+/* Each says what is restored, or that nothing is. A file of the environment is asked for where
+ * nothing else is. */
+static int check_one_is_asked(const struct restore_args *args, struct gs_err *err)
+{
+    bool file = args->file != NULL && args->file != getenv(FILE_VARIABLE);
+    bool number = args->number != NOT_GIVEN;
+    if (number && file) {
+        return gs_fail(err, GS_INVALID,
+                       "--number %llu and --checkpoint-file %.200s both say what to restore; "
+                       "expected one of the two",
+                       (unsigned long long)args->number, args->file);
+    }
+    if (args->list && (number || file)) {
+        return gs_fail(err, GS_INVALID, "--list restores nothing; expected it without --%s",
+                       number ? "number" : "checkpoint-file");
+    }
+    return 0;
 }
 
 static int run(const struct restore_args *args, struct gs_mig_change *change, struct gs_err *err)
@@ -159,11 +200,11 @@ static int run(const struct restore_args *args, struct gs_mig_change *change, st
     const struct gs_mig_state *states;
     struct gs_apply_want *wants = NULL;
     struct gs_hooks hooks;
-    const char *file = args->file;
     unsigned n_states;
     unsigned n = 0;
-    int r = args->number == NOT_GIVEN ? 0 : find_kept(args, change->arena, &file, err);
-    r = r < 0 ? r : gs_mig_read_checkpoint(change->arena, file, &states, &n_states, err);
+    int r = args->number == NOT_GIVEN
+                ? gs_mig_read_checkpoint(change->arena, args->file, &states, &n_states, err)
+                : read_numbered(args, change->arena, &states, &n_states, err);
     r = r < 0 ? r
               : gs_mig_read_hooks(change->arena, &args->hooks, &gs_command_mig_restore, args,
                                   args->common.debug, &hooks, err);
@@ -187,6 +228,9 @@ int gs_cmd_mig_restore(int argc, char **argv)
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, GS_MIG_ARENA_MAX);
     struct gs_err err;
+    if (check_one_is_asked(&args, &err) < 0) {
+        return gs_mig_exit(GS_INVALID, &err);
+    }
     if (args.list) {
         return gs_mig_exit(gs_kept_print(&args.common, &arena, &err), &err);
     }

@@ -13,6 +13,7 @@ struct values {
     struct gs_texts adds;
     unsigned form;
     uint64_t count;
+    uint64_t turns;
     struct gs_texts words;
 };
 
@@ -28,6 +29,11 @@ static const struct gs_option options[] = {
      .arg = "N",
      GS_TO_NUMBER(struct values, count, 1000),
      .help = "how many"},
+    {.name = "turns",
+     .arg = "N",
+     GS_TO_NUMBER(struct values, turns, 24),
+     .min = 1,
+     .help = "how often"},
     GS_OPTION_OUTPUT(struct values, form, forms),
 };
 
@@ -141,6 +147,8 @@ static void options__say_what_is_wrong_and_what_comes_near(void **state)
         {{"-n", "1001"}, "--count cannot be \"1001\"; it is a whole number from 0 to 1000"},
         {{"-n", "-1"}, "--count cannot be \"-1\"; it is a whole number from 0 to 1000"},
         {{"-n", "1e2"}, "--count cannot be \"1e2\"; it is a whole number from 0 to 1000"},
+        {{"--turns", "0"}, "--turns cannot be \"0\"; it is a whole number from 1 to 24"},
+        {{"--turns", "25"}, "--turns cannot be \"25\"; it is a whole number from 1 to 24"},
         {{"-n", "99999999999999999999999"},
          "--count cannot be \"99999999999999999999999\"; it is a whole number from 0 to 1000"},
     };
