@@ -31,10 +31,10 @@ int gs_layouts_model(struct gs_gpus *gpus, const struct gs_gpu *facts, struct gs
 static uint32_t places_of(uint32_t starts, uint32_t size)
 {
     uint32_t count = 0;
-    for (uint32_t u = 0; u < GS_MEMORY_UNITS_MAX && size > 0;) {
+    for (uint32_t u = 0; u < 32 && size > 0;) {
         bool fits = (starts >> u & 1u) != 0;
         count += fits ? 1 : 0;
-        u += fits ? size : 1;
+        u += fits ? (size < 32 ? size : 32) : 1;
     }
     return count;
 }
@@ -44,12 +44,12 @@ static uint32_t smaller_known(uint32_t count, uint32_t known)
     return known > 0 && known < count ? known : count;
 }
 
-uint32_t gs_layouts_count(const struct gs_layouts_gpu *gpu, const struct gs_profile *profile)
+uint32_t gs_layouts_count(const struct gs_gpu *facts, const struct gs_profile_name *name,
+                          uint32_t max_instances, uint32_t size, uint32_t starts)
 {
-    uint32_t count = profile->max_instances;
-    count = smaller_known(count, places_of(profile->starts, profile->memory_units));
-    const struct gs_model *expected = gs_gpu_model_expected(gpu->facts);
-    int p = expected == NULL ? -1 : gs_model_profile_index(expected, &profile->parts);
+    uint32_t count = smaller_known(max_instances, places_of(starts, size));
+    const struct gs_model *expected = gs_gpu_model_expected(facts);
+    int p = expected == NULL ? -1 : gs_model_profile_index(expected, name);
     return p < 0 ? count : smaller_known(count, expected->profiles[p].max_instances);
 }
 
@@ -69,10 +69,11 @@ static int offer_of(const struct gs_layouts_gpu *gpu, struct gs_arena *arena,
     }
     unsigned n = 0;
     for (unsigned i = 0; i < model->n_profiles; i++) {
-        uint32_t count = gs_layouts_count(gpu, &model->profiles[i]);
+        const struct gs_profile *profile = &model->profiles[i];
+        uint32_t count = gs_layouts_count(gpu->facts, &profile->parts, profile->max_instances,
+                                          profile->memory_units, profile->starts);
         if (count > 0) {
-            profiles[n++] =
-                (struct gs_migbuild_profile){.name = model->profiles[i].parts, .count = count};
+            profiles[n++] = (struct gs_migbuild_profile){.name = profile->parts, .count = count};
         }
     }
     *ret = (struct gs_migbuild_gpu){

@@ -25,9 +25,11 @@ struct gs_layouts_gpu {
 int gs_layouts_model(struct gs_gpus *gpus, const struct gs_gpu *facts, struct gs_arena *arena,
                      const struct gs_model **ret, struct gs_err *err);
 
-/* How many slices of this kind an empty GPU takes: what the model says, but no more than its places
- * have room for, nor than the catalogue knows. NVML's numbers for A30 are too high. */
-uint32_t gs_layouts_count(const struct gs_layouts_gpu *gpu, const struct gs_profile *profile);
+/* How many slices of a kind an empty GPU takes: `max_instances`, but no more than there is room for
+ * beside one another (`size` memory units each, at one of `starts`; 0: not told), nor than the
+ * catalogue knows. NVML's numbers for A30 are too high. */
+uint32_t gs_layouts_count(const struct gs_gpu *facts, const struct gs_profile_name *name,
+                          uint32_t max_instances, uint32_t size, uint32_t starts);
 
 /* The layouts that generate-config names for these GPUs; all lives in the arena. GS_NOT_FOUND:
  * there is no GPU that is known to be cuttable. GS_LIMIT, GS_NO_MEMORY. */

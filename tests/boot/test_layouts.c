@@ -151,15 +151,33 @@ static void layouts__no_gpu_that_can_be_cut_has_none(void **state)
 static void layouts__count_no_more_than_there_is_room_for(void **state)
 {
     (void)state;
-    const struct gs_gpu unknown = {.name = "a GPU of nobody", .pci_device_id = GS_NOT_KNOWN};
-    const struct gs_gpu known = {.pci_device_id = 0x20B710DE};
-    const struct gs_layouts_gpu gpus[] = {{.facts = &unknown}, {.facts = &known}};
-    struct gs_profile profile = {.max_instances = 7, .memory_units = 2, .starts = 0x0d};
-    assert_int_equal(gs_layouts_count(&gpus[0], &profile), 2); /* 0 and 2, or 0 and 3 */
-    profile.starts = 0;
-    assert_int_equal(gs_layouts_count(&gpus[0], &profile), 7);
-    assert_int_equal(gs_profile_name_parse(gs_view("1g.6gb"), &profile.parts, NULL), 0);
-    assert_int_equal(gs_layouts_count(&gpus[1], &profile), 4);
+    static const struct gs_gpu unknown = {.name = "a GPU of nobody", .pci_device_id = GS_NOT_KNOWN};
+    static const struct gs_gpu a30 = {.pci_device_id = 0x20B710DE};
+    static const struct {
+        const struct gs_gpu *facts;
+        const char *name;
+        uint32_t max_instances, size, starts, expected;
+    } cases[] = {
+        {&unknown, "1g.6gb", 9, 1, 0xF, 4},
+        {&unknown, "1g.6gb", 9, 2, 0xF, 2},
+        {&unknown, "1g.6gb", 7, 2, 0x0D, 2}, /* 0 and 2, or 0 and 3 */
+        {&unknown, "1g.6gb", 9, 2, 0x12, 2}, /* 1 and 4 */
+        {&unknown, "1g.6gb", 9, 1, 0x80000001, 2},
+        {&unknown, "1g.6gb", 9, UINT32_MAX, 0xF, 1},
+        {&unknown, "1g.6gb", 7, 2, 0, 7}, /* places are not told */
+        {&unknown, "1g.6gb", 9, 0, 0xF, 9},
+        {&a30, "1g.6gb", 7, 0, 0, 4},
+        {&a30, "1g.6gb+me", 4, 1, 0xF, 1},
+        {&a30, "1g.6gb+me", 0, 1, 0xF, 0},
+        {&a30, "3g.20gb", 5, 0, 0, 5}, /* which the catalogue does not have */
+    };
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct gs_profile_name name;
+        assert_int_equal(gs_profile_name_parse(gs_view(cases[i].name), &name, NULL), 0);
+        assert_int_equal(gs_layouts_count(cases[i].facts, &name, cases[i].max_instances,
+                                          cases[i].size, cases[i].starts),
+                         cases[i].expected);
+    }
 }
 
 static void note_line(void *ctx, const char *line)

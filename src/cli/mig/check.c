@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/catalog.h"
+#include "partition/layouts.h"
 #include "wire/migcheckpoint.h"
 #include "wire/migexport.h"
 
@@ -178,48 +178,6 @@ int gs_mig_export_text(struct gs_gpus *gpus, struct gs_arena *arena, const char 
 
 /* ---- generate-config ---- */
 
-/* Slices of `size` units beside one another, each at one of `starts`: the earliest is never wrong.
- */
-static uint32_t places_of(uint32_t starts, uint32_t size)
-{
-    uint32_t count = 0;
-    for (uint32_t u = 0; u < 32 && starts != 0;) {
-        bool fits = (starts >> u & 1u) != 0;
-        count += fits ? 1 : 0;
-        u += fits && size > 0 ? size : 1;
-    }
-    return count;
-}
-
-static const struct gs_model *model_of(uint32_t pci_device_id)
-{
-    size_t n;
-    const struct gs_model *models = gs_catalog(&n);
-    for (size_t m = 0; m < n && pci_device_id != GS_NOT_KNOWN; m++) {
-        for (unsigned v = 0; v < models[m].n_variants; v++) {
-            if (models[m].variants[v].pci_device_id == pci_device_id) {
-                return &models[m];
-            }
-        }
-    }
-    return NULL;
-}
-
-uint32_t gs_mig_profile_count(const struct gs_gpu *gpu, const struct gs_gpu_profile *profile)
-{
-    uint32_t count = profile->max_instances;
-    uint32_t places = places_of(profile->starts, profile->size);
-    count = places > 0 && places < count ? places : count;
-    const struct gs_model *model = model_of(gpu->pci_device_id);
-    struct gs_profile_name name;
-    if (model != NULL && gs_profile_name_parse(gs_view(profile->name), &name, NULL) == 0) {
-        int p = gs_model_profile_index(model, &name);
-        uint32_t known = p < 0 ? 0 : model->profiles[p].max_instances;
-        count = known > 0 && known < count ? known : count;
-    }
-    return count;
-}
-
 /* What one GPU offers. One that does not tell offers nothing: drivers of the 535 branch hide the
  * profiles while MIG is off. */
 static int read_offer(struct gs_gpus *gpus, struct gs_arena *arena, const struct gs_gpu *gpu,
@@ -239,11 +197,12 @@ static int read_offer(struct gs_gpus *gpus, struct gs_arena *arena, const struct
     *ret = (struct gs_migbuild_gpu){.pci_device_id = gpu->pci_device_id, .profiles = offer};
     for (unsigned i = 0; i < n; i++) {
         struct gs_migbuild_profile *profile = &offer[ret->n];
-        profile->count = gs_mig_profile_count(gpu, &profiles[i]);
         r = gs_profile_name_parse(gs_view(profiles[i].name), &profile->name, err);
         if (r < 0) {
             return gs_wrap(err, r, "GPU %u, profile %u", gpu->index, profiles[i].profile);
         }
+        profile->count = gs_layouts_count(gpu, &profile->name, profiles[i].max_instances,
+                                          profiles[i].size, profiles[i].starts);
         gs_mig_debug(debug, "GPU %u: %u of %s", gpu->index, profile->count, profiles[i].name);
         ret->n += profile->count > 0 ? 1 : 0;
     }

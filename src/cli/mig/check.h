@@ -50,7 +50,3 @@ int gs_mig_generate_text(struct gs_gpus *gpus, struct gs_arena *arena, enum gs_m
  * without, they are a failure. */
 int gs_mig_checkpoint_text(struct gs_gpus *gpus, struct gs_arena *arena, bool some,
                            struct gs_buf *out, struct gs_err *err);
-
-/* How many slices of a kind one GPU takes: what the driver says, but no more than its places have
- * room for, nor than the catalogue knows of the model. NVML's numbers for A30 are too high. */
-uint32_t gs_mig_profile_count(const struct gs_gpu *gpu, const struct gs_gpu_profile *profile);

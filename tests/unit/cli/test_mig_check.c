@@ -304,28 +304,6 @@ static void mig_generate__needs_a_gpu_that_can_be_cut(void **state)
                                               "true\n    mig-devices:\n      1g.6gb: 4\n"));
 }
 
-static void mig_generate__counts_no_more_than_there_is_room_for(void **state)
-{
-    (void)state;
-    struct gs_gpu gpu = {.pci_device_id = GS_NOT_KNOWN};
-    struct gs_gpu_profile profile = {.max_instances = 9, .size = 1, .starts = 0xF};
-    strcpy(profile.name, "1g.6gb");
-    assert_int_equal(gs_mig_profile_count(&gpu, &profile), 4);
-    profile.size = 2;
-    assert_int_equal(gs_mig_profile_count(&gpu, &profile), 2);
-    profile.starts = 0x12; /* 1 and 4 */
-    assert_int_equal(gs_mig_profile_count(&gpu, &profile), 2);
-    profile.starts = 0;
-    assert_int_equal(gs_mig_profile_count(&gpu, &profile), 9);
-    profile.starts = 0xF;
-    profile.size = 1;
-    strcpy(profile.name, "1g.6gb+me");
-    gpu.pci_device_id = 0x20B710DE; /* A30, whose driver says four and means one */
-    assert_int_equal(gs_mig_profile_count(&gpu, &profile), 1);
-    profile.max_instances = 0;
-    assert_int_equal(gs_mig_profile_count(&gpu, &profile), 0);
-}
-
 static void mig_checkpoint__keeps_places_of_gpus_that_can_be_cut(void **state)
 {
     (void)state;
@@ -374,8 +352,6 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(mig_export__reads_back_as_met, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mig_generate__needs_a_gpu_that_can_be_cut, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(mig_generate__counts_no_more_than_there_is_room_for, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(mig_checkpoint__keeps_places_of_gpus_that_can_be_cut,
                                         set_up, tear_down),
