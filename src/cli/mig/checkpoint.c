@@ -30,6 +30,8 @@ static const struct gs_example examples[] = {
 const struct gs_command gs_command_mig_checkpoint = {
     .name = "mig checkpoint",
     .summary = "keep what the GPUs are cut into, with places, in a file",
+    .text = "Places are those of slices (GPU instances). Of compute instances the profiles are "
+            "kept: mig-parted's form has no more.",
     .options = options,
     .n_options = GS_ARRAY_LEN(options),
     .examples = examples,
