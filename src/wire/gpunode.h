@@ -87,9 +87,9 @@ struct gs_gpunode_gpu {
 struct gs_gpunode_wish {
     const char *id; /* one decision, one id */
     const char *uuid;
-    uint64_t based_on;  /* the revision that it was decided on */
-    const char *layout; /* placed form of core/layout.h; "": the empty GPU */
-    const char *reason; /* for people */
+    uint64_t based_on;                 /* the revision that it was decided on */
+    const char *layout;                /* placed form of core/layout.h; "": the empty GPU */
+    const char *reason;                /* for people */
     const struct gs_gpunode_pod *pods; /* that are to get its new slices */
     unsigned n_pods;
 };
@@ -126,7 +126,7 @@ const char *gs_gpunode_result_text(enum gs_gpunode_result result);
 int gs_gpunode_parse(const struct json_t *object, struct gs_arena *arena, struct gs_gpunode *ret,
                      struct gs_err *err);
 
-/* The whole object for a server-side apply: of the agent (apiVersion, kind, name, owner, status), or
- * of the controller (…, spec). GS_INVALID: not UTF-8; GS_LIMIT, GS_NO_MEMORY. */
+/* The whole object for a server-side apply: of the agent (apiVersion, kind, name, owner, status),
+ * or of the controller (…, spec). GS_INVALID: not UTF-8; GS_LIMIT, GS_NO_MEMORY. */
 int gs_gpunode_write_status(const struct gs_gpunode *node, struct gs_buf *out, struct gs_err *err);
 int gs_gpunode_write_spec(const struct gs_gpunode *node, struct gs_buf *out, struct gs_err *err);

@@ -89,6 +89,25 @@ int gs_kubejson_bool(const struct json_t *object, const char *key, bool *ret, st
     return 0;
 }
 
+int gs_kubejson_number(const struct json_t *object, const char *key, uint64_t max, uint64_t *ret,
+                       struct gs_err *err)
+{
+    json_t *value = find(object, key);
+    if (value == NULL) {
+        return 0;
+    }
+    if (!json_is_integer(value)) {
+        return wrong_type(err, key, value, "a whole number");
+    }
+    json_int_t number = json_integer_value(value);
+    if (number < 0 || (uint64_t)number > max) {
+        return gs_fail(err, GS_INVALID, "\"%s\" is %" JSON_INTEGER_FORMAT "; expected 0 to %llu",
+                       key, number, (unsigned long long)max);
+    }
+    *ret = (uint64_t)number;
+    return 0;
+}
+
 int gs_kubejson_copy(const struct json_t *object, const char *key, struct gs_arena *arena,
                      const char **ret, struct gs_err *err)
 {

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -23,6 +24,10 @@ int gs_kubejson_object(const struct json_t *object, const char *key, struct json
 int gs_kubejson_array(const struct json_t *object, const char *key, struct json_t **ret,
                       struct gs_err *err);
 int gs_kubejson_bool(const struct json_t *object, const char *key, bool *ret, struct gs_err *err);
+
+/* An integer of the JSON, no amount: 0 to `max`. Absent: *ret stays. */
+int gs_kubejson_number(const struct json_t *object, const char *key, uint64_t max, uint64_t *ret,
+                       struct gs_err *err);
 
 /* gs_kubejson_text with "" for a text that is not there, copied into the arena. GS_NO_MEMORY. */
 int gs_kubejson_copy(const struct json_t *object, const char *key, struct gs_arena *arena,

@@ -1,0 +1,113 @@
+#include "wire/jsonwrite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/view.h"
+#include "wire/kubetime.h"
+
+static void put(struct gs_jsonwrite *json, const char *bytes, size_t n)
+{
+    json->full = json->full || (gs_buf_ok(json->out) && n > json->out->max - json->out->len);
+    gs_buf_put(json->out, bytes, n);
+}
+
+static void puts_plain(struct gs_jsonwrite *json, const char *text)
+{
+    put(json, text, strlen(text));
+}
+
+static void put_text(struct gs_jsonwrite *json, const char *key, const char *text)
+{
+    struct gs_view rest = gs_view(text);
+    put(json, "\"", 1);
+    while (rest.n > 0) {
+        uint32_t c;
+        size_t n = gs_view_character(rest, &c);
+        if (n == 0) {
+            json->what = json->what == NULL ? key : json->what;
+            return;
+        }
+        if (c < 0x20) {
+            char escaped[8];
+            snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned)c & 0xffff);
+            puts_plain(json, escaped);
+        } else {
+            puts_plain(json, c == '"' || c == '\\' ? "\\" : "");
+            put(json, rest.p, n);
+        }
+        rest.p += n;
+        rest.n -= n;
+    }
+    put(json, "\"", 1);
+}
+
+/* What stands before a value. */
+static void begin(struct gs_jsonwrite *json, const char *key)
+{
+    puts_plain(json, json->comma ? "," : "");
+    if (key != NULL) {
+        put_text(json, "a key", key);
+        put(json, ":", 1);
+    }
+    json->comma = true;
+}
+
+void gs_jsonwrite_open(struct gs_jsonwrite *json, const char *key, char bracket)
+{
+    begin(json, key);
+    put(json, &bracket, 1);
+    json->comma = false;
+}
+
+void gs_jsonwrite_close(struct gs_jsonwrite *json, char bracket)
+{
+    put(json, &bracket, 1);
+    json->comma = true;
+}
+
+void gs_jsonwrite_text(struct gs_jsonwrite *json, const char *key, const char *text)
+{
+    begin(json, key);
+    put_text(json, key == NULL ? "an element" : key, text);
+}
+
+void gs_jsonwrite_number(struct gs_jsonwrite *json, const char *key, uint64_t number)
+{
+    begin(json, key);
+    char text[24];
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    puts_plain(json, text);
+}
+
+void gs_jsonwrite_bool(struct gs_jsonwrite *json, const char *key, bool value)
+{
+    begin(json, key);
+    puts_plain(json, value ? "true" : "false");
+}
+
+void gs_jsonwrite_some(struct gs_jsonwrite *json, const char *key, const char *text)
+{
+    if (text != NULL && text[0] != '\0') {
+        gs_jsonwrite_text(json, key, text);
+    }
+}
+
+void gs_jsonwrite_time(struct gs_jsonwrite *json, const char *key, uint64_t us)
+{
+    char text[GS_KUBETIME_MAX];
+    gs_kubetime_format(us, text);
+    gs_jsonwrite_text(json, key, text);
+}
+
+int gs_jsonwrite_end(const struct gs_jsonwrite *json, const char *what, struct gs_err *err)
+{
+    if (json->what != NULL) {
+        return gs_fail(err, GS_INVALID, "%s: \"%s\" is not UTF-8", what, json->what);
+    }
+    if (json->full) {
+        return gs_fail(err, GS_LIMIT, "%s: more than %zu bytes of JSON", what, json->out->max);
+    }
+    return gs_buf_ok(json->out) ? 0
+                                : gs_fail(err, GS_NO_MEMORY, "not enough memory to write %s", what);
+}
