@@ -1,10 +1,10 @@
 /* mig: what the commands of `gpuslice mig` share.
  *
  * The group stands in for NVIDIA's mig-parted (docs/mig-parted.md): the same options, environment
- * variables, files and lines on stdout, exit status 0 or 1 (3: no such command). A command is a file mig/<name>.c
- * with its struct gs_command, named "mig <name>" and drop_in, and a row in the table of mig/mig.c.
- * Its options end with the row GS_MIG_OPTION_DEBUG; it begins with gs_mig_begin and ends with
- * gs_mig_exit. */
+ * variables, files and lines on stdout, exit status 0 or 1 (3: no such command). A command is a
+ * file mig/<name>.c with its struct gs_command, named "mig <name>" and drop_in, and a row in the
+ * table of mig/mig.c. Its options end with the row GS_MIG_OPTION_DEBUG; it begins with gs_mig_begin
+ * and ends with gs_mig_exit. */
 #pragma once
 
 #include "base/arena.h"
