@@ -245,31 +245,55 @@ int gs_apply_enter(struct gs_gpus *gpus, const struct gs_apply_options *options,
     return r < 0 ? r : check_driver(gpus, err);
 }
 
-/* The sum of a dry run, in MIG devices. */
+void gs_apply_plan_next(const struct gs_apply_options *options, struct gs_planned planned)
+{
+    if (options->planned.next != NULL) {
+        options->planned.next(options->planned.ctx, &planned);
+    }
+}
+
+void gs_apply_say_steps(const struct gs_apply_options *options, const struct gs_inventory_gpu *gpu,
+                        const struct gs_change *change)
+{
+    for (unsigned i = 0; i < change->n; i++) {
+        char text[GS_CHANGE_TEXT_MAX + 1];
+        gs_change_format(gs_inventory_model(gpu), &change->steps[i], text);
+        gs_say(&options->detail, "GPU %u: %s", gpu->gpu, text);
+        gs_apply_plan_next(options, (struct gs_planned){.kind = GS_PLANNED_STEP,
+                                                        .gpu = gpu->gpu,
+                                                        .step = &change->steps[i]});
+    }
+}
+
+void gs_apply_sum_add(struct gs_apply_sum *sum, const struct gs_inventory_gpu *gpu,
+                      const struct gs_change *change)
+{
+    sum->gpus++;
+    for (unsigned i = 0; i < gpu->instances.n; i++) {
+        sum->before += gpu->instances.at[i].n_compute;
+    }
+    for (unsigned i = 0; i < change->n; i++) {
+        sum->gone += change->steps[i].kind == GS_CHANGE_DESTROY_CI;
+        sum->made += change->steps[i].kind == GS_CHANGE_CREATE_CI;
+    }
+}
+
+void gs_apply_sum_say(const struct gs_apply_sum *sum, const struct gs_say *say)
+{
+    gs_say(say, "%u GPU%s: %u slice%s destroyed, %u created, %u kept", sum->gpus,
+           sum->gpus == 1 ? "" : "s", sum->gone, sum->gone == 1 ? "" : "s", sum->made,
+           sum->before > sum->gone ? sum->before - sum->gone : 0);
+}
+
 static void say_sum(const struct gs_apply_work *work)
 {
-    unsigned gpus = 0;
-    unsigned before = 0;
-    unsigned gone = 0;
-    unsigned made = 0;
+    struct gs_apply_sum sum = {.gpus = 0};
     for (unsigned k = 0; k < work->n; k++) {
-        const struct gs_apply_gpu *gpu = &work->at[k];
-        if (!gpu->wanted) {
-            continue;
-        }
-        gpus++;
-        made += gpu->fresh;
-        for (unsigned i = 0; i < gpu->now->instances.n; i++) {
-            before += gpu->now->instances.at[i].n_compute;
-        }
-        for (unsigned i = 0; i < gpu->change->n; i++) {
-            gone += gpu->change->steps[i].kind == GS_CHANGE_DESTROY_CI;
-            made += gpu->change->steps[i].kind == GS_CHANGE_CREATE_CI;
+        if (work->at[k].wanted) {
+            gs_apply_sum_add(&sum, work->at[k].now, work->at[k].change);
         }
     }
-    gs_say(&work->options->detail, "%u GPU%s: %u slice%s destroyed, %u created, %u kept", gpus,
-           gpus == 1 ? "" : "s", gone, gone == 1 ? "" : "s", made,
-           before > gone ? before - gone : 0);
+    gs_apply_sum_say(&sum, &work->options->detail);
 }
 
 static int run(struct gs_apply_work *work, const struct gs_apply_want *wants, unsigned n,

@@ -23,6 +23,28 @@ enum gs_apply_condition {
     GS_APPLY_PENDING     /* its MIG mode waits for a reset */
 };
 
+/* What a dry run would do next to a GPU. */
+enum gs_planned_kind {
+    GS_PLANNED_STEP,    /* a step of what it is cut into */
+    GS_PLANNED_MODE,    /* MIG is on or off from here on, and nothing is cut */
+    GS_PLANNED_PENDING, /* its MIG mode waits for a reset */
+    GS_PLANNED_UNKNOWN  /* what becomes of it is not known before it is done */
+};
+
+struct gs_planned {
+    enum gs_planned_kind kind;
+    unsigned gpu;
+    const struct gs_change_step *step; /* STEP */
+    enum gs_mig_mode mode;             /* MODE, PENDING */
+    const char *why;                   /* UNKNOWN */
+};
+
+/* Who is told, in the order in which it would be done. */
+struct gs_planned_to {
+    void (*next)(void *ctx, const struct gs_planned *planned);
+    void *ctx;
+};
+
 struct gs_apply_options {
     const char *dir;  /* of lock and journal */
     const char *what; /* "mig apply", for the journal and for who finds the lock taken */
@@ -30,12 +52,13 @@ struct gs_apply_options {
     bool mode_only;
     bool skip_reset;                   /* leave a mode that needs a reset pending */
     bool only_idle;                    /* do what can be done beside slices in use */
-    bool dry_run;                      /* only say the steps, to `detail` */
+    bool dry_run;                      /* only say the steps, to `detail` and `planned` */
     const volatile sig_atomic_t *stop; /* as in perform.h; NULL: nobody interrupts */
     const struct gs_hooks *hooks;
     const struct gs_guard *guard;       /* NULL: nobody knows more than the driver */
     struct gs_say note;                 /* what a person should know */
     struct gs_say detail;               /* each step */
+    struct gs_planned_to planned;       /* of a dry run; next NULL: nobody asks */
     const struct gs_journal_io *io;     /* NULL: the real one */
     struct gs_inventory_tables *tables; /* kept over calls; NULL: made for this one */
     const struct gs_alloc *alloc;       /* NULL: the heap */

@@ -81,9 +81,11 @@ static int plan_partly(struct gs_apply_work *work, struct gs_apply_gpu *gpu,
         return gs_wrap(err, r, "GPU %u", gpu->now->gpu);
     }
     gs_apply_leave(work, gpu->now->gpu, why);
-    char text[GS_GEOMETRY_TEXT_MAX + 1];
-    gs_geometry_goal_format(cut.index->table->model, &left, text);
-    gs_say(&work->options->note, "GPU %u: not made now: %s", gpu->now->gpu, text);
+    if (left.n > 0) { /* else all that is wanted is made, and something is only not removed */
+        char text[GS_GEOMETRY_TEXT_MAX + 1];
+        gs_geometry_goal_format(cut.index->table->model, &left, text);
+        gs_say(&work->options->note, "GPU %u: not made now: %s", gpu->now->gpu, text);
+    }
     return 0;
 }
 
@@ -272,30 +274,37 @@ static void say_fresh(const struct gs_apply_work *work, struct gs_apply_gpu *gpu
 {
     const struct gs_geometry cut = empty_cut(gpu);
     struct gs_geometry_goal goal;
-    char text[GS_GEOMETRY_TEXT_MAX + 1];
-    if (cut.index != NULL && goal_of(gpu, &cut, &goal, NULL) == 0) {
+    struct gs_geometry_blockers blockers;
+    char text[GS_GEOMETRY_TEXT_MAX + 1] = "";
+    gpu->change->n = 0;
+    if (cut.index != NULL && goal_of(gpu, &cut, &goal, NULL) == 0 &&
+        gs_change_plan(&cut, &goal, 0, gpu->change, &blockers, NULL) == 0) {
         gs_geometry_goal_format(cut.index->table->model, &goal, text);
-        for (unsigned i = 0; i < goal.n; i++) {
-            gpu->fresh += goal.gis[i].n_cis;
-        }
-        gs_say(&work->options->detail, "GPU %u: then cut it into %s", k, text);
-        return;
     }
-    gs_say(&work->options->detail, "GPU %u: then cut it as wanted", k);
+    gs_say(&work->options->detail, "GPU %u: then cut it %s%s", k,
+           text[0] == '\0' ? "as wanted" : "into ", text);
+    if (gpu->now->index == NULL) {
+        gs_apply_plan_next(work->options,
+                           (struct gs_planned){.kind = GS_PLANNED_UNKNOWN,
+                                               .gpu = k,
+                                               .why = "this driver tells what a GPU can be cut "
+                                                      "into only with MIG on"});
+    }
+    for (unsigned i = 0; gpu->now->index != NULL && i < gpu->change->n; i++) {
+        gs_apply_plan_next(
+            work->options,
+            (struct gs_planned){.kind = GS_PLANNED_STEP, .gpu = k, .step = &gpu->change->steps[i]});
+    }
 }
 
 static void say_dry(struct gs_apply_work *work)
 {
     for (unsigned k = 0; k < work->n; k++) {
         struct gs_apply_gpu *gpu = &work->at[k];
-        bool planned = has_config(gpu) && gpu->now->facts.mode == GS_MIG_ON;
-        if (has_config(gpu) && !planned && work->report->gpus[k] != GS_APPLY_PARTLY) {
+        if (has_config(gpu) && gpu->now->facts.mode == GS_MIG_ON) {
+            gs_apply_say_steps(work->options, gpu->now, gpu->change);
+        } else if (has_config(gpu) && work->report->gpus[k] != GS_APPLY_PARTLY) {
             say_fresh(work, gpu, k);
-        }
-        for (unsigned i = 0; planned && i < gpu->change->n; i++) {
-            char text[GS_CHANGE_TEXT_MAX + 1];
-            gs_change_format(gs_inventory_model(gpu->now), &gpu->change->steps[i], text);
-            gs_say(&work->options->detail, "GPU %u: %s", k, text);
         }
     }
 }

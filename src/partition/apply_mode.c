@@ -93,18 +93,32 @@ int gs_apply_mode_check(struct gs_apply_work *work, struct gs_err *err)
     return plan_all(work, which, &steps, err);
 }
 
+/* Where a reset may be needed and is skipped, the driver alone knows. */
+static void plan_mode(const struct gs_apply_work *work, const struct gs_apply_gpu *gpu)
+{
+    const struct gs_gpu *facts = &gpu->now->facts;
+    struct gs_planned planned = {
+        .kind = GS_PLANNED_MODE, .gpu = gpu->now->gpu, .mode = wanted_mode(gpu)};
+    if (gpu->waits) {
+        planned.kind = GS_PLANNED_PENDING;
+    } else if (facts->mode != planned.mode && facts->mode_change_needs_reset &&
+               work->options->skip_reset) {
+        planned.kind = GS_PLANNED_UNKNOWN;
+        planned.why = "its MIG mode may wait for a reset, which is skipped";
+    }
+    gs_apply_plan_next(work->options, planned);
+}
+
 static void say_dry(const struct gs_apply_work *work, const struct gs_apply_gpu *gpu, unsigned k)
 {
-    const struct gs_say *say = &work->options->detail;
-    for (unsigned i = 0; i < gpu->change->n; i++) {
-        char text[GS_CHANGE_TEXT_MAX + 1];
-        gs_change_format(gs_inventory_model(gpu->now), &gpu->change->steps[i], text);
-        gs_say(say, "GPU %u: %s", k, text);
-    }
-    gs_say(say, "GPU %u: turn MIG %s%s", k, mode_name(wanted_mode(gpu)),
-           gpu->waits                                ? " (it waits for a reset, which is skipped)"
-           : gpu->now->facts.mode_change_needs_reset ? " (a reset may be needed)"
-                                                     : "");
+    bool resets =
+        gpu->now->facts.mode != wanted_mode(gpu) && gpu->now->facts.mode_change_needs_reset;
+    gs_apply_say_steps(work->options, gpu->now, gpu->change);
+    gs_say(&work->options->detail, "GPU %u: turn MIG %s%s", k, mode_name(wanted_mode(gpu)),
+           gpu->waits ? " (it waits for a reset, which is skipped)"
+           : resets   ? " (a reset may be needed)"
+                      : "");
+    plan_mode(work, gpu);
 }
 
 /* Clears one GPU and asks for the mode. */

@@ -12,8 +12,7 @@ struct gs_apply_gpu {
     struct gs_change *change;
     /* by the catalogue, where the driver tells no profiles while MIG is off (535); or NULL */
     const struct gs_transition_index *expected;
-    bool waits;     /* its mode will wait for a reset that is skipped */
-    unsigned fresh; /* dry run: MIG devices that it gets once MIG is on */
+    bool waits; /* its mode will wait for a reset that is skipped */
     bool touched;
 };
 
@@ -32,6 +31,23 @@ struct gs_apply_work {
  * run takes no lock and only says what would be recovered. The lock is held on failure too. */
 int gs_apply_enter(struct gs_gpus *gpus, const struct gs_apply_options *options,
                    struct gs_lock *lock, struct gs_err *err);
+
+/* What a dry run says of a GPU: the steps of a change, for people and for who draws them. */
+void gs_apply_say_steps(const struct gs_apply_options *options, const struct gs_inventory_gpu *gpu,
+                        const struct gs_change *change);
+void gs_apply_plan_next(const struct gs_apply_options *options, struct gs_planned planned);
+
+/* The sum of a dry run, in MIG devices. */
+struct gs_apply_sum {
+    unsigned gpus;
+    unsigned before;
+    unsigned gone;
+    unsigned made;
+};
+
+void gs_apply_sum_add(struct gs_apply_sum *sum, const struct gs_inventory_gpu *gpu,
+                      const struct gs_change *change);
+void gs_apply_sum_say(const struct gs_apply_sum *sum, const struct gs_say *say);
 
 /* Reads every wanted GPU anew. */
 int gs_apply_read(struct gs_apply_work *work, struct gs_err *err);

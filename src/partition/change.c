@@ -172,7 +172,7 @@ int gs_change_clear(const struct gs_model *model, const struct gs_gpu_instances 
     blockers.foreign = (uint16_t)(blockers.foreign & ~blockers.busy);
     if (blockers.busy != 0 || blockers.foreign != 0) {
         *ret_blockers = blockers;
-        return fail_blocked(model, instances, "an empty GPU", &blockers, err);
+        return fail_blocked(model, instances, "turning MIG off", &blockers, err);
     }
     *ret_change = change;
     return 0;
@@ -249,47 +249,82 @@ void gs_change_add_ci(const struct gs_geometry *cut, unsigned i, const struct gs
 {
     const struct gs_gpu_instance *gi = &cut->instances->at[i];
     const struct gs_geometry_gi want = {.n_cis = 1, .cis = {*ci}};
-    const struct gs_inside_plan inside = {.missing = 1, .starts = {(uint8_t)start}};
+    struct gs_inside_plan inside = {.missing = 1, .starts = {(uint8_t)start}};
     const struct gs_steps_making making = {
         .want = &want, .inside = &inside, .places = cut->places_cis};
     struct gs_change_step step = gs_steps_of(gi);
-    assert(step.was.n < GS_COMPUTE_INSTANCES_MAX);
+    int profile = gs_geometry_profile_of(cut->index->table->model, gi);
+    struct gs_inside places = {.known = false};
+    assert(step.was.n < GS_COMPUTE_INSTANCES_MAX && ci->profile < GS_INSIDE_KINDS);
+    if (profile >= 0) {
+        gs_inside_of(cut, (unsigned)profile, &places);
+    }
+    inside.sizes[0] = places.known ? (uint8_t)places.kinds[ci->profile].size : 0;
     step.shall = step.was;
     *ret_change = (struct gs_change){.n = 0};
     gs_steps_create_cis(ret_change, &step, &making, 0);
 }
 
-int gs_change_remove(const struct gs_gpu_instances *instances, const struct gs_geometry_busy *busy,
-                     unsigned i, uint32_t ci, struct gs_change *ret_change, struct gs_err *err)
+/* All that is to go, those busy in it into *ret_blockers. */
+static void list_leaving(const struct gs_gpu_instances *instances,
+                         const struct gs_geometry_busy *busy, const struct gs_change_leaving *asked,
+                         struct gs_change_leaving *ret, struct gs_geometry_blockers *ret_blockers)
 {
+    *ret = *asked;
+    *ret_blockers = (struct gs_geometry_blockers){.busy = 0};
+    for (unsigned i = 0; i < instances->n; i++) {
+        unsigned all = (1u << instances->at[i].n_compute) - 1u;
+        bool whole = (asked->gis >> i & 1u) != 0 || (all != 0 && (asked->cis[i] & all) == all);
+        unsigned cis = whole ? all : asked->cis[i] & all;
+        bool held = whole ? (busy->gis >> i & 1u) != 0 : (busy->cis[i] & cis) != 0;
+        ret->gis = (uint16_t)(ret->gis | (whole ? 1u << i : 0u));
+        ret->cis[i] = (uint16_t)cis;
+        if (held) {
+            ret_blockers->busy = (uint16_t)(ret_blockers->busy | 1u << i);
+            ret_blockers->cis[i] = (uint16_t)(busy->cis[i] & cis);
+        }
+    }
+}
+
+static int fail_in_use(const struct gs_gpu_instances *instances,
+                       const struct gs_change_leaving *leaving,
+                       const struct gs_geometry_blockers *blockers, struct gs_err *err)
+{
+    unsigned i = (unsigned)__builtin_ctz(blockers->busy);
     const struct gs_gpu_instance *gi = &instances->at[i];
-    struct gs_change change = {.n = 0};
-    if (ci == GS_NOT_KNOWN || (gi->n_compute == 1 && gi->compute[0].id == ci)) {
-        if ((busy->gis >> i & 1u) != 0) {
-            return gs_fail(err, GS_BUSY, "GPU instance %u is in use", gi->id);
+    if ((leaving->gis >> i & 1u) != 0) {
+        return gs_fail(err, GS_BUSY, "GPU instance %u is in use", gi->id);
+    }
+    unsigned j = (unsigned)__builtin_ctz(blockers->cis[i]);
+    return gs_fail(err, GS_BUSY, "compute instance %u of GPU instance %u is in use",
+                   gi->compute[j].id, gi->id);
+}
+
+int gs_change_remove(const struct gs_gpu_instances *instances, const struct gs_geometry_busy *busy,
+                     const struct gs_change_leaving *asked, struct gs_change *ret_change,
+                     struct gs_geometry_blockers *ret_blockers, struct gs_err *err)
+{
+    static const struct gs_geometry_gi nothing = {.n_cis = 0};
+    struct gs_change_leaving leaving;
+    struct gs_geometry_blockers blockers;
+    list_leaving(instances, busy, asked, &leaving, &blockers);
+    if (blockers.busy != 0) {
+        *ret_blockers = blockers;
+        return fail_in_use(instances, &leaving, &blockers, err);
+    }
+    *ret_change = (struct gs_change){.n = 0};
+    for (unsigned i = 0; i < instances->n; i++) {
+        if ((leaving.gis >> i & 1u) != 0) {
+            gs_steps_gone(ret_change, &instances->at[i]);
         }
-        gs_steps_gone(&change, gi);
-        *ret_change = change;
-        return 0;
     }
-    struct gs_change_step step = gs_steps_of(gi);
-    const struct gs_compute_instance *found = NULL;
-    step.shall.present = true;
-    for (unsigned j = 0; j < gi->n_compute; j++) {
-        if (gi->compute[j].id != ci) {
-            gs_steps_list(&step.shall, gi->compute[j].profile, gs_steps_start(&gi->compute[j]));
-        } else if ((busy->cis[i] >> j & 1u) != 0) {
-            return gs_fail(err, GS_BUSY, "compute instance %u of GPU instance %u is in use", ci,
-                           gi->id);
-        } else {
-            found = &gi->compute[j];
+    for (unsigned i = 0; i < instances->n; i++) {
+        if ((leaving.gis >> i & 1u) == 0 && leaving.cis[i] != 0) {
+            const struct gs_inside_plan inside = {.kept = (uint8_t)~leaving.cis[i]};
+            const struct gs_steps_making making = {.want = &nothing, .inside = &inside};
+            gs_steps_stay(ret_change, &instances->at[i], &making);
         }
     }
-    if (found == NULL) {
-        return gs_fail(err, GS_NOT_FOUND, "GPU instance %u has no compute instance %u", gi->id, ci);
-    }
-    gs_steps_destroy_ci(&change, step, found);
-    *ret_change = change;
     return 0;
 }
 
@@ -307,15 +342,38 @@ static void name_gi(const struct gs_model *model, const struct gs_change_step *s
     }
 }
 
+/* "1c at 2" of a compute instance that does not take all of its GPU instance; "" of one that does.
+ */
+static void name_part(const struct gs_model *model, const struct gs_change_step *step, char *text,
+                      size_t size)
+{
+    const struct gs_gpu_instance gi = {
+        .profile = step->profile, .start = step->start, .size = step->size};
+    int profile = model == NULL ? -1 : gs_geometry_profile_of(model, &gi);
+    struct gs_line line = {.p = text, .size = size};
+    gs_line_put(&line, "%s", "");
+    if (step->ci_slices == 0 ||
+        (profile >= 0 && model->profiles[profile].compute_slices == step->ci_slices)) {
+        return;
+    }
+    gs_line_put(&line, "%uc", step->ci_slices);
+    if (step->ci_start != GS_INSIDE_ANYWHERE) {
+        gs_line_put(&line, " at %u", step->ci_start);
+    }
+}
+
 void gs_change_format(const struct gs_model *model, const struct gs_change_step *step,
                       char ret_text[GS_CHANGE_TEXT_MAX + 1])
 {
     char gi[GS_PROFILE_NAME_MAX + 32];
+    char part[24];
     name_gi(model, step, gi, sizeof(gi));
+    name_part(model, step, part, sizeof(part));
     struct gs_line line = {.p = ret_text, .size = GS_CHANGE_TEXT_MAX + 1};
     switch (step->kind) {
     case GS_CHANGE_DESTROY_CI:
-        gs_line_put(&line, "destroy compute instance %u of %s", step->ci, gi);
+        gs_line_put(&line, "destroy compute instance %u%s%s%s of %s", step->ci,
+                    part[0] == '\0' ? "" : " (", part, part[0] == '\0' ? "" : ")", gi);
         break;
     case GS_CHANGE_DESTROY_GI:
         gs_line_put(&line, "destroy %s", gi);
@@ -324,7 +382,11 @@ void gs_change_format(const struct gs_model *model, const struct gs_change_step 
         gs_line_put(&line, "create %s", gi);
         break;
     case GS_CHANGE_CREATE_CI:
-        gs_line_put(&line, "create compute instance %uc in %s", step->ci_slices, gi);
+        if (part[0] == '\0') {
+            gs_line_put(&line, "create compute instance %uc in %s", step->ci_slices, gi);
+        } else {
+            gs_line_put(&line, "create compute instance %s in %s", part, gi);
+        }
         break;
     }
 }

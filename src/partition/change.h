@@ -45,7 +45,8 @@ struct gs_change_step {
     uint32_t ci_profile; /* NVML's, of the compute instance in question */
     uint8_t ci_start; /* its compute slice; GS_INSIDE_ANYWHERE: not known, or as the driver likes */
     bool ci_fills;    /* CREATE_CI: it takes all of its GI, and so has one place */
-    uint8_t ci_slices; /* CREATE_CI */
+    uint8_t ci_slices; /* of its name */
+    uint8_t ci_size;   /* compute slices that it takes; 0: not known */
     /* the GPU instance before its first and after its last step */
     struct gs_change_cis was;
     struct gs_change_cis shall;
@@ -99,16 +100,26 @@ int gs_change_add(const struct gs_geometry *cut, const struct gs_geometry_gi *gi
 void gs_change_add_ci(const struct gs_geometry *cut, unsigned i, const struct gs_geometry_ci *ci,
                       int start, struct gs_change *ret_change);
 
-/* The steps that remove at[i]; with `ci` not GS_NOT_KNOWN only that compute instance, and the GPU
- * instance when it was the last one. GS_BUSY: it is in use. */
+/* What is to go: whole GPU instances (bit i: at[i]), and of others compute instances (bit j). */
+struct gs_change_leaving {
+    uint16_t gis;
+    uint16_t cis[GS_GPU_INSTANCES_MAX];
+};
+
+/* The steps that remove these; a GPU instance whose last compute instance goes, goes with it.
+ * GS_BUSY: some are in use, and *ret_blockers has those. Needs no table. */
 int gs_change_remove(const struct gs_gpu_instances *instances, const struct gs_geometry_busy *busy,
-                     unsigned i, uint32_t ci, struct gs_change *ret_change, struct gs_err *err);
+                     const struct gs_change_leaving *leaving, struct gs_change *ret_change,
+                     struct gs_geometry_blockers *ret_blockers, struct gs_err *err);
 
-/* The steps that make again the GPU instances which the first `done` steps destroyed, the last one
- * first, but for those whose place these steps have given to others. */
-void gs_change_put_back(const struct gs_change *change, unsigned done, struct gs_change *ret_back);
+/* The steps that make again what the first `done` steps destroyed, the last one first: GPU
+ * instances, but for those whose place these steps have given to others, and compute instances of a
+ * GPU instance that stays and gets no others. Returns how many of the `done` steps stay done. */
+unsigned gs_change_put_back(const struct gs_change *change, unsigned done,
+                            struct gs_change *ret_back);
 
-/* "create 3g.20gb at 4", for people. `model` may be NULL. */
+/* "create 3g.20gb at 4", "create compute instance 1c at 2 in 3g.20gb at 4", for people. `model` may
+ * be NULL. */
 enum { GS_CHANGE_TEXT_MAX = 120 };
 void gs_change_format(const struct gs_model *model, const struct gs_change_step *step,
                       char ret_text[GS_CHANGE_TEXT_MAX + 1]);

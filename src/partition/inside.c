@@ -153,9 +153,11 @@ static bool try(const struct gs_inside *inside, const struct gs_gpu_instance *gi
     plan.missing = (uint8_t)missing;
     memset(plan.starts, GS_INSIDE_ANYWHERE, sizeof(plan.starts));
     for (unsigned w = 0; w < want->n_cis && inside->known; w++) {
-        if ((missing >> w & 1u) != 0 && kind_of(inside, &want->cis[w]) == NULL) {
+        const struct gs_compute_places *kind = kind_of(inside, &want->cis[w]);
+        if ((missing >> w & 1u) != 0 && kind == NULL) {
             return false;
         }
+        plan.sizes[w] = kind == NULL ? 0 : (uint8_t)kind->size;
     }
     if (inside->known && taken_by(gi, kept, &taken) &&
         !pack(inside, want, missing, taken, plan.starts)) {

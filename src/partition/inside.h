@@ -30,6 +30,7 @@ struct gs_inside_plan {
     uint8_t kept;    /* compute instances of the one that is there (bit j) */
     uint8_t missing; /* compute instances of the wanted one (bit j) */
     uint8_t starts[GS_COMPUTE_INSTANCES_MAX]; /* of the missing; GS_INSIDE_ANYWHERE */
+    uint8_t sizes[GS_COMPUTE_INSTANCES_MAX];  /* compute slices that each takes; 0: not known */
 };
 
 /* Keeps the most compute instances of `gi` (NULL: a new one), those of `busy` (bit j) in any case,

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "partition/steps.h"
+
 enum { LINE_MAX_BYTES = 1024 };
 
 void gs_say(const struct gs_say *say, const char *fmt, ...)
@@ -52,8 +54,8 @@ static int check_stop(const struct gs_perform *perform, struct gs_err *err)
     if (perform->stop == NULL || *perform->stop == 0) {
         return 0;
     }
-    gs_fail(err, GS_IO, "interrupted after step %u of %u; run the same command again for the rest",
-            perform->n, perform->of);
+    gs_fail(err, GS_IO, "interrupted after step %u of %u; run the same command again%s", perform->n,
+            perform->of, perform->all_or_nothing ? "" : " for the rest");
     if (err != NULL) {
         err->sys_errno = EINTR;
     }
@@ -287,15 +289,6 @@ static bool take_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
     return false;
 }
 
-/* Whether a step is the first of its GPU instance: those before it leave whole slices. */
-static bool begins_slice(const struct gs_change *change, unsigned k)
-{
-    const struct gs_change_step *here = &change->steps[k];
-    const struct gs_change_step *last = k == 0 ? NULL : &change->steps[k - 1];
-    return last == NULL || here->profile != last->profile || here->start != last->start ||
-           here->was.present != last->was.present;
-}
-
 /* All steps, up to one that fails or before which somebody wants the work to end. *ret_done: those
  * that were done and stayed. */
 static int carry_out(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
@@ -305,7 +298,7 @@ static int carry_out(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
     *ret_done = 0;
     for (unsigned k = 0; k < change->n; k++) {
         const struct gs_change_step *step = &change->steps[k];
-        bool begins = begins_slice(change, k);
+        bool begins = gs_steps_begins(change, k);
         perform->at = k;
         *ret_done = begins ? k : *ret_done;
         int r = begins ? check_stop(perform, err) : 0;
@@ -331,7 +324,7 @@ static void put_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
                      const struct gs_change *change, unsigned *done, struct gs_err *err)
 {
     struct gs_change back;
-    gs_change_put_back(change, *done, &back);
+    unsigned stayed = gs_change_put_back(change, *done, &back);
     if (back.n == 0) {
         return;
     }
@@ -347,10 +340,6 @@ static void put_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
         size_t used = strlen(err->msg);
         snprintf(err->msg + used, sizeof(err->msg) - used,
                  "; and what went before it could not be put back: %.200s", why.msg);
-    }
-    unsigned stayed = 0;
-    for (unsigned k = 0; k < *done; k++) {
-        stayed += change->steps[k].shall.present;
     }
     *done = r < 0 ? *done : stayed;
 }
@@ -383,9 +372,17 @@ int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
     if (step != NULL && r == GS_BUSY) {
         explain_leak(gpu, step, err);
     }
-    if (step != NULL && is_refused(gpu, step, r)) {
+    if (step != NULL && (perform->all_or_nothing || is_refused(gpu, step, r))) {
         put_back(perform, gpu, change, ret_done, err);
     }
     int again = gs_inventory_refresh(perform->gpus, gpu, r < 0 ? NULL : err);
     return r < 0 ? r : again;
+}
+
+void gs_perform_put_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
+                         const struct gs_change *change, struct gs_err *err)
+{
+    unsigned done = change->n;
+    put_back(perform, gpu, change, &done, err);
+    (void)gs_inventory_refresh(perform->gpus, gpu, NULL);
 }

@@ -30,6 +30,7 @@ struct gs_perform {
     /* not 0: end before the next slice, mode or reset; NULL: nobody interrupts */
     const volatile sig_atomic_t *stop;
     const struct gs_guard *guard; /* told of each new MIG device; NULL: nobody */
+    bool all_or_nothing;          /* whatever fails, or interrupts: what went is put back */
 };
 
 /* Makes the change on a GPU, whose inventory is read anew at the end, on failure too. On failure
@@ -37,6 +38,10 @@ struct gs_perform {
  * of the journal; GS_IO with EINTR: interrupted. */
 int gs_perform(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
                const struct gs_change *change, unsigned *ret_done, struct gs_err *err);
+
+/* Makes again what a change destroyed that was done wholly. What cannot be is added to the text. */
+void gs_perform_put_back(struct gs_perform *perform, struct gs_inventory_gpu *gpu,
+                         const struct gs_change *change, struct gs_err *err);
 
 /* Appends what to do about an error of the driver: no permission. */
 void gs_perform_explain(struct gs_err *err);

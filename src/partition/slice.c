@@ -42,11 +42,10 @@ static int enter(struct slice_work *work, struct gs_gpus *gpus,
 static int perform(struct slice_work *work, struct gs_err *err)
 {
     if (work->options->dry_run) {
-        for (unsigned i = 0; i < work->change->n; i++) {
-            char text[GS_CHANGE_TEXT_MAX + 1];
-            gs_change_format(gs_inventory_model(work->gpu), &work->change->steps[i], text);
-            gs_say(&work->options->detail, "GPU %u: %s", work->gpu->gpu, text);
-        }
+        struct gs_apply_sum sum = {.gpus = 0};
+        gs_apply_say_steps(work->options, work->gpu, work->change);
+        gs_apply_sum_add(&sum, work->gpu, work->change);
+        gs_apply_sum_say(&sum, &work->options->detail);
         return 0;
     }
     struct gs_journal journal;
@@ -353,109 +352,4 @@ int gs_slice_create(struct gs_gpus *gpus, const struct gs_slice_ask *ask,
         list_made(work.gpu, before, ret_made);
     }
     return r;
-}
-
-/* Which slice is meant. */
-struct target {
-    uint32_t gpu; /* GS_NOT_KNOWN: by the UUID */
-    uint32_t gi;
-    uint32_t ci; /* GS_NOT_KNOWN: the whole GPU instance */
-    const char *uuid;
-};
-
-static int parse_target(const char *which, struct target *ret, struct gs_err *err)
-{
-    uint64_t parts[3] = {GS_NOT_KNOWN, GS_NOT_KNOWN, GS_NOT_KNOWN};
-    struct gs_view rest = gs_view(which);
-    *ret = (struct target){.gpu = GS_NOT_KNOWN, .uuid = which};
-    if (strncmp(which, "MIG-", 4) == 0) {
-        return 0;
-    }
-    unsigned n = 0;
-    bool right = true;
-    while (rest.p != NULL && right) {
-        right = n < 3 && gs_view_is_u64(gs_view_split(&rest, ':'), 255, &parts[n]);
-        n++;
-    }
-    if (!right || n < 2) {
-        return gs_fail(err, GS_INVALID,
-                       "\"%.100s\" names no slice: expected the UUID of a MIG device (MIG-...), "
-                       "GPU:GI or GPU:GI:CI",
-                       which);
-    }
-    ret->gpu = (uint32_t)parts[0];
-    ret->gi = (uint32_t)parts[1];
-    ret->ci = (uint32_t)parts[2];
-    return 0;
-}
-
-/* The instance that is meant on the GPU that is read, or -1; the compute instance into *ret_ci. */
-static int find_target(const struct gs_inventory_gpu *gpu, const struct target *target,
-                       uint32_t *ret_ci)
-{
-    for (unsigned i = 0; i < gpu->instances.n; i++) {
-        const struct gs_gpu_instance *gi = &gpu->instances.at[i];
-        if (target->gpu != GS_NOT_KNOWN && gi->id == target->gi) {
-            *ret_ci = target->ci;
-            return (int)i;
-        }
-        for (unsigned j = 0; j < gi->n_compute && target->gpu == GS_NOT_KNOWN; j++) {
-            if (strcmp(gi->compute[j].uuid, target->uuid) == 0) {
-                *ret_ci = gi->compute[j].id;
-                return (int)i;
-            }
-        }
-    }
-    return -1;
-}
-
-static int look_for(struct slice_work *work, const struct target *target, unsigned *ret_i,
-                    uint32_t *ret_ci, struct gs_err *err)
-{
-    unsigned n;
-    int r = gs_gpu_count(work->gpus, &n, err);
-    if (r < 0) {
-        return r;
-    }
-    for (unsigned k = 0; k < n; k++) {
-        if (target->gpu != GS_NOT_KNOWN && target->gpu != k) {
-            continue;
-        }
-        /* a GPU that is lost is not the one, unless it was named */
-        r = gs_inventory_read(work->gpus, k, false, &work->tables, work->gpu, err);
-        if (r == GS_NO_MEMORY || (r < 0 && target->gpu != GS_NOT_KNOWN)) {
-            return r;
-        }
-        int i = r < 0 ? -1 : find_target(work->gpu, target, ret_ci);
-        if (i >= 0) {
-            *ret_i = (unsigned)i;
-            return 0;
-        }
-    }
-    return gs_fail(err, GS_NOT_FOUND, "there is no slice %.100s; gpuslice gpu show lists them",
-                   target->uuid);
-}
-
-int gs_slice_destroy(struct gs_gpus *gpus, const char *which,
-                     const struct gs_apply_options *options, struct gs_err *err)
-{
-    struct target target;
-    int r = parse_target(which, &target, err);
-    if (r < 0) {
-        return r;
-    }
-    GS_CLEANUP(leave) struct slice_work work;
-    unsigned i = 0;
-    uint32_t ci = GS_NOT_KNOWN;
-    r = enter(&work, gpus, options, err);
-    if (r < 0 || (r = look_for(&work, &target, &i, &ci, err)) < 0) {
-        return r;
-    }
-    r = gs_change_remove(&work.gpu->instances, &work.gpu->busy, i, ci, work.change, err);
-    if (r < 0) {
-        struct gs_geometry_blockers blockers = {.busy = (uint16_t)(1u << i)};
-        blockers.cis[i] = work.gpu->busy.cis[i];
-        return gs_apply_blocked(work.gpu, &blockers, r, err);
-    }
-    return perform(&work, err);
 }

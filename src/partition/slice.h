@@ -22,7 +22,7 @@ struct gs_slice_made {
     struct gs_compute_instance compute[GS_COMPUTE_INSTANCES_MAX]; /* with their UUIDs */
 };
 
-/* Of the options, dir, what, wait_ms, dry_run, note, detail, io and alloc are used.
+/* Of the options, dir, what, wait_ms, stop, dry_run, note, detail, planned, io and alloc are used.
  * Where no GPU can have it the error is of those that came nearest: GS_INFEASIBLE: no room;
  * GS_INVALID: a start or compute instances that the profile does not have; GS_NOT_FOUND: no GPU has
  * the profile; GS_UNSUPPORTED: MIG is off, or the GPUs cannot be cut. A dry run makes nothing and
@@ -31,7 +31,10 @@ int gs_slice_create(struct gs_gpus *gpus, const struct gs_slice_ask *ask,
                     const struct gs_apply_options *options, struct gs_slice_made *ret_made,
                     struct gs_err *err);
 
-/* `which`: the UUID of a MIG device, or GPU:GI, or GPU:GI:CI by their numbers. A GPU instance whose
- * last compute instance goes, goes with it. GS_NOT_FOUND; GS_BUSY: who holds it is named. */
-int gs_slice_destroy(struct gs_gpus *gpus, const char *which,
+/* Each of `which`: the UUID of a MIG device, or GPU:GI, or GPU:GI:CI by their numbers; one that is
+ * named twice counts once. A GPU instance whose last compute instance goes, goes with it. All go,
+ * or none: they are looked at before the first one goes, and where a later one is refused after
+ * all, or the work is interrupted, those that went are put back at their places. Each that could
+ * not be is a note. GS_INVALID: it names no slice; GS_NOT_FOUND; GS_BUSY: who holds it is named. */
+int gs_slice_destroy(struct gs_gpus *gpus, const char *const *which, size_t n,
                      const struct gs_apply_options *options, struct gs_err *err);

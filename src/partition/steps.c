@@ -45,6 +45,7 @@ void gs_steps_destroy_ci(struct gs_change *change, struct gs_change_step step,
     step.ci = ci->id;
     step.ci_profile = ci->profile;
     step.ci_start = gs_steps_start(ci);
+    step.ci_slices = (uint8_t)gs_geometry_slices_of(ci);
     put(change, step, GS_CHANGE_DESTROY_CI);
 }
 
@@ -103,6 +104,7 @@ static void put_create_ci(struct gs_change *change, struct gs_change_step step,
     step.ci_profile = ci->profile;
     step.ci_slices = ci->slices;
     step.ci_fills = ci->slices == making->of_slices;
+    step.ci_size = step.ci_fills ? ci->slices : making->inside->sizes[j];
     step.ci_start = step.ci_fills ? 0 : making->inside->starts[j];
     if (!step.ci_fills && !making->places) {
         step.ci_start = GS_INSIDE_ANYWHERE; /* not known until the driver has chosen */
@@ -201,25 +203,95 @@ static uint64_t units_given(const struct gs_change *change, unsigned done)
     return units;
 }
 
-void gs_change_put_back(const struct gs_change *change, unsigned done, struct gs_change *ret_back)
+bool gs_steps_begins(const struct gs_change *change, unsigned k)
 {
-    uint64_t given = units_given(change, done);
-    *ret_back = (struct gs_change){.n = 0};
-    for (unsigned k = done; k > 0; k--) {
-        const struct gs_change_step *gone = &change->steps[k - 1];
-        if (gone->kind != GS_CHANGE_DESTROY_GI || (units_of(gone) & given) != 0) {
-            continue;
-        }
-        struct gs_change_step step = *gone;
-        step.gi = GS_NOT_KNOWN;
-        step.was = (struct gs_change_cis){.present = false};
-        step.shall = gone->was;
-        put(ret_back, step, GS_CHANGE_CREATE_GI);
-        for (unsigned j = 0; j < gone->was.n; j++) {
-            step.ci_profile = gone->was.profiles[j];
-            step.ci_start = gone->was.starts[j];
-            step.ci_slices = (uint8_t)gs_geometry_ci_slices(step.ci_profile);
-            put(ret_back, step, GS_CHANGE_CREATE_CI);
+    const struct gs_change_step *here = &change->steps[k];
+    const struct gs_change_step *last = k == 0 ? NULL : &change->steps[k - 1];
+    return last == NULL || here->profile != last->profile || here->start != last->start ||
+           here->was.present != last->was.present;
+}
+
+/* The GPU instance that a step destroyed, with all that was in it. */
+static void put_gi_back(const struct gs_change_step *gone, struct gs_change *back)
+{
+    struct gs_change_step step = *gone;
+    step.gi = GS_NOT_KNOWN;
+    step.was = (struct gs_change_cis){.present = false};
+    step.shall = gone->was;
+    put(back, step, GS_CHANGE_CREATE_GI);
+    for (unsigned j = 0; j < gone->was.n; j++) {
+        step.ci_profile = gone->was.profiles[j];
+        step.ci_start = gone->was.starts[j];
+        step.ci_slices = (uint8_t)gs_geometry_ci_slices(step.ci_profile);
+        put(back, step, GS_CHANGE_CREATE_CI);
+    }
+}
+
+static void take_off(struct gs_change_cis *cis, const struct gs_change_step *gone)
+{
+    unsigned n = 0;
+    bool found = false;
+    for (unsigned j = 0; j < cis->n; j++) {
+        if (!found && cis->profiles[j] == (uint8_t)gone->ci_profile &&
+            cis->starts[j] == gone->ci_start) {
+            found = true;
+        } else {
+            cis->profiles[n] = cis->profiles[j];
+            cis->starts[n++] = cis->starts[j];
         }
     }
+    cis->n = (uint8_t)n;
+}
+
+/* The compute instances that these steps destroyed in a GPU instance that is there. */
+static void put_cis_back(const struct gs_change *change, unsigned from, unsigned to,
+                         struct gs_change *back)
+{
+    struct gs_change_step step = change->steps[from];
+    for (unsigned k = from; k < to; k++) {
+        take_off(&step.was, &change->steps[k]);
+    }
+    step.ci = GS_NOT_KNOWN;
+    step.shall = step.was;
+    for (unsigned k = from; k < to; k++) {
+        gs_steps_list(&step.shall, change->steps[k].ci_profile, change->steps[k].ci_start);
+    }
+    for (unsigned k = from; k < to; k++) {
+        step.ci_profile = change->steps[k].ci_profile;
+        step.ci_start = change->steps[k].ci_start;
+        step.ci_slices = change->steps[k].ci_slices;
+        put(back, step, GS_CHANGE_CREATE_CI);
+    }
+}
+
+static bool only_destroys_cis(const struct gs_change *change, unsigned from, unsigned to)
+{
+    while (from < to && change->steps[from].kind == GS_CHANGE_DESTROY_CI) {
+        from++;
+    }
+    return from == to;
+}
+
+unsigned gs_change_put_back(const struct gs_change *change, unsigned done,
+                            struct gs_change *ret_back)
+{
+    uint64_t given = units_given(change, done);
+    unsigned stay = 0;
+    *ret_back = (struct gs_change){.n = 0};
+    for (unsigned to = done; to > 0;) {
+        unsigned from = to - 1;
+        while (!gs_steps_begins(change, from)) {
+            from--;
+        }
+        const struct gs_change_step *last = &change->steps[to - 1];
+        if (last->kind == GS_CHANGE_DESTROY_GI && (units_of(last) & given) == 0) {
+            put_gi_back(last, ret_back);
+        } else if (only_destroys_cis(change, from, to)) {
+            put_cis_back(change, from, to, ret_back);
+        } else {
+            stay += to - from;
+        }
+        to = from;
+    }
+    return stay;
 }

@@ -33,6 +33,9 @@ void gs_steps_stay(struct gs_change *change, const struct gs_gpu_instance *gi,
 void gs_steps_destroy_ci(struct gs_change *change, struct gs_change_step step,
                          const struct gs_compute_instance *ci);
 
+/* Whether a step is the first of its GPU instance: those before it leave whole slices. */
+bool gs_steps_begins(const struct gs_change *change, unsigned k);
+
 /* Those missing come; what they are is added to what the GI shall have, in all of its steps from
  * `first` on. */
 void gs_steps_create_cis(struct gs_change *change, const struct gs_change_step *step,

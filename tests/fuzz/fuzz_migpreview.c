@@ -1,4 +1,4 @@
-/* Whatever a dry run might say, the GPUs that are foreseen can be drawn and keep their bounds. */
+/* Whatever a dry run might plan, the GPUs that are foreseen can be drawn and keep their bounds. */
 #include "fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -6,7 +6,33 @@
 #include "cli/mig/preview.h"
 #include "core/catalog.h"
 
-enum { GPUS = 3 };
+enum { GPUS = 3, RECORD = 8 };
+
+/* Eight bytes a step. */
+static void take(struct gs_gpu_machine *after, const uint8_t *b)
+{
+    const struct gs_model *model = after->at[b[1] % GPUS].model;
+    const struct gs_profile *profile = &model->profiles[b[2] % model->n_profiles];
+    const struct gs_change_step step = {
+        .kind = (enum gs_change_kind)(b[3] % 4),
+        .ci = b[4] % 16 == 15 ? GS_NOT_KNOWN : b[4] % 16,
+        .profile = profile->nvml_profile,
+        .profile_id = profile->nvml_profile_id,
+        .start = b[5],
+        .size = b[6] > 200 ? b[6] : profile->memory_units,
+        .ci_profile = b[7] % 16,
+        .ci_start = b[4],
+        .ci_size = b[7] / 16,
+    };
+    const struct gs_planned planned = {
+        .kind = b[0] < 240 ? GS_PLANNED_STEP : (enum gs_planned_kind)(b[0] % 4),
+        .gpu = b[1] % (GPUS + 1),
+        .step = &step,
+        .mode = b[2] % 2 == 0 ? GS_MIG_ON : GS_MIG_OFF,
+        .why = "why",
+    };
+    gs_mig_preview_next(after, &planned);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -23,8 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         views[i].facts.mode = i == 0 ? GS_MIG_OFF : GS_MIG_ON;
         views[i].holders_known = true;
     }
-    char *lines = gs_arena_text(&arena, (const char *)data, size);
-    if (lines != NULL && gs_mig_preview(&arena, &before, lines, size % 2 == 1, &after, NULL) == 0) {
+    if (gs_mig_preview_begin(&arena, &before, &after, NULL) == 0) {
+        for (size_t k = 0; k + RECORD <= size; k += RECORD) {
+            take(&after, data + k);
+        }
+        gs_mig_preview_end(&after);
         for (unsigned i = 0; i < after.n; i++) {
             if (after.at[i].instances.n > GS_GPU_INSTANCES_MAX) {
                 abort();

@@ -108,7 +108,8 @@ static int create_and_destroy(const struct gs_alloc *source, struct gs_err *err)
         check_untouched(&table);
     } else {
         assert_int_equal(made.n, 1);
-        r = gs_slice_destroy(&gpus, made.compute[0].uuid, &options, err);
+        const char *const which[] = {made.compute[0].uuid};
+        r = gs_slice_destroy(&gpus, which, 1, &options, err);
     }
     gs_gpu_close(&gpus);
     return r;

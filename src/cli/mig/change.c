@@ -256,6 +256,11 @@ int gs_mig_change_open(struct gs_mig_change *change, bool keeps, struct gs_err *
     if (args->dry_run || is_doc(change)) {
         r = gs_gpu_machine_look(change->arena, &change->gpus, &change->before, err);
     }
+    if (r == 0 && args->dry_run) {
+        r = gs_mig_preview_begin(change->arena, &change->before, &change->foreseen, err);
+        change->options.planned =
+            (struct gs_planned_to){.next = gs_mig_preview_next, .ctx = &change->foreseen};
+    }
     if (!args->dry_run) {
         catch_signals();
         gs_progress_start(change->what);
@@ -273,8 +278,9 @@ static bool look_after(struct gs_mig_change *change, int r, struct gs_gpu_machin
     if (!change->args->dry_run) {
         return gs_gpu_machine_look(change->arena, &change->gpus, ret, NULL) == 0;
     }
-    return gs_mig_preview(change->arena, &change->before, gs_buf_text(&change->steps),
-                          change->options.skip_reset, ret, NULL) == 0;
+    gs_mig_preview_end(&change->foreseen);
+    *ret = change->foreseen;
+    return ret->at != NULL;
 }
 
 static int say_end(struct gs_mig_change *change, int r, const char *done,

@@ -70,8 +70,9 @@ struct gs_mig_change {
     /* for the files of change */
     bool keeps;
     struct gs_mig_tap tap;
-    struct gs_gpu_machine before; /* at NULL: nobody asks */
-    struct gs_buf steps;          /* a line each */
+    struct gs_gpu_machine before;   /* at NULL: nobody asks */
+    struct gs_gpu_machine foreseen; /* of a dry run, likewise */
+    struct gs_buf steps;            /* a line each */
     struct gs_buf notes;
     char kept[PATH_MAX]; /* "": no checkpoint */
     struct gs_err not_kept;

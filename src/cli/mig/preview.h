@@ -1,18 +1,27 @@
-/* preview: what the machine will be when the steps are done that a dry run lists.
+/* preview: what the machine will be when the steps are done that a dry run plans.
  *
- * The steps are read from what the dry run says of them, as a person reads it, so that a drawing
- * and the list beside it cannot disagree. A line that is not understood makes what becomes of its
- * GPU unknown, and never wrong. */
+ *     gs_mig_preview_begin(arena, &before, &after, &err);
+ *     options.planned = (struct gs_planned_to){.next = gs_mig_preview_next, .ctx = &after};
+ *     ... gs_apply or another change, as a dry run ...
+ *     gs_mig_preview_end(&after);
+ *
+ * A step that does not fit what there is makes what becomes of its GPU unknown, and never wrong. */
 #pragma once
 
 #include "cli/gpu/gpu.h"
+#include "partition/apply.h"
 
-/* `lines` are those of a dry run, each with its newline; `skip_reset` as in gs_apply_options.
- * *ret_after is a copy of `before` with them done, in the arena: new instances have no id and no
- * UUID; of a GPU of which it is not known what it will be, `code` is GS_UNKNOWN and `why` says the
- * reason. GS_NO_MEMORY. */
-int gs_mig_preview(struct gs_arena *arena, const struct gs_gpu_machine *before, const char *lines,
-                   bool skip_reset, struct gs_gpu_machine *ret_after, struct gs_err *err);
+/* *ret_after is a copy of `before`, in the arena. GS_NO_MEMORY. */
+int gs_mig_preview_begin(struct gs_arena *arena, const struct gs_gpu_machine *before,
+                         struct gs_gpu_machine *ret_after, struct gs_err *err);
+
+/* As gs_planned_to wants it; `machine` is the struct gs_gpu_machine of begin. New instances have no
+ * id and no UUID; of a GPU of which it is not known what it will be, `code` is GS_UNKNOWN and `why`
+ * says the reason. */
+void gs_mig_preview_next(void *machine, const struct gs_planned *planned);
+
+/* Works out what is drawn. */
+void gs_mig_preview_end(struct gs_gpu_machine *after);
 
 /* Whether a GPU is not the same before and after: its mode, or an instance. What cannot be read or
  * is not known is another one. */

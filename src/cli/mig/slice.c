@@ -189,7 +189,8 @@ const struct gs_command gs_command_mig_destroy = {
     .name = "mig destroy",
     .summary = "remove slices that are idle",
     .text = "A GPU instance whose last compute instance goes, goes with it. Of several slices all "
-            "are looked at first: where one is in use or not there, nothing is touched.",
+            "are looked at first: where one is in use or not there, nothing is touched; where the "
+            "driver refuses one after all, those before it are put back.",
     .operand = &destroy_operand,
     .operand_required = true,
     .options = destroy_options,
@@ -201,32 +202,13 @@ const struct gs_command gs_command_mig_destroy = {
     .run = gs_cmd_mig_destroy,
 };
 
-/* Whether each can go, before the first one does. */
-static int look_at_all(struct gs_gpus *gpus, const struct gs_texts *slices,
-                       struct gs_apply_options look, struct gs_err *err)
-{
-    int r = 0;
-    look.dry_run = true;
-    look.detail = (struct gs_say){.line = NULL};
-    for (size_t i = 0; i < slices->n && r == 0; i++) {
-        r = gs_slice_destroy(gpus, slices->items[i], &look, err);
-    }
-    return r;
-}
-
 static int run_destroy(const struct destroy_args *args, struct gs_mig_change *change,
                        struct gs_err *err)
 {
     int r = gs_mig_change_open(change, false, err);
-    if (r == 0 && !change->options.dry_run && args->slices.n > 1) {
-        r = look_at_all(&change->gpus, &args->slices, change->options, err);
-    }
-    for (size_t i = 0; i < args->slices.n && r == 0; i++) {
-        r = gs_slice_destroy(&change->gpus, args->slices.items[i], &change->options, err);
-        /* it was there: it went with one before it, or somebody was quicker */
-        r = r == GS_NOT_FOUND && i > 0 && !change->options.dry_run ? 0 : r;
-    }
-    return r;
+    return r < 0 ? r
+                 : gs_slice_destroy(&change->gpus, args->slices.items, args->slices.n,
+                                    &change->options, err);
 }
 
 int gs_cmd_mig_destroy(int argc, char **argv)
