@@ -360,8 +360,9 @@ int gs_offering_allocate(struct gs_offering *offering, const char *resource,
     if (r == 0 && grants == NULL) {
         r = no_memory(err);
     }
+    const bool annotated = (with.config->device_list & GS_LIST_CDI_ANNOTATIONS) != 0;
     for (unsigned c = 0; r == 0 && c < request->n; c++) {
-        r = random_uuid(with.uuid, err);
+        r = annotated ? random_uuid(with.uuid, err) : 0;
         r = r < 0 ? r : gs_allocate(arena, &with, &request->containers[c], &grants[c], err);
     }
     for (unsigned c = 0; r == 0 && c < request->n; c++) {

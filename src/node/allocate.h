@@ -37,7 +37,7 @@ struct gs_allocate {
     unsigned control_nodes;  /* set of enum gs_control_node: which the host has */
     unsigned cdi_extras;     /* set of enum gs_cdi_extra */
     bool imex_channel_there; /* the host has the device node of channel 0 */
-    /* A random UUID as text for the annotation; one a container. */
+    /* With GS_LIST_CDI_ANNOTATIONS: a random UUID as text for the annotation; one a container. */
     char uuid[GS_UUID_TEXT + 1];
 };
 
