@@ -329,6 +329,10 @@ static void attempt(struct gs_kube_call *call)
         return;
     }
     call->tries++;
+    if (r == GS_NO_MEMORY) {
+        finish(call, r, NULL, NULL, &err);
+        return;
+    }
     if (r != 0) {
         /* Whatever it was may be mended meanwhile: a token that comes late, a program that fails.
          */

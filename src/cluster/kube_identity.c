@@ -92,7 +92,11 @@ static int read_file(const char *path, size_t max, char **ret, size_t *ret_n, st
     }
     bytes[n] = '\0';
     char *fitted = realloc(bytes, n + 1);
-    *ret = fitted == NULL ? bytes : fitted;
+    if (fitted == NULL) {
+        free(bytes);
+        return no_memory(err);
+    }
+    *ret = fitted;
     *ret_n = n;
     return 0;
 }

@@ -131,9 +131,14 @@ static int request_page(struct gs_kube_list *list, struct gs_err *err)
         .done = on_page,
         .ctx = list,
     };
-    int r = gs_buf_ok(&path)
-                ? gs_kube_begin(list->kube, &request, &list->call, err)
-                : gs_fail(err, GS_LIMIT, "%s: a continue token that is too long", list->path);
+    int r = 0;
+    if (gs_buf_ok(&path)) {
+        r = gs_kube_begin(list->kube, &request, &list->call, err);
+    } else if (path.len + 3 * strlen(list->page.next) < path.max) {
+        r = no_memory(err);
+    } else {
+        r = gs_fail(err, GS_LIMIT, "%s: a continue token that is too long", list->path);
+    }
     gs_buf_done(&path);
     return r;
 }

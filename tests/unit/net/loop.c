@@ -17,8 +17,8 @@ static uint64_t now_us(void)
 void loop_until(sd_event *event, const bool *flag, unsigned limit_ms)
 {
     uint64_t end_us = now_us() + (uint64_t)limit_ms * 1000;
-    while (!*flag && now_us() < end_us) {
-        assert_true(sd_event_run(event, end_us - now_us()) >= 0);
+    for (uint64_t now; !*flag && (now = now_us()) < end_us;) {
+        assert_true(sd_event_run(event, end_us - now) >= 0);
     }
     if (!*flag) {
         print_message("nothing happened within %u ms\n", limit_ms);
