@@ -48,8 +48,9 @@ struct gs_journal_step {
 struct gs_journal_left {
     uint64_t pid;
     char what[GS_JOURNAL_WHAT_MAX + 1]; /* the command; "" when not even that was written */
-    bool exit_hook;                     /* it had an apply-exit hook, which has not run */
-    bool begun;                         /* `step` is the last that may have begun */
+    bool not_ours;  /* something is in it, and its first bytes are none that gpuslice writes */
+    bool exit_hook; /* it had an apply-exit hook, which has not run */
+    bool begun;     /* `step` is the last that may have begun */
     struct gs_journal_step step;
 };
 

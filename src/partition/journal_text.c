@@ -274,9 +274,23 @@ static bool parse_begin(struct gs_view text, struct gs_journal_left *ret)
     return true;
 }
 
+/* Room that was reserved reads as zeros; a torn record begins as a whole one does. */
+static bool is_ours(struct gs_view bytes)
+{
+    size_t n = 0;
+    while (n < bytes.n && n < strlen(MARK) && bytes.p[n] == MARK[n]) {
+        n++;
+    }
+    bool begins = n == strlen(MARK);
+    while (n < bytes.n && !begins && bytes.p[n] == '\0') {
+        n++;
+    }
+    return begins || n == bytes.n;
+}
+
 int gs_journal_parse(struct gs_view bytes, struct gs_journal_left *ret, struct gs_err *err)
 {
-    struct gs_journal_left left = {.pid = 0};
+    struct gs_journal_left left = {.not_ours = !is_ours(bytes)};
     struct gs_view text;
     bool first = true;
     while (gs_journal_unframe(&bytes, &text)) {

@@ -90,9 +90,13 @@ static void name_step(struct gs_gpus *gpus, unsigned gpu, const struct gs_journa
              step->start);
 }
 
-/* What a person has to do after a kill. */
+/* What a person has to do after a kill. One more slice is made, and those that are gone are not
+ * found, where a change by hand is repeated. */
 static const char *remedy(const struct gs_journal_left *left)
 {
+    if (strcmp(left->what, "mig create") == 0 || strcmp(left->what, "mig destroy") == 0) {
+        return "; gpuslice gpu show says what there is now";
+    }
     return left->exit_hook ? "; its apply-exit hook has not run: the same command again does the "
                              "rest, and runs it"
                            : "; the same command again does the rest";
@@ -197,6 +201,13 @@ int gs_recover(struct gs_gpus *gpus, const char *dir, const struct gs_say *say, 
     }
     char run[NAME_MAX_BYTES];
     name_run(&left, run);
+    if (left.not_ours) {
+        gs_say(say,
+               "%s/journal, which should say what a killed run was at, has nothing in it that "
+               "gpuslice writes: it is removed; gpuslice gpu show says how the GPUs are cut",
+               dir);
+        return gs_journal_remove(dir, err);
+    }
     if (left.begun) {
         r = recover_step(gpus, &left, run, say, err);
     } else {
@@ -224,6 +235,10 @@ int gs_recover_look(struct gs_gpus *gpus, const char *dir, const struct gs_say *
     }
     char run[NAME_MAX_BYTES];
     name_run(&left, run);
+    if (left.not_ours) {
+        gs_say(say, "first: remove %s/journal, which has nothing in it that gpuslice writes", dir);
+        return 0;
+    }
     if (!left.begun) {
         gs_say(say, "first: remove the journal of %s; no step had begun", run);
         return 0;
@@ -244,6 +259,13 @@ void gs_recover_notice(const char *dir, const struct gs_say *say)
     /* twice: the run may end between the two looks */
     if (gs_journal_load(dir, &left, &ignored) < 0 || gs_lock_is_held(dir) ||
         gs_journal_load(dir, &left, &ignored) < 0) {
+        return;
+    }
+    if (left.not_ours) {
+        gs_say(say,
+               "%s/journal has nothing in it that gpuslice writes: the next command that changes "
+               "GPUs removes it",
+               dir);
         return;
     }
     char at[NAME_MAX_BYTES] = "before its first step";

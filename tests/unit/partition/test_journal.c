@@ -319,6 +319,55 @@ static void journal__shows_nothing_that_a_terminal_would_act_on(void **state)
     }
 }
 
+static void journal__what_gpuslice_never_wrote_is_told_from_what_is_torn(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t n;
+        bool not_ours;
+    } cases[] = {
+        {"", 0, false},
+        {"\0\0\0\0\0\0\0\0", 8, false},
+        {"gs\0\0\0\0", 6, false},
+        {"gsj1 00", 7, false},
+        {"gsj1 0004 00000000 nope\n", 24, false},
+        {"hello", 5, true},
+        {"gsj2 0004", 9, true},
+        {"\0\0x", 3, true},
+        {"\x1b[31m", 5, true},
+    };
+    struct gs_gpu_table table;
+    struct gs_gpus gpus;
+    struct gs_journal_left left;
+    char dir[64];
+    char path[80];
+    desk_machine(&table, "A100-40GB", 1);
+    gs_gpu_table_open(&table, &gpus);
+    for (unsigned k = 0; k < GS_ARRAY_LEN(cases); k++) {
+        struct desk_lines lines = {.used = 0};
+        const struct gs_say say = {.line = desk_line, .ctx = &lines};
+        desk_dir(dir);
+        snprintf(path, sizeof(path), "%s/journal", dir);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        assert_int_equal(fwrite(cases[k].bytes, 1, cases[k].n, file), cases[k].n);
+        assert_int_equal(fclose(file), 0);
+        assert_int_equal(gs_journal_load(dir, &left, NULL), 0);
+        assert_int_equal(left.not_ours, cases[k].not_ours);
+        gs_recover_notice(dir, &say);
+        assert_int_equal(gs_recover_look(&gpus, dir, &say, NULL), 0);
+        assert_int_equal(gs_recover(&gpus, dir, &say, NULL), 0);
+        assert_int_equal(strstr(lines.text, "killed") != NULL, true);
+        assert_int_equal(strstr(lines.text, "nothing in it that gpuslice writes") != NULL,
+                         cases[k].not_ours);
+        assert_int_equal(strstr(lines.text, "no step had begun") == NULL, cases[k].not_ours);
+        assert_int_equal(gs_journal_load(dir, &left, NULL), GS_NOT_FOUND);
+        desk_dir_done(dir);
+    }
+    gs_gpu_close(&gpus);
+}
+
 static void recover__a_gpu_that_is_gone_is_said_and_no_error(void **state)
 {
     (void)state;
@@ -407,6 +456,7 @@ int main(void)
         cmocka_unit_test(recover__follows_from_what_there_is),
         cmocka_unit_test(recover__leaves_alone_what_others_made_or_removed_since),
         cmocka_unit_test(recover__goes_on_with_an_undoing),
+        cmocka_unit_test(journal__what_gpuslice_never_wrote_is_told_from_what_is_torn),
         cmocka_unit_test(recover__a_gpu_that_is_gone_is_said_and_no_error),
         cmocka_unit_test(recover__a_driver_that_does_not_answer_keeps_the_journal),
         cmocka_unit_test(holder__finds_the_pod_of_either_cgroup_driver),
