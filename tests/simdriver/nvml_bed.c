@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "unit/scratch.h"
+
 struct bed bed;
 
 void load_library(uint32_t library)
@@ -54,9 +56,7 @@ static void make_machine(uint32_t driver, const char *model_name, unsigned n)
             assert_int_equal(sim_mode_set(machine, i, 1, 1, &status), SIM_OK);
         }
     }
-    const char *base = getenv("TMPDIR");
-    snprintf(bed.dir, sizeof(bed.dir), "%.150s/gpuslice-nvml-XXXXXX", base == NULL ? "/tmp" : base);
-    assert_non_null(mkdtemp(bed.dir));
+    assert_true(scratch_make("gpuslice-nvml", bed.dir, sizeof(bed.dir)));
     if (sim_store_create(bed.dir, machine, &err) != 0 ||
         sim_store_open(bed.dir, &bed.store, &err) != 0) {
         fail_msg("%s", err.msg);
@@ -93,6 +93,7 @@ void end(void)
     dlclose_library();
     sim_store_close(bed.store);
     assert_int_equal(nftw(bed.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    scratch_forget(bed.dir);
     memset(&bed, 0, sizeof(bed));
 }
 

@@ -166,11 +166,12 @@ static void bench__writes_a_program_as_mps(void **state)
     char path[] = "/tmp/gpuslice-test-bench-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
-    assert_int_equal(gs_cmd_bench_write_mps(&ip, path, NULL), 0);
+    int r = gs_cmd_bench_write_mps(&ip, path, NULL);
+    unlink(path);
+    assert_int_equal(r, 0);
     char text[1000] = "";
     assert_true(read(fd, text, sizeof(text) - 1) > 0);
     close(fd);
-    unlink(path);
     assert_string_equal(text, "NAME GPUSLICE FREE\nROWS\n N COST\n G R0\n G R1\n"
                               "COLUMNS\n M0 'MARKER' 'INTORG'\n"
                               " C0 COST 5\n C0 R0 2\n C0 R1 -1\n C1 R0 1\n"

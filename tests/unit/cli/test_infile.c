@@ -1,5 +1,6 @@
 #include "unit/check.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,19 +8,31 @@
 
 #include "base/cleanup.h"
 #include "cli/infile.h"
+#include "unit/scratch.h"
 
 enum { BYTES = 200000, LESS = 1000 };
 
+static char folder[SCRATCH_PATH];
+
 /* A file of so many bytes, each the last digit of its place. */
-static void make_file(char *path, size_t bytes)
+static void make_file(char path[SCRATCH_PATH + 8], size_t bytes)
 {
-    int fd = mkstemp(path);
+    assert_true(scratch_make("gpuslice-test", folder, sizeof(folder)));
+    snprintf(path, SCRATCH_PATH + 8, "%s/file", folder);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
     assert_true(fd >= 0);
     for (size_t i = 0; i < bytes; i++) {
         char c = (char)('0' + i % 10);
         assert_int_equal(write(fd, &c, 1), 1);
     }
     close(fd);
+}
+
+static void remove_file(const char *path)
+{
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    scratch_forget(folder);
 }
 
 static void check_whole(const char *path, size_t expected)
@@ -41,10 +54,10 @@ static void infile__reads_a_file_to_its_end(void **state)
     (void)state;
     static const size_t sizes[] = {0, 1, 65535, 65536, 65537, BYTES};
     for (size_t i = 0; i < GS_ARRAY_LEN(sizes); i++) {
-        char path[] = "/tmp/gpuslice-test-XXXXXX";
+        char path[SCRATCH_PATH + 8];
         make_file(path, sizes[i]);
         check_whole(path, sizes[i]);
-        unlink(path);
+        remove_file(path);
     }
 }
 
@@ -68,7 +81,7 @@ static void infile__reads_a_pipe_to_its_end(void **state)
 static void infile__refuses_more_than_is_asked_for(void **state)
 {
     (void)state;
-    char path[] = "/tmp/gpuslice-test-XXXXXX";
+    char path[SCRATCH_PATH + 8];
     make_file(path, LESS);
     const char *const paths[] = {path, "/dev/zero"};
     for (size_t i = 0; i < GS_ARRAY_LEN(paths); i++) {
@@ -81,7 +94,7 @@ static void infile__refuses_more_than_is_asked_for(void **state)
         assert_int_equal(gs_infile_whole(&file, &arena, LESS - 1, &bytes, &err), GS_LIMIT);
         assert_non_null(strstr(err.msg, paths[i]));
     }
-    unlink(path);
+    remove_file(path);
 }
 
 static void infile__says_what_cannot_be_opened(void **state)

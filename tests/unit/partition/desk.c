@@ -9,6 +9,7 @@
 
 #include "base/view.h"
 #include "core/catalog.h"
+#include "unit/scratch.h"
 
 void desk_machine(struct gs_gpu_table *table, const char *model, unsigned count)
 {
@@ -248,12 +249,7 @@ void desk_state(struct gs_mig_state *state, const char *model_name, const char *
 
 void desk_dir(char dir[64])
 {
-    /* in memory where there is such a folder, as /run is */
-    snprintf(dir, 64, "/dev/shm/gpuslice-test-XXXXXX");
-    if (mkdtemp(dir) == NULL) {
-        snprintf(dir, 64, "/tmp/gpuslice-test-XXXXXX");
-        assert_non_null(mkdtemp(dir));
-    }
+    assert_true(scratch_make("gpuslice-test", dir, 64));
 }
 
 void desk_dir_done(const char *dir)
@@ -267,6 +263,7 @@ void desk_dir_done(const char *dir)
     }
     closedir(list);
     assert_int_equal(rmdir(dir), 0);
+    scratch_forget(dir);
 }
 
 void desk_line(void *ctx, const char *line)

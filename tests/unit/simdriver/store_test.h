@@ -9,17 +9,13 @@
 
 #include "simdriver/sim_test.h"
 #include "simdriver/store.h"
+#include "unit/scratch.h"
 
 static char test_dir[200];
 
 static inline void new_test_dir(void)
 {
-    const char *base = getenv("TMPDIR");
-    if (base == NULL) {
-        base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    }
-    snprintf(test_dir, sizeof(test_dir), "%.150s/gpuslice-sim-XXXXXX", base);
-    assert_non_null(mkdtemp(test_dir));
+    assert_true(scratch_make("gpuslice-sim", test_dir, sizeof(test_dir)));
 }
 
 static inline struct sim_store *open_machine(void)
@@ -67,6 +63,7 @@ static inline void end_machine(struct sim_store *store)
     sim_store_close(store);
     remove_all(test_dir);
     assert_int_equal(access(test_dir, F_OK), -1);
+    scratch_forget(test_dir);
 }
 
 /* The text of a file under the machine's root, "" when there is none. */
