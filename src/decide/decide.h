@@ -7,7 +7,7 @@
  *
  * In this order, the first that can be done:
  * 1. BOOK   a node has free slices, nobody else was promised them, and the pod may run there.
- * 2. WAIT   a re-cut under way, or a node that starts, will have it (`until` says which).
+ * 2. WAIT   a re-cut under way, or a node that starts, will have it (`until_node`).
  * 3. RECUT  idle slices of one GPU make way (several GPUs of one node, if several slices are asked
  *           for). Never a slice that is held, granted, sick, or promised.
  * 4. MOVE   one slice of a pod that may be moved goes elsewhere, and then as 3.
@@ -15,17 +15,29 @@
  * 6. WAIT   nothing can be done now; the text says why, and what would help. */
 #pragma once
 
+#include "core/demand.h"
 #include "core/layout.h"
 #include "core/offer.h"
 #include "core/policy_table.h"
 
+#define GS_DECIDE_NONE UINT32_MAX /* no node, GPU, slice, pod, offer */
+
 enum {
     GS_DECIDE_TEXT_MAX = 512,
     GS_DECIDE_NODES_MAX = 100000,
-    GS_DECIDE_WANTS_MAX = GS_WANTS_MAX
+    GS_DECIDE_WANTS_MAX = GS_WANTS_MAX,
+    GS_DECIDE_KEEPS_MAX = 16,   /* pods for which the caller keeps GPUs at a time */
+    GS_DECIDE_PATIENCE_S = 600, /* a GPU kept for a pod that waits longer is lent to nobody */
+    GS_DECIDE_VICTIMS_MAX = 32  /* slices that one decision looks at for a move */
 };
 
-enum gs_decide_what { GS_DECIDE_BOOK, GS_DECIDE_RECUT, GS_DECIDE_MOVE, GS_DECIDE_BUY, GS_DECIDE_WAIT };
+enum gs_decide_what {
+    GS_DECIDE_BOOK,
+    GS_DECIDE_RECUT,
+    GS_DECIDE_MOVE,
+    GS_DECIDE_BUY,
+    GS_DECIDE_WAIT
+};
 
 /* A slice as the decision sees it. */
 enum gs_decide_slice_state {
@@ -45,19 +57,38 @@ struct gs_decide_gpu {
     bool mig;                     /* cut; false: whole, and never cut by a decision */
     bool whole_free;              /* not mig: nobody has it */
     bool open;                    /* may be re-cut: healthy, and no re-cut under way */
-    uint64_t kept_for; /* priority and age of a pod that it is kept free for; 0: nobody */
+    uint64_t kept_for;            /* gs_decide_rank of a pod that it is kept free for; 0: nobody */
     struct gs_decide_slice slices[GS_MEMORY_UNITS_MAX];
     unsigned n_slices;
 };
 
+/* What a node's open GPUs have to say to one more slice of a profile, whoever they are kept for and
+ * whatever is promised: the decision looks closer only where this is good. */
+struct gs_decide_bid {
+    int32_t cost; /* of the default policy (core/policy.h), beside what is fixed */
+    uint8_t
+        destroys;  /* idle slices that have to make way; UINT8_MAX: fixed ones stand in the way */
+    uint8_t held;  /* fixed slices that stand in the way; UINT8_MAX: no open GPU has it at all */
+    uint16_t most; /* so many fit beside what is fixed, over all its GPUs */
+};
+
+/* Made by gs_decide_sum; as old as the GPUs that it was made of. */
+struct gs_decide_sum {
+    struct gs_decide_bid bids[GS_PROFILES_MAX];
+    uint32_t held; /* fixed slices, and whole GPUs that somebody has */
+    uint32_t idle; /* slices */
+};
+
 /* A node. Amounts are what is left beside pods that are bound, nominated or promised. `free`: what
- * node.status.allocatable has beyond those, of each profile of `model`; it may be less than the idle
- * slices, as pods are on their way to them. `coming`: what re-cuts under way will add, less what is
- * promised of it. */
+ * node.status.allocatable has beyond those, of each profile of `model`; it may be less than the
+ * idle slices, as pods are on their way to them. `coming`: what re-cuts under way will add, and
+ * what a node that starts will have, less what is promised of it. `facts` are without the startup
+ * taints that go before pods come. */
 struct gs_decide_node {
     const char *name;
     const struct gs_node_facts *facts;
     const struct gs_model *model; /* of its GPUs; nodes have GPUs of one model */
+    const char *gpu_name;         /* GPUs without a model ("L4"); NULL: the model's id */
     uint64_t cpu_milli;
     uint64_t memory_bytes;
     uint32_t pods;
@@ -67,16 +98,9 @@ struct gs_decide_node {
     uint32_t coming[GS_PROFILES_MAX];
     uint32_t free_gpus; /* whole ones */
     const struct gs_decide_gpu *gpus;
-    unsigned n_gpus;
-};
-
-struct gs_decide_cluster {
-    const struct gs_decide_node *nodes;
-    size_t n_nodes;
-    /* What a new node may be: offers of open pools, with max_nodes what limits leave. */
-    const struct gs_offer *offers;
-    size_t n_offers;
-    uint64_t now_us;
+    unsigned n_gpus;                 /* GS_OFFER_GPUS_MAX at most */
+    const struct gs_decide_sum *sum; /* of `gpus` as they are now; NULL: each decision makes it,
+                                        which costs about 0.1 us a GPU */
 };
 
 struct gs_decide_pod {
@@ -89,6 +113,20 @@ struct gs_decide_pod {
     size_t n_wants;
     const struct gs_constraint *constraint; /* NULL: none */
     bool may_move_others;                   /* moves are opted in to for it */
+    uint32_t kept_node; /* where GPUs are kept for it: asked first; any number if there is none */
+};
+
+struct gs_decide_cluster {
+    const struct gs_decide_node *nodes;
+    size_t n_nodes;
+    /* What a new node may be: offers of open pools, with max_nodes what limits leave. */
+    const struct gs_offer *offers;
+    size_t n_offers;
+    /* Who holds slices, by gs_decide_slice.pod: for moves and for texts. A slice whose number is
+     * not below n_holders is never moved. */
+    const struct gs_decide_pod *holders;
+    size_t n_holders;
+    uint64_t now_us; /* on the clock of created_us */
 };
 
 struct gs_decide_recut {
@@ -96,31 +134,47 @@ struct gs_decide_recut {
     struct gs_layout layout; /* what it is to become; in_use: what stays as it is held */
 };
 
+/* Fields that a decision does not use are GS_DECIDE_NONE or 0. */
 struct gs_decision {
     enum gs_decide_what what;
-    uint32_t node; /* BOOK, RECUT, MOVE; UINT32_MAX otherwise */
-    struct gs_decide_recut recuts[GS_OFFER_GPUS_MAX]; /* RECUT: at least one; MOVE: before the
-                                                         eviction, where its target is cut first */
+    uint32_t node;                                    /* BOOK, RECUT; MOVE: of the victim */
+    struct gs_decide_recut recuts[GS_OFFER_GPUS_MAX]; /* RECUT: at least one, on `node`; MOVE: those
+                                                         on `move.to_node` that come before the
+                                                         eviction, none when the slice is there */
     unsigned n_recuts;
     struct {
         uint32_t gpu, slice; /* the victim, on `node` */
         uint32_t to_node;    /* where its successor finds room */
     } move;
-    uint32_t offer;                      /* BUY: one that holds it; UINT32_MAX otherwise */
-    char why[GS_DECIDE_TEXT_MAX];        /* plain words: what was decided, and why not the cheaper
-                                            ways */
+    uint32_t offer;      /* BUY: the cheapest that holds it */
+    uint32_t until_node; /* WAIT: a re-cut under way there will have it: promise `coming` to it */
+    struct {             /* WAIT, MOVE: GPUs to be kept for it, if it is among the first */
+        uint32_t node;   /* GS_DECIDE_KEEPS_MAX that wait; NONE: nothing needs to be kept */
+        uint32_t gpus;   /* bit g: the node's GPU g; write gs_decide_rank(pod) into kept_for */
+    } keep;
+    bool borrowed;                /* BOOK, RECUT: on a GPU that is kept for another pod */
+    char why[GS_DECIDE_TEXT_MAX]; /* plain words: what was decided, and why not the cheaper ways */
 };
 
 struct gs_decider;
 
-/* State tables, policies and transitions by model, made when first asked for; the arena is the
- * decider's for good. NULL: no memory. */
+/* State tables and policies by model, made when first asked for; the arena is the decider's for
+ * good, and a GPU model takes about 0.8 MB of it. NULL: no memory. */
 struct gs_decider *gs_decider_new(struct gs_arena *arena);
 
-/* Decides one pod. O(nodes). GS_INVALID: wants that no GPU has (the text says which); GS_LIMIT,
+/* What the GPUs of a node with this model bid. GS_LIMIT: more GPUs or slices than there may be.
  * GS_NO_MEMORY. */
+int gs_decide_sum(struct gs_decider *decider, const struct gs_model *model,
+                  const struct gs_decide_gpu *gpus, unsigned n_gpus, struct gs_decide_sum *ret,
+                  struct gs_err *err);
+
+/* Decides one pod. O(nodes). GS_INVALID: wants that no GPU has (the text says which); GS_LIMIT,
+ * GS_NO_MEMORY. On failure *ret is untouched. */
 int gs_decide(struct gs_decider *decider, const struct gs_decide_cluster *cluster,
               const struct gs_decide_pod *pod, struct gs_decision *ret, struct gs_err *err);
 
 /* Who is decided first: higher priority; then who waits longer; then by name. For qsort. */
 int gs_decide_order(const struct gs_decide_pod *a, const struct gs_decide_pod *b);
+
+/* Priority, and time of creation in seconds, as one number: the higher goes first. Never 0. */
+uint64_t gs_decide_rank(const struct gs_decide_pod *pod);

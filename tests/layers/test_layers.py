@@ -24,6 +24,7 @@ MAY_SEE = {
     "wire": {"base", "core"},
     "cloud": {"base", "core", "wire"},
     "verify": {"base", "core"},
+    "decide": {"base", "core"},
     "gpu": {"base", "core"},
     "partition": {"base", "core", "wire", "gpu"},
     "boot": {"base", "core", "wire", "gpu", "partition"},
@@ -31,7 +32,7 @@ MAY_SEE = {
     "net": {"base", "core", "wire"},
     "cluster": {"base", "core", "wire", "net"},
     "agent": {"base", "core", "wire", "gpu", "partition", "node", "net", "cluster", "boot"},
-    "cli": {"base", "core", "wire", "cloud", "sim", "verify", "gpu", "partition"},
+    "cli": {"base", "core", "wire", "cloud", "sim", "verify", "decide", "gpu", "partition"},
 }
 
 # All that core may take from outside: no file, socket, clock, thread, environment, heap.
