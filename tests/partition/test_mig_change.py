@@ -646,6 +646,42 @@ def kill__at_any_call_of_the_driver_is_recovered():
         assert cases > 5, cases
 
 
+def kill__of_a_destroy_of_several_leaves_whole_slices():
+    with machine("2xA100-40GB") as m:
+        state = os.path.join(m.machine, "state")
+        for gpu in "01":
+            m.mig("create", "3g.20gb", "--gpu", gpu, "--start", "4", "--compute", "1c,2c")
+            m.mig("create", "2g.10gb", "--gpu", gpu, "--start", "0")
+            m.mig("create", "1g.5gb", "--gpu", gpu, "--start", "2")
+        there = [{k: [c for c, _ in v[1]] for k, v in m.slices(g).items()} for g in (0, 1)]
+        m.sim("leak", "--slice", m.uuid("1g.5gb", 1))
+        ids = [{i["profile"]: i["id"] for i in g["instances"]} for g in m.show()["gpus"]]
+        words = [f"{g}:{ids[g][p]}" for g in (0, 1) for p in ("2g.10gb", "1g.5gb")]
+        words.append(f"0:{ids[0]['3g.20gb']}:1")
+        shutil.copyfile(state, m.kept)
+        calls = m.show()["calls"]
+        done = m.mig("destroy", *words, status=1)
+        assert "all slices are there" in done.stderr, done.stderr
+        calls = m.show()["calls"] - calls
+        cases = 0
+        for nth in range(1, calls + 1, 1 if ALL else SAMPLE_STEP // 2):
+            with open(m.kept, "rb") as kept, open(state, "r+b") as out:
+                out.write(kept.read())
+            m.sim("fault", "--clear", "--add", f"*:nth={nth},kill" + ("-after" if nth % 2 else ""))
+            done = m.run("gpuslice", "mig", "destroy", *words)
+            cases += done.returncode == -signal.SIGKILL
+            m.sim("fault", "--clear")
+            m.run("gpuslice", "mig", "destroy", "0:14")
+            for g in (0, 1):
+                for key, (_, cis) in m.slices(g).items():
+                    cis = [c for c, _ in cis]
+                    partly = g == 0 and key == ("3g.20gb", 4) and len(cis) == 1
+                    assert partly or cis == there[g][key], (nth, key, cis, done.stderr)
+            assert ("1g.5gb", 2) in m.slices(1) and ("3g.20gb", 4) in m.slices(1), nth
+        print(f"# {cases} kills at {calls} calls of the driver", flush=True)
+        assert cases > 5, cases
+
+
 def kill__is_said_by_the_commands_that_read_and_by_the_next_that_changes():
     with machine() as m:
         m.apply("old")
