@@ -184,6 +184,7 @@ int gs_http_call_new(const struct gs_http_request *request, struct gs_trust **tr
     call->total_limit_us = request->total_limit_us == 0 ? TOTAL_LIMIT_US : request->total_limit_us;
     call->idle_limit_us = request->idle_limit_us;
     call->begin_us = gs_http_now();
+    call->seek_us = call->begin_us;
     call->last_us = call->begin_us;
     int r = keep_request(call, request, trusts, err);
     if (r != 0) {
@@ -218,8 +219,8 @@ static uint64_t due_of(const struct gs_http_call *call, const char **ret_what,
     uint64_t due_us = later(call->begin_us, call->total_limit_us);
     *ret_what = "no whole answer";
     *ret_limit_us = call->total_limit_us;
-    if (!call->opened && later(call->begin_us, call->connect_limit_us) < due_us) {
-        due_us = later(call->begin_us, call->connect_limit_us);
+    if (!call->opened && later(call->seek_us, call->connect_limit_us) < due_us) {
+        due_us = later(call->seek_us, call->connect_limit_us);
         *ret_what = "no connection";
         *ret_limit_us = call->connect_limit_us;
     }
@@ -361,14 +362,28 @@ void gs_http_call_fail(struct gs_http_call *call, const struct gs_err *why)
     gs_http_client_free_call(call);
 }
 
+/* Doing it twice is as doing it once (RFC 9110, section 9.2.2). */
+static bool is_idempotent(const char *method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
+    for (size_t i = 0; i < GS_ARRAY_LEN(methods); i++) {
+        if (strcmp(method, methods[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void gs_http_call_lost(struct gs_http_call *call, bool refused, const struct gs_err *why)
 {
-    if (call->heard || !(refused || call->on_used) || call->restarts >= GS_HTTP_RESTARTS_MAX) {
+    bool again = refused || (call->on_used && is_idempotent(call->method));
+    if (call->heard || !again || call->restarts >= GS_HTTP_RESTARTS_MAX) {
         gs_http_call_fail(call, why);
         return;
     }
     call->restarts++;
     call->opened = false;
+    call->seek_us = gs_http_now();
     call->n_sent = 0;
     arm(call);
     gs_http_client_look(call->client);

@@ -39,11 +39,13 @@ struct gs_http_call {
     uint64_t total_limit_us;
     uint64_t idle_limit_us; /* 0: none */
     uint64_t begin_us;      /* CLOCK_MONOTONIC, as the next */
+    uint64_t seek_us;       /* since when it has looked for a connection */
     uint64_t last_us;       /* the last byte came */
     bool opened;            /* it was sent on an open connection */
     bool on_used; /* which had carried another before: the server may just have closed it */
     bool heard;   /* the server has said something */
     bool told_head;
+    bool whole; /* HTTP/2: the server has said that this was all */
     unsigned restarts;
     int32_t stream; /* of HTTP/2; 0: none */
     size_t n_sent;  /* of the body, by HTTP/2 */

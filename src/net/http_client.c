@@ -7,7 +7,12 @@
 #include "base/cleanup.h"
 #include "net/http_conn.h"
 
-enum { CALLS_MAX = 1024, IDLE_MAX = 8, ACCURACY_US = 1000000 };
+enum {
+    CALLS_MAX = 1024,
+    CONNS_MAX = 64, /* to one server; requests beyond wait */
+    IDLE_MAX = 8,
+    ACCURACY_US = 1000000
+};
 #define IDLE_LIMIT_US 90000000ull /* servers close what is idle for longer */
 
 struct gs_http_client {
@@ -123,18 +128,20 @@ static bool leads_to(const struct gs_http_conn *conn, const struct gs_http_where
            is_same_text(conn->where.unix_socket, where->unix_socket);
 }
 
-/* One that is open rather than one that is not yet. *ret_soon: one will have room in a moment, when
- * the server has said how many requests it takes. */
+/* One that is open rather than one that is not yet. *ret_soon: one will have room in a moment, or
+ * there are as many as may be. */
 static struct gs_http_conn *find_conn(struct gs_http_client *client,
                                       const struct gs_http_where *where, bool *ret_soon)
 {
     struct gs_http_conn *found = NULL;
+    unsigned n = 0;
     *ret_soon = false;
     for (struct gs_http_conn *conn = client->conns; conn != NULL; conn = conn->next) {
         if (!leads_to(conn, where)) {
             continue;
         }
-        *ret_soon = *ret_soon || (conn->state == GS_HTTP_TWO && !conn->settled && !conn->retired);
+        n += conn->state != GS_HTTP_GONE;
+        *ret_soon = *ret_soon || n >= CONNS_MAX || gs_http_two_is_soon(conn);
         if (gs_http_conn_has_room(conn) && (found == NULL || found->state == GS_HTTP_CONNECTING)) {
             found = conn;
         }
@@ -228,8 +235,12 @@ static int on_look(sd_event_source *source, void *ctx)
 {
     struct gs_http_client *client = ctx;
     (void)source;
-    uint64_t last = 0; /* the call may be gone when the next is looked for */
-    for (struct gs_http_call *call; (call = next_waiting(client, last)) != NULL;) {
+    /* The call may be gone when the next is looked for; those that are begun by its owner meanwhile
+     * have their turn later, so that who asks again at once does not hold up the loop. */
+    const uint64_t newest = client->number;
+    uint64_t last = 0;
+    for (struct gs_http_call *call;
+         (call = next_waiting(client, last)) != NULL && call->number <= newest;) {
         last = call->number;
         find_conn_for(client, call);
     }

@@ -167,6 +167,14 @@ static void on_got(void *ctx, struct gs_view bytes)
     }
 }
 
+static void on_drained(void *ctx)
+{
+    struct gs_http_conn *conn = ctx;
+    if (conn->state == GS_HTTP_TWO) {
+        gs_http_two_send(conn);
+    }
+}
+
 /* An answer may end with its connection (HTTP/1.0). */
 static void on_ended(void *ctx, const struct gs_err *err)
 {
@@ -264,6 +272,7 @@ int gs_http_conn_new(struct gs_http_client *client, sd_event *event,
         .trust = where->trust,
         .opened = on_opened,
         .got = on_got,
+        .drained = on_drained,
         .ended = on_ended,
         .ctx = conn,
     };

@@ -22,9 +22,10 @@ struct gs_http_conn {
     struct gs_http_call *call; /* HTTP/1: the one that it carries */
     struct gs_http1 *one;      /* its answer */
     nghttp2_session *two;
+    bool goodbye;   /* the other side has said it */
     bool settled;   /* the other side's settings are there */
     unsigned guess; /* how many calls it takes before that */
-    bool feeding;   /* bytes are on their way through the session */
+    bool feeding;   /* the session is at work: it must not be asked to send */
     char host[256];
 };
 
@@ -53,9 +54,16 @@ void gs_http_conn_drop(struct gs_http_conn *conn, struct gs_http_call *call);
 
 int gs_http_two_begin(struct gs_http_conn *conn, struct gs_err *err);
 void gs_http_two_got(struct gs_http_conn *conn, struct gs_view bytes);
+
+/* Sends what the session has to say, as far as the link takes it. */
+void gs_http_two_send(struct gs_http_conn *conn);
 int gs_http_two_carry(struct gs_http_conn *conn, struct gs_http_call *call, struct gs_err *err);
 void gs_http_two_drop(struct gs_http_conn *conn, struct gs_http_call *call);
 bool gs_http_two_has_room(const struct gs_http_conn *conn);
+
+/* Has no room now and may have it in a moment: its settings are still to come, or it takes no
+ * request at all for now. */
+bool gs_http_two_is_soon(const struct gs_http_conn *conn);
 
 /* How many calls a new connection may carry before its server says so, as another connection to it
  * (or NULL) lets us think. */

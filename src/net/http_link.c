@@ -20,7 +20,9 @@ enum {
     UNHEARD_MS = 20000,  /* a server that has vanished is noticed so soon */
     PROBE_AFTER_S = 15,
     PROBE_EVERY_S = 5,
-    PROBES = 4
+    PATIENCE_MS = 2000, /* with an address that says nothing, while there is another */
+    PROBES = 4,
+    WARNINGS_MAX = 8 /* of TLS in one handshake */
 };
 
 enum state { RESOLVING, CONNECTING, SHAKING_HANDS, OPEN, CLOSED };
@@ -33,6 +35,7 @@ struct gs_http_link {
     unsigned next_address;
     int fd;
     sd_event_source *io;
+    sd_event_source *patience;
     sd_event_source *later; /* what gs_http_link_new found must not be told from inside */
     gnutls_session_t tls;
     struct gs_buf out;
@@ -66,6 +69,7 @@ void gs_http_link_close(struct gs_http_link *link)
     gs_resolve_cancel(link->resolve);
     link->resolve = NULL;
     link->later = sd_event_source_disable_unref(link->later);
+    link->patience = sd_event_source_disable_unref(link->patience);
     drop_socket(link);
 }
 
@@ -138,6 +142,31 @@ static int connect_to(struct gs_http_link *link, const struct sockaddr *at, sock
     return r < 0 ? -r : 0;
 }
 
+static void try_next(struct gs_http_link *link, int e);
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *ctx)
+{
+    struct gs_http_link *link = ctx;
+    (void)source;
+    (void)usec;
+    if (link->state == CONNECTING) {
+        try_next(link, ETIMEDOUT);
+    }
+    return 0;
+}
+
+/* The last address has as long as the owner's limit lets it. 0 or an errno. */
+static int be_patient(struct gs_http_link *link)
+{
+    link->patience = sd_event_source_disable_unref(link->patience);
+    if (link->next_address == link->addresses.n) {
+        return 0;
+    }
+    int r = sd_event_add_time_relative(link->options.event, &link->patience, CLOCK_MONOTONIC,
+                                       PATIENCE_MS * 1000ull, 0, on_patience, link);
+    return r < 0 ? -r : 0;
+}
+
 /* Tries the next address, or tells why there is no connection. */
 static void try_next(struct gs_http_link *link, int e)
 {
@@ -146,6 +175,7 @@ static void try_next(struct gs_http_link *link, int e)
         drop_socket(link);
         e = connect_to(link, (const struct sockaddr *)&link->addresses.list[i].at,
                        link->addresses.list[i].size);
+        e = e == 0 ? be_patient(link) : e;
         if (e == 0) {
             return;
         }
@@ -222,16 +252,23 @@ static void end_untrusted(struct gs_http_link *link)
     end(link, &err);
 }
 
+static bool is_warning(int r)
+{
+    return r < 0 && r != GNUTLS_E_AGAIN && r != GNUTLS_E_INTERRUPTED &&
+           gnutls_error_is_fatal(r) == 0;
+}
+
 static void shake_hands(struct gs_http_link *link)
 {
     int r = gnutls_handshake(link->tls);
+    for (unsigned i = 0; i < WARNINGS_MAX && is_warning(r); i++) {
+        r = gnutls_handshake(link->tls);
+    }
     if (r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED) {
         bool writes = gnutls_record_get_direction(link->tls) == 1;
         sd_event_source_set_io_events(link->io, writes ? EPOLLOUT : EPOLLIN);
     } else if (r == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR || r == GNUTLS_E_CERTIFICATE_ERROR) {
         end_untrusted(link);
-    } else if (r < 0 && gnutls_error_is_fatal(r) == 0) {
-        shake_hands(link); /* a warning; the next record */
     } else if (r == GNUTLS_E_PREMATURE_TERMINATION || r == GNUTLS_E_PULL_ERROR ||
                r == GNUTLS_E_PUSH_ERROR) {
         end_tls(link, ECONNRESET, r, "the TLS handshake");
@@ -335,7 +372,8 @@ static bool flush(struct gs_http_link *link)
     }
     gs_buf_reset(&link->out);
     want(link);
-    return true;
+    link->options.drained(link->options.ctx);
+    return link->state == OPEN;
 }
 
 static void receive(struct gs_http_link *link)

@@ -23,6 +23,7 @@ struct gs_http_link_options {
 
     void (*opened)(void *ctx, bool http2);
     void (*got)(void *ctx, struct gs_view bytes);
+    void (*drained)(void *ctx); /* nothing waits to be sent any more */
     /* It is over: GS_OK: the server has closed it in order, else GS_IO with its errno (as in
      * http_client.h). Not called after gs_http_link_close. */
     void (*ended)(void *ctx, const struct gs_err *err);

@@ -10,7 +10,8 @@ enum {
     STREAM_WINDOW = 1 << 20,
     CONNECTION_WINDOW = 4 << 20,
     STREAMS_MAX = 100,
-    STREAMS_BLIND = 8, /* at most, before the server has said how many it takes */
+    OUT_PAUSE = 256 << 10, /* bytes that wait: nghttp2 keeps the rest, and ends floods */
+    STREAMS_BLIND = 8,     /* at most, before the server has said how many it takes */
     FIELDS_MAX = GS_HTTP_HEADERS_MAX + 6,
     NAME_MAX_BYTES = 128
 };
@@ -95,6 +96,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 {
     struct gs_http_conn *conn = ctx;
     if (frame->hd.type == NGHTTP2_GOAWAY) {
+        conn->goodbye = true;
         conn->retired = true; /* what it carries goes on */
         return 0;
     }
@@ -110,6 +112,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     }
     call->heard = true;
     call->last_us = gs_http_now();
+    call->whole = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (frame->hd.type == NGHTTP2_HEADERS && !call->told_head && call->head.status >= 200) {
         (void)gs_http_call_take_head(call);
     }
@@ -138,7 +141,7 @@ static int on_closed(nghttp2_session *session, int32_t stream, uint32_t code, vo
         return 0;
     }
     let_go(conn, call);
-    if (code == NGHTTP2_NO_ERROR && call->told_head) {
+    if (code == NGHTTP2_NO_ERROR && call->told_head && call->whole) {
         gs_http_call_end(call);
         return 0;
     }
@@ -168,12 +171,14 @@ static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int
 
 /* ---- what goes ---- */
 
-static void send_all(struct gs_http_conn *conn)
+void gs_http_two_send(struct gs_http_conn *conn)
 {
-    while (conn->state == GS_HTTP_TWO) {
+    while (conn->state == GS_HTTP_TWO && gs_http_link_waiting(conn->link) < OUT_PAUSE) {
         struct gs_err err;
         const uint8_t *bytes = NULL;
+        conn->feeding = true; /* streams may end here too, and whoever hears that may ask more */
         ssize_t n = nghttp2_session_mem_send(conn->two, &bytes);
+        conn->feeding = false;
         if (n == 0) {
             break;
         }
@@ -188,7 +193,9 @@ static void send_all(struct gs_http_conn *conn)
     }
     if (conn->state == GS_HTTP_TWO && nghttp2_session_want_read(conn->two) == 0 &&
         nghttp2_session_want_write(conn->two) == 0) {
-        end_all(conn, GS_IO, ECONNRESET, "the server has ended the connection");
+        end_all(conn, GS_IO, conn->goodbye ? ECONNRESET : EPROTO,
+                conn->goodbye ? "the server has ended the connection"
+                              : "the server does not keep to the rules of HTTP/2");
     }
 }
 
@@ -202,7 +209,7 @@ void gs_http_two_got(struct gs_http_conn *conn, struct gs_view bytes)
                 n == NGHTTP2_ERR_NOMEM ? 0 : EPROTO, nghttp2_strerror((int)n));
         return;
     }
-    send_all(conn);
+    gs_http_two_send(conn);
 }
 
 static ssize_t give_body(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size,
@@ -278,7 +285,7 @@ int gs_http_two_carry(struct gs_http_conn *conn, struct gs_http_call *call, stru
     }
     call->stream = stream;
     if (!conn->feeding) {
-        send_all(conn);
+        gs_http_two_send(conn);
     }
     return 0;
 }
@@ -292,7 +299,7 @@ void gs_http_two_drop(struct gs_http_conn *conn, struct gs_http_call *call)
     conn->idle_us = gs_http_now();
     gs_http_client_look(conn->client);
     if (!conn->feeding) {
-        send_all(conn);
+        gs_http_two_send(conn);
     }
 }
 
@@ -303,6 +310,12 @@ bool gs_http_two_has_room(const struct gs_http_conn *conn)
     most = most > STREAMS_MAX ? STREAMS_MAX : most;
     most = conn->settled ? most : conn->guess;
     return conn->n_calls < most && nghttp2_session_check_request_allowed(conn->two) != 0;
+}
+
+bool gs_http_two_is_soon(const struct gs_http_conn *conn)
+{
+    return conn->state == GS_HTTP_TWO && !conn->retired && (!conn->settled || conn->n_calls == 0) &&
+           nghttp2_session_check_request_allowed(conn->two) != 0;
 }
 
 unsigned gs_http_two_guess(const struct gs_http_conn *other)
@@ -346,6 +359,6 @@ int gs_http_two_begin(struct gs_http_conn *conn, struct gs_err *err)
             0) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for HTTP/2");
     }
-    send_all(conn);
+    gs_http_two_send(conn);
     return 0;
 }

@@ -125,6 +125,9 @@ static int read_known(struct gs_http1 *reader, struct gs_view name, struct gs_vi
         if (reader->chunked || !gs_view_eq_nocase(value, "chunked")) {
             return refuse(err, value, "a Transfer-Encoding other than chunked");
         }
+        if (reader->minor_0) {
+            return refuse(err, value, "a Transfer-Encoding of HTTP/1.0");
+        }
         reader->chunked = true;
     } else if (gs_view_eq_nocase(name, "Connection")) {
         read_connection(reader, value);
@@ -156,10 +159,13 @@ static int read_header(struct gs_http1 *reader, struct gs_view line, struct gs_e
 }
 
 /* All headers are there: what follows? */
-static void end_headers(struct gs_http1 *reader)
+static int end_headers(struct gs_http1 *reader, struct gs_err *err)
 {
     unsigned status = reader->head.status;
     bool none = reader->no_body || status == 204 || status == 304;
+    if (reader->chunked && reader->has_length) {
+        return gs_fail(err, GS_INVALID, "a Content-Length and chunks; expected one of the two");
+    }
     if (none) {
         reader->state = DONE;
     } else if (reader->chunked) {
@@ -172,6 +178,15 @@ static void end_headers(struct gs_http1 *reader)
     }
     reader->head.keep_alive =
         !reader->until_close && !reader->said_close && (!reader->minor_0 || reader->said_keep);
+    return 0;
+}
+
+/* The answer is still to come. What was said before it counts: it does not go on for ever. */
+static void begin_again(struct gs_http1 *reader)
+{
+    size_t head_bytes = reader->head_bytes;
+    gs_http1_begin(reader, reader->no_body);
+    reader->head_bytes = head_bytes;
 }
 
 /* ---- bodies ---- */
@@ -214,13 +229,13 @@ static int read_line(struct gs_http1 *reader, struct gs_view line, enum gs_http1
             return read_header(reader, line, err);
         }
         if (reader->head.status >= 200) {
-            end_headers(reader);
             *ret = GS_HTTP1_HEAD;
-        } else if (reader->head.status == 101) {
-            return gs_fail(err, GS_INVALID, "another protocol (101) that nobody has asked for");
-        } else {
-            gs_http1_begin(reader, reader->no_body); /* the answer is still to come */
+            return end_headers(reader, err);
         }
+        if (reader->head.status == 101) {
+            return gs_fail(err, GS_INVALID, "another protocol (101) that nobody has asked for");
+        }
+        begin_again(reader);
         return 0;
     case CHUNK_SIZE:
         return read_chunk_size(reader, line, err);

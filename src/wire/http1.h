@@ -1,7 +1,8 @@
 /* http1: answers of HTTP/1.1 and 1.0 servers, in pieces of any size, to status and body. Sans-I/O.
  *
  * Strict where leniency lets one party see another message than the next (RFC 9112, sections 5 to
- * 7): folded lines, names with blanks, two lengths, codings but chunked are refused. */
+ * 7): folded lines, names with blanks, two lengths, a length beside chunks, codings but chunked are
+ * refused. */
 #pragma once
 
 #include <stdbool.h>

@@ -655,6 +655,55 @@ static void http__what_a_broken_peer_sends_ends_the_request_with_its_reason(void
     end(&world);
 }
 
+/* The connection has carried a request before, and is closed without an answer to the next. */
+static void http__only_what_can_be_done_twice_is_asked_again(void **state)
+{
+    static const struct {
+        const char *method;
+        unsigned connections;
+    } cases[] = {{"GET", 2}, {"PUT", 2}, {"DELETE", 2}, {"POST", 1}, {"PATCH", 1}};
+    struct world world;
+    (void)state;
+    begin(&world);
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct raw_peer peer;
+        raw_peer_start(&peer, world.event, gs_view("HTTP/1.1 204 No Content\r\n\r\n"), true);
+        struct gs_http_request request = get(&world, url_of("http", peer.port, "/"));
+        assert_int_equal(ask(&world, &request), 0);
+        peer.bytes = gs_view("");
+        peer.hold = false;
+        request.method = cases[i].method;
+        assert_int_equal(ask(&world, &request), GS_IO);
+        assert_int_equal(world.err.sys_errno, ECONNRESET);
+        assert_int_equal(peer.n_accepted, cases[i].connections);
+        raw_peer_stop(&peer);
+    }
+    end(&world);
+}
+
+static void http__an_address_of_ipv6_is_reached(void **state)
+{
+    struct world world;
+    char where[60];
+    int fd = -1;
+    (void)state;
+    if (gs_http_listen_tcp("[::1]:0", &fd, NULL) != 0) {
+        print_message("skipped: there is no IPv6 here\n");
+        skip();
+    }
+    begin(&world);
+    struct gs_http_server *server =
+        start_server(&world, fd, (struct gs_http_server_options){.max_body = 0});
+    snprintf(where, sizeof(where), "http://[::1]:%u/hello", gs_http_server_port(server));
+    struct gs_http_request request = get(&world, where);
+    assert_int_equal(ask(&world, &request), 0);
+    assert_string_equal(gs_buf_text(&world.body), "hello");
+    gs_http_client_forget(world.client);
+    loop_for(world.event, 5);
+    gs_http_server_free(server);
+    end(&world);
+}
+
 static void http__headers_of_an_answer_have_a_bound(void **state)
 {
     struct world world;
@@ -1045,6 +1094,8 @@ int main(void)
         cmocka_unit_test(http__a_unix_socket_serves_with_its_rights_and_replaces_a_dead_one),
         cmocka_unit_test(http__addresses_are_taken_apart),
         cmocka_unit_test(http__what_a_broken_peer_sends_ends_the_request_with_its_reason),
+        cmocka_unit_test(http__only_what_can_be_done_twice_is_asked_again),
+        cmocka_unit_test(http__an_address_of_ipv6_is_reached),
         cmocka_unit_test(http__headers_of_an_answer_have_a_bound),
         cmocka_unit_test(http__nobody_there_is_said_with_its_errno),
         cmocka_unit_test(http__a_stream_that_falls_silent_is_ended),

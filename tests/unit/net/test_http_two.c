@@ -91,6 +91,24 @@ static int get(struct world *world, const char *path)
     return world->result;
 }
 
+static int get_within(struct world *world, const char *method, const char *path, uint64_t limit_us)
+{
+    char url[100];
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u%s", world->peer.port, path);
+    const struct gs_http_request request = {
+        .method = method,
+        .url = url,
+        .tls = &world->tls,
+        .body = strcmp(method, "GET") == 0 ? (struct gs_view){.p = NULL} : gs_view("body"),
+        .total_limit_us = limit_us,
+        .on_done = on_done,
+        .ctx = world};
+    world->done = false;
+    assert_int_equal(gs_http_begin(world->client, &request, NULL, NULL), 0);
+    loop_until(world->event, &world->done, WAIT_MS);
+    return world->result;
+}
+
 static void wait_done(struct world *world, unsigned n)
 {
     while (world->n_done < n) {
@@ -325,6 +343,109 @@ static void http_two__a_request_may_be_cancelled_inside_its_own_answer(void **st
     end(&world);
 }
 
+static void http_two__what_was_not_said_to_be_all_is_no_answer(void **state)
+{
+    struct world world;
+    (void)state;
+    begin(&world);
+    assert_int_equal(get(&world, "/part"), GS_IO);
+    assert_int_equal(get(&world, "/short"), GS_IO);
+    assert_int_equal(world.err.sys_errno, EPROTO);
+    assert_int_equal(get(&world, "/hello"), 0);
+    assert_int_equal(world.peer.n_accepted, 1);
+    end(&world);
+}
+
+static void http_two__a_goodbye_that_leaves_a_request_out_sends_it_elsewhere(void **state)
+{
+    struct world world;
+    (void)state;
+    begin(&world);
+    assert_int_equal(get(&world, "/hello"), 0);
+    assert_int_equal(get_within(&world, "POST", "/below", 0), 0); /* it was not done, surely */
+    assert_string_equal(gs_buf_text(&world.body), "hello");
+    assert_int_equal(world.peer.n_accepted, 2);
+    end(&world);
+}
+
+/* Cancels another request and asks one more from where its stream is closed by ourselves. */
+struct meddler {
+    struct world *world;
+    struct gs_http_call *other;
+};
+
+static void cancel_other(void *ctx, int result, const struct gs_http_answer *answer,
+                         const struct gs_err *err)
+{
+    struct meddler *meddler = ctx;
+    gs_http_cancel(meddler->other);
+    begin_get(meddler->world, "/hello");
+    (void)answer;
+    (void)err;
+    assert_int_equal(result, GS_IO);
+}
+
+static void http_two__who_hears_of_a_bad_answer_may_cancel_and_ask(void **state)
+{
+    struct world world;
+    char url[100];
+    (void)state;
+    begin(&world);
+    begin_get(&world, "/hold");
+    wait_held(&world, 1);
+    struct meddler meddler = {.world = &world, .other = world.call};
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u/short", world.peer.port);
+    const struct gs_http_request request = {
+        .method = "GET", .url = url, .tls = &world.tls, .on_done = cancel_other, .ctx = &meddler};
+    assert_int_equal(gs_http_begin(world.client, &request, NULL, NULL), 0);
+    wait_done(&world, 1);
+    assert_int_equal(world.n_good, 1);
+    loop_for(world.event, 30);
+    assert_int_equal(world.peer.n_reset, 2);
+    assert_int_equal(world.peer.n_accepted, 1);
+    end(&world);
+}
+
+static void http_two__a_server_that_does_not_go_on_is_waited_for_within_the_limit(void **state)
+{
+    struct world world;
+    (void)state;
+    begin(&world);
+    assert_int_equal(get_within(&world, "GET", "/half", 100000), GS_LIMIT);
+    end(&world);
+    begin(&world);
+    world.peer.shut = true;
+    assert_int_equal(get(&world, "/hello"), 0); /* its settings are known now */
+    assert_int_equal(get_within(&world, "POST", "/echo", 200000), GS_LIMIT);
+    assert_int_equal(get_within(&world, "GET", "/hello", 0), 0); /* on the same connection */
+    assert_int_equal(world.peer.n_accepted, 1);
+    end(&world);
+}
+
+static void http_two__a_server_that_takes_no_request_is_not_beset(void **state)
+{
+    struct world world;
+    (void)state;
+    begin(&world);
+    world.peer.busy = true;
+    assert_int_equal(get_within(&world, "GET", "/hello", 300000), GS_LIMIT);
+    assert_true(world.peer.n_accepted <= 2);
+    end(&world);
+}
+
+static void http_two__a_flood_of_pings_ends_the_connection(void **state)
+{
+    struct world world;
+    (void)state;
+    begin(&world);
+    assert_int_equal(get(&world, "/hello"), 0);
+    assert_int_equal(get_within(&world, "POST", "/pings", 0), GS_IO);
+    assert_non_null(strstr(world.err.msg, "Flooding"));
+    assert_int_equal(world.err.sys_errno, EPROTO);
+    assert_int_equal(get(&world, "/hello"), 0);
+    end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +459,12 @@ int main(void)
         cmocka_unit_test(http_two__a_cancelled_request_is_reset_and_the_others_go_on),
         cmocka_unit_test(http_two__forgetting_connections_lets_them_end_what_they_carry),
         cmocka_unit_test(http_two__a_request_may_be_cancelled_inside_its_own_answer),
+        cmocka_unit_test(http_two__what_was_not_said_to_be_all_is_no_answer),
+        cmocka_unit_test(http_two__a_goodbye_that_leaves_a_request_out_sends_it_elsewhere),
+        cmocka_unit_test(http_two__who_hears_of_a_bad_answer_may_cancel_and_ask),
+        cmocka_unit_test(http_two__a_server_that_does_not_go_on_is_waited_for_within_the_limit),
+        cmocka_unit_test(http_two__a_server_that_takes_no_request_is_not_beset),
+        cmocka_unit_test(http_two__a_flood_of_pings_ends_the_connection),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

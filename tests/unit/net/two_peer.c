@@ -32,7 +32,8 @@ struct two_connection {
     nghttp2_session *two;
     struct gs_buf out;
     size_t sent;
-    bool cut; /* closes when everything has gone out */
+    bool cut;  /* closes when everything has gone out */
+    bool deaf; /* reads nothing any more, and says nothing new */
     struct two_stream *streams;
 };
 
@@ -118,6 +119,40 @@ static void flood(struct two_connection *connection, int32_t id)
     nghttp2_submit_response(connection->two, id, fields, GS_ARRAY_LEN(fields), NULL);
 }
 
+/* Frames that want an answer each, more than anybody has to remember. */
+static void put_pings(struct two_connection *connection)
+{
+    for (unsigned i = 0; i < 400000; i++) {
+        gs_buf_put(&connection->out, "\0\0\x08\x06\0\0\0\0\0pingpong", 17);
+    }
+    connection->deaf = true;
+}
+
+/* Bytes of a frame that do not keep the rules of a body, or do not come to an end. */
+static bool answer_badly(struct two_connection *connection, int32_t id, struct two_stream *stream)
+{
+    const nghttp2_nv status = field(":status", "200");
+    const nghttp2_nv with_length[] = {status, field("content-length", "9")};
+    const nghttp2_data_provider body = {.source = {.ptr = stream}, .read_callback = give};
+    if (strcmp(stream->path, "/part") == 0) { /* "no error", and yet it was not all */
+        nghttp2_submit_headers(connection->two, 0, id, NULL, &status, 1, NULL);
+        nghttp2_submit_rst_stream(connection->two, 0, id, NGHTTP2_NO_ERROR);
+    } else if (strcmp(stream->path, "/short") == 0) {
+        say(stream, "hello");
+        nghttp2_submit_response(connection->two, id, with_length, 2, &body);
+    } else if (strcmp(stream->path, "/half") == 0) {
+        gs_buf_put(&connection->out, "\0\0\x20\x01\x04\0\0", 7);
+        connection->deaf = true;
+    } else if (strcmp(stream->path, "/pings") == 0) {
+        put_pings(connection);
+    } else if (strcmp(stream->path, "/below") == 0 && connection->peer->n_refused++ == 0) {
+        nghttp2_submit_goaway(connection->two, 0, id - 2, NGHTTP2_NO_ERROR, NULL, 0);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void answer(struct two_connection *connection, int32_t id, struct two_stream *stream)
 {
     struct two_peer *peer = connection->peer;
@@ -139,6 +174,9 @@ static void answer(struct two_connection *connection, int32_t id, struct two_str
     }
     if (strcmp(stream->path, "/flood") == 0) {
         flood(connection, id);
+        return;
+    }
+    if (answer_badly(connection, id, stream)) {
         return;
     }
     if (strcmp(stream->path, "/garbage") == 0) {
@@ -222,14 +260,15 @@ static bool flush(struct two_connection *connection)
 {
     const uint8_t *bytes;
     ssize_t n;
-    while ((n = nghttp2_session_mem_send(connection->two, &bytes)) > 0) {
+    while (!connection->deaf && (n = nghttp2_session_mem_send(connection->two, &bytes)) > 0) {
         gs_buf_put(&connection->out, (const char *)bytes, (size_t)n);
     }
     while (connection->sent < connection->out.len) {
         n = gnutls_record_send(connection->tls, connection->out.text + connection->sent,
                                connection->out.len - connection->sent);
         if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED) {
-            sd_event_source_set_io_events(connection->source, EPOLLIN | EPOLLOUT);
+            sd_event_source_set_io_events(connection->source,
+                                          connection->deaf ? EPOLLOUT : EPOLLIN | EPOLLOUT);
             return true;
         }
         if (n < 0) {
@@ -240,7 +279,7 @@ static bool flush(struct two_connection *connection)
     }
     connection->sent = 0;
     gs_buf_reset(&connection->out);
-    sd_event_source_set_io_events(connection->source, EPOLLIN);
+    sd_event_source_set_io_events(connection->source, connection->deaf ? 0 : EPOLLIN);
     if (connection->cut || (nghttp2_session_want_read(connection->two) == 0 &&
                             nghttp2_session_want_write(connection->two) == 0)) {
         drop(connection);
@@ -253,8 +292,12 @@ static void begin_two(struct two_connection *connection)
 {
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
-    const nghttp2_settings_entry limit = {.settings_id = NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-                                          .value = connection->peer->max_streams};
+    const struct two_peer *peer = connection->peer;
+    const nghttp2_settings_entry settings[] = {
+        {.settings_id = NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, .value = peer->shut ? 0 : 65535},
+        {.settings_id = NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+         .value = peer->busy ? 0 : peer->max_streams},
+    };
     assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
@@ -266,7 +309,8 @@ static void begin_two(struct two_connection *connection)
                      0);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
-    nghttp2_submit_settings(connection->two, 0, &limit, limit.value == 0 ? 0 : 1);
+    nghttp2_submit_settings(connection->two, 0, settings,
+                            peer->max_streams == 0 && !peer->busy ? 1 : 2);
     connection->open = true;
 }
 
@@ -277,7 +321,10 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *ctx)
     ssize_t n = 0;
     (void)source;
     (void)fd;
-    (void)revents;
+    if (connection->deaf && (revents & (EPOLLHUP | EPOLLERR)) != 0) {
+        drop(connection);
+        return 0;
+    }
     if (!connection->open) {
         int r = gnutls_handshake(connection->tls);
         if (r < 0 && gnutls_error_is_fatal(r) != 0) {
@@ -289,13 +336,14 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *ctx)
         }
         begin_two(connection);
     }
-    while ((n = gnutls_record_recv(connection->tls, bytes, sizeof(bytes))) > 0) {
+    while (!connection->deaf &&
+           (n = gnutls_record_recv(connection->tls, bytes, sizeof(bytes))) > 0) {
         if (nghttp2_session_mem_recv(connection->two, (const uint8_t *)bytes, (size_t)n) < 0) {
             drop(connection);
             return 0;
         }
     }
-    if (n != GNUTLS_E_AGAIN && n != GNUTLS_E_INTERRUPTED) {
+    if (!connection->deaf && n != GNUTLS_E_AGAIN && n != GNUTLS_E_INTERRUPTED) {
         drop(connection);
         return 0;
     }

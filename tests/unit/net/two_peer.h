@@ -1,9 +1,15 @@
 /* two_peer: a server of HTTP/2 over TLS on 127.0.0.1, on the test's loop, that does what the path
- * of a request says: /hello      "hello"                    /echo     what was sent /large/N    N
- * bytes                    /hold     nothing, until two_peer_answer /hints      103 first, then
- * "hello"    /flood    headers without end /reset      resets the stream          /refuse   refuses
- * it the first time, then "hello" /goaway     says goodbye, then "hello" /cut      closes the
- * connection in the middle /garbage    sends what is no frame     /empty    204 */
+ * of a request says.
+ *
+ *   /hello    "hello"                      /reset    resets the stream
+ *   /echo     what was sent                /refuse   refuses it the first time, then "hello"
+ *   /large/N  N bytes                      /goaway   says goodbye, then "hello"
+ *   /empty    204                          /below    a goodbye that leaves it out, then "hello"
+ *   /hints    103 first, then "hello"      /part     headers, and a reset without an error
+ *   /hold     nothing, until it is told    /short    5 bytes where 9 were announced
+ *   /flood    headers without end          /half     half a frame
+ *   /cut      closes in the middle         /pings    pings without end, and reads no answer
+ *   /garbage  sends what is no frame */
 #pragma once
 
 #include "unit/check.h"
@@ -24,6 +30,8 @@ struct two_peer {
     int fd;
     unsigned port;
     unsigned max_streams; /* that clients are told of; 0: not */
+    bool busy;            /* they are told that no request is taken */
+    bool shut;            /* ... and that no byte of a body is */
     struct cert ca;
     void *credentials;
     unsigned n_accepted;

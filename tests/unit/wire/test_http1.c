@@ -76,7 +76,7 @@ static void http1__answers_are_read_in_pieces_of_any_size(void **state)
         {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi",
          "200 keep ;hi;end"},
         {OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "200 keep ;hello;end"},
-        {OK "Transfer-Encoding: Chunked\r\nContent-Length: 3\r\n\r\n"
+        {OK "Transfer-Encoding: Chunked\r\n\r\n"
             "3;ext=\"x\"\r\nhel\r\n00A\r\nlo you two\r\n0\r\nTrailer: x\r\nOther: y\r\n\r\n",
          "200 keep ;hello you two;end"},
         {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\nContent-Length: "
@@ -142,6 +142,9 @@ static void http1__what_is_no_answer_is_refused(void **state)
         {OK "Content-Length: 99999999999999999999\r\n\r\n", GS_INVALID},
         {OK "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", GS_INVALID},
         {OK "Transfer-Encoding: gzip, chunked\r\n\r\n", GS_INVALID},
+        {OK "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", GS_INVALID},
+        {OK "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", GS_INVALID},
+        {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", GS_INVALID},
         {OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", GS_INVALID},
         {OK "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", GS_INVALID},
         {OK "Transfer-Encoding: chunked\r\n\r\n-5\r\n", GS_INVALID},
@@ -181,6 +184,12 @@ static void http1__headers_have_bounds(void **state)
     gs_buf_puts(&flood, OK);
     for (unsigned i = 0; i < 10000; i++) {
         gs_buf_puts(&flood, "X: yyyyyy\r\n");
+    }
+    assert_int_equal(read_answer(flood.text, flood.len, 999, false, told, sizeof(told), NULL),
+                     GS_LIMIT);
+    gs_buf_reset(&flood);
+    for (unsigned i = 0; i < 5000; i++) {
+        gs_buf_puts(&flood, "HTTP/1.1 102 Processing\r\n\r\n");
     }
     assert_int_equal(read_answer(flood.text, flood.len, 999, false, told, sizeof(told), NULL),
                      GS_LIMIT);
