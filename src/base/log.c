@@ -7,7 +7,7 @@
 
 #include "base/view.h"
 
-enum { LINE_MAX_BYTES = 2048 };
+enum { MESSAGE_MAX = 1024, QUOTED_MAX = 2 * MESSAGE_MAX + 16, LINE_MAX_BYTES = QUOTED_MAX + 128 };
 
 static struct {
     enum gs_log_level most;
@@ -35,49 +35,53 @@ static const char *level_name(enum gs_log_level level)
     return "";
 }
 
-/* Quotes and backslashes, and what could make a terminal or a reader of lines see something that
- * is not there. Bytes that are not UTF-8 become '?'. */
-static size_t put_quoted(char *to, size_t size, const char *text)
+void gs_log_format_time(uint64_t at_ms, char ret_text[GS_LOG_TIME_MAX])
+{
+    struct tm tm;
+    time_t seconds = (time_t)(at_ms / 1000);
+    gmtime_r(&seconds, &tm);
+    size_t n = strftime(ret_text, GS_LOG_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(ret_text + n, GS_LOG_TIME_MAX - n, ".%03uZ", (unsigned)(at_ms % 1000));
+}
+
+void gs_log_format_quoted(const char *text, char *ret_text, size_t size)
 {
     size_t used = 0;
     struct gs_view rest = gs_view(text);
+    ret_text[used++] = '"';
     while (rest.n > 0 && used + 8 < size) {
         uint32_t c = 0;
         size_t n = gs_view_character(rest, &c);
         if (n == 0) {
-            to[used++] = '?';
+            ret_text[used++] = '?';
             n = 1;
         } else if (c == '"' || c == '\\') {
-            to[used++] = '\\';
-            to[used++] = (char)c;
+            ret_text[used++] = '\\';
+            ret_text[used++] = (char)c;
         } else if (gs_character_is_control(c)) {
-            used += (size_t)snprintf(to + used, size - used, "\\u%04x", (unsigned)(c & 0xffff));
+            used += (size_t)snprintf(ret_text + used, size - used, "\\u%04x", (unsigned)c & 0xffff);
         } else {
-            memcpy(to + used, rest.p, n);
+            memcpy(ret_text + used, rest.p, n);
             used += n;
         }
         rest.p += n;
         rest.n -= n;
     }
-    to[used] = '\0';
-    return used;
+    ret_text[used++] = '"';
+    ret_text[used] = '\0';
 }
 
 bool gs_log_format(char *ret_text, size_t size, bool json, uint64_t at_ms, enum gs_log_level level,
                    const char *msg)
 {
-    struct tm tm;
-    time_t seconds = (time_t)(at_ms / 1000);
-    char when[32];
-    char quoted[LINE_MAX_BYTES - 128];
-    gmtime_r(&seconds, &tm);
-    size_t n = strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(when + n, sizeof(when) - n, ".%03uZ", (unsigned)(at_ms % 1000));
-    put_quoted(quoted, sizeof(quoted), msg);
-    int wrote = snprintf(ret_text, size,
-                         json ? "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":\"%s\"}"
-                              : "time=%s level=%s msg=\"%s\"",
-                         when, level_name(level), quoted);
+    char when[GS_LOG_TIME_MAX];
+    char quoted[QUOTED_MAX];
+    gs_log_format_time(at_ms, when);
+    gs_log_format_quoted(msg, quoted, sizeof(quoted));
+    int wrote =
+        snprintf(ret_text, size,
+                 json ? "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":%s}" : "time=%s level=%s msg=%s",
+                 when, level_name(level), quoted);
     return wrote >= 0 && (size_t)wrote < size;
 }
 
@@ -86,7 +90,7 @@ void gs_log(enum gs_log_level level, const char *fmt, ...)
     if (level > settings.most) {
         return;
     }
-    char msg[1024];
+    char msg[MESSAGE_MAX];
     char line[LINE_MAX_BYTES];
     struct timespec now;
     va_list ap;

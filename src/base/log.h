@@ -28,3 +28,13 @@ void gs_log(enum gs_log_level level, const char *fmt, ...) __attribute__((format
  * it did not fit and was cut. */
 bool gs_log_format(char *ret_text, size_t size, bool json, uint64_t at_ms, enum gs_log_level level,
                    const char *msg);
+
+/* "2026-11-22T11:32:32.123Z" of milliseconds since the epoch. */
+enum { GS_LOG_TIME_MAX = 40 };
+void gs_log_format_time(uint64_t at_ms, char ret_text[GS_LOG_TIME_MAX]);
+
+/* `text` between quotes, as JSON has it and key=value lines take it: control characters, and what
+ * could make a terminal or a reader of lines see something that is not there, are escaped; bytes
+ * that are not UTF-8 become '?'. Cut behind a whole character where it does not fit into `size`
+ * bytes, of which 16 are the least. */
+void gs_log_format_quoted(const char *text, char *ret_text, size_t size);

@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
+#include "boot/clock.h"
 #include "boot/cut.h"
 #include "boot/files.h"
 #include "boot/label.h"
-#include "boot/log.h"
 #include "boot/reboot.h"
 #include "boot/toolkit.h"
 #include "gpu/gpu_env.h"
@@ -66,9 +67,9 @@ static void write_report(struct work *work, enum gs_boot_state state)
     snprintf(path, sizeof(path), "%s/boot.json", work->options->run_dir);
     const struct gs_view bytes = {.p = gs_buf_text(&text), .n = text.len};
     if (!gs_buf_ok(&text)) {
-        gs_boot_log(GS_BOOT_WARNING, "no memory for %s", path);
+        gs_log(GS_LOG_WARNING, "no memory for %s", path);
     } else if (gs_boot_file_replace(path, bytes, &err) < 0) {
-        gs_boot_log(GS_BOOT_WARNING, "how it went is not kept: %s", err.msg);
+        gs_log(GS_LOG_WARNING, "how it went is not kept: %s", err.msg);
     }
 }
 
@@ -93,10 +94,10 @@ static int edit_toolkit(const struct work *work, struct gs_err *err)
     if (r < 0) {
         return gs_wrap(err, r, "--toolkit-config");
     }
-    gs_boot_log(GS_BOOT_INFO, "%s: " GS_BOOT_TOOLKIT_KEY " %s false", path,
-                !changed                 ? "is"
-                : work->options->dry_run ? "would be set to"
-                                         : "is set to");
+    gs_log(GS_LOG_INFO, "%s: " GS_BOOT_TOOLKIT_KEY " %s false", path,
+           !changed                 ? "is"
+           : work->options->dry_run ? "would be set to"
+                                    : "is set to");
     return 0;
 }
 
@@ -188,7 +189,7 @@ static int open_and_cut(struct work *work, struct gs_err *err)
     uint64_t begun = gs_boot_clock_ms();
     write_report(work, GS_BOOT_WAITING);
     if (gs_boot_pci_gpus(&work->roots) == 0 && gs_boot_layout_is_idle(work->layout, work->name)) {
-        gs_boot_log(GS_BOOT_INFO, "no NVIDIA GPU is here, and none is to be cut");
+        gs_log(GS_LOG_INFO, "no NVIDIA GPU is here, and none is to be cut");
         return 0;
     }
     int r = gs_boot_driver_open(&work->roots, &wait, &gpus, &n, err);
@@ -200,7 +201,7 @@ static int open_and_cut(struct work *work, struct gs_err *err)
 
 static int fail(struct work *work, const struct gs_err *err)
 {
-    gs_boot_log(GS_BOOT_ERROR, "%s", err->msg);
+    gs_log(GS_LOG_ERROR, "%s", err->msg);
     work->report.error = *err;
     work->report.ended_ms = gs_boot_now_ms();
     write_report(work, GS_BOOT_FAILED);
@@ -214,8 +215,8 @@ static int succeed(struct work *work, enum gs_boot_state state)
         return STATUS_DONE;
     }
     if (gs_boot_reboot_done(work->options->state_dir, &work->report.rebooted, &err) < 0) {
-        gs_boot_log(GS_BOOT_WARNING, "a reboot that may be needed later will not be asked for: %s",
-                    err.msg);
+        gs_log(GS_LOG_WARNING, "a reboot that may be needed later will not be asked for: %s",
+               err.msg);
     }
     work->report.ended_ms = gs_boot_now_ms();
     write_report(work, state);
@@ -229,11 +230,11 @@ static int wait_for_reboot(struct work *work)
     while (stop == 0) {
         gs_boot_sleep_ms(1000);
         if (gs_boot_clock_ms() - said >= BLOCKED_SAY_MS) {
-            gs_boot_log(GS_BOOT_WARNING, "still waiting for the machine to go down");
+            gs_log(GS_LOG_WARNING, "still waiting for the machine to go down");
             said = gs_boot_clock_ms();
         }
     }
-    gs_boot_log(GS_BOOT_INFO, "ended by a signal while waiting for the machine to go down");
+    gs_log(GS_LOG_INFO, "ended by a signal while waiting for the machine to go down");
     write_report(work, GS_BOOT_REBOOTING);
     return STATUS_NOT_DONE;
 }
@@ -250,7 +251,7 @@ static int reboot(struct work *work, const struct gs_err *why)
     struct gs_err err;
     uint32_t kubelet = gs_boot_kubelet(&work->roots);
     int r = 0;
-    gs_boot_log(GS_BOOT_WARNING, "%s", why->msg);
+    gs_log(GS_LOG_WARNING, "%s", why->msg);
     if (kubelet != 0) {
         r = gs_fail(&err, GS_UNSUPPORTED,
                     "GPU %s: the MIG mode waits for a reboot, and a kubelet runs here (pid %u): "
@@ -269,8 +270,8 @@ static int reboot(struct work *work, const struct gs_err *why)
     if (r < 0) {
         return fail(work, &err);
     }
-    gs_boot_log(GS_BOOT_INFO, "GPU %s: asking for a reboot, once: %s", work->waiting,
-                options->reboot_command);
+    gs_log(GS_LOG_INFO, "GPU %s: asking for a reboot, once: %s", work->waiting,
+           options->reboot_command);
     work->report.error = *why;
     write_report(work, GS_BOOT_REBOOTING);
     r = gs_boot_reboot_ask(options->reboot_command, &stop, &err);
@@ -288,16 +289,16 @@ static int run(struct work *work)
     }
     r = find_name(work, &err);
     if (r == GS_NOT_FOUND) {
-        gs_boot_log(GS_BOOT_INFO, "no layout is asked for%s%s: nothing to do",
-                    work->options->n_label_files == 0 ? "" : ": there is no label ",
-                    work->options->n_label_files == 0 ? "" : work->options->label);
+        gs_log(GS_LOG_INFO, "no layout is asked for%s%s: nothing to do",
+               work->options->n_label_files == 0 ? "" : ": there is no label ",
+               work->options->n_label_files == 0 ? "" : work->options->label);
         return succeed(work, GS_BOOT_NOTHING);
     }
     r = r < 0 ? r : find_layout(work, &err);
     if (r == 0) {
-        gs_boot_log(GS_BOOT_INFO, "layout %s, from %s",
-                    work->report.layout == NULL ? "" : work->report.layout,
-                    work->report.from == NULL ? "" : work->report.from);
+        gs_log(GS_LOG_INFO, "layout %s, from %s",
+               work->report.layout == NULL ? "" : work->report.layout,
+               work->report.from == NULL ? "" : work->report.from);
         r = open_and_cut(work, &err);
     }
     if (r == 0) {
@@ -365,6 +366,7 @@ int gs_boot_main(int argc, char **argv)
                    .driver_took_ms = GS_BOOT_NO_TIME,
                    .cut_took_ms = GS_BOOT_NO_TIME},
     };
+    gs_log_init(GS_LOG_DEBUG, false);
     catch_signals();
     return run(&work);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "boot/log.h"
+#include "base/log.h"
 
 enum { LOCK_WAIT_MS = 60000 /* for another program that changes the GPUs */ };
 
@@ -64,7 +64,7 @@ static void read_gpu(const struct gs_boot_cut *cut, unsigned k, struct survey *s
 static void say_warning(void *ctx, const char *line)
 {
     (void)ctx;
-    gs_boot_log(GS_BOOT_WARNING, "%s", line);
+    gs_log(GS_LOG_WARNING, "%s", line);
 }
 
 /* A dry run is asked for its steps. */
@@ -72,7 +72,7 @@ static void say_step(void *ctx, const char *line)
 {
     const struct gs_boot_cut *cut = ctx;
     if (cut->options->debug || cut->options->dry_run) {
-        gs_boot_log(cut->options->dry_run ? GS_BOOT_INFO : GS_BOOT_DEBUG, "%s", line);
+        gs_log(cut->options->dry_run ? GS_LOG_INFO : GS_LOG_DEBUG, "%s", line);
     }
 }
 
@@ -120,7 +120,7 @@ static int resolve(const struct gs_boot_cut *cut, const struct gs_migconfig_choi
             return gs_fail(err, survey->why[k].code, "%s", survey->why[k].msg);
         }
         if (survey->why[k].code != GS_OK) {
-            gs_boot_log(GS_BOOT_WARNING, "passed over: %s", survey->why[k].msg);
+            gs_log(GS_LOG_WARNING, "passed over: %s", survey->why[k].msg);
         }
     }
     if (named == 0 && asks_for_mig(layout)) {
@@ -200,9 +200,9 @@ static void say_end(const struct gs_boot_report *report)
 {
     for (unsigned k = 0; k < report->n; k++) {
         const struct gs_boot_report_gpu *gpu = &report->gpus[k];
-        gs_boot_log(GS_BOOT_INFO, "GPU %u (%s): %s%s%s", k,
-                    gpu->name[0] == '\0' ? "not read" : gpu->name, gpu->wanted,
-                    gpu->wanted[0] == '\0' ? "" : ": ", gs_apply_condition_name(gpu->condition));
+        gs_log(GS_LOG_INFO, "GPU %u (%s): %s%s%s", k, gpu->name[0] == '\0' ? "not read" : gpu->name,
+               gpu->wanted, gpu->wanted[0] == '\0' ? "" : ": ",
+               gs_apply_condition_name(gpu->condition));
     }
 }
 

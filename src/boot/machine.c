@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/view.h"
+#include "boot/clock.h"
 #include "boot/files.h"
-#include "boot/log.h"
 #include "gpu/gpu_env.h"
 
 enum {
@@ -178,8 +179,8 @@ int gs_boot_driver_open(const struct gs_machine_roots *roots, const struct gs_bo
             return GS_IO;
         }
         if (said == 0 || waited >= said + SAY_EVERY_MS) {
-            gs_boot_log(GS_BOOT_INFO, "waiting for the driver, up to %u s: %s",
-                        (unsigned)wait->limit_s, here.msg);
+            gs_log(GS_LOG_INFO, "waiting for the driver, up to %u s: %s", (unsigned)wait->limit_s,
+                   here.msg);
             said = waited + 1;
         }
         gs_boot_sleep_ms(DRIVER_PAUSE_MS);

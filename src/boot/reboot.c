@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
+#include "boot/clock.h"
 #include "boot/files.h"
-#include "boot/log.h"
 
 enum { FLAG_MAX = 4096, PATH_BYTES = PATH_MAX + 32 };
 
@@ -52,7 +53,7 @@ int gs_boot_reboot_prepare(const struct gs_boot_reboot *reboot, struct gs_err *e
 {
     char path[PATH_BYTES];
     char text[1024];
-    char when[GS_BOOT_TIME_MAX];
+    char when[GS_LOG_TIME_MAX];
     struct gs_view flag;
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, 64 * 1024);
@@ -64,7 +65,7 @@ int gs_boot_reboot_prepare(const struct gs_boot_reboot *reboot, struct gs_err *e
     if (r != GS_NOT_FOUND) {
         return gs_wrap(err, r, "a reboot is needed, and whether one was asked for is not known");
     }
-    gs_boot_format_time(gs_boot_now_ms(), when);
+    gs_log_format_time(gs_boot_now_ms(), when);
     snprintf(text, sizeof(text),
              "# gpuslice-boot asked for a reboot, so that a MIG mode takes effect. While this file "
              "is here it asks for no other.\nboot=%s\ntime=%s\nlayout=%.300s\ngpus=%s\n",

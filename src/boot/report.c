@@ -1,6 +1,6 @@
 #include "boot/report.h"
 
-#include "boot/log.h"
+#include "base/log.h"
 
 enum { TEXT_MAX = 2048 };
 
@@ -31,15 +31,15 @@ static void put_text(struct gs_buf *out, const char *before, const char *text)
         gs_buf_puts(out, "null");
         return;
     }
-    gs_boot_format_quoted(text, quoted, sizeof(quoted));
+    gs_log_format_quoted(text, quoted, sizeof(quoted));
     gs_buf_puts(out, quoted);
 }
 
 static void put_time(struct gs_buf *out, const char *before, uint64_t at_ms)
 {
-    char when[GS_BOOT_TIME_MAX] = "";
+    char when[GS_LOG_TIME_MAX] = "";
     if (at_ms > 0) {
-        gs_boot_format_time(at_ms, when);
+        gs_log_format_time(at_ms, when);
     }
     put_text(out, before, when);
 }

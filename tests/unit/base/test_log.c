@@ -43,6 +43,44 @@ static void log__cuts_what_is_too_long(void **state)
     assert_int_equal(strlen(line), sizeof(line) - 1);
 }
 
+static void log__quotes_what_fits_and_ends_with_a_quote(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t size;
+        const char *expected;
+    } cases[] = {
+        {"", 16, "\"\""},
+        {"GPU \"0\"", 64, "\"GPU \\\"0\\\"\""},
+        {"a\xc3\xa4\xe2\x80\xae!", 64, "\"a\xc3\xa4\\u202e!\""},
+        {"\xff\xc3", 64, "\"??\""},
+        {"0123456789", 16, "\"0123456\""},
+        {"\x1b\x1b\x1b", 16, "\"\\u001b\\u001b\""},
+        {"\"\"\"\"\"\"", 16, "\"\\\"\\\"\\\"\\\"\""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[64];
+        gs_log_format_quoted(cases[i].text, text, cases[i].size);
+        assert_string_equal(text, cases[i].expected);
+        assert_true(strlen(text) < cases[i].size);
+    }
+}
+
+/* As long as a message of gs_log can be. */
+static void log__cuts_no_message_whose_quotes_are_escaped(void **state)
+{
+    (void)state;
+    char msg[1024];
+    char line[4096];
+    memset(msg, '"', sizeof(msg) - 1);
+    msg[sizeof(msg) - 1] = '\0';
+    assert_true(gs_log_format(line, sizeof(line), false, AT_MS, GS_LOG_INFO, msg));
+    const char *quoted = strstr(line, "msg=");
+    assert_non_null(quoted);
+    assert_int_equal(strlen(quoted), strlen("msg=\"\"") + 2 * (sizeof(msg) - 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -50,6 +88,8 @@ int main(void)
         cmocka_unit_test(log__is_json_on_demand),
         cmocka_unit_test(log__shows_control_characters_as_what_they_are),
         cmocka_unit_test(log__cuts_what_is_too_long),
+        cmocka_unit_test(log__quotes_what_fits_and_ends_with_a_quote),
+        cmocka_unit_test(log__cuts_no_message_whose_quotes_are_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
