@@ -888,7 +888,7 @@ static void http__a_cancelled_request_never_ends(void **state)
     wait_for_later(&world, 1);
     request.url = url(&world, "/large");
     request.on_chunk = on_chunk;
-    world.cancel_in_chunk = true; /* itself and the other one, with libcurl on the stack */
+    world.cancel_in_chunk = true; /* itself and the other one, from inside */
     assert_int_equal(gs_http_begin(world.client, &request, &world.call, NULL), 0);
     loop_for(world.event, 100);
     assert_null(world.call);
