@@ -226,7 +226,7 @@ static int check_driver(struct gs_gpus *gpus, struct gs_err *err)
     if (r == 0 && !driver.can_place) {
         return gs_fail(err, GS_UNSUPPORTED,
                        "driver %s does not create instances where it is told, which came with "
-                       "R450: nothing is changed",
+                       "R460: nothing is changed",
                        driver.driver_version);
     }
     return r;

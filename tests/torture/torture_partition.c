@@ -108,8 +108,13 @@ static int create_and_destroy(const struct gs_alloc *source, struct gs_err *err)
         check_untouched(&table);
     } else {
         assert_int_equal(made.n, 1);
-        const char *const which[] = {made.compute[0].uuid};
-        r = gs_slice_destroy(&gpus, which, 1, &options, err);
+        struct gs_gpu_instances there;
+        assert_int_equal(gs_gpu_instances(&gpus, 1, &there, NULL), 0);
+        const char *const which[] = {made.compute[0].uuid, there.at[1].compute[1].uuid};
+        static struct gs_gpu_table with;
+        with = table;
+        r = gs_slice_destroy(&gpus, which, 2, &options, err);
+        assert_int_equal(gs_gpu_table_equal(&table, &with), r < 0);
     }
     gs_gpu_close(&gpus);
     return r;
