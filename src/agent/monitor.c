@@ -305,6 +305,7 @@ int gs_monitor_start(const struct gs_monitor_options *options, struct gs_monitor
         gs_monitor_free(monitor);
         return gs_fail_errno(err, e, "starting a thread");
     }
+    (void)pthread_setname_np(monitor->thread, "monitor");
     monitor->started = true;
     *ret = monitor;
     return 0;

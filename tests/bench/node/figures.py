@@ -19,6 +19,18 @@ def memory_kib(pid):
     return {name: int(fields[name].split()[0]) for name in MEMORY}
 
 
+def cpu_by_thread(pid):
+    """{name: CPU seconds} of the threads that there are; those of one name together."""
+    found = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        folder = f"/proc/{pid}/task/{thread}"
+        with open(f"{folder}/comm", encoding="utf-8", errors="replace") as file:
+            name = file.read().strip()
+        with open(f"{folder}/schedstat", encoding="ascii") as file:
+            found[name] = found.get(name, 0) + int(file.read().split()[0]) / 1e9
+    return found
+
+
 def threads(pid):
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
         return int(next(line for line in file if line.startswith("Threads:")).split()[1])

@@ -19,26 +19,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frames.h"
+
 enum {
     WARM = 200,
     IDS_MAX = 4096,
     REQUEST_BYTES = 512,
-    FRAME_HEAD = 9,
     INPUT_BYTES = 64 * 1024,
     WINDOW = 1 << 30,
     QUIET_MS = 10 * 1000
 };
-enum {
-    DATA = 0,
-    HEADERS = 1,
-    RST_STREAM = 3,
-    SETTINGS = 4,
-    PING = 6,
-    GOAWAY = 7,
-    WINDOW_UPDATE = 8
-};
-enum { ACK = 1, END_STREAM = 1, END_HEADERS = 4 };
-
 struct request {
     size_t n;
     uint8_t bytes[REQUEST_BYTES]; /* HEADERS and DATA, but for the id of the stream */
@@ -74,25 +64,6 @@ static int64_t now_ns(void)
 }
 
 /* ---- Frames ---- */
-
-static void put_u32(uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        at[i] = (uint8_t)(value >> (24 - 8 * i));
-    }
-}
-
-static uint32_t get_u32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static void put_head(uint8_t *at, size_t n, uint8_t type, uint8_t flags, uint32_t stream)
-{
-    put_u32(at, (uint32_t)n << 8 | type);
-    at[4] = flags;
-    put_u32(at + 5, stream);
-}
 
 static void put_text(struct request *request, const char *text)
 {

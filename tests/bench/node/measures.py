@@ -9,16 +9,17 @@ import time
 import figures
 import layouts
 from bed import system
-from stands import Ours
+from stands import Floor, Ours
 
 SCRAPE_S = 15
-SCRAPE_IDLE = "idle, scraped every 15 s"
+FRESH_S = 5
 GONE_LIMIT_S = 60
 STATUS_LIMIT_S = 60
 START_LIMIT_S = 60
-ATTEMPTS, LATE_US = 8, 250
+ATTEMPTS, LATE_US = 3, 250
 CLIENTS = ("lean", "grpc-go")
-KEYS = ("p50_us", "p90_us", "p99_us", "max_us", "scheduled_p99_us", "late_p99_us", "rate")
+KEYS = ("p50_us", "p90_us", "p99_us", "max_us", "scheduled_p99_us", "late_p99_us")
+OF_NOBODY = [f"MIG-00000000-0000-0000-0000-{n:012d}" for n in range(56)]
 
 
 def wait_offered(client, stand, resources):
@@ -51,29 +52,47 @@ def scrape(stand, seconds):
     return page
 
 
-def idle(book, client, stand, settle_s, window_s):
-    """Memory and CPU of each process after a while, and all of them together."""
-    wait_offered(client, stand, layouts.SMALL)
-    scrape(stand, settle_s)
-    before = {name: figures.cpu_seconds(d.pid) for name, d in stand.processes.items()}
-    begun = time.monotonic()
-    scrape(stand, window_s)
-    took = time.monotonic() - begun
-    total = dict.fromkeys((*figures.MEMORY, "cpu"), 0)
+def note_memory(book, stand, when):
+    """Of each process, and of all together where there are several."""
+    total = dict.fromkeys(figures.MEMORY, 0)
     for name, daemon in stand.processes.items():
         daemon.must_live()
-        cpu = (figures.cpu_seconds(daemon.pid) - before[name]) * 60 / took
-        memory = figures.memory_kib(daemon.pid)
-        book.add("threads", name, figures.threads(daemon.pid))
-        book.add("idle CPU, ms in 60 s", name, cpu * 1000)
-        for kind, kib in memory.items():
-            book.add(f"{kind}, MB", name, kib * 1024 / 1e6)
+        for kind, kib in figures.memory_kib(daemon.pid).items():
+            book.add(f"{kind} {when}, MB", name, kib * 1024 / 1e6)
             total[kind] += kib
-        total["cpu"] += cpu
-    if len(stand.processes) > 1:
-        book.add("idle CPU, ms in 60 s", "all of them", total["cpu"] * 1000)
-        for kind in figures.MEMORY:
-            book.add(f"{kind}, MB", "all of them", total[kind] * 1024 / 1e6)
+    for kind, kib in total.items() if len(stand.processes) > 1 else ():
+        book.add(f"{kind} {when}, MB", "all of them", kib * 1024 / 1e6)
+
+
+def note_cpu(book, stand, what, run):
+    """What each process used while `run` did, as if it had been a minute."""
+    pids = {name: daemon.pid for name, daemon in stand.processes.items()}
+    before = {name: (figures.cpu_seconds(pid), figures.cpu_by_thread(pid))
+              for name, pid in pids.items()}
+    begun = time.monotonic()
+    run()
+    share, total = 60 / (time.monotonic() - begun), 0
+    for name, pid in pids.items():
+        ms = 1000 * share * (figures.cpu_seconds(pid) - before[name][0])
+        book.add(f"{what}, ms in 60 s", name, ms)
+        total += ms
+        for thread, seconds in figures.cpu_by_thread(pid).items() if isinstance(stand, Ours) else ():
+            used = seconds - before[name][1].get(thread, 0)
+            book.add(f"{what}, ms in 60 s, thread {thread}", name, 1000 * share * used)
+    if len(pids) > 1:
+        book.add(f"{what}, ms in 60 s", "all of them", total)
+
+
+def idle(book, client, stand, quiet_s, window_s):
+    """Memory after the start and after a window with scrapes, CPU without and with them."""
+    wait_offered(client, stand, layouts.SMALL)
+    time.sleep(FRESH_S)
+    note_memory(book, stand, "after the start")
+    note_cpu(book, stand, "idle CPU", lambda: time.sleep(quiet_s))
+    note_cpu(book, stand, f"idle CPU, scraped every {SCRAPE_S} s", lambda: scrape(stand, window_s))
+    note_memory(book, stand, f"after {window_s} s of scrapes")
+    for name, daemon in stand.processes.items():
+        book.add("threads", name, figures.threads(daemon.pid))
 
 
 # ---- load ----
@@ -96,17 +115,21 @@ def undisturbed(run):
     return found, cpu, took, again
 
 
-def load(book, client, stand, devices, plan, first=False):
-    """`plan`: [(calls a second, seconds)]; `first`: as figures.put_first, for both sides."""
-    resource = next(iter(layouts.SMALL))
+def asked(client, stand, devices):
+    """{"ids": [...], "answer": ...} of a plugin that serves."""
     wait_offered(client, stand, layouts.SMALL)
-    socket = stand.socket(resource)
+    socket = stand.socket(next(iter(layouts.SMALL)))
     ids = sorted(client.ids(socket))
-    given = client.answer(socket, ids[0])
+    return {"ids": ids, "answer": client.answer(socket, ids[0]), "devices": devices}
+
+
+def load(book, client, stand, ids, plan, first=False):
+    """`plan`: [(calls a second, seconds)]; `first`: as figures.put_first, for both sides."""
+    socket = stand.socket(next(iter(layouts.SMALL)))
     if first:
         figures.put_first(stand.server().pid)
     for kind, (rate, seconds) in itertools.product(CLIENTS, plan):
-        what = f"Allocate {rate}/s, {devices}, {kind}"
+        what = f"Allocate {rate}/s, {kind}"
         found, cpu, took, again = undisturbed(
             lambda k=kind, r=rate, s=seconds: timed(stand, lambda: client.load(
                 k, socket, r, s, ids, first)))
@@ -115,9 +138,8 @@ def load(book, client, stand, devices, plan, first=False):
             book.add(f"{what}: {key}", stand.name, found[key])
         book.add(f"{what}: CPU, %", stand.name, 100 * cpu / took)
         book.add(f"{what}: CPU a call, us", stand.name, 1e6 * cpu / (found["calls"] + 200))
-    book.add(f"private dirty after Allocate, {devices}, MB", stand.name,
-             figures.memory_kib(stand.server().pid)["Private_Dirty"] * 1024 / 1e6)
-    return {"ids": ids, "answer": given}
+    if not isinstance(stand, Floor):
+        note_memory(book, stand, "after Allocate")
 
 
 # ---- start ----

@@ -6,7 +6,7 @@ usage: node_bench.py BUILD_DIR [--only idle,load,start,labels,cdi] [--rounds N] 
 NVIDIA's programs are named by GPUSLICE_PEER_PLUGIN, GPUSLICE_PEER_GFD, GPUSLICE_PEER_MIG_MANAGER,
 GPUSLICE_PEER_CONFIG_MANAGER and GPUSLICE_PEER_CTK; rows of those that are not there are left out, and
 it says so. Figures are the median of the rounds (least to most). Exits 1 when labels or the CDI file
-differ: speed is a figure, not a test.
+differ: speed is a figure, not a test. With none of NVIDIA's there it measures our side only.
 """
 import argparse
 import json
@@ -28,18 +28,19 @@ from bed.bed import Bed
 from bed.errors import Skip
 from client import Client
 from figures import Book
-from stands import Ours, Theirs, put_driver_files, root_of, show_driver
+from stands import Floor, Ours, Theirs, put_driver_files, root_of, show_driver
 
 KINDS = ("idle", "load", "start", "labels", "cdi")
 GPUS = "8xA100-40GB"
-SETTLE_S, WINDOW_S = 20, 60
-PLAN = [(100, 5), (1000, 5)]
+QUIET_S, WINDOW_S = 30, 60
+PLAN = [(1000, 10)]
 DEVICE_LISTS = ("cdi-cri", "envvar")
 
 
 class Bench:
-    def __init__(self, bed, arguments, clients, peers):
+    def __init__(self, bed, arguments, peers):
         self.bed, self.arguments, self.peers, self.book = bed, arguments, peers, Book()
+        clients = programs.client(), programs.built(arguments.build, "lean")
         self.node = bed.nodes[0]
         self.client_programs, self.client = clients, Client(*clients, self.node)
         self.failed, self.notes = False, []
@@ -56,10 +57,12 @@ class Bench:
             found.append(Theirs(node, self.peers))
         return found if number % 2 == 0 else found[::-1]
 
-    def rounds(self, what, run, node=None):
-        for number in range(self.arguments.rounds):
-            for stand in self.stands(node or self.node, number):
-                self.tell(f"{what}, round {number + 1} of {self.arguments.rounds}: {stand.name}")
+    def rounds(self, what, run, node=None, count=None, more=()):
+        """`more`: stands that come last in every round."""
+        count = count or self.arguments.rounds
+        for number in range(count):
+            for stand in [*self.stands(node or self.node, number), *more]:
+                self.tell(f"{what}, round {number + 1} of {count}: {stand.name}")
                 try:
                     run(stand)
                 finally:
@@ -67,29 +70,41 @@ class Bench:
 
     def idle(self):
         layouts.cut(self.node, layouts.small())
-        settle, window = (2, 5) if self.arguments.brief else (SETTLE_S, WINDOW_S)
+        quiet, window = (2, 5) if self.arguments.brief else (QUIET_S, WINDOW_S)
 
         def one(stand):
             if isinstance(stand, Theirs):
                 stand.start_all()
             else:
                 stand.start()
-            measures.idle(self.book, self.client, stand, settle, window)
+            measures.idle(self.book, self.client, stand, quiet, window)
 
-        self.rounds("idle", one)
+        self.rounds("idle", one, count=(self.arguments.rounds + 1) // 2)  # they take longest
 
     def load(self):
         layouts.cut(self.node, layouts.small())
         plan = [(rate, 2) for rate, _ in PLAN] if self.arguments.brief else PLAN
+        floor = Floor(self.node, programs.built(self.arguments.build, "floor"))
         for devices in DEVICE_LISTS:
             seen = {}
 
-            def one(stand, devices=devices, seen=seen):
+            def ask(stand, devices=devices, seen=seen):
                 stand.start(devices=devices)
-                seen[stand.name] = measures.load(self.book, self.client, stand, devices, plan,
-                                                 self.arguments.realtime)
+                seen[stand.name] = measures.asked(self.client, stand, devices)
 
-            self.rounds(f"load, {devices}", one)
+            def one(stand, ask=ask, seen=seen):
+                ids = measures.OF_NOBODY
+                if stand is floor:
+                    stand.start()
+                else:
+                    ask(stand)
+                    ids = seen[stand.name]["ids"]
+                measures.load(self.book, self.client, stand, ids, plan, self.arguments.realtime)
+
+            if devices == DEVICE_LISTS[0]:
+                self.rounds(f"load, {devices}", one, more=[floor])
+            else:
+                self.rounds(f"answers, {devices}", ask, count=1)
             self.judge_answers(devices, seen)
 
     def judge_answers(self, devices, seen):
@@ -118,6 +133,7 @@ class Bench:
 
     def labels(self):
         if "gpu-feature-discovery" not in self.peers:
+            self.notes.append("labels: not compared, as feature discovery is not given")
             return
         tally = labels.run(self.bed, self.peers["gpu-feature-discovery"], self.tell)
         for title, wrong in tally.wrong:
@@ -184,9 +200,11 @@ def main(argv):
     peers, missing = programs.peers()
     for name, why in missing.items():
         print(f"# not measured: {name}: {why}", file=sys.stderr)
+    if not peers:
+        print("# peer not given: our side only", file=sys.stderr)
     about = head(arguments, peers)
     with Bed(nodes=1, gpus=GPUS, sim=["--mig"], build_folder=arguments.build) as bed:
-        bench = Bench(bed, arguments, (programs.client(), programs.lean(arguments.build)), peers)
+        bench = Bench(bed, arguments, peers)
         for kind in arguments.only.split(","):
             getattr(bench, kind)()
     about["load after"] = os.getloadavg()[0]

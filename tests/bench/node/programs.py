@@ -108,9 +108,9 @@ def client():
     return os.path.join(target, "client")
 
 
-def lean(build_folder):
-    """The path of lean.c's program."""
-    path = os.path.join(build_folder, "tests", "bench", "node", "node_bench_lean")
+def built(build_folder, name):
+    """The path of lean.c's program, or of floor.c's."""
+    path = os.path.join(build_folder, "tests", "bench", "node", f"node_bench_{name}")
     if not os.access(path, os.X_OK):
         raise Missing(f"no {path}: a build with -Dtests=enabled has it")
     return path

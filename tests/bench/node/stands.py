@@ -1,7 +1,8 @@
 """stands: who serves the GPUs of a node: our agent, or NVIDIA's programs.
 
 Both see the same simulated driver and serve the same real kubelet, one after the other. A stand has
-processes by name; the one that answers Allocate comes first.
+processes by name; the one that answers Allocate comes first. A third, Floor, serves nobody but the
+client that measures: what it takes no plugin can be below.
 """
 import os
 
@@ -162,3 +163,22 @@ class Theirs(Stand):
                        [self.peers["config-manager"]],
                        dict(env, NODE_LABEL="nvidia.com/device-plugin.config", SEND_SIGNAL="false",
                             CONFIG_FILE_SRCDIR=folder, CONFIG_FILE_DST=target, DEFAULT_CONFIG="any"))
+
+
+class Floor(Stand):
+    """floor.c: answers at once, always the same."""
+    name = "does nothing"
+
+    def __init__(self, node, program):
+        super().__init__(node)
+        self.program = program
+
+    def start(self, **_):
+        socket = self.socket("")
+        if os.path.exists(socket):
+            os.unlink(socket)
+        self.spawn(self.name, [self.program, socket])
+        self.server().wait_until("listens", lambda: os.path.exists(socket), SETTLE_LIMIT_S)
+
+    def socket(self, resource):
+        return os.path.join(self.node.folder, "floor.sock")
