@@ -56,15 +56,57 @@ static const struct gs_decide_pod *mover_of(const struct gs_work *work,
     return one_slice && holder->priority <= work->pod->priority ? holder : NULL;
 }
 
-/* The slices of one GPU without which `profile` has room. */
-static void look_at_gpu(struct gs_work *work, const struct gs_need *need, unsigned profile,
-                        struct victim where, struct victims *victims)
+/* Whether the pod finds room on the node once the victim is gone. */
+static int makes_room(struct gs_work *work, const struct victim *victim, bool *ret,
+                      struct gs_err *err)
+{
+    struct gs_decide_gpu gpus[GS_OFFER_GPUS_MAX];
+    struct gs_decide_node node = work->cluster->nodes[victim->node];
+    const struct gs_decide_slice *slice = &node.gpus[victim->gpu].slices[victim->slice];
+    const struct gs_decide_pod *holder = mover_of(work, slice);
+    const struct gs_need *need;
+    struct gs_cut_answer answer;
+    struct gs_room room;
+    *ret = false;
+    if (++work->tried_moves > GS_MOVES_TRIED_MAX) {
+        return 0;
+    }
+    int r = gs_need_of(work, node.model, node.gpu_name, &need, err);
+    if (r < 0 || holder == NULL) {
+        return r;
+    }
+    memcpy(gpus, node.gpus, node.n_gpus * sizeof(gpus[0]));
+    gpus[victim->gpu].slices[victim->slice].state = GS_DECIDE_IDLE;
+    node.gpus = gpus;
+    node.free[slice->placement.profile]++;
+    node.cpu_milli += holder->cpu_milli;
+    node.memory_bytes += holder->memory_bytes;
+    node.pods++;
+    gs_work_room(work, &node, &room);
+    *ret = gs_work_holds(work, &node) && gs_cut_find(work, need, &node, &room, UINT32_MAX, &answer);
+    return 0;
+}
+
+/* Whether the bids of single GPUs tell all: one slice is asked for and no idle one is promised. */
+static bool bids_are_exact(const struct gs_need *need, const struct gs_decide_node *node,
+                           const struct gs_decide_sum *sum)
+{
+    uint64_t free = 0;
+    for (unsigned p = 0; p < need->model->n_profiles; p++) {
+        free += node->free[p];
+    }
+    return need->total == 1 && free >= sum->idle;
+}
+
+/* The slices of one GPU without which the pod finds room on the node. */
+static int look_at_gpu(struct gs_work *work, const struct gs_need *need, unsigned profile,
+                       struct victim where, bool exact, struct victims *victims, struct gs_err *err)
 {
     const struct gs_decide_gpu *gpu = &work->cluster->nodes[where.node].gpus[where.gpu];
     struct gs_kind_cut cut;
-    if (!gpu->open || !gs_kind_cut_of(need->kind, gpu, &cut) ||
-        gs_kind_row(need->kind, cut)->bids[profile].held != 1) {
-        return;
+    if (!gpu->open || gpu->kept_for > work->rank || !gs_kind_cut_of(need->kind, gpu, &cut) ||
+        gs_kind_row(need->kind, cut)->bids[profile].held > (need->total > 1 ? GS_BID_NONE : 1)) {
+        return 0;
     }
     for (unsigned s = 0; s < gpu->n_slices; s++) {
         const struct gs_placement *placement = &gpu->slices[s].placement;
@@ -73,15 +115,22 @@ static void look_at_gpu(struct gs_work *work, const struct gs_need *need, unsign
         }
         uint64_t bit = 1ull << need->kind->index[placement->profile][placement->start];
         struct gs_kind_cut left = {.fixed = cut.fixed & ~bit, .idle = cut.idle | bit};
-        const struct gs_decide_bid *bid = &gs_kind_row(need->kind, left)->bids[profile];
-        if (bid->destroys != GS_BID_NONE) {
-            where.slice = s;
-            where.size = need->model->profiles[placement->profile].compute_slices;
-            where.destroys = bid->destroys;
-            where.cost = bid->cost;
+        struct gs_decide_bid bid = gs_kind_row(need->kind, left)->bids[profile];
+        bool same = placement->profile == profile; /* it can have that very slice */
+        bool helps = same || bid.destroys != GS_BID_NONE || need->total > 1;
+        where.slice = s;
+        where.size = need->model->profiles[placement->profile].compute_slices;
+        where.destroys = same ? 0 : bid.destroys;
+        where.cost = same ? 0 : bid.cost;
+        int r = helps && !exact ? makes_room(work, &where, &helps, err) : 0;
+        if (r < 0) {
+            return r;
+        }
+        if (helps) {
             note(victims, &where);
         }
     }
+    return 0;
 }
 
 static int look_at_node(struct gs_work *work, uint32_t n, struct victims *victims,
@@ -97,42 +146,16 @@ static int look_at_node(struct gs_work *work, uint32_t n, struct victims *victim
     }
     int profile = gs_work_short(need, node->free);
     r = profile < 0 ? 0 : gs_work_sum(work, node, &sum, err);
-    if (r < 0 || profile < 0 || sum->bids[profile].held > 1 ||
+    if (r < 0 || profile < 0 || (need->total == 1 && sum->bids[profile].held > 1) ||
         gs_work_allows(work, node->facts, NULL) != GS_VERDICT_YES) {
         return r;
     }
-    for (unsigned g = 0; g < node->n_gpus; g++) {
-        look_at_gpu(work, need, (unsigned)profile, (struct victim){.node = n, .gpu = g}, victims);
+    bool exact = bids_are_exact(need, node, sum);
+    for (unsigned g = 0; r == 0 && g < node->n_gpus; g++) {
+        struct victim where = {.node = n, .gpu = g};
+        r = look_at_gpu(work, need, (unsigned)profile, where, exact, victims, err);
     }
-    return 0;
-}
-
-/* Whether the pod finds room on the node once the victim is gone. */
-static int makes_room(struct gs_work *work, const struct victim *victim, bool *ret,
-                      struct gs_err *err)
-{
-    struct gs_decide_gpu gpus[GS_OFFER_GPUS_MAX];
-    struct gs_decide_node node = work->cluster->nodes[victim->node];
-    const struct gs_decide_slice *slice = &node.gpus[victim->gpu].slices[victim->slice];
-    const struct gs_decide_pod *holder = mover_of(work, slice);
-    const struct gs_need *need;
-    struct gs_cut_answer answer;
-    struct gs_room room;
-    *ret = false;
-    int r = gs_need_of(work, node.model, node.gpu_name, &need, err);
-    if (r < 0 || holder == NULL) {
-        return r;
-    }
-    memcpy(gpus, node.gpus, node.n_gpus * sizeof(gpus[0]));
-    gpus[victim->gpu].slices[victim->slice].state = GS_DECIDE_IDLE;
-    node.gpus = gpus;
-    node.free[slice->placement.profile]++;
-    node.cpu_milli += holder->cpu_milli;
-    node.memory_bytes += holder->memory_bytes;
-    node.pods++;
-    gs_work_room(work, &node, &room);
-    *ret = gs_work_holds(work, &node) && gs_cut_find(work, need, &node, &room, UINT32_MAX, &answer);
-    return 0;
+    return r;
 }
 
 /* Where the victim's successor would go: a free slice, or one after a re-cut, on another node. On
@@ -183,8 +206,8 @@ static void write_move(const struct victim *victim, struct gs_decision *ret)
     ret->keep.gpus = 1u << victim->gpu;
 }
 
-static int try_victims(struct gs_work *work, const struct victims *victims, struct gs_decision *ret,
-                       struct gs_err *err)
+static int try_victims(const struct gs_work *work, const struct victims *victims,
+                       struct gs_decision *ret, struct gs_err *err)
 {
     struct failure failures[GS_DECIDE_VICTIMS_MAX];
     unsigned n = 0;
@@ -192,15 +215,10 @@ static int try_victims(struct gs_work *work, const struct victims *victims, stru
         const struct victim *victim = &victims->list[v];
         const struct gs_decide_gpu *gpu = &work->cluster->nodes[victim->node].gpus[victim->gpu];
         const struct gs_decide_pod *holder = mover_of(work, &gpu->slices[victim->slice]);
-        bool helps;
-        int r = makes_room(work, victim, &helps, err);
-        if (r < 0) {
-            return r;
-        }
-        if (!helps || failed_before(failures, n, holder, victim->node)) {
+        if (failed_before(failures, n, holder, victim->node)) {
             continue;
         }
-        r = find_target(work, victim, holder, ret, err);
+        int r = find_target(work, victim, holder, ret, err);
         if (r > 0) {
             write_move(victim, ret);
         }

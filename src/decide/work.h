@@ -3,6 +3,9 @@
 
 #include "decide/kind.h"
 
+/* Slices that a decision looks at closely for a move. */
+enum { GS_MOVES_TRIED_MAX = 2000 };
+
 /* What a pod asks of nodes with GPUs of one model. */
 struct gs_need {
     const struct gs_model *model;
@@ -27,7 +30,8 @@ struct gs_work {
     uint32_t except;     /* a node that is not looked at, or GS_DECIDE_NONE */
     struct gs_need need; /* the last that was resolved */
     struct gs_decide_sum sum;
-    unsigned tries; /* of searches over several slices, all nodes together: bounded */
+    unsigned tried_moves; /* GS_MOVES_TRIED_MAX at most */
+    unsigned tries;       /* of searches over several slices, all nodes together: bounded */
 };
 
 /* A node as this pod may use it: what is free but for GPUs that are kept from it. */
