@@ -189,6 +189,9 @@ int gs_gpunode_write_spec(const struct gs_gpunode *node, struct gs_buf *out, str
 {
     struct gs_jsonwrite json = {.out = out};
     put_head(&json, node);
+    if (node->resource_version != NULL && node->resource_version[0] != '\0') {
+        gs_jsonwrite_text(&json, "resourceVersion", node->resource_version);
+    }
     gs_jsonwrite_close(&json, '}');
     gs_jsonwrite_open(&json, "spec", '{');
     gs_jsonwrite_open(&json, "gpus", '[');

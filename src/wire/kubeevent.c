@@ -1,6 +1,7 @@
 #include "wire/kubeevent.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "base/cleanup.h"
 #include "wire/kubetime.h"
@@ -45,17 +46,26 @@ int gs_kubeevent_write_series(const struct gs_kubeevent *event, struct gs_buf *o
     return write_json(object, out, err);
 }
 
+void gs_kubeevent_path(const struct gs_kubeevent *event, char *ret_path, size_t size)
+{
+    snprintf(ret_path, size, "/apis/events.k8s.io/v1/namespaces/%s/events",
+             event->name_space == NULL ? "default" : event->name_space);
+}
+
 int gs_kubeevent_write(const struct gs_kubeevent *event, struct gs_buf *out, struct gs_err *err)
 {
     char first[GS_KUBETIME_MAX];
     gs_kubetime_format(event->first_us, first);
+    const char *name_space = event->name_space == NULL ? "default" : event->name_space;
     AUTO_JSON object = json_pack(
-        "{s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s}, s:o*}",
+        "{s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s*, s:s, s:s}, "
+        "s:o*}",
         "apiVersion", "events.k8s.io/v1", "kind", "Event", "metadata", "name", event->name,
-        "namespace", "default", "eventTime", first, "reportingController", event->controller,
+        "namespace", name_space, "eventTime", first, "reportingController", event->controller,
         "reportingInstance", event->instance, "action", event->action, "reason", event->reason,
         "type", event->warning ? "Warning" : "Normal", "note", event->note, "regarding",
-        "apiVersion", "v1", "kind", "Node", "name", event->node, "uid",
+        "apiVersion", "v1", "kind", event->kind == NULL ? "Node" : event->kind, "namespace",
+        event->name_space, "name", event->node, "uid",
         event->node_uid[0] == '\0' ? event->node : event->node_uid, "series",
         event->count > 1 ? series_of(event) : NULL);
     return write_json(object, out, err);

@@ -1,7 +1,7 @@
-/* kubeevent: what happened to a node, as an Event of events.k8s.io/v1. Sans-I/O.
+/* kubeevent: what happened to a node or a pod, as an Event of events.k8s.io/v1. Sans-I/O.
  *
- * Events of nodes live in the namespace "default". The kubelet names a node by its name where
- * others name its uid; `kubectl describe node` looks for both. */
+ * Events of nodes live in the namespace "default", those of pods in the pod's. The kubelet names a
+ * node by its name where others name its uid; `kubectl describe node` looks for both. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,8 +14,10 @@
 
 struct gs_kubeevent {
     const char *name;
-    const char *node;
-    const char *node_uid; /* "": its name stands in */
+    const char *kind;       /* NULL: "Node" */
+    const char *name_space; /* NULL: "default"; else of the pod too */
+    const char *node;       /* or the pod's name */
+    const char *node_uid;   /* "": its name stands in */
     const char *controller;
     const char *instance;
     const char *reason;
@@ -26,6 +28,9 @@ struct gs_kubeevent {
     uint64_t first_us; /* since 1970, as below */
     uint64_t last_us;
 };
+
+/* Where it is created. */
+void gs_kubeevent_path(const struct gs_kubeevent *event, char *ret_path, size_t size);
 
 /* The whole object. GS_INVALID: not UTF-8; GS_NO_MEMORY; GS_LIMIT: the buffer's bound. */
 int gs_kubeevent_write(const struct gs_kubeevent *event, struct gs_buf *out, struct gs_err *err);

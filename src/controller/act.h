@@ -1,0 +1,60 @@
+/* act: decisions become requests to the API server.
+ *
+ * Each action is one or two requests about one object; while they are under way, and until the
+ * watch shows what they did, the object is left alone. What fails is not tried again here: the next
+ * pass decides anew. Writes carry uid or resourceVersion, so that they never hit another object of
+ * the same name or undo what somebody else has done. Belongs to the loop. */
+#pragma once
+
+#include "cluster/kube.h"
+#include "controller/store.h"
+
+struct gs_act;
+
+struct gs_act_counts {
+    uint64_t booked;
+    uint64_t lifted; /* gates, without a booking */
+    uint64_t wished;
+    uint64_t evicted;
+    uint64_t cleared;
+    uint64_t events;
+    uint64_t failed;
+    uint64_t requests;
+};
+
+struct gs_act_options {
+    struct gs_kube *kube;
+    struct gs_store *store;
+    const char *instance; /* who we are, in Events */
+    /* Something ended, and may be decided anew. */
+    void (*again)(void *ctx);
+    void *ctx;
+};
+
+int gs_act_new(const struct gs_act_options *options, struct gs_act **ret, struct gs_err *err);
+void gs_act_free(struct gs_act *act);
+
+/* The pod is expected on the node, and may be scheduled. */
+void gs_act_book(struct gs_act *act, struct gs_store_pod *pod, struct gs_store_node *node);
+
+/* The pod may be scheduled, wherever there is room. */
+void gs_act_lift(struct gs_act *act, struct gs_store_pod *pod);
+
+/* The pod is expected nowhere any more. */
+void gs_act_clear(struct gs_act *act, struct gs_store_pod *pod);
+
+/* The node's wishes become its GpuNode's spec. */
+void gs_act_wish(struct gs_act *act, struct gs_store_node *node);
+
+/* The pod is evicted, as its disruption budgets allow; `waits`: for whom. */
+void gs_act_evict(struct gs_act *act, const struct gs_store_pod *victim,
+                  struct gs_store_pod *waits);
+
+/* Karpenter leaves the node alone, or may do what it likes with it. */
+void gs_act_hold(struct gs_act *act, struct gs_store_node *node, bool hold);
+
+/* An Event of the pod; the same again is not said twice in a row, nor often. */
+void gs_act_say(struct gs_act *act, struct gs_store_pod *pod, bool warning, const char *reason,
+                const char *action, const char *text);
+
+struct gs_act_counts gs_act_counts(const struct gs_act *act);

@@ -1,0 +1,185 @@
+#include "controller/controller.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "controller/feed.h"
+
+#define SOON_US 3000ull         /* what comes within it is decided together */
+#define AT_LEAST_US 30000000ull /* a pass though nothing has changed */
+#define ACCURACY_US 500ull
+
+static uint64_t now_on(const struct gs_controller *controller, clockid_t clock)
+{
+    uint64_t at = 0;
+    (void)sd_event_now(controller->event, clock, &at);
+    return at;
+}
+
+bool gs_controller_is_ready(const struct gs_controller *controller)
+{
+    return controller->feed != NULL && gs_feed_is_whole(controller->feed);
+}
+
+/* ---- passes ---- */
+
+static void pass_at(struct gs_controller *controller, uint64_t at_us)
+{
+    if (at_us < controller->due_us) {
+        controller->due_us = at_us;
+        (void)sd_event_source_set_time(controller->due, at_us);
+        (void)sd_event_source_set_enabled(controller->due, SD_EVENT_ONESHOT);
+    }
+}
+
+void gs_controller_wake(struct gs_controller *controller)
+{
+    pass_at(controller, now_on(controller, CLOCK_MONOTONIC) + SOON_US);
+}
+
+static void on_changed(void *ctx)
+{
+    gs_controller_wake(ctx);
+}
+
+static int on_due(sd_event_source *source, uint64_t usec, void *ctx)
+{
+    struct gs_controller *controller = ctx;
+    struct gs_err err = {.code = GS_OK};
+    uint64_t now = now_on(controller, CLOCK_MONOTONIC);
+    uint64_t again = UINT64_MAX;
+    (void)source;
+    (void)usec;
+    controller->due_us = UINT64_MAX;
+    if (gs_lease_leads(controller->lease) && gs_controller_is_ready(controller)) {
+        int r =
+            gs_pass_run(controller->pass, now, now_on(controller, CLOCK_REALTIME), &again, &err);
+        if (r != 0) {
+            gs_log_error("decisions: %s", err.msg);
+        }
+    }
+    pass_at(controller,
+            again < now + AT_LEAST_US ? (again > now ? again : now + SOON_US) : now + AT_LEAST_US);
+    return 0;
+}
+
+static void on_leads(void *ctx, bool leads)
+{
+    struct gs_controller *controller = ctx;
+    if (leads) {
+        gs_controller_wake(controller);
+    }
+}
+
+/* ---- all ---- */
+
+/* The namespace that the pod runs in. */
+static void find_namespace(char *ret, size_t size)
+{
+    FILE *file = fopen("/var/run/secrets/kubernetes.io/serviceaccount/namespace", "re");
+    size_t n = file == NULL ? 0 : fread(ret, 1, size - 1, file);
+    ret[n] = '\0';
+    ret[strcspn(ret, " \t\r\n")] = '\0';
+    if (file != NULL) {
+        fclose(file);
+    }
+    if (ret[0] == '\0') {
+        snprintf(ret, size, "gpuslice-system");
+    }
+}
+
+static int open_lease(struct gs_controller *controller, struct gs_err *err)
+{
+    const struct gs_controller_options *options = controller->options;
+    char name_space[254];
+    char host[200] = "";
+    find_namespace(name_space, sizeof(name_space));
+    (void)gethostname(host, sizeof(host) - 1);
+    const struct gs_lease_options lease = {
+        .kube = controller->kube,
+        .name_space = options->name_space != NULL ? options->name_space : name_space,
+        .name = options->lease,
+        .holder = options->identity != NULL ? options->identity : host,
+        .duration_s = (uint32_t)options->lease_s,
+        .leads = on_leads,
+        .ctx = controller,
+    };
+    return gs_lease_new(&lease, &controller->lease, err);
+}
+
+static int open_parts(struct gs_controller *controller, struct gs_err *err)
+{
+    const struct gs_controller_options *options = controller->options;
+    const struct gs_kube_options kube = {
+        .event = controller->event,
+        .kubeconfig = options->kubeconfig,
+        .context = options->context,
+        .user_agent = "gpuslice-controller/" GS_VERSION,
+    };
+    int r = gs_kube_new(&kube, &controller->kube, err);
+    const struct gs_act_options act = {.kube = controller->kube,
+                                       .store = &controller->store,
+                                       .instance =
+                                           options->identity != NULL ? options->identity : "",
+                                       .again = on_changed,
+                                       .ctx = controller};
+    r = r == 0 ? gs_act_new(&act, &controller->act, err) : r;
+    const struct gs_pass_options pass = {
+        .store = &controller->store,
+        .act = controller->act,
+        .recut_limit_us = options->recut_limit_s * 1000000,
+        .book_limit_us = options->book_limit_s * 1000000,
+    };
+    r = r == 0 ? gs_pass_new(&pass, &controller->pass, err) : r;
+    r = r == 0 ? open_lease(controller, err) : r;
+    const struct gs_feed_options feed = {.kube = controller->kube,
+                                         .store = &controller->store,
+                                         .changed = on_changed,
+                                         .ctx = controller};
+    return r == 0 ? gs_feed_new(&feed, &controller->feed, err) : r;
+}
+
+int gs_controller_start(struct gs_controller *controller,
+                        const struct gs_controller_options *options, sd_event *event,
+                        struct gs_err *err)
+{
+    *controller = (struct gs_controller){.event = event, .options = options, .due_us = UINT64_MAX};
+    gs_store_init(&controller->store);
+    int s = sd_event_add_time(event, &controller->due, CLOCK_MONOTONIC, 0, ACCURACY_US, on_due,
+                              controller);
+    int r = s < 0 ? gs_fail_errno(err, -s, "adding a timer") : 0;
+    r = r == 0 ? open_parts(controller, err) : r;
+    return r == 0 && options->http[0] != '\0' ? gs_controller_serve(controller, err) : r;
+}
+
+static void on_given_up(void *ctx)
+{
+    struct gs_controller *controller = ctx;
+    (void)sd_event_exit(controller->event, 0);
+}
+
+void gs_controller_leave(struct gs_controller *controller)
+{
+    if (controller->leaving || controller->lease == NULL) {
+        (void)sd_event_exit(controller->event, 0);
+        return;
+    }
+    controller->leaving = true;
+    gs_lease_give_up(controller->lease, on_given_up, controller);
+}
+
+void gs_controller_done(struct gs_controller *controller)
+{
+    gs_http_server_free(controller->http);
+    gs_feed_free(controller->feed);
+    gs_lease_free(controller->lease);
+    gs_pass_free(controller->pass);
+    gs_act_free(controller->act);
+    gs_store_done(&controller->store);
+    if (controller->kube != NULL) {
+        gs_kube_free(controller->kube);
+    }
+    sd_event_source_disable_unref(controller->due);
+}

@@ -1,0 +1,58 @@
+/* controller: everything that decides in a cluster, put together. Private to src/controller.
+ *
+ * Every replica watches and keeps the picture; the one with the Lease makes passes. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "controller/act.h"
+#include "controller/lease.h"
+#include "controller/pass.h"
+#include "net/http_server.h"
+
+struct gs_feed;
+
+struct gs_controller_options {
+    const char *kubeconfig; /* NULL: as a pod */
+    const char *context;
+    const char *name_space; /* of the Lease; NULL: the pod's own, else "gpuslice-system" */
+    const char *lease;
+    const char *identity; /* NULL: the host's name */
+    const char *http;     /* address of /metrics, /healthz, /readyz; "": none */
+    uint64_t lease_s;
+    uint64_t recut_limit_s;
+    uint64_t book_limit_s;
+};
+
+struct gs_controller {
+    sd_event *event;
+    const struct gs_controller_options *options;
+    struct gs_kube *kube;
+    struct gs_store store;
+    struct gs_feed *feed;
+    struct gs_act *act;
+    struct gs_pass *pass;
+    struct gs_lease *lease;
+    struct gs_http_server *http;
+    sd_event_source *due; /* the next pass */
+    uint64_t due_us;      /* CLOCK_MONOTONIC; UINT64_MAX: none */
+    bool leaving;
+};
+
+/* Puts it together and begins. The error says what to do. */
+int gs_controller_start(struct gs_controller *controller,
+                        const struct gs_controller_options *options, sd_event *event,
+                        struct gs_err *err);
+
+/* Gives the Lease up and ends the loop. */
+void gs_controller_leave(struct gs_controller *controller);
+void gs_controller_done(struct gs_controller *controller);
+
+/* Whether the picture is whole: every list was read. */
+bool gs_controller_is_ready(const struct gs_controller *controller);
+
+/* A pass soon: changes that come together are decided together. */
+void gs_controller_wake(struct gs_controller *controller);
+
+/* serve.c: /metrics, /healthz, /readyz, /debug/state. */
+int gs_controller_serve(struct gs_controller *controller, struct gs_err *err);

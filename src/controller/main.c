@@ -1,0 +1,177 @@
+/* gpuslice-controller: the program. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "controller/controller.h"
+
+struct args {
+    struct gs_controller_options controller;
+    unsigned log_level;
+    unsigned log_format;
+    bool version;
+};
+
+static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const formats[] = {"key-value", "json", NULL};
+
+static const struct gs_option options[] = {
+    {.group = "Cluster",
+     .name = "kubeconfig",
+     .arg = "FILE",
+     GS_TO_TEXT(struct args, controller.kubeconfig),
+     .complete = GS_COMPLETE_FILE,
+     .env = "KUBECONFIG",
+     .help = "who we are and where the API server is; without it as a pod is told"},
+    {.name = "context",
+     .arg = "NAME",
+     GS_TO_TEXT(struct args, controller.context),
+     .help = "of the kubeconfig"},
+    {.name = "namespace",
+     .arg = "NAME",
+     GS_TO_TEXT(struct args, controller.name_space),
+     .env = "POD_NAMESPACE",
+     .help = "of the Lease; the pod's own without it"},
+    {.name = "lease-name",
+     .arg = "NAME",
+     GS_TO_TEXT(struct args, controller.lease),
+     .help = "who holds it decides"},
+    {.name = "lease-duration",
+     .arg = "SECONDS",
+     GS_TO_NUMBER(struct args, controller.lease_s, 3600),
+     .help = "another controller takes over after so long without a sign"},
+    {.name = "identity",
+     .arg = "NAME",
+     GS_TO_TEXT(struct args, controller.identity),
+     .env = "POD_NAME",
+     .help = "who we are in the Lease and in Events; the host's name without it"},
+    {.group = "Decisions",
+     .name = "recut-limit",
+     .arg = "SECONDS",
+     GS_TO_NUMBER(struct args, controller.recut_limit_s, 3600),
+     .help = "a pod's gate stays so long for a re-cut"},
+    {.name = "booking-limit",
+     .arg = "SECONDS",
+     GS_TO_NUMBER(struct args, controller.book_limit_s, 86400),
+     .help = "a booking that was not bound ends after so long"},
+    {.group = "Telling",
+     .name = "http-address",
+     .arg = "ADDRESS:PORT",
+     GS_TO_TEXT(struct args, controller.http),
+     .help = "/metrics, /healthz, /readyz; \"\" for none"},
+    {.name = "log-level",
+     .arg = "LEVEL",
+     GS_TO_CHOICE(struct args, log_level, levels),
+     .help = "what is logged"},
+    {.name = "log-format",
+     .arg = "FORMAT",
+     GS_TO_CHOICE(struct args, log_format, formats),
+     .help = "how"},
+    {.name = "version", GS_TO_FLAG(struct args, version), .help = "show the version"},
+};
+
+static const struct gs_example examples[] = {
+    {"gpuslice-controller", "in a pod, with its service account"},
+    {"gpuslice-controller --kubeconfig ~/.kube/config --http-address 127.0.0.1:8080",
+     "from a workstation"},
+};
+
+static const struct gs_command command = {
+    .program = "gpuslice-controller",
+    .name = "gpuslice-controller",
+    .summary = "gives waiting pods their slices",
+    .text = "Watches pods that ask for slices and every slice there is; books free slices, has "
+            "idle ones cut anew, and leaves the rest to Karpenter. Of several only one decides.",
+    .options = options,
+    .n_options = GS_ARRAY_LEN(options),
+    .examples = examples,
+    .n_examples = GS_ARRAY_LEN(examples),
+};
+
+static int on_end(sd_event_source *source, const struct signalfd_siginfo *si, void *ctx)
+{
+    (void)source;
+    gs_log_info("signal %u", si->ssi_signo);
+    gs_controller_leave(ctx);
+    return 0;
+}
+
+static int heed_signals(struct gs_controller *controller, sd_event *event, struct gs_err *err)
+{
+    static const int ends[] = {SIGTERM, SIGINT};
+    sigset_t set;
+    int r = 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; r >= 0 && i < GS_ARRAY_LEN(ends); i++) {
+        r = sd_event_add_signal(event, NULL, ends[i], on_end, controller);
+    }
+    return r < 0 ? gs_fail_errno(err, -r, "taking signals") : 0;
+}
+
+static int run(const struct args *args, struct gs_err *err)
+{
+    struct gs_controller controller = {.event = NULL};
+    sd_event *event = NULL;
+    int r = sd_event_new(&event);
+    if (r < 0) {
+        return gs_fail_errno(err, -r, "making an event loop");
+    }
+    r = heed_signals(&controller, event, err);
+    r = r == 0 ? gs_controller_start(&controller, &args->controller, event, err) : r;
+    if (r == 0 && (r = sd_event_loop(event)) < 0) {
+        r = gs_fail_errno(err, -r, "turning the event loop");
+    }
+    gs_controller_done(&controller);
+    sd_event_unref(event);
+    return r;
+}
+
+static int print_help(void)
+{
+    GS_CLEANUP(gs_buf_done) struct gs_buf text;
+    struct gs_err err = {.code = GS_OK};
+    gs_buf_init(&text, 64 << 10);
+    gs_help_command(&command, &text);
+    return gs_output_text(&text, &err) == 0 && gs_output_close(&err) == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct args args = {
+        .controller = {.lease = "gpuslice-controller",
+                       .http = ":8080",
+                       .lease_s = 15,
+                       .recut_limit_s = 30,
+                       .book_limit_s = 120},
+        .log_level = GS_LOG_INFO,
+    };
+    struct gs_err err = {.code = GS_OK};
+    int r = gs_options_parse(&command, argc, argv, &args, &err);
+    if (r == GS_OPTIONS_HELP) {
+        return print_help();
+    }
+    if (r == 0 && args.version) {
+        return printf("gpuslice-controller %s\n", GS_VERSION) > 0 && fflush(stdout) == 0 ? 0 : 1;
+    }
+    if (r != 0) {
+        fprintf(stderr, "gpuslice-controller: %s\n", err.msg);
+        return 2;
+    }
+    gs_log_init((enum gs_log_level)args.log_level, args.log_format == GS_LOG_JSON);
+    gs_log_info("gpuslice-controller " GS_VERSION " starts");
+    r = run(&args, &err);
+    if (r < 0) {
+        gs_log_error("%s", err.msg);
+        return 1;
+    }
+    gs_log_info("the end");
+    return 0;
+}

@@ -1,0 +1,514 @@
+#include "controller/pass.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ARENA_BYTES_MAX ((size_t)256 << 20)
+#define RECUT_LIMIT_US 30000000ull
+#define BOOK_LIMIT_US 120000000ull
+#define SILENCE_LOOK_US 30000000ull
+
+struct gs_pass {
+    struct gs_pass_options options;
+    struct gs_arena arena; /* of the decider, for good */
+    struct gs_decider *decider;
+    struct gs_nodes_view view;
+    struct gs_store_pod **waiting; /* of the pass under way */
+    size_t cap_waiting;
+    struct gs_pass_counts counts;
+    uint64_t now_us;
+    uint64_t real_us;
+    uint64_t again_us;
+    uint64_t number; /* of wishes, for their ids */
+};
+
+static int no_memory(struct gs_err *err)
+{
+    return gs_fail(err, GS_NO_MEMORY, "no memory for the decisions");
+}
+
+int gs_pass_new(const struct gs_pass_options *options, struct gs_pass **ret, struct gs_err *err)
+{
+    struct gs_pass *pass = calloc(1, sizeof(*pass));
+    if (pass == NULL) {
+        return no_memory(err);
+    }
+    pass->options = *options;
+    pass->options.recut_limit_us =
+        options->recut_limit_us == 0 ? RECUT_LIMIT_US : options->recut_limit_us;
+    pass->options.book_limit_us =
+        options->book_limit_us == 0 ? BOOK_LIMIT_US : options->book_limit_us;
+    gs_arena_init(&pass->arena, &gs_alloc_heap, ARENA_BYTES_MAX);
+    pass->decider = gs_decider_new(&pass->arena);
+    if (pass->decider == NULL) {
+        gs_arena_done(&pass->arena);
+        free(pass);
+        return no_memory(err);
+    }
+    gs_nodes_view_init(&pass->view, options->store, pass->decider);
+    *ret = pass;
+    return 0;
+}
+
+void gs_pass_free(struct gs_pass *pass)
+{
+    if (pass != NULL) {
+        gs_nodes_view_done(&pass->view);
+        gs_arena_done(&pass->arena);
+        free(pass->waiting);
+        free(pass);
+    }
+}
+
+struct gs_pass_counts gs_pass_counts(const struct gs_pass *pass)
+{
+    return pass->counts;
+}
+
+static void look_again(struct gs_pass *pass, uint64_t at_us)
+{
+    pass->again_us = at_us < pass->again_us ? at_us : pass->again_us;
+}
+
+/* ---- who waits ---- */
+
+static struct gs_decide_pod ask_of(const struct gs_store_pod *pod)
+{
+    const struct gs_store_waiting *waiting = pod->waiting;
+    return (struct gs_decide_pod){
+        .name = waiting->pod.id,
+        .priority = waiting->pod.priority,
+        .created_us = waiting->wait.created_us,
+        .cpu_milli = waiting->pod.cpu_milli,
+        .memory_bytes = waiting->pod.memory_bytes,
+        .wants = waiting->pod.wants,
+        .n_wants = waiting->pod.n_wants,
+        .constraint = waiting->pod.constraint,
+    };
+}
+
+static int by_order(const void *a, const void *b)
+{
+    struct gs_decide_pod x = ask_of(*(struct gs_store_pod *const *)a);
+    struct gs_decide_pod y = ask_of(*(struct gs_store_pod *const *)b);
+    return gs_decide_order(&x, &y);
+}
+
+static int gather(struct gs_pass *pass, size_t *ret_n, struct gs_err *err)
+{
+    const struct gs_store *store = pass->options.store;
+    size_t at = 0;
+    *ret_n = 0;
+    pass->counts.waiting = store->n_waiting;
+    pass->counts.gated = 0;
+    if (store->n_waiting > pass->cap_waiting) {
+        struct gs_store_pod **wider =
+            reallocarray(pass->waiting, 2 * store->n_waiting, sizeof(*wider));
+        if (wider == NULL) {
+            return no_memory(err);
+        }
+        pass->waiting = wider;
+        pass->cap_waiting = 2 * store->n_waiting;
+    }
+    if (store->n_waiting == 0) {
+        return 0;
+    }
+    for (struct gs_store_pod *pod; (pod = gs_map_next(&store->pods, &at)) != NULL;) {
+        if (pod->waiting != NULL) {
+            pass->counts.gated += pod->waiting->wait.gated;
+            pass->waiting[(*ret_n)++] = pod;
+        }
+    }
+    qsort(pass->waiting, *ret_n, sizeof(struct gs_store_pod *), by_order);
+    return 0;
+}
+
+/* ---- what a decision takes off the picture ---- */
+
+/* The pod's wants in profiles of the node's model. */
+static void count_wants(const struct gs_store_pod *pod, const struct gs_model *model,
+                        uint32_t ret[GS_PROFILES_MAX], uint32_t *ret_gpus)
+{
+    *ret_gpus = 0;
+    for (size_t i = 0; i < pod->waiting->pod.n_wants; i++) {
+        const struct gs_want *want = &pod->waiting->pod.wants[i];
+        int profile =
+            want->whole_gpu || model == NULL ? -1 : gs_model_profile_index(model, &want->profile);
+        if (want->whole_gpu) {
+            *ret_gpus += want->count;
+        } else if (profile >= 0) {
+            ret[profile] += want->count;
+        }
+    }
+}
+
+static uint32_t less(uint32_t a, uint32_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* The picture of the node is made anew at the next pass. */
+static void take_coming(struct gs_pass *pass, const struct gs_store_pod *pod, uint32_t number)
+{
+    struct gs_decide_node *node = &pass->view.nodes[number];
+    uint32_t wants[GS_PROFILES_MAX] = {0};
+    uint32_t gpus = 0;
+    pass->view.more[number].of->dirty = true;
+    count_wants(pod, node->model, wants, &gpus);
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        node->coming[p] = less(node->coming[p], wants[p]);
+    }
+}
+
+/* ---- bookings that stand ---- */
+
+/* A pod that is nominated: is it still right? */
+static void look_after_booking(struct gs_pass *pass, struct gs_store_pod *pod)
+{
+    struct gs_store_waiting *waiting = pod->waiting;
+    const struct gs_store_node *node = pod->nominated;
+    bool ours = strcmp(waiting->wait.booked, node->name) == 0;
+    uint64_t until = waiting->nominated_us + pass->options.book_limit_us;
+    if (waiting->wait.gated && waiting->wait.n_others == 0 && node->known && !node->deleting) {
+        gs_act_book(pass->options.act, pod, pod->nominated); /* we ended half-way */
+    } else if (waiting->wait.gated) {
+        gs_act_lift(pass->options.act, pod);
+    } else if (ours && (!node->known || node->deleting || pass->now_us >= until)) {
+        gs_act_say(pass->options.act, pod, true, "BookingEnded", "Book",
+                   node->known && !node->deleting
+                       ? "the slice that was booked for this pod could not be bound in time; "
+                         "it is looked for anew"
+                       : "the node on which a slice was booked for this pod is gone; it is looked "
+                         "for anew");
+        gs_act_clear(pass->options.act, pod);
+    } else if (ours) {
+        look_again(pass, until);
+    }
+}
+
+/* ---- decisions ---- */
+
+static void remember(struct gs_store_pod *pod, const struct gs_decision *decision)
+{
+    pod->waiting->what = decision->what;
+    snprintf(pod->waiting->why, sizeof(pod->waiting->why), "%s", decision->why);
+}
+
+static void book(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs_decision *decision)
+{
+    struct gs_decide_node *view = &pass->view.nodes[decision->node];
+    uint32_t wants[GS_PROFILES_MAX] = {0};
+    uint32_t gpus = 0;
+    count_wants(pod, view->model, wants, &gpus);
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        view->free[p] = less(view->free[p], wants[p]);
+    }
+    view->free_gpus = less(view->free_gpus, gpus);
+    view->cpu_milli -= pod->cpu_milli;
+    view->memory_bytes -= pod->memory_bytes;
+    view->pods--;
+    gs_act_say(pass->options.act, pod, false, "SliceBooked", "Book", decision->why);
+    gs_act_book(pass->options.act, pod, pass->view.more[decision->node].of);
+}
+
+/* What the GPU becomes, in the picture: nobody else re-cuts it, and what comes is the pod's. */
+static void show_recut(struct gs_pass *pass, uint32_t node, const struct gs_decide_recut *recut)
+{
+    struct gs_decide_node *view = &pass->view.nodes[node];
+    struct gs_decide_gpu *gpu = &pass->view.more[node].gpus[recut->gpu];
+    uint32_t there[GS_PROFILES_MAX] = {0};
+    uint8_t wanted[GS_PROFILES_MAX] = {0};
+    gs_layout_counts(&recut->layout, wanted);
+    for (unsigned k = 0; k < gpu->n_slices; k++) {
+        there[gpu->slices[k].placement.profile]++;
+    }
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        view->coming[p] += less(wanted[p], there[p]);
+        view->free[p] = less(view->free[p], less(there[p], wanted[p]));
+    }
+    gpu->open = false;
+}
+
+static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t number,
+                    const struct gs_decide_recut *recut, const char *why, struct gs_err *err)
+{
+    struct gs_store_node *node = pass->view.more[number].of;
+    const struct gs_gpunode_gpu *gpu = &node->gpus.gpus[recut->gpu];
+    char layout[GS_LAYOUT_TEXT_MAX + 1];
+    char plain[GS_LAYOUT_TEXT_MAX + 1];
+    char id[GS_GPUNODE_ID_MAX + 1];
+    const struct gs_gpunode_pod for_pod = {.name_space = pod->waiting->pod.name_space,
+                                           .name = pod->waiting->pod.name,
+                                           .uid = pod->uid};
+    gs_layout_format(pass->view.nodes[number].model, &recut->layout, layout);
+    size_t n = 0;
+    for (const char *c = layout; *c != '\0'; c++) { /* what is in use is not wanted, it is there */
+        if (*c != '!') {
+            plain[n++] = *c;
+        }
+    }
+    plain[n] = '\0';
+    snprintf(id, sizeof(id), "%" PRIx64 "-%" PRIx64, pass->real_us, ++pass->number);
+    const struct gs_gpunode_wish wish = {
+        .id = id,
+        .uuid = gpu->uuid,
+        .based_on = gpu->revision,
+        .layout = plain,
+        .reason = why,
+        .pods = &for_pod,
+        .n_pods = 1,
+    };
+    return gs_store_wish(node, &wish, pass->now_us, err);
+}
+
+static int recut(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t number,
+                 const struct gs_decision *decision, struct gs_err *err)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < decision->n_recuts; i++) {
+        r = wish_for(pass, pod, number, &decision->recuts[i], decision->why, err);
+        if (r == 0) {
+            show_recut(pass, number, &decision->recuts[i]);
+        }
+    }
+    if (r != 0) {
+        return r;
+    }
+    take_coming(pass, pod, number);
+    pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
+    look_again(pass, pod->waiting->keep_until_us);
+    gs_act_say(pass->options.act, pod, false, "Recutting", "Recut", decision->why);
+    return 0;
+}
+
+static void keep_for(struct gs_pass *pass, const struct gs_decide_pod *ask,
+                     const struct gs_decision *decision)
+{
+    if (decision->keep.node == GS_DECIDE_NONE) {
+        return;
+    }
+    struct gs_view_node *more = &pass->view.more[decision->keep.node];
+    for (unsigned g = 0; g < more->n_gpus; g++) {
+        if ((decision->keep.gpus >> g & 1u) != 0) {
+            more->gpus[g].kept_for = gs_decide_rank(ask);
+        }
+    }
+}
+
+/* Nothing holds the gate any more: it goes, and Karpenter and the scheduler see the pod. */
+static void let_go(struct gs_pass *pass, struct gs_store_pod *pod, const char *reason,
+                   const char *action, const char *why)
+{
+    gs_act_say(pass->options.act, pod, false, reason, action, why);
+    if (pod->waiting->wait.gated) {
+        gs_act_lift(pass->options.act, pod);
+    }
+}
+
+static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
+                     const struct gs_decide_pod *ask, const struct gs_decide_cluster *cluster,
+                     const struct gs_decision *decision, struct gs_err *err)
+{
+    const struct gs_pass_market *market = &pass->options.market;
+    switch (decision->what) {
+    case GS_DECIDE_BOOK:
+        book(pass, pod, decision);
+        return 0;
+    case GS_DECIDE_RECUT:
+        return recut(pass, pod, decision->node, decision, err);
+    case GS_DECIDE_MOVE: /* asked for only where holders are given */
+        return 0;
+    case GS_DECIDE_BUY:
+        if (market->want != NULL) {
+            market->want(market->ctx, pod, &cluster->offers[decision->offer]);
+        }
+        let_go(pass, pod, "NeedsNode", "Buy", decision->why);
+        return 0;
+    case GS_DECIDE_WAIT:
+        keep_for(pass, ask, decision);
+        if (decision->until_node != GS_DECIDE_NONE) {
+            take_coming(pass, pod, decision->until_node);
+            look_again(pass, pass->now_us + pass->options.recut_limit_us);
+            gs_act_say(pass->options.act, pod, false, "WaitsForRecut", "Wait", decision->why);
+            if (pod->waiting->keep_until_us == 0) {
+                pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
+            }
+            if (pass->now_us >= pod->waiting->keep_until_us) {
+                let_go(pass, pod, "RecutTakesLong", "Wait", decision->why);
+            }
+            return 0;
+        }
+        if (market->want != NULL) {
+            market->want(market->ctx, pod, NULL);
+        }
+        let_go(pass, pod, "NoSlice", "Wait", decision->why);
+        return 0;
+    }
+    return 0;
+}
+
+static uint64_t clock_us(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
+}
+
+static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err *err)
+{
+    const struct gs_pass_market *market = &pass->options.market;
+    struct gs_decide_cluster cluster = {
+        .nodes = pass->view.nodes, .n_nodes = pass->view.n, .now_us = pass->real_us};
+    struct gs_decide_pod ask = ask_of(pod);
+    struct gs_decision decision;
+    if (market->offers != NULL) {
+        cluster.offers = market->offers(market->ctx, &cluster.n_offers);
+    }
+    uint64_t begun = clock_us();
+    int r = gs_decide(pass->decider, &cluster, &ask, &decision, err);
+    uint64_t took = clock_us() - begun;
+    pass->counts.longest_us = took > pass->counts.longest_us ? took : pass->counts.longest_us;
+    if (r == GS_INVALID || r == GS_LIMIT) {
+        let_go(pass, pod, "CannotRun", "Wait", err->msg);
+        return 0;
+    }
+    if (r != 0) {
+        return r;
+    }
+    pass->counts.decisions[decision.what]++;
+    remember(pod, &decision);
+    return carry_out(pass, pod, &ask, &cluster, &decision, err);
+}
+
+/* Marks the pods that a wish under way is for. */
+static void find_wished(struct gs_pass *pass, size_t n_waiting)
+{
+    for (size_t i = 0; i < n_waiting; i++) {
+        pass->waiting[i]->waiting->wished = false;
+    }
+    for (size_t i = 0; i < pass->view.n; i++) {
+        for (const struct gs_store_wish *wish = pass->view.more[i].of->wishes; wish != NULL;
+             wish = wish->next) {
+            for (unsigned k = 0; k < wish->wish.n_pods; k++) {
+                struct gs_store_pod *pod =
+                    gs_store_pod_of(pass->options.store, &wish->wish.pods[k]);
+                if (pod != NULL && pod->waiting != NULL) {
+                    pod->waiting->wished = true;
+                }
+            }
+        }
+    }
+}
+
+static int look_at(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err *err)
+{
+    struct gs_store_waiting *waiting = pod->waiting;
+    if (waiting->acting || pass->now_us < waiting->settles_us) {
+        look_again(pass, waiting->settles_us);
+        return 0;
+    }
+    if (pod->nominated != NULL) {
+        look_after_booking(pass, pod);
+        return 0;
+    }
+    if (waiting->wait.n_others > 0) {
+        if (waiting->wait.gated) {
+            gs_act_lift(pass->options.act, pod);
+        }
+        return 0;
+    }
+    if (!waiting->wait.gated && !waiting->wait.unschedulable) {
+        return 0; /* the scheduler has not looked at it yet */
+    }
+    if (waiting->wished) {
+        if (waiting->keep_until_us == 0) { /* another leader wished it */
+            waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
+        }
+        if (pass->now_us < waiting->keep_until_us) {
+            look_again(pass, waiting->keep_until_us);
+            return 0;
+        }
+        if (waiting->wait.gated) {
+            let_go(pass, pod, "RecutTakesLong", "Recut",
+                   "the re-cut for this pod has no answer yet; it may go elsewhere meanwhile");
+        }
+        return 0;
+    }
+    return decide(pass, pod, err);
+}
+
+/* ---- nodes ---- */
+
+/* Nodes with a booking or a re-cut under way are not to be taken for empty. */
+static void hold_nodes(struct gs_pass *pass)
+{
+    for (size_t i = 0; i < pass->view.n; i++) {
+        struct gs_store_node *node = pass->view.more[i].of;
+        bool hold = node->wishes != NULL;
+        for (const struct gs_store_pod *pod = node->pods; pod != NULL && !hold; pod = pod->next) {
+            hold = pod->node == NULL;
+        }
+        bool ours_or_none = node->held_by_us || !node->held;
+        if (node->known && !node->holding && ours_or_none && hold != node->held_by_us) {
+            gs_act_hold(pass->options.act, node, hold);
+        }
+    }
+}
+
+static void send_wishes(struct gs_pass *pass)
+{
+    for (size_t i = 0; i < pass->view.n; i++) {
+        struct gs_store_node *node = pass->view.more[i].of;
+        bool unsent = false;
+        for (const struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
+            unsent |= !wish->shows && !wish->sent;
+        }
+        if (unsent && !node->wishing) {
+            gs_act_wish(pass->options.act, node);
+        }
+    }
+}
+
+static void forget_keeps(struct gs_pass *pass)
+{
+    for (size_t i = 0; i < pass->view.n; i++) {
+        for (unsigned g = 0; g < pass->view.more[i].n_gpus; g++) {
+            pass->view.more[i].gpus[g].kept_for = 0;
+        }
+    }
+}
+
+int gs_pass_run(struct gs_pass *pass, uint64_t now_us, uint64_t real_us, uint64_t *ret_again_us,
+                struct gs_err *err)
+{
+    const struct gs_pass_market *market = &pass->options.market;
+    size_t n = 0;
+    pass->now_us = now_us;
+    pass->real_us = real_us;
+    pass->again_us = pass->view.n > 0 ? now_us + SILENCE_LOOK_US : UINT64_MAX;
+    pass->options.store->changed = false;
+    pass->counts.passes++;
+    int r = gs_nodes_view_refresh(&pass->view, now_us, err);
+    r = r == 0 ? gather(pass, &n, err) : r;
+    if (r != 0) {
+        return r;
+    }
+    forget_keeps(pass);
+    find_wished(pass, n);
+    if (market->begin != NULL) {
+        market->begin(market->ctx);
+    }
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = look_at(pass, pass->waiting[i], err);
+    }
+    if (market->end != NULL) {
+        market->end(market->ctx);
+    }
+    send_wishes(pass);
+    hold_nodes(pass);
+    *ret_again_us = pass->again_us;
+    return r;
+}

@@ -1,0 +1,133 @@
+/* What the controller shows of itself: health, metrics, the picture. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "controller/controller.h"
+#include "controller/feed.h"
+
+#define TEXT_TYPE "text/plain; charset=utf-8"
+#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+enum { PAGE_BYTES_MAX = 1 << 20 };
+
+static void answer(struct gs_http_exchange *exchange, unsigned status, const char *type,
+                   struct gs_buf *page)
+{
+    bool ok = gs_buf_ok(page);
+    gs_http_answer(exchange, ok ? status : 500, ok ? type : TEXT_TYPE, gs_view(gs_buf_text(page)));
+    gs_buf_done(page);
+}
+
+static void serve_health(void *ctx, struct gs_http_exchange *exchange,
+                         const struct gs_http_asked *asked)
+{
+    (void)ctx;
+    (void)asked;
+    gs_http_answer(exchange, 200, TEXT_TYPE, gs_view("ok\n"));
+}
+
+static void serve_ready(void *ctx, struct gs_http_exchange *exchange,
+                        const struct gs_http_asked *asked)
+{
+    const struct gs_controller *controller = ctx;
+    bool ready = gs_controller_is_ready(controller);
+    struct gs_buf page;
+    (void)asked;
+    gs_buf_init(&page, PAGE_BYTES_MAX);
+    gs_buf_puts(&page, ready ? "ok\n" : "not ready\n");
+    for (unsigned i = 0; i < GS_FEEDS; i++) {
+        const struct gs_feed_state *state = gs_feed_state(controller->feed, i);
+        if (!state->listed || !state->reachable) {
+            gs_buf_printf(&page, "%s: %s%s%s\n", state->kind,
+                          state->listed ? "not watched now" : "not listed yet",
+                          state->why.code == GS_OK ? "" : ": ", state->why.msg);
+        }
+    }
+    answer(exchange, ready ? 200 : 503, TEXT_TYPE, &page);
+}
+
+static void metric(struct gs_buf *page, const char *name, const char *type, const char *help)
+{
+    gs_buf_printf(page, "# HELP gpuslice_controller_%s %s\n# TYPE gpuslice_controller_%s %s\n",
+                  name, help, name, type);
+}
+
+static void write_actions(const struct gs_act_counts *counts, struct gs_buf *page)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"book", counts->booked},   {"lift", counts->lifted},   {"wish", counts->wished},
+        {"evict", counts->evicted}, {"clear", counts->cleared}, {"event", counts->events},
+        {"failed", counts->failed},
+    };
+    metric(page, "actions_total", "counter", "Requests that were carried out, by what they did.");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        gs_buf_printf(page, "gpuslice_controller_actions_total{action=\"%s\"} %" PRIu64 "\n",
+                      rows[i].name, rows[i].value);
+    }
+    metric(page, "requests_total", "counter", "Writes sent to the API server.");
+    gs_buf_printf(page, "gpuslice_controller_requests_total %" PRIu64 "\n", counts->requests);
+}
+
+static void write_decisions(const struct gs_pass_counts *counts, struct gs_buf *page)
+{
+    static const char *const whats[GS_PASS_WHATS] = {[GS_DECIDE_BOOK] = "book",
+                                                     [GS_DECIDE_RECUT] = "recut",
+                                                     [GS_DECIDE_MOVE] = "move",
+                                                     [GS_DECIDE_BUY] = "buy",
+                                                     [GS_DECIDE_WAIT] = "wait"};
+    metric(page, "decisions_total", "counter",
+           "Decisions about waiting pods, by what was decided.");
+    for (unsigned i = 0; i < GS_PASS_WHATS; i++) {
+        gs_buf_printf(page, "gpuslice_controller_decisions_total{what=\"%s\"} %" PRIu64 "\n",
+                      whats[i], counts->decisions[i]);
+    }
+    metric(page, "longest_decision_seconds", "gauge", "The longest decision so far.");
+    gs_buf_printf(page, "gpuslice_controller_longest_decision_seconds %" PRIu64 ".%06" PRIu64 "\n",
+                  counts->longest_us / 1000000, counts->longest_us % 1000000);
+    metric(page, "waiting_pods", "gauge", "Pods that wait for slices.");
+    gs_buf_printf(page, "gpuslice_controller_waiting_pods %" PRIu64 "\n", counts->waiting);
+    metric(page, "gated_pods", "gauge", "Of them, those that our gate holds.");
+    gs_buf_printf(page, "gpuslice_controller_gated_pods %" PRIu64 "\n", counts->gated);
+}
+
+static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
+                          const struct gs_http_asked *asked)
+{
+    const struct gs_controller *controller = ctx;
+    struct gs_act_counts actions = gs_act_counts(controller->act);
+    struct gs_pass_counts passes = gs_pass_counts(controller->pass);
+    struct gs_buf page;
+    (void)asked;
+    gs_buf_init(&page, PAGE_BYTES_MAX);
+    metric(&page, "leads", "gauge", "1: this replica decides.");
+    gs_buf_printf(&page, "gpuslice_controller_leads %d\n", gs_lease_leads(controller->lease));
+    write_decisions(&passes, &page);
+    write_actions(&actions, &page);
+    metric(&page, "objects", "gauge", "Objects in the picture.");
+    gs_buf_printf(&page, "gpuslice_controller_objects{kind=\"Pod\"} %zu\n",
+                  controller->store.pods.n);
+    gs_buf_printf(&page, "gpuslice_controller_objects{kind=\"Node\"} %zu\n",
+                  controller->store.nodes.n);
+    metric(&page, "objects_refused_total", "counter", "Objects that could not be read.");
+    gs_buf_printf(&page, "gpuslice_controller_objects_refused_total %" PRIu64 "\n",
+                  controller->store.refused);
+    answer(exchange, 200, METRICS_TYPE, &page);
+}
+
+int gs_controller_serve(struct gs_controller *controller, struct gs_err *err)
+{
+    const struct gs_http_route routes[] = {
+        {.method = "GET", .path = "/healthz", .serve = serve_health, .ctx = controller},
+        {.method = "GET", .path = "/readyz", .serve = serve_ready, .ctx = controller},
+        {.method = "GET", .path = "/metrics", .serve = serve_metrics, .ctx = controller},
+    };
+    const struct gs_http_server_options options = {.routes = routes,
+                                                   .n_routes = sizeof(routes) / sizeof(routes[0])};
+    int fd = -1;
+    int r = gs_http_listen_tcp(controller->options->http, &fd, err);
+    r = r == 0 ? gs_http_server_new(controller->event, fd, &options, &controller->http, err) : r;
+    return r == 0 ? 0 : gs_wrap(err, r, "--http-address %s", controller->options->http);
+}

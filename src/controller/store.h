@@ -1,0 +1,158 @@
+/* store: the cluster as decisions need it, from the API server's objects.
+ *
+ * Fed by watches (feed.c), asked by the pass. Of a pod that is bound only what it takes from its
+ * node is kept, some 200 bytes; of one that waits for slices everything that bears on where it may
+ * run. Beside what the API server has said it holds what was asked of it and is not seen yet:
+ * nominations and wishes on their way. Belongs to the loop. */
+#pragma once
+
+#include "base/map.h"
+#include "core/demand.h"
+#include "wire/gpunode.h"
+#include "wire/kubenode.h"
+#include "wire/kubepod.h"
+#include "wire/kubewait.h"
+
+struct json_t; /* jansson's */
+
+enum {
+    GS_STORE_RESOURCES_MAX = 256, /* different slices that pods of the cluster ask for */
+    GS_STORE_POD_WANTS_MAX = GS_WANTS_MAX
+};
+
+/* So many of a resource; `resource` is the store's number of it. */
+struct gs_store_want {
+    uint16_t resource;
+    uint16_t count;
+};
+
+struct gs_store_node;
+
+/* A pod that waits and asks for slices. */
+struct gs_store_waiting {
+    struct gs_arena arena; /* of `pod` and `wait` */
+    struct gs_kubepod pod;
+    struct gs_kubewait wait;
+    uint64_t since_us; /* CLOCK_MONOTONIC: when we saw it first */
+    bool acting;       /* a request about it is under way */
+    bool wished;       /* a wish under way is for it; as of the pass */
+    /* What was asked of the API server shows in the watch by then, or is decided anew. */
+    uint64_t settles_us;
+    uint64_t nominated_us;  /* since when it is nominated; 0: it is not */
+    uint64_t said_us;       /* the last Event; 0: none */
+    uint32_t said;          /* its reason and text: a hash */
+    uint32_t said_reason;   /* its reason */
+    unsigned what;          /* enum gs_decide_what of the last decision */
+    char why[512];          /* in words */
+    uint64_t keep_until_us; /* a re-cut or move for it is given so long; 0: there is none */
+};
+
+struct gs_store_pod {
+    const char *key; /* "namespace/name"; behind the wants, in the same memory, and so is: */
+    const char *uid;
+    struct gs_store_node *node;      /* where it is bound; NULL: nowhere */
+    struct gs_store_node *nominated; /* where it is expected; NULL: nowhere, or it is bound */
+    struct gs_store_pod *prev;       /* of the same node, bound or nominated */
+    struct gs_store_pod *next;
+    uint64_t cpu_milli;
+    uint64_t memory_bytes;
+    struct gs_store_waiting *waiting; /* NULL: it does not wait for slices */
+    bool movable;                     /* its owner lets us evict it */
+    bool seen;                        /* in the list under way */
+    uint8_t n_wants;
+    struct gs_store_want wants[];
+};
+
+/* A wish that the agent has not answered. */
+struct gs_store_wish {
+    struct gs_store_wish *next;
+    struct gs_arena arena; /* of `wish` */
+    struct gs_gpunode_wish wish;
+    uint64_t since_us; /* CLOCK_MONOTONIC: it was sent, or seen first */
+    bool sent;         /* a request with it was begun */
+    bool shows;        /* the object has it */
+};
+
+struct gs_store_node {
+    char *name;
+    bool known; /* there is a Node; false: only named by a pod or a GpuNode */
+    bool seen;  /* in the list under way */
+    bool gpu_seen;
+    struct gs_arena arena; /* of `node` */
+    struct gs_kubenode node;
+    const char *uid;
+    bool ready;
+    bool deleting;
+    bool starting;             /* has our startup taint, or is not initialized yet */
+    const char *slicepool;     /* label gpuslice.dev/slicepool; "": none */
+    bool held;                 /* karpenter.sh/do-not-disrupt is there, */
+    bool held_by_us;           /* and we have put it there */
+    bool holding;              /* a request about that is under way */
+    struct gs_arena gpu_arena; /* of `gpus` */
+    struct gs_gpunode gpus;
+    bool has_gpus;
+    uint64_t gpus_at_us;          /* CLOCK_MONOTONIC: when the GpuNode was last shown */
+    struct gs_store_wish *wishes; /* not answered yet; one a GPU at most */
+    bool wishing;                 /* a request with them is under way */
+    struct gs_store_pod *pods;    /* bound and nominated */
+    uint64_t cpu_milli;           /* taken by them */
+    uint64_t memory_bytes;
+    uint32_t n_pods;
+    bool dirty;      /* changed since the view last looked */
+    uint32_t number; /* in the view, plus 1; 0: none yet */
+};
+
+struct gs_store {
+    struct gs_map pods;  /* by key: struct gs_store_pod */
+    struct gs_map nodes; /* by name: struct gs_store_node */
+    struct gs_profile_name resources[GS_STORE_RESOURCES_MAX];
+    unsigned n_resources; /* 0 is whole GPUs */
+    size_t n_waiting;
+    bool changed;     /* a decision may be another one now */
+    uint64_t refused; /* objects that could not be read */
+};
+
+void gs_store_init(struct gs_store *store);
+void gs_store_done(struct gs_store *store);
+
+/* An object as it is now (`gone`: as it last was). GS_INVALID: it cannot be read, and is left out;
+ * GS_LIMIT, GS_NO_MEMORY. `now_us`: CLOCK_MONOTONIC. */
+int gs_store_pod(struct gs_store *store, const struct json_t *object, bool gone, uint64_t now_us,
+                 struct gs_err *err);
+int gs_store_node(struct gs_store *store, const struct json_t *object, bool gone,
+                  struct gs_err *err);
+int gs_store_gpunode(struct gs_store *store, const struct json_t *object, bool gone,
+                     uint64_t now_us, struct gs_err *err);
+
+/* A list of a kind begins; ends: what was not in it is gone. */
+enum gs_store_kind { GS_STORE_PODS, GS_STORE_NODES, GS_STORE_GPUNODES };
+void gs_store_listing(struct gs_store *store, enum gs_store_kind kind);
+void gs_store_listed(struct gs_store *store, enum gs_store_kind kind);
+
+/* NULL: none of this name. */
+struct gs_store_node *gs_store_find_node(const struct gs_store *store, const char *name);
+struct gs_store_pod *gs_store_find_pod(const struct gs_store *store, const char *key);
+
+/* The pod that a wish names, if it is still that one. */
+struct gs_store_pod *gs_store_pod_of(const struct gs_store *store,
+                                     const struct gs_gpunode_pod *name);
+
+/* The pod is expected there (NULL: nowhere) from now on, until the watch says otherwise. */
+void gs_store_nominate(struct gs_store_pod *pod, struct gs_store_node *node);
+
+/* How many of the store's resource the pods of the node take: bound, and all. */
+struct gs_store_taken {
+    uint32_t bound;
+    uint32_t all;
+};
+void gs_store_taken(const struct gs_store_node *node,
+                    struct gs_store_taken ret[GS_STORE_RESOURCES_MAX]);
+
+/* A wish is about to be sent; it is copied. An older one for the same GPU goes. GS_NO_MEMORY. */
+int gs_store_wish(struct gs_store_node *node, const struct gs_gpunode_wish *wish, uint64_t now_us,
+                  struct gs_err *err);
+/* It was not taken. */
+void gs_store_unwish(struct gs_store_node *node, const char *id);
+
+/* The resource's number, which it gets now where it has none. -1: there are too many. */
+int gs_store_resource(struct gs_store *store, const struct gs_profile_name *name);

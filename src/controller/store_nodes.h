@@ -1,0 +1,9 @@
+/* store_nodes: the store's nodes. Of store.c and store_nodes.c only. */
+#pragma once
+
+#include "controller/store.h"
+
+/* The node of this name, made where there is none. NULL: no memory. */
+struct gs_store_node *gs_store_node_named(struct gs_store *store, const char *name);
+
+void gs_store_node_free(struct gs_store_node *node);

@@ -1,0 +1,36 @@
+/* view: the store's nodes as `decide` wants them, kept up to date node by node.
+ *
+ * What is promised is taken off here: requests of pods that are bound or nominated, and wishes
+ * under way. Belongs to the loop. docs/internals/controller.md, What is promised. */
+#pragma once
+
+#include "controller/store.h"
+#include "decide/decide.h"
+
+struct gs_view_node {
+    struct gs_store_node *of;
+    struct gs_decide_gpu *gpus; /* GS_GPUNODE_GPUS_MAX at most */
+    unsigned n_gpus;
+    struct gs_decide_sum sum;
+};
+
+struct gs_nodes_view {
+    struct gs_store *store;
+    struct gs_decider *decider;
+    struct gs_decide_node *nodes; /* for struct gs_decide_cluster */
+    struct gs_view_node *more;    /* the same order */
+    size_t n;
+    size_t cap;
+    uint64_t silent_us; /* an agent that was not seen for so long is not asked to re-cut */
+};
+
+void gs_nodes_view_init(struct gs_nodes_view *view, struct gs_store *store,
+                        struct gs_decider *decider);
+void gs_nodes_view_done(struct gs_nodes_view *view);
+
+/* Nodes that have changed are looked at anew. GS_NO_MEMORY. `now_us`: CLOCK_MONOTONIC. */
+int gs_nodes_view_refresh(struct gs_nodes_view *view, uint64_t now_us, struct gs_err *err);
+
+/* NULL: it has no GPUs that we know. */
+struct gs_decide_node *gs_nodes_view_of(const struct gs_nodes_view *view,
+                                        const struct gs_store_node *node);
