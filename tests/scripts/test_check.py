@@ -5,6 +5,7 @@ usage: test_check.py SOURCE_DIR
 """
 import functools
 import os
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,6 +48,19 @@ def check__gives_the_reason_of_a_skip():
     check.count({"name": "gpuslice:unit / x", "result": "OK", "returncode": 0,
                  "stdout": "SKIP: no traces\nnot ok 1 # SKIP replays\nok 2 - b # SKIP no GPU\n"}, tally)
     assert tally.skipped == ["unit/x: replays: no traces", "unit/x: b: no GPU"], tally.skipped
+
+
+def check__a_script_that_is_ended_clears_up():
+    script = ("import sys, time, tap\n"
+              "try:\n"
+              "    tap.run([('waits', lambda: (print('waiting', flush=True), time.sleep(60)))])\n"
+              "finally:\n"
+              "    print('cleared up')\n")
+    with subprocess.Popen([sys.executable, "-c", script], cwd=os.path.join(HERE, ".."), text=True,
+                          stdout=subprocess.PIPE) as child:
+        assert [child.stdout.readline() for _ in range(2)] == ["1..1\n", "waiting\n"]
+        child.terminate()
+        assert (child.stdout.read(), child.wait()) == ("cleared up\n", 143)
 
 
 def main():
