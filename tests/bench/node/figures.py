@@ -4,7 +4,7 @@ import statistics
 import time
 
 CPU_CLOCK_OF_PROCESS = 2  # CPUCLOCK_SCHED: what it ran, in nanoseconds, all threads, also ended ones
-MEMORY = ("Rss", "Pss", "Private_Dirty", "Private_Clean")
+MEMORY = ("Rss", "Private_Dirty")
 
 
 def cpu_seconds(pid):

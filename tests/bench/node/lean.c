@@ -3,9 +3,9 @@
  *
  * usage: lean SOCKET RATE SECONDS ID...
  *
- * Calls start on a fixed schedule, whether or not the ones before them were answered. Prints a line
- * of JSON like `client load`. It checks of an answer that it has a message; what is in it, the
- * client in Go looks at. */
+ * Calls start on a fixed schedule, whether or not the ones before them were answered; with RATE 0
+ * one after the other, 1,000 for each of SECONDS. Prints a line of JSON like `client load`. It
+ * checks of an answer that it has a message; what is in it, the client in Go looks at. */
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -249,16 +249,21 @@ static void send_call(struct lean *lean)
     send_all(lean, request->bytes, request->n);
 }
 
-/* The first are made one after the other; `begin_ns` + i * `interval_ns` is when the others are
- * due. */
-static void make_calls(struct lean *lean, int64_t interval_ns)
+/* One after the other, until `n` are done in all. */
+static void make_in_turn(struct lean *lean, size_t n)
 {
-    while (lean->n_done < WARM) {
+    while (lean->n_done < n) {
+        lean->calls[lean->n_sent].due_ns = now_ns();
         send_call(lean);
         while (lean->n_done < lean->n_sent) {
             receive(lean);
         }
     }
+}
+
+/* `begin_ns` + i * `interval_ns` is when they are due. */
+static void make_on_schedule(struct lean *lean, int64_t interval_ns)
+{
     int64_t begin_ns = now_ns() + 50 * 1000000;
     for (size_t i = WARM; i < lean->n_calls; i++) {
         lean->calls[i].due_ns = begin_ns + (int64_t)(i - WARM) * interval_ns;
@@ -334,8 +339,8 @@ static unsigned number(const char *text)
     char *end;
     errno = 0;
     unsigned long value = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value == 0 || value > 1000000) {
-        fail("expected a number from 1 to 1000000");
+    if (errno != 0 || end == text || *end != '\0' || value > 1000000) {
+        fail("expected a number from 0 to 1000000");
     }
     return (unsigned)value;
 }
@@ -347,7 +352,10 @@ int main(int argc, char **argv)
         fail("usage: lean SOCKET RATE SECONDS ID...");
     }
     unsigned rate = number(argv[2]);
-    lean.n_calls = WARM + (size_t)rate * number(argv[3]);
+    lean.n_calls = WARM + (size_t)(rate == 0 ? 1000 : rate) * number(argv[3]);
+    if (lean.n_calls == WARM) {
+        fail("expected a second or more");
+    }
     lean.n_requests = (unsigned)argc - 4;
     lean.calls = calloc(lean.n_calls, sizeof(*lean.calls));
     lean.requests = calloc(lean.n_requests, sizeof(*lean.requests));
@@ -359,7 +367,10 @@ int main(int argc, char **argv)
     }
     (void)prctl(PR_SET_TIMERSLACK, 1); /* not 50 us late, as sleepers are otherwise woken */
     connect_to(&lean, argv[1]);
-    make_calls(&lean, 1000000000 / rate);
+    make_in_turn(&lean, rate == 0 ? lean.n_calls : WARM);
+    if (rate > 0) {
+        make_on_schedule(&lean, 1000000000 / rate);
+    }
     print_figures(&lean);
     close(lean.fd);
     free(lean.requests);

@@ -19,6 +19,7 @@ START_LIMIT_S = 60
 ATTEMPTS, LATE_US = 3, 250
 CLIENTS = ("lean", "grpc-go")
 KEYS = ("p50_us", "p90_us", "p99_us", "max_us", "scheduled_p99_us", "late_p99_us")
+IN_TURN = (0, 10)  # as lean.c has it: 10,000 calls
 OF_NOBODY = [f"MIG-00000000-0000-0000-0000-{n:012d}" for n in range(56)]
 
 
@@ -90,7 +91,7 @@ def idle(book, client, stand, quiet_s, window_s):
     note_memory(book, stand, "after the start")
     note_cpu(book, stand, "idle CPU", lambda: time.sleep(quiet_s))
     note_cpu(book, stand, f"idle CPU, scraped every {SCRAPE_S} s", lambda: scrape(stand, window_s))
-    note_memory(book, stand, f"after {window_s} s of scrapes")
+    note_memory(book, stand, f"scraped every {SCRAPE_S} s")
     for name, daemon in stand.processes.items():
         book.add("threads", name, figures.threads(daemon.pid))
 
@@ -128,8 +129,8 @@ def load(book, client, stand, ids, plan, first=False):
     socket = stand.socket(next(iter(layouts.SMALL)))
     if first:
         figures.put_first(stand.server().pid)
-    for kind, (rate, seconds) in itertools.product(CLIENTS, plan):
-        what = f"Allocate {rate}/s, {kind}"
+    for kind, (rate, seconds) in [*itertools.product(CLIENTS, plan), ("lean", IN_TURN)]:
+        what = f"Allocate {rate}/s, {kind}" if rate else f"Allocate one after the other, {kind}"
         found, cpu, took, again = undisturbed(
             lambda k=kind, r=rate, s=seconds: timed(stand, lambda: client.load(
                 k, socket, r, s, ids, first)))

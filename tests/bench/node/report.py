@@ -1,7 +1,7 @@
 """report: the book as tables for people: ours and theirs side by side, and how the goals stand."""
 
 OURS, THEIRS, FLOOR, SET = "gpuslice-agent", "nvidia-device-plugin", "does nothing", "all of them"
-RESIDENT, DIRTY = "Rss after 60 s of scrapes, MB", "Private_Dirty after 60 s of scrapes, MB"
+RESIDENT, DIRTY = "Rss scraped every 15 s, MB", "Private_Dirty scraped every 15 s, MB"
 IDLE = "idle CPU, ms in 60 s"
 P99 = "Allocate 1000/s, {}: p99_us"
 TICK_MS = 10  # what /proc shows CPU time in
