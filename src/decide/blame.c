@@ -96,6 +96,16 @@ static bool passes(struct gs_work *work, const struct gs_decide_node *node,
     return false;
 }
 
+/* Whether a GPU of the node is kept for somebody before this pod. */
+static bool keeps_for_others(const struct gs_work *work, const struct gs_decide_node *node)
+{
+    bool keeps = false;
+    for (unsigned g = 0; g < node->n_gpus; g++) {
+        keeps = keeps || node->gpus[g].kept_for > work->rank;
+    }
+    return keeps;
+}
+
 static int blame_node(struct gs_work *work, uint32_t n, struct gs_blame *blame, struct gs_err *err)
 {
     const struct gs_decide_node *node = &work->cluster->nodes[n];
@@ -106,15 +116,21 @@ static int blame_node(struct gs_work *work, uint32_t n, struct gs_blame *blame, 
         return r;
     }
     int profile = gs_work_short(need, node->free);
-    if (profile < 0 || !is_worth_keeping(need, node, (unsigned)profile)) {
+    if (profile < 0) {
+        blame->kept += need->total > 0 && keeps_for_others(work, node) ? 1 : 0;
         return 0;
     }
     r = gs_work_sum(work, node, &sum, err);
-    if (r == 0 && sum->bids[profile].held != GS_BID_NONE &&
-        (blame->keep_node == GS_DECIDE_NONE || sum->bids[profile].held < blame->keep_held)) {
+    if (r < 0) {
+        return r;
+    }
+    const struct gs_decide_bid *bid = &sum->bids[profile];
+    blame->kept += bid->destroys != GS_BID_NONE && keeps_for_others(work, node) ? 1 : 0;
+    if (is_worth_keeping(need, node, (unsigned)profile) && bid->held != GS_BID_NONE &&
+        (blame->keep_node == GS_DECIDE_NONE || bid->held < blame->keep_held)) {
         try_keep(work, need, n, (unsigned)profile, blame);
     }
-    return r;
+    return 0;
 }
 
 int gs_blame(struct gs_work *work, struct gs_blame *ret, struct gs_err *err)

@@ -60,33 +60,48 @@ static const char *nodes(size_t n)
     return n == 1 ? "node" : "nodes";
 }
 
+/* Whether idle slices of the node are promised. */
+static bool has_promised(const struct gs_decide_node *node)
+{
+    uint64_t idle = 0;
+    uint64_t free = 0;
+    for (unsigned g = 0; g < node->n_gpus; g++) {
+        for (unsigned s = 0; s < node->gpus[g].n_slices; s++) {
+            idle += node->gpus[g].slices[s].state == GS_DECIDE_IDLE ? 1 : 0;
+        }
+    }
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        free += node->free[p];
+    }
+    return free < idle;
+}
+
 /* The slices that keep the GPU which could be kept from having the room. */
 static void say_holders(struct words *words, struct gs_work *work, const struct gs_blame *blame)
 {
     const struct gs_decide_node *node = &work->cluster->nodes[blame->keep_node];
-    unsigned g = (unsigned)__builtin_ctz(blame->keep_gpus);
+    const struct gs_decide_gpu *gpu = &node->gpus[__builtin_ctz(blame->keep_gpus)];
     const struct gs_need *need;
     if (gs_need_of(work, node->model, node->gpu_name, &need, NULL) < 0) {
         return;
     }
     int profile = gs_work_short(need, node->free);
-    uint32_t slices =
-        profile < 0 ? 0 : gs_work_in_the_way(need->kind, &node->gpus[g], (unsigned)profile);
+    uint32_t slices = profile < 0 ? 0 : gs_work_in_the_way(need->kind, gpu, (unsigned)profile);
     if (slices == 0) {
-        say(words, "; idle slices that could make way are promised to pods on their way there");
+        say(words, has_promised(node)
+                       ? "; idle slices that could make way are promised to pods on their way there"
+                       : "; no node has room for all of it at once beside what is in use");
         return;
     }
-    say(words, "; slices in use stand in the way, fewest on GPU %u of node %s (", g, node->name);
-    for (unsigned s = 0, k = 0; s < node->gpus[g].n_slices; s++) {
-        const struct gs_decide_slice *slice = &node->gpus[g].slices[s];
-        if ((slices >> s & 1u) == 0) {
-            continue;
-        }
-        if (k++ == 3) {
+    say(words, "; slices in use stand in the way, fewest on GPU %u of node %s (",
+        (unsigned)(gpu - node->gpus), node->name);
+    for (unsigned k = 0; slices != 0; slices &= slices - 1, k++) {
+        const struct gs_decide_slice *slice = &gpu->slices[__builtin_ctz(slices)];
+        if (k == 3) {
             say(words, ", ...");
             break;
         }
-        say(words, "%s%s of %s", k == 1 ? "" : ", ",
+        say(words, "%s%s of %s", k == 0 ? "" : ", ",
             node->model->profiles[slice->placement.profile].name, holder_name(work, slice));
     }
     say(words, ")");
@@ -99,13 +114,8 @@ static void say_not_free(struct words *words, struct gs_work *work, const struct
         say(words, "there is no node with GPUs");
         return;
     }
-    if (blame->taken > 0) {
-        say(words, "no node has a free ");
-        say_wants(words, work->pod);
-    } else {
-        say(words, "no node can have ");
-        say_wants(words, work->pod);
-    }
+    say(words, "no node that it may run on has what it asks for free: ");
+    say_wants(words, work->pod);
     const char *sep = " (";
     if (blame->other > 0) {
         say(words, "%s%zu %s without such slices", sep, blame->other, nodes(blame->other));
@@ -127,6 +137,15 @@ static void say_not_free(struct words *words, struct gs_work *work, const struct
     say(words, "%s", sep[0] == ',' ? ")" : "");
 }
 
+static bool asks_for_whole_only(const struct gs_decide_pod *pod)
+{
+    bool slices = false;
+    for (size_t w = 0; w < pod->n_wants; w++) {
+        slices = slices || !pod->wants[w].whole_gpu;
+    }
+    return !slices;
+}
+
 /* Why no re-cut and no move will do either. */
 static void say_not_recut(struct words *words, struct gs_work *work, const struct gs_blame *blame)
 {
@@ -137,8 +156,14 @@ static void say_not_recut(struct words *words, struct gs_work *work, const struc
         say_holders(words, work, blame);
     } else if (blame->silent == blame->taken) {
         say(words, "; no GPU can be re-cut now: the agent does not answer or the node is starting");
-    } else {
-        say(words, "; no idle slices can make way for it");
+    } else if (asks_for_whole_only(work->pod)) {
+        say(words, "; GPUs that are cut into slices are not made whole");
+    } else if (blame->kept == 0) {
+        say(words, "; every slice that could make way for it is in use or promised");
+    }
+    if (blame->kept > 0) {
+        say(words, "; %zu %s GPUs that are kept for pods that go first", blame->kept,
+            blame->kept == 1 ? "node has" : "nodes have");
     }
     if (work->pod->may_move_others) {
         say(words, "; no single slice that may be moved would help");
@@ -215,7 +240,7 @@ void gs_why(struct gs_work *work, const struct gs_blame *blame, struct gs_decisi
     struct words words = {.text = decision->why};
     switch (decision->what) {
     case GS_DECIDE_BOOK:
-        say(&words, "node %s has a free ", node_name(work, decision->node));
+        say(&words, "node %s has what it asks for free: ", node_name(work, decision->node));
         say_wants(&words, work->pod);
         break;
     case GS_DECIDE_RECUT:

@@ -108,6 +108,7 @@ struct gs_blame {
     const char *because;
     size_t taken;  /* every slice in use, promised or too small */
     size_t silent; /* of those: its GPUs cannot be re-cut now */
+    size_t kept;   /* of those: what would do is on GPUs that are kept for others */
     uint32_t keep_node;
     uint32_t keep_gpus;
     unsigned keep_held; /* fixed slices in the way on them */

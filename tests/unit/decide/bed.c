@@ -42,7 +42,8 @@ static void fill_layout(struct bed *bed, struct gs_decide_node *node, struct gs_
         bool held = layout.slices[s].in_use;
         gpu->slices[s] = (struct gs_decide_slice){.placement = layout.slices[s].placement,
                                                   .state = held ? GS_DECIDE_FIXED : GS_DECIDE_IDLE,
-                                                  .pod = held ? 0 : GS_DECIDE_NONE,
+                                                  .pod = held ? layout.slices[s].placement.profile
+                                                              : GS_DECIDE_NONE,
                                                   .movable = held && movable};
         node->free[layout.slices[s].placement.profile] += held ? 0 : 1;
     }
@@ -131,6 +132,24 @@ void bed_sum(struct bed *bed)
     }
 }
 
+static void name_holders(struct bed *bed)
+{
+    for (unsigned p = 0; p < bed->model->n_profiles; p++) {
+        const struct gs_profile *profile = &bed->model->profiles[p];
+        snprintf(bed->holder_names[p], sizeof(bed->holder_names[p]), "default/has-%s",
+                 profile->name);
+        bed->holder_wants[p] = (struct gs_want){.profile = profile->parts, .count = 1};
+        bed->holders[p] = (struct gs_decide_pod){.name = bed->holder_names[p],
+                                                 .priority = 5,
+                                                 .created_us = 1,
+                                                 .cpu_milli = 1000,
+                                                 .wants = &bed->holder_wants[p],
+                                                 .n_wants = 1};
+    }
+    bed->cluster.holders = bed->holders;
+    bed->cluster.n_holders = bed->model->n_profiles;
+}
+
 void bed_init(struct bed *bed, const char *model, const char *text, bool sums)
 {
     *bed = (struct bed){.cluster = {.now_us = BED_NOW_S * 1000000ull}};
@@ -138,6 +157,7 @@ void bed_init(struct bed *bed, const char *model, const char *text, bool sums)
     bed->decider = gs_decider_new(&bed->arena);
     assert_non_null(bed->decider);
     assert_int_equal(gs_catalog_find(gs_view(model), &bed->model, NULL), 0);
+    name_holders(bed);
     struct gs_view rest = gs_view(text);
     while (rest.p != NULL && rest.n > 0) {
         read_node(bed, (unsigned)bed->cluster.n_nodes++, gs_view_split(&rest, '\n'));

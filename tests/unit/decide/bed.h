@@ -28,6 +28,10 @@ struct bed {
     struct gs_decide_cluster cluster;
     struct gs_decide_pod pod;
     struct gs_want wants[GS_WANTS_MAX];
+    /* Who holds slices of each profile: "default/has-1g.5gb", of the pod's priority. */
+    struct gs_decide_pod holders[GS_PROFILES_MAX];
+    struct gs_want holder_wants[GS_PROFILES_MAX];
+    char holder_names[GS_PROFILES_MAX][48];
 };
 
 /* Nodes with GPUs of the model as the text says. Sums are made for each when `sums`. */

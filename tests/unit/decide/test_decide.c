@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 #include "unit/decide/bed.h"
 
+static int failures; /* of a table, all of which are told */
+
 /* A decision in words: "book n1", "recut n1 0:3g.20gb@4,1g.5gb@0!", "wait", "buy big". */
 static void write_answer(const struct bed *bed, const struct gs_decision *decision, char text[600])
 {
@@ -111,33 +113,299 @@ static const struct scene {
     {"none is kept for the smallest slices", "n1: 7g.40gb@0!", "1g.5gb", "wait"},
 };
 
+static const struct scene moves[] = {
+    {"a slice moves to where one is free",
+     "n1: movable 1g.5gb@4!,4g.20gb@0!\nn2 silent: 7g.40gb@0! | 1g.5gb@0", "3g.20gb",
+     "move n1 GPU 0 slice 1 to n2"},
+    {"a slice moves to where idle ones make way",
+     "n1: movable 1g.5gb@4!,4g.20gb@0!\nn2: 4g.20gb@0!,1g.5gb@6!,2g.10gb@4", "3g.20gb",
+     "move n1 GPU 0 slice 1 to n2 0:4g.20gb@0!,1g.5gb@4,1g.5gb@6!"},
+    {"the smallest slice moves",
+     "n1: movable 2g.10gb@4!,4g.20gb@0! | movable 1g.5gb@4!,4g.20gb@0!\n"
+     "n2 silent: 1g.5gb@0,2g.10gb@2,3g.20gb@4!",
+     "3g.20gb", "move n1 GPU 1 slice 1 to n2"},
+    {"who may not be moved stays", "n1: 1g.5gb@4!,4g.20gb@0!\nn2 silent: 1g.5gb@0,3g.20gb@4!",
+     "3g.20gb", "wait keep n1:1"},
+    {"two slices are not moved for one",
+     "n1: movable 1g.5gb@4!,1g.5gb@6!,4g.20gb@0!\nn2 silent: 1g.5gb@0,1g.5gb@1,3g.20gb@4!",
+     "3g.20gb", "wait keep n1:1"},
+    {"nobody is moved on the same node",
+     "n1: movable 1g.5gb@4!,4g.20gb@0! | 1g.5gb@0,1g.5gb@2!,3g.20gb@4!", "3g.20gb",
+     "wait keep n1:1"},
+    {"nobody is moved where a re-cut will do",
+     "n1: movable 1g.5gb@4!,4g.20gb@0!\nn2: 1g.5gb@0,3g.20gb@4!", "3g.20gb",
+     "recut n2 0:3g.20gb@0,3g.20gb@4!"},
+    {"of two that would do the one with fewer idle slices in the way moves",
+     "n1: movable 1g.5gb@4!,4g.20gb@0!,1g.5gb@5 | movable 1g.5gb@4!,4g.20gb@0!\n"
+     "n2 silent: 1g.5gb@0,3g.20gb@4!",
+     "3g.20gb", "move n1 GPU 1 slice 1 to n2"},
+};
+
+static void play(const struct scene *scene, bool with_sums, bool may_move, struct gs_decision *ret)
+{
+    struct bed bed;
+    struct gs_err err = {0};
+    char answer[600];
+    bed_init(&bed, "A100-40GB", scene->nodes, with_sums);
+    bed_ask(&bed, scene->wants);
+    bed.pod.may_move_others = may_move;
+    if (gs_decide(bed.decider, &bed.cluster, &bed.pod, ret, &err) < 0) {
+        fail_msg("%s: %s", scene->sentence, err.msg);
+    }
+    write_answer(&bed, ret, answer);
+    if (strcmp(answer, scene->answer) != 0) {
+        print_error("%s: %s, expected %s\n    %s\n", scene->sentence, answer, scene->answer,
+                    ret->why);
+        failures++;
+    }
+    bed_done(&bed);
+}
+
 static void decide__finds_the_cheapest_way(void **state)
 {
     (void)state;
+    struct gs_decision decision;
+    failures = 0;
     for (size_t k = 0; k < 2 * GS_ARRAY_LEN(scenes); k++) {
-        const struct scene *scene = &scenes[k / 2];
+        play(&scenes[k / 2], k % 2 == 0, false, &decision);
+    }
+    assert_int_equal(failures, 0);
+}
+
+static void decide__moves_one_slice_where_nothing_else_helps(void **state)
+{
+    (void)state;
+    struct gs_decision decision;
+    failures = 0;
+    for (size_t k = 0; k < 2 * GS_ARRAY_LEN(moves); k++) {
+        play(&moves[k / 2], k % 2 == 0, true, &decision);
+        assert_true(decision.what != GS_DECIDE_MOVE || decision.keep.node == decision.node);
+    }
+    assert_int_equal(failures, 0);
+}
+
+static void decide__moves_nobody_of_higher_priority(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct gs_decision decision;
+    bed_init(&bed, "A100-40GB", moves[0].nodes, true);
+    bed_ask(&bed, moves[0].wants);
+    bed.pod.may_move_others = true;
+    bed.pod.priority = 4;
+    assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, NULL), 0);
+    assert_int_equal(decision.what, GS_DECIDE_WAIT);
+    bed_done(&bed);
+}
+
+/* What may be bought, beside a cluster that has no room. */
+static const struct buying {
+    const char *sentence;
+    const char *wants;
+    const char *answer;
+} buyings[] = {
+    {"the cheapest that holds it is bought", "3g.20gb", "buy small"},
+    {"one with more GPUs where one is not enough", "3g.20gb=3", "buy large"},
+    {"whole GPUs beside slices", "4g.20gb,whole=3", "buy large"},
+    {"more than any node has is not bought", "7g.40gb=5", "wait"},
+    {"a profile that its GPUs do not have is not bought", "1g.10gb,2g.12gb", "wait"},
+};
+
+static void decide__buys_the_cheapest_node_that_holds_the_pod(void **state)
+{
+    (void)state;
+    static const struct gs_taint taint = {.key = "gpu", .value = "", .effect = "NoSchedule"};
+    static const struct gs_node_facts facts = {.labels_complete = false};
+    static const struct gs_node_facts tainted = {.taints = &taint, .n_taints = 1};
+    for (size_t k = 0; k < GS_ARRAY_LEN(buyings); k++) {
         struct bed bed;
         struct gs_decision decision;
-        struct gs_err err = {0};
         char answer[600];
-        bed_init(&bed, "A100-40GB", scene->nodes, k % 2 == 0);
-        bed_ask(&bed, scene->wants);
-        if (gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, &err) < 0) {
-            fail_msg("%s: %s", scene->sentence, err.msg);
+        bed_init(&bed, "A100-40GB", "n1: 1g.5gb@6!,1g.5gb@0!", true);
+        struct gs_offer offer = {.model = bed.model,
+                                 .gpu_name = bed.model->id,
+                                 .gpus = 1,
+                                 .cpu_milli = 8000,
+                                 .memory_bytes = 1ull << 36,
+                                 .pods = 50,
+                                 .max_nodes = UINT32_MAX,
+                                 .facts = &facts};
+        struct gs_offer offers[6];
+        for (size_t o = 0; o < GS_ARRAY_LEN(offers); o++) {
+            offers[o] = offer;
         }
+        offers[0].name = "large", offers[0].gpus = 4, offers[0].price_uusd = 9;
+        offers[1].name = "small", offers[1].price_uusd = 3;
+        offers[2].name = "sold out", offers[2].max_nodes = 0;
+        offers[3].name = "no CPU", offers[3].cpu_milli = 10;
+        offers[4].name = "tainted", offers[4].facts = &tainted;
+        offers[5].name = "uncut", offers[5].model = NULL, offers[5].gpu_name = "L4";
+        bed.cluster.offers = offers;
+        bed.cluster.n_offers = GS_ARRAY_LEN(offers);
+        bed_ask(&bed, buyings[k].wants);
+        assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, NULL), 0);
         write_answer(&bed, &decision, answer);
-        if (strcmp(answer, scene->answer) != 0) {
-            fail_msg("%s: %s, expected %s\n    %s", scene->sentence, answer, scene->answer,
-                     decision.why);
+        if (strncmp(answer, buyings[k].answer, strlen(buyings[k].answer)) != 0) {
+            fail_msg("%s: %s (%s)", buyings[k].sentence, answer, decision.why);
         }
         bed_done(&bed);
     }
+}
+
+/* What people read; the cases of `scenes` say what is decided. */
+static const struct text {
+    const char *nodes;
+    const char *wants;
+    bool may_move;
+    const char *why;
+} texts[] = {
+    {"n1: 3g.20gb@4", "3g.20gb", false, "node n1 has what it asks for free: 3g.20gb"},
+    {"n1: 3g.20gb@4!,3g.20gb@0!|1g.5gb@0!,1g.5gb@4!", "3g.20gb", true,
+     "no node that it may run on has what it asks for free: 3g.20gb; slices in use stand in the way, fewest on GPU 0 of node n1 (3g.20gb of default/has-3g.20gb); no single slice that may be moved would help; no pool may start a node; it gets the next room on node n1"},
+    {"n1: 3g.20gb@4!,2g.10gb@0", "4g.20gb", true,
+     "no node that it may run on has what it asks for free: 4g.20gb; on node n1 idle slices make way: GPU 0 becomes 4g.20gb@0,3g.20gb@4!"},
+    {"n1: 3g.20gb@4!,2g.10gb@0", "4g.20gb,1g.5gb=2", true,
+     "no node that it may run on has what it asks for free: 4g.20gb and 2 x 1g.5gb; no node has room for all of it at once beside what is in use; no single slice that may be moved would help; no pool may start a node; it gets the next room on node n1"},
+    {"n1 promised=2g.10gb: 3g.20gb@4!,2g.10gb@0\nn2 full: 7g.40gb@0\nn3 starting: 7g.40gb@0",
+     "4g.20gb", false,
+     "no node that it may run on has what it asks for free: 4g.20gb (1 not ready, 1 too full: CPU); idle slices that could make way are promised to pods on their way there; no pool may start a node; it gets the next room on node n1"},
+    {"n1: movable 1g.5gb@4!,4g.20gb@0!\nn2: 4g.20gb@0!,2g.10gb@4 | 7g.40gb@0!", "3g.20gb", true,
+     "no node that it may run on has what it asks for free: 3g.20gb; on node n2 idle slices make way: GPU 0 becomes 4g.20gb@0!,3g.20gb@4"},
+    {"n1 silent: 1g.5gb@4!,4g.20gb@0!", "3g.20gb", false,
+     "no node that it may run on has what it asks for free: 3g.20gb; no GPU can be re-cut now: the agent does not answer or the node is starting; no pool may start a node"},
+    {"n1: 7g.40gb@0!", "1g.5gb", false,
+     "no node that it may run on has what it asks for free: 1g.5gb; every slice that could make way for it is in use or promised; no pool may start a node"},
+    {"n1: overdue=9 7g.40gb@0", "7g.40gb", false,
+     "no node that it may run on has what it asks for free: 7g.40gb; 1 node has GPUs that are kept for pods that go first; no pool may start a node"},
+    {"n1: kept=9 7g.40gb@0", "7g.40gb", false,
+     "node n1 has what it asks for free: 7g.40gb; it is kept for another pod that waits, and lent as there is no other way"},
+    {"", "7g.40gb", false, "there is no node with GPUs; no pool may start a node"},
+    {"n1: 7g.40gb@0", "whole", false,
+     "no node that it may run on has what it asks for free: whole GPU; GPUs that are cut into slices are not made whole; no pool may start a node"},
+    {"n1: 7g.40gb@0", "2g.12gb", false,
+     "no node that it may run on has what it asks for free: 2g.12gb (1 node without such slices); no pool may start a node"},
+};
+
+static void decide__says_why_in_plain_words(void **state)
+{
+    (void)state;
+    failures = 0;
+    for (size_t k = 0; k < GS_ARRAY_LEN(texts); k++) {
+        struct bed bed;
+        struct gs_decision decision;
+        bed_init(&bed, "A100-40GB", texts[k].nodes, true);
+        bed_ask(&bed, texts[k].wants);
+        bed.pod.may_move_others = texts[k].may_move;
+        assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, NULL), 0);
+        if (strcmp(decision.why, texts[k].why) != 0) {
+            print_error("%s, %s:\n    %s\n    expected %s\n", texts[k].nodes, texts[k].wants,
+                        decision.why, texts[k].why);
+            failures++;
+        }
+        bed_done(&bed);
+    }
+    assert_int_equal(failures, 0);
+}
+
+static void decide__text_that_is_too_long_is_cut_with_dots(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct gs_decision decision;
+    bed_init(&bed, "A100-40GB",
+             "n1: 4g.20gb@0! | 4g.20gb@0! | 4g.20gb@0! | 4g.20gb@0! | 4g.20gb@0! | 4g.20gb@0! | "
+             "4g.20gb@0! | 4g.20gb@0! | 4g.20gb@0! | 4g.20gb@0! | 4g.20gb@0! | 4g.20gb@0!",
+             true);
+    bed_ask(&bed, "1g.5gb=36");
+    assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, NULL), 0);
+    assert_int_equal(decision.what, GS_DECIDE_RECUT);
+    assert_int_equal(decision.n_recuts, 12);
+    assert_int_equal(strlen(decision.why), GS_DECIDE_TEXT_MAX - 1);
+    assert_string_equal(decision.why + GS_DECIDE_TEXT_MAX - 4, "...");
+    bed_done(&bed);
+}
+
+static void decide__wants_that_no_gpu_has_are_refused(void **state)
+{
+    (void)state;
+    static const struct refusal {
+        const char *wants;
+        int code;
+        const char *msg;
+    } refusals[] = {
+        {"9g.99gb", GS_INVALID,
+         "pod default/new asks for a 9g.99gb: no GPU that is known has such a profile "
+         "(`gpuslice profiles` lists them)"},
+        {"1g.5gb=0", GS_INVALID, "pod default/new asks for 0 of one resource: expected 1 to 1024"},
+        {"1g.5gb=2000", GS_INVALID,
+         "pod default/new asks for 2000 of one resource: expected 1 to 1024"},
+    };
+    struct bed bed;
+    struct gs_decision decision;
+    struct gs_err err;
+    bed_init(&bed, "A100-40GB", "n1: 7g.40gb@0", false);
+    for (size_t k = 0; k < GS_ARRAY_LEN(refusals); k++) {
+        bed_ask(&bed, refusals[k].wants);
+        assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, &err),
+                         refusals[k].code);
+        assert_string_equal(err.msg, refusals[k].msg);
+    }
+    bed.pod.n_wants = 0;
+    assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, &err), GS_INVALID);
+    bed_done(&bed);
+}
+
+static void decide__more_than_its_bounds_is_refused(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct gs_decision decision;
+    struct gs_err err;
+    bed_init(&bed, "A100-40GB", "n1: 7g.40gb@0", false);
+    bed_ask(&bed, "1g.5gb");
+    bed.nodes[0].n_gpus = GS_OFFER_GPUS_MAX + 1;
+    assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, &err), GS_LIMIT);
+    assert_string_equal(err.msg, "node n1: a node has 17 GPUs, 16 are the most");
+    bed.nodes[0].n_gpus = 1;
+    bed.gpus[0][0].n_slices = GS_MEMORY_UNITS_MAX + 1;
+    assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, &err), GS_LIMIT);
+    bed.cluster.n_nodes = GS_DECIDE_NODES_MAX + 1;
+    assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, &err), GS_LIMIT);
+    bed_done(&bed);
+}
+
+static void decide__higher_priority_goes_first_then_who_waits_longer(void **state)
+{
+    (void)state;
+    static const struct gs_decide_pod pods[] = {
+        {.name = "b", .priority = INT32_MAX, .created_us = 9000000},
+        {.name = "b", .priority = 0, .created_us = 1000000},
+        {.name = "a", .priority = 0, .created_us = 2000000},
+        {.name = "b", .priority = 0, .created_us = 2000000},
+        {.name = "a", .priority = -1, .created_us = 0},
+        {.name = "a", .priority = INT32_MIN, .created_us = UINT64_MAX},
+    };
+    for (size_t k = 0; k + 1 < GS_ARRAY_LEN(pods); k++) {
+        assert_true(gs_decide_order(&pods[k], &pods[k + 1]) < 0);
+        assert_true(gs_decide_order(&pods[k + 1], &pods[k]) > 0);
+        assert_true(gs_decide_rank(&pods[k]) >= gs_decide_rank(&pods[k + 1]));
+        assert_true(gs_decide_rank(&pods[k + 1]) > 0);
+    }
+    assert_int_equal(gs_decide_order(&pods[0], &pods[0]), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decide__finds_the_cheapest_way),
+        cmocka_unit_test(decide__moves_one_slice_where_nothing_else_helps),
+        cmocka_unit_test(decide__moves_nobody_of_higher_priority),
+        cmocka_unit_test(decide__buys_the_cheapest_node_that_holds_the_pod),
+        cmocka_unit_test(decide__says_why_in_plain_words),
+        cmocka_unit_test(decide__text_that_is_too_long_is_cut_with_dots),
+        cmocka_unit_test(decide__wants_that_no_gpu_has_are_refused),
+        cmocka_unit_test(decide__more_than_its_bounds_is_refused),
+        cmocka_unit_test(decide__higher_priority_goes_first_then_who_waits_longer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
