@@ -24,6 +24,7 @@ MAY_SEE = {
     "wire": {"base", "core"},
     "cloud": {"base", "core", "wire"},
     "verify": {"base", "core"},
+    "lint": {"base", "core", "wire", "cloud"},
     "decide": {"base", "core"},
     "gpu": {"base", "core"},
     "partition": {"base", "core", "wire", "gpu"},
@@ -32,7 +33,7 @@ MAY_SEE = {
     "net": {"base", "core", "wire"},
     "cluster": {"base", "core", "wire", "net"},
     "agent": {"base", "core", "wire", "gpu", "partition", "node", "net", "cluster", "boot"},
-    "cli": {"base", "core", "wire", "cloud", "sim", "verify", "decide", "gpu", "partition"},
+    "cli": {"base", "core", "wire", "cloud", "sim", "verify", "decide", "gpu", "partition", "lint"},
 }
 
 # All that core may take from outside: no file, socket, clock, thread, environment, heap.
