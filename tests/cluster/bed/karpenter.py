@@ -175,7 +175,7 @@ class Karpenter:
         kubectl("apply", "--server-side", "-f", os.path.join(self.shipped, "crds"))
         if self.bed.api.find(f"/api/v1/namespaces/{NAMESPACE}") is None:
             kubectl("create", "namespace", NAMESPACE)
-        kubectl("apply", "--namespace", NAMESPACE, "-f", "-", stdin=self.rights())
+        kubectl("apply", "-f", "-", stdin=self.rights())
         kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f",
                 os.path.join(self.shipped, "crds"))
         self.write_token()

@@ -174,7 +174,8 @@ class Machine:
         """The boot step, again after each reboot that it asks for, as the unit runs at each boot."""
         words = [os.path.join(self.bed.build, "bin", "gpuslice-boot"), "--label-file",
                  self.user_data(), "--label", self.launcher.label, "--reboot-command",
-                 f": >{REBOOT_FLAG}", *self.options.boot_words]
+                 f": >{REBOOT_FLAG}", "--run-dir", "/run/gpuslice", "--state-dir",
+                 "/var/lib/gpuslice", *self.options.boot_words]
         for _ in range(REBOOTS_MAX + 1):
             step = self.node.spawn_with_gpus("boot", words)
             status = self.wait_step(step)

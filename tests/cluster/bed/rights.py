@@ -60,6 +60,14 @@ def stand_in(node):
 def apply_agent_roles(bed):
     """Twice does no harm."""
     bed.kubectl("apply", "-f", os.path.join(bed.source, "deploy", "rbac-agent.yaml"))
+    apply_crds(bed)
+
+
+def apply_crds(bed):
+    """GpuNode and SlicePool, and what the API server has to serve them."""
+    bed.kubectl("apply", "-f", os.path.join(bed.source, "deploy", "crds"))
+    bed.kubectl("wait", "--for=condition=Established", "--timeout=30s",
+                "crd/gpunodes.gpuslice.dev", "crd/slicepools.gpuslice.dev")
 
 
 def give_agent(bed, node):
@@ -95,7 +103,8 @@ def apply_agent_daemon_set(bed, selector):
         "metadata": {"name": AGENT, "namespace": NAMESPACE},
         "spec": {"selector": {"matchLabels": labels}, "template": {
             "metadata": {"labels": labels},
-            "spec": {"serviceAccountName": AGENT, "automountServiceAccountToken": False,
+            # with a token mounted: a node may ask for no token that its pods do not mount
+            "spec": {"serviceAccountName": AGENT, "automountServiceAccountToken": True,
                      "terminationGracePeriodSeconds": 0, "nodeSelector": {key: value},
                      "tolerations": [{"operator": "Exists"}], "containers": [container]}}}})
 

@@ -1,0 +1,89 @@
+"""controller: gpuslice-controller in the bed, a process with the rights of deploy/rbac-controller.yaml.
+
+It runs where the control plane does, and its token is bound to a pod that stands in for it, so that a
+test can kill it, freeze it, and start two.
+"""
+import http.client
+import os
+
+from . import images, rights
+from .daemon import Daemon
+from .errors import BedError
+from .network import CONTROL_PLANE
+from .system import wait_for
+
+CONTROLLER = "gpuslice-controller"
+
+
+def stand_in(name, node):
+    """The pod whose token a controller has."""
+    return {"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": rights.NAMESPACE,
+                         "labels": {"app.kubernetes.io/name": CONTROLLER}},
+            "spec": {"nodeName": node, "serviceAccountName": CONTROLLER,
+                     "automountServiceAccountToken": False, "terminationGracePeriodSeconds": 0,
+                     "tolerations": [{"operator": "Exists"}],
+                     "containers": [{"name": "controller", "image": images.PAUSE}]}}
+
+
+def apply_types(bed):
+    """The CRDs, until the API server serves them."""
+    folder = os.path.join(bed.source, "deploy", "crds")
+    bed.kubectl("apply", "-f", folder)
+    for kind in ("gpunodes", "slicepools"):
+        wait_for(f"the API of {kind}", lambda kind=kind: bed.api.find(
+            f"/apis/gpuslice.dev/v1alpha1/{kind}") is not None, 30)
+
+
+def credentials(bed, name):
+    bed.kubectl("apply", "-f", os.path.join(bed.source, "deploy", "rbac-controller.yaml"))
+    wait_for(f"service account {CONTROLLER}", lambda: bed.api.find(
+        f"/api/v1/namespaces/{rights.NAMESPACE}/serviceaccounts/{CONTROLLER}"), 30)
+    pod = bed.api.ensure(f"/api/v1/namespaces/{rights.NAMESPACE}/pods",
+                         stand_in(name, bed.nodes[0].name if bed.nodes else "nowhere"))
+    token = rights.bound_token(bed.api, rights.NAMESPACE, CONTROLLER, pod)
+    return rights.Credentials(bed, name, token)
+
+
+class Controller:
+    """`number`: of several. The daemon is .daemon: kill(), start(), freeze()."""
+
+    def __init__(self, bed, number=0, words=()):
+        self.bed, self.name = bed, f"{CONTROLLER}-{number}"
+        self.credentials = credentials(bed, self.name)
+        self.host, self.port = CONTROL_PLANE, 18100 + number
+        program = os.path.join(bed.build, "bin", CONTROLLER)
+        env = dict(self.credentials.env(), POD_NAME=self.name, POD_NAMESPACE=rights.NAMESPACE)
+        self.daemon = Daemon(self.name, [program, "--http-address", f"{self.host}:{self.port}",
+                                         *words],
+                             os.path.join(bed.folder, "log", f"{self.name}.log"),
+                             bed.control_plane.join, bed.network.enter, env)
+
+    def start(self):
+        self.daemon.start()
+        return self
+
+    def page(self, path):
+        """(status, text) of one of its pages; (0, why) where it does not answer."""
+        connection = http.client.HTTPConnection(self.host, timeout=5)
+        try:
+            connection.sock = self.bed.network.connect((self.host, self.port), 5)
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, BedError) as error:
+            return 0, str(error)
+        finally:
+            connection.close()
+
+    def is_ready(self):
+        return self.page("/readyz")[0] == 200
+
+    def metrics(self):
+        """{name with labels: value}"""
+        rows = [line.rsplit(" ", 1) for line in self.page("/metrics")[1].splitlines()
+                if line and line[0] != "#"]
+        return {name: float(value) for name, value in rows}
+
+    def leads(self):
+        return self.metrics().get("gpuslice_controller_leads") == 1
