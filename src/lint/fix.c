@@ -6,7 +6,7 @@ static int apply(struct gs_arena *arena, const struct gs_lint_result *result, st
 {
     size_t size = text->n + 1;
     for (size_t i = 0; i < result->n_edits; i++) {
-        size += result->edits[i].text.n;
+        size += result->edits[i].text.n + 1;
     }
     char *out = gs_arena_get_raw(arena, size, 1);
     if (out == NULL) {
@@ -18,6 +18,9 @@ static int apply(struct gs_arena *arena, const struct gs_lint_result *result, st
         const struct gs_lint_edit *edit = &result->edits[i];
         memcpy(out + n, text->p + at, edit->start - at);
         n += edit->start - at;
+        if (edit->whole_lines && edit->text.n > 0 && n > 0 && out[n - 1] != '\n') {
+            out[n++] = '\n';
+        }
         memcpy(out + n, edit->text.p, edit->text.n);
         n += edit->text.n;
         at = edit->end;

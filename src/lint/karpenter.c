@@ -4,8 +4,6 @@
 
 #include "base/cleanup.h"
 
-enum { OBJECTS_MAX = 60 * 1024 };
-
 struct checker {
     struct gs_lint_work *work;
     const struct gs_lint_piece *piece;
@@ -147,7 +145,7 @@ static void make_anew(const struct checker *checker, const struct gs_lint_old *o
                       bool class)
 {
     GS_CLEANUP(gs_buf_done) struct gs_buf out;
-    gs_buf_init(&out, OBJECTS_MAX);
+    gs_buf_init(&out, GS_LINT_TEXT_MAX);
     if (pools) {
         gs_lint_write_pools(checker->work, old, &out);
     }
@@ -155,10 +153,7 @@ static void make_anew(const struct checker *checker, const struct gs_lint_old *o
         gs_buf_puts(&out, pools ? "---\n" : "");
         gs_lint_write_class(checker->work, old, &out);
     }
-    if (!gs_buf_ok(&out)) {
-        checker->work->failed = checker->work->failed || out.len < OBJECTS_MAX / 2;
-        return;
-    }
+    checker->work->failed = checker->work->failed || !gs_buf_ok(&out);
     uint32_t first = gs_lint_piece_line(checker->piece, checker->doc->start);
     uint32_t last = gs_lint_piece_line(checker->piece, checker->doc->end - 1);
     gs_lint_replace_lines(checker->work, checker->piece, first, last + 1, gs_buf_text(&out));
@@ -274,7 +269,7 @@ static void check_overlay(const struct checker *checker, const char *profile,
         return;
     }
     GS_CLEANUP(gs_buf_done) struct gs_buf out;
-    gs_buf_init(&out, OBJECTS_MAX);
+    gs_buf_init(&out, GS_LINT_TEXT_MAX);
     gs_buf_puts(&out, "---\n");
     gs_lint_write_overlay(&out, name->text.p, type->text, profile, 100);
     uint32_t last = gs_lint_piece_line(checker->piece, checker->doc->end - 1);

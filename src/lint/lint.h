@@ -39,6 +39,7 @@ struct gs_lint_finding {
 struct gs_lint_edit {
     uint32_t start, end; /* bytes of the file; equal: an insertion */
     struct gs_view text; /* that stands there instead */
+    bool whole_lines;    /* begins a line, also behind a last one that has no end */
     uint32_t depth;      /* of insertions at one place the deepest comes first */
     uint32_t order;      /* in which they were made */
 };

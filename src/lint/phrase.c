@@ -160,11 +160,11 @@ static bool follow(struct match *match, struct gs_view phrase, uint32_t at);
 static bool follow_gap(struct match *match, struct gs_view phrase, uint32_t at, bool across)
 {
     for (uint32_t i = at; i <= at + GS_LINT_GAP_MAX && i <= match->words->n; i++) {
-        if (follow(match, phrase, i)) {
-            return true;
-        }
         if (!across && i > 0 && match->words->items[i - 1].ends) {
             return false;
+        }
+        if (follow(match, phrase, i)) {
+            return true;
         }
     }
     return false;

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
-enum { TEXT_MAX = 64 * 1024, FOUND_MAX = 72 };
+enum { FOUND_MAX = 72 };
 
 static const char *vprint(struct gs_lint_work *work, const char *fmt, va_list ap)
 {
@@ -121,7 +121,7 @@ static struct gs_view indented(struct gs_lint_work *work, const struct gs_lint_p
                                const char *text, bool first_too)
 {
     GS_CLEANUP(gs_buf_done) struct gs_buf out;
-    gs_buf_init(&out, TEXT_MAX);
+    gs_buf_init(&out, GS_LINT_TEXT_MAX);
     bool at_start = first_too;
     for (const char *p = text; *p != '\0'; p++) {
         if (at_start && *p != '\n') {
@@ -168,19 +168,12 @@ void gs_lint_replace_lines(struct gs_lint_work *work, const struct gs_lint_piece
 {
     uint32_t from = piece->lines[first].whole;
     uint32_t to = piece->lines[last].whole;
-    bool open_end = from > 0 && work->file->text.p[from - 1] != '\n'; /* the file's last line */
     struct gs_view lines = indented(work, piece, text, true);
-    if (open_end && lines.n > 0) {
-        char *copy = gs_arena_get_raw(work->arena, lines.n + 2, 1);
-        if (copy == NULL) {
-            work->failed = true;
-            return;
-        }
-        copy[0] = '\n';
-        memcpy(copy + 1, lines.p, lines.n + 1);
-        lines = (struct gs_view){copy, lines.n + 1};
-    }
+    size_t n = work->n_edits;
     add_edit(work, from, to, lines);
+    if (work->n_edits > n) {
+        work->edits[n].whole_lines = true;
+    }
 }
 
 /* Whether nothing but blanks, and a dash where the node is an element, stands before it. */
@@ -242,7 +235,7 @@ bool gs_lint_add(struct gs_lint_work *work, const struct gs_lint_piece *piece,
     uint32_t line = gs_lint_piece_line(piece, map->first->key_start);
     uint32_t column = map->first->key_start - piece->lines[line].at;
     GS_CLEANUP(gs_buf_done) struct gs_buf out;
-    gs_buf_init(&out, TEXT_MAX);
+    gs_buf_init(&out, GS_LINT_TEXT_MAX);
     for (struct gs_view rest = gs_view(text); rest.p != NULL && rest.n > 0;) {
         struct gs_view one = gs_view_split(&rest, '\n');
         gs_buf_printf(&out, "%*s", (int)column, "");

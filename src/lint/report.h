@@ -9,6 +9,9 @@
 #include "lint/piece.h"
 #include "lint/tree.h"
 
+/* Bytes of one text that is made: more than a file can ask for, so that what fails is memory. */
+enum { GS_LINT_TEXT_MAX = 4 * GS_LINT_BYTES_MAX };
+
 struct gs_lint_work {
     struct gs_arena *arena;
     const struct gs_lint_file *file;

@@ -1,5 +1,7 @@
 #include "lint/shell.h"
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "core/catalog.h"
@@ -91,12 +93,32 @@ static bool is_alone(const struct script *script, const struct gs_lint_command *
     return (before.n == 0 || joined) && (behind.n == 0 || behind.p[0] == '#');
 }
 
+/* Commands parted by "; ", a comment's lines by a blank. */
+static void on_one_line(const char *lines, char *ret, size_t size)
+{
+    size_t n = 0;
+    for (const char *p = lines; *p != '\0' && n + 3 < size; p++) {
+        bool more = p[1] != '\0';
+        if (*p == '\n' && more && p[1] == '#') {
+            ret[n++] = ' ';
+            p += p[2] == ' ' ? 2 : 1;
+        } else if (*p == '\n') {
+            n += more ? (size_t)snprintf(ret + n, size - n, "; ") : 0;
+        } else {
+            ret[n++] = *p;
+        }
+    }
+    ret[n] = '\0';
+}
+
 /* All lines that the command is on. */
 static void find_lines(const struct script *script, enum gs_lint_rule_id rule,
                        const struct gs_lint_command *command, const char *lines)
 {
+    char text[300];
+    on_one_line(lines, text, sizeof(text));
     gs_lint_find(script->work, rule, script->piece, place(script, command->words[0]), command->end,
-                 "%.*s", (int)strcspn(lines, "\n"), lines);
+                 "%s", text);
     if (is_alone(script, command)) {
         gs_lint_replace_lines(script->work, script->piece, command->first_line,
                               command->last_line + 1, lines);
@@ -203,12 +225,10 @@ static void check_create(const struct script *script, const struct gs_lint_comma
         return;
     }
     GS_CLEANUP(gs_buf_done) struct gs_buf lines;
-    gs_buf_init(&lines, 4096);
+    gs_buf_init(&lines, GS_LINT_TEXT_MAX);
     write_create(script, command, list, &lines);
-    script->work->failed = script->work->failed || lines.text == NULL;
-    if (gs_buf_ok(&lines)) {
-        find_lines(script, GS_LINT_CREATE_INSTANCES, command, gs_buf_text(&lines));
-    }
+    script->work->failed = script->work->failed || !gs_buf_ok(&lines);
+    find_lines(script, GS_LINT_CREATE_INSTANCES, command, gs_buf_text(&lines));
 }
 
 static void check_smi(struct script *script, const struct gs_lint_command *command)

@@ -3,8 +3,6 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
-enum { LABELS_MAX = 8 * 1024 };
-
 static struct gs_view line_at(const struct gs_lint_piece *piece, uint32_t line)
 {
     return gs_view_trim(gs_lint_piece_line_text(piece, line));
@@ -58,16 +56,15 @@ static void check_labels(struct gs_lint_work *work, const struct gs_lint_piece *
     /* a table that holds nothing else gives its place to the one of the labels */
     bool table = is_last(piece, line);
     GS_CLEANUP(gs_buf_done) struct gs_buf out;
-    gs_buf_init(&out, LABELS_MAX);
+    gs_buf_init(&out, GS_LINT_TEXT_MAX);
     put_labels(&out, labels, table);
     struct gs_view text = gs_lint_piece_line_text(piece, line);
     uint32_t at = piece->lines[line].at;
     gs_lint_find(work, GS_LINT_NODE_LABELS, piece, at, at + (uint32_t)text.n, "%s",
                  "[settings.kubernetes.node-labels] with one \"key\" = \"value\" a line");
-    if (gs_buf_ok(&out)) {
-        bool alone = table && header + 1 == line;
-        gs_lint_replace_lines(work, piece, alone ? header : line, line + 1, gs_buf_text(&out));
-    }
+    work->failed = work->failed || !gs_buf_ok(&out);
+    bool alone = table && header + 1 == line;
+    gs_lint_replace_lines(work, piece, alone ? header : line, line + 1, gs_buf_text(&out));
 }
 
 void gs_lint_toml(struct gs_lint_work *work, const struct gs_lint_piece *piece)

@@ -1,0 +1,2 @@
+#!/bin/bash
+sudo nvidia-smi mig -cgi 3

@@ -1,0 +1,1 @@
+sudo nvidia-smi mig -li
