@@ -2,8 +2,9 @@
 
 #include "decide/work.h"
 
-/* Of one node and of one decision. Only pods that ask for several slices come near. */
-enum { TRIES_A_NODE_MAX = 4000, TRIES_MAX = 200000 };
+/* Steps of the search over one node, fewer where there are many nodes, and of a decision. Only pods
+ * that ask for several slices come near. */
+enum { TRIES_A_NODE_MIN = 200, TRIES_A_NODE_MAX = 4000, TRIES_MAX = 10000 };
 
 /* One open GPU while the search goes on. */
 struct gpu {
@@ -26,6 +27,7 @@ struct search {
     unsigned destroys;
     int64_t cost;
     unsigned tries;
+    unsigned most_tries;
     unsigned most_destroys;
     bool any; /* the first answer will do */
     bool found;
@@ -157,7 +159,7 @@ static bool is_twin(const struct search *search, unsigned g)
 
 static void step(struct search *search, struct after after)
 {
-    if (++search->tries > TRIES_A_NODE_MAX || search->destroys > search->most_destroys ||
+    if (++search->tries > search->most_tries || search->destroys > search->most_destroys ||
         (search->found && search->any)) {
         return;
     }
@@ -237,6 +239,10 @@ static void answer(const struct search *search, struct gs_cut_answer *ret)
 
 static void run(struct gs_work *work, struct search *search)
 {
+    size_t n_nodes = work->cluster->n_nodes;
+    size_t share = TRIES_MAX / (n_nodes > 0 ? n_nodes : 1);
+    share = share < TRIES_A_NODE_MIN ? TRIES_A_NODE_MIN : share;
+    search->most_tries = share > TRIES_A_NODE_MAX ? TRIES_A_NODE_MAX : (unsigned)share;
     if (work->tries < TRIES_MAX) {
         step(search, from_start);
         work->tries += search->need->total > 1 ? search->tries : 0;

@@ -81,17 +81,29 @@ static int find(struct gs_work *work, struct gs_decision *decision, struct gs_er
     return r;
 }
 
-int gs_decide(struct gs_decider *decider, const struct gs_decide_cluster *cluster,
-              const struct gs_decide_pod *pod, struct gs_decision *ret, struct gs_err *err)
+static int check_cluster(const struct gs_decide_cluster *cluster, struct gs_err *err)
 {
-    int r = gs_need_check(pod, err);
-    if (r < 0) {
-        return r;
-    }
     if (cluster->n_nodes > GS_DECIDE_NODES_MAX || cluster->n_offers > GS_OFFERS_MAX) {
         return gs_fail(err, GS_LIMIT,
                        "%zu nodes and %zu offers: %d nodes and %d offers are the most",
                        cluster->n_nodes, cluster->n_offers, GS_DECIDE_NODES_MAX, GS_OFFERS_MAX);
+    }
+    for (size_t n = 0; n < cluster->n_nodes; n++) {
+        if (cluster->nodes[n].n_gpus > GS_OFFER_GPUS_MAX) {
+            return gs_fail(err, GS_LIMIT, "node %s has %u GPUs, %d are the most",
+                           cluster->nodes[n].name, cluster->nodes[n].n_gpus, GS_OFFER_GPUS_MAX);
+        }
+    }
+    return 0;
+}
+
+int gs_decide(struct gs_decider *decider, const struct gs_decide_cluster *cluster,
+              const struct gs_decide_pod *pod, struct gs_decision *ret, struct gs_err *err)
+{
+    int r = gs_need_check(pod, err);
+    r = r < 0 ? r : check_cluster(cluster, err);
+    if (r < 0) {
+        return r;
     }
     struct gs_work work = {.decider = decider,
                            .cluster = cluster,

@@ -159,7 +159,7 @@ struct gs_decision {
 struct gs_decider;
 
 /* State tables and policies by model, made when first asked for; the arena is the decider's for
- * good, and a GPU model takes about 0.8 MB of it. NULL: no memory. */
+ * good, and a GPU model takes about 2 MB of it. NULL: no memory. */
 struct gs_decider *gs_decider_new(struct gs_arena *arena);
 
 /* What the GPUs of a node with this model bid. GS_LIMIT: more GPUs or slices than there may be.

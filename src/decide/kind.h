@@ -8,7 +8,7 @@
 
 #include "decide/decide.h"
 
-enum { GS_KINDS_OF_GPU_MAX = 64, GS_KIND_ROWS = 1024 /* a power of two */ };
+enum { GS_KINDS_OF_GPU_MAX = 64, GS_KIND_ROWS = 8192 /* a power of two */ };
 
 #define GS_BID_NONE UINT8_MAX
 

@@ -1,6 +1,6 @@
 #include "decide/work.h"
 
-static int check_gpus(const struct gs_decide_gpu *gpus, unsigned n_gpus, struct gs_err *err)
+int gs_work_check(const struct gs_decide_gpu *gpus, unsigned n_gpus, struct gs_err *err)
 {
     if (n_gpus > GS_OFFER_GPUS_MAX) {
         return gs_fail(err, GS_LIMIT, "a node has %u GPUs, %d are the most", n_gpus,
@@ -15,9 +15,9 @@ static int check_gpus(const struct gs_decide_gpu *gpus, unsigned n_gpus, struct 
     return 0;
 }
 
-static void count_slices(const struct gs_decide_gpu *gpu, struct gs_decide_sum *sum)
+void gs_work_count(const struct gs_decide_gpu *gpu, struct gs_decide_sum *sum)
 {
-    for (unsigned s = 0; s < gpu->n_slices; s++) {
+    for (unsigned s = 0; s < gpu->n_slices && s < GS_MEMORY_UNITS_MAX; s++) {
         *(gpu->slices[s].state == GS_DECIDE_IDLE ? &sum->idle : &sum->held) += 1;
     }
     sum->held += !gpu->mig && !gpu->whole_free ? 1 : 0;
@@ -44,7 +44,7 @@ int gs_decide_sum(struct gs_decider *decider, const struct gs_model *model,
 {
     struct gs_decide_sum sum = {.held = 0};
     struct gs_kind *kind = NULL;
-    int r = check_gpus(gpus, n_gpus, err);
+    int r = gs_work_check(gpus, n_gpus, err);
     if (r == 0 && model != NULL) {
         r = gs_kind_of(decider, model, &kind, err);
     }
@@ -57,7 +57,7 @@ int gs_decide_sum(struct gs_decider *decider, const struct gs_model *model,
     }
     for (unsigned g = 0; g < n_gpus; g++) {
         struct gs_kind_cut cut;
-        count_slices(&gpus[g], &sum);
+        gs_work_count(&gpus[g], &sum);
         if (kind != NULL && gpus[g].open && gs_kind_cut_of(kind, &gpus[g], &cut)) {
             take_bids(gs_kind_row(kind, cut), model->n_profiles, &sum);
         }
@@ -114,7 +114,7 @@ void gs_work_room(const struct gs_work *work, const struct gs_decide_node *node,
     for (unsigned g = 0; g < node->n_gpus && g < GS_OFFER_GPUS_MAX; g++) {
         const struct gs_decide_gpu *gpu = &node->gpus[g];
         bool kept = is_kept(work, gpu);
-        for (unsigned s = 0; kept && s < gpu->n_slices; s++) {
+        for (unsigned s = 0; kept && s < gpu->n_slices && s < GS_MEMORY_UNITS_MAX; s++) {
             uint32_t *free = &room.free[gpu->slices[s].placement.profile % GS_PROFILES_MAX];
             *free -= gpu->slices[s].state == GS_DECIDE_IDLE && *free > 0 ? 1 : 0;
         }

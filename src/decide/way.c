@@ -51,8 +51,16 @@ static bool suffices(const struct gs_need *need, const uint32_t *free, const uin
 }
 
 /* A node on which nobody has a slice, and nobody is on the way: Karpenter could end it. */
-static bool is_empty(const struct gs_decide_node *node, const struct gs_decide_sum *sum)
+static bool is_empty(const struct gs_decide_node *node)
 {
+    struct gs_decide_sum counted = {.held = 0};
+    const struct gs_decide_sum *sum = node->sum;
+    if (sum == NULL) {
+        for (unsigned g = 0; g < node->n_gpus && g < GS_OFFER_GPUS_MAX; g++) {
+            gs_work_count(&node->gpus[g], &counted);
+        }
+        sum = &counted;
+    }
     uint64_t free = 0;
     for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
         free += node->free[p];
@@ -66,7 +74,6 @@ int gs_way_book(struct gs_work *work, struct gs_decision *ret, struct gs_err *er
     for (size_t n = 0; n < work->cluster->n_nodes; n++) {
         const struct gs_decide_node *node = &work->cluster->nodes[n];
         const struct gs_need *need;
-        const struct gs_decide_sum *sum;
         struct gs_room room;
         bool fits;
         int r = node->usable ? look(work, n, &need, &fits, err) : 0;
@@ -76,11 +83,7 @@ int gs_way_book(struct gs_work *work, struct gs_decision *ret, struct gs_err *er
         if (!node->usable || !fits || !suffices(need, node->free, NULL)) {
             continue;
         }
-        r = gs_work_sum(work, node, &sum, err);
-        if (r < 0) {
-            return r;
-        }
-        struct merit merit = {is_empty(node, sum), 0, gs_work_left(node), (uint32_t)n};
+        struct merit merit = {is_empty(node), 0, gs_work_left(node), (uint32_t)n};
         if (!better(work, &merit, &best) ||
             gs_work_allows(work, node->facts, NULL) != GS_VERDICT_YES) {
             continue;
@@ -211,6 +214,11 @@ int gs_way_recut(struct gs_work *work, struct gs_decision *ret, struct gs_err *e
 static bool offer_holds(struct gs_work *work, const struct gs_offer *offer,
                         const struct gs_need *need)
 {
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        if (need->count[p] > 0 && !gs_offer_allows(offer, p)) {
+            return false;
+        }
+    }
     return need->possible && offer->max_nodes > 0 && offer->gpus >= need->gpus &&
            offer->cpu_milli >= work->pod->cpu_milli &&
            offer->memory_bytes >= work->pod->memory_bytes && offer->pods >= 1;

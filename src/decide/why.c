@@ -66,7 +66,7 @@ static bool has_promised(const struct gs_decide_node *node)
     uint64_t idle = 0;
     uint64_t free = 0;
     for (unsigned g = 0; g < node->n_gpus; g++) {
-        for (unsigned s = 0; s < node->gpus[g].n_slices; s++) {
+        for (unsigned s = 0; s < node->gpus[g].n_slices && s < GS_MEMORY_UNITS_MAX; s++) {
             idle += node->gpus[g].slices[s].state == GS_DECIDE_IDLE ? 1 : 0;
         }
     }

@@ -59,6 +59,12 @@ int gs_need_check(const struct gs_decide_pod *pod, struct gs_err *err);
 int gs_work_sum(struct gs_work *work, const struct gs_decide_node *node,
                 const struct gs_decide_sum **ret, struct gs_err *err);
 
+/* Adds the slices of a GPU to held and idle. */
+void gs_work_count(const struct gs_decide_gpu *gpu, struct gs_decide_sum *sum);
+
+/* GS_LIMIT: more GPUs or slices than there may be. */
+int gs_work_check(const struct gs_decide_gpu *gpus, unsigned n_gpus, struct gs_err *err);
+
 /* CPU, memory and one pod more. */
 bool gs_work_holds(const struct gs_work *work, const struct gs_decide_node *node);
 

@@ -365,7 +365,7 @@ static void decide__more_than_its_bounds_is_refused(void **state)
     bed_ask(&bed, "1g.5gb");
     bed.nodes[0].n_gpus = GS_OFFER_GPUS_MAX + 1;
     assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, &err), GS_LIMIT);
-    assert_string_equal(err.msg, "node n1: a node has 17 GPUs, 16 are the most");
+    assert_string_equal(err.msg, "node n1 has 17 GPUs, 16 are the most");
     bed.nodes[0].n_gpus = 1;
     bed.gpus[0][0].n_slices = GS_MEMORY_UNITS_MAX + 1;
     assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, &err), GS_LIMIT);

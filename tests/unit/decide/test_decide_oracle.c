@@ -183,10 +183,102 @@ static void decide__equals_trying_everything_on_small_clusters(void **state)
     }
 }
 
+/* The cluster goes on from a decision: the slices are there at once, and the pod has some. */
+static void take(struct draw *draw, struct gs_decide_node *node, const struct gs_decision *decision,
+                 uint64_t *seed)
+{
+    struct oracle_need need = oracle_need(&draw->bed.pod, draw->bed.model);
+    struct gs_decide_gpu *gpus = draw->bed.gpus[node - draw->bed.nodes];
+    for (unsigned r = 0; r < decision->n_recuts; r++) {
+        struct gs_decide_gpu *gpu = &gpus[decision->recuts[r].gpu];
+        const struct gs_layout *layout = &decision->recuts[r].layout;
+        gpu->n_slices = layout->n_slices;
+        for (unsigned s = 0; s < layout->n_slices; s++) {
+            gpu->slices[s] = (struct gs_decide_slice){
+                .placement = layout->slices[s].placement,
+                .state = layout->slices[s].in_use ? GS_DECIDE_FIXED : GS_DECIDE_IDLE};
+        }
+    }
+    unsigned first = random_below(seed, GPUS); /* the kubelet takes any */
+    for (unsigned k = 0; k < GPUS; k++) {
+        struct gs_decide_gpu *gpu = &gpus[(first + k) % GPUS];
+        for (unsigned s = 0; s < gpu->n_slices; s++) {
+            uint32_t *wanted = &need.count[gpu->slices[s].placement.profile];
+            if (gpu->slices[s].state == GS_DECIDE_IDLE && *wanted > 0) {
+                gpu->slices[s].state = GS_DECIDE_FIXED;
+                *wanted -= 1;
+            }
+        }
+    }
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        assert_int_equal(need.count[p], 0); /* it got all that it was promised */
+    }
+}
+
+/* Slices end at random, and what is free is counted anew; nothing is promised between two pods. */
+static void go_on(struct draw *draw, uint64_t *seed)
+{
+    for (unsigned n = 0; n < NODES; n++) {
+        struct gs_decide_node *node = &draw->bed.nodes[n];
+        memset(node->free, 0, sizeof(node->free));
+        for (unsigned g = 0; g < GPUS; g++) {
+            struct gs_decide_gpu *gpu = &draw->bed.gpus[n][g];
+            for (unsigned s = 0; s < gpu->n_slices; s++) {
+                if (random_below(seed, 12) == 0) {
+                    gpu->slices[s].state = GS_DECIDE_IDLE;
+                }
+                node->free[gpu->slices[s].placement.profile] +=
+                    gpu->slices[s].state == GS_DECIDE_IDLE ? 1 : 0;
+            }
+        }
+    }
+    bed_sum(&draw->bed);
+}
+
+static void decide__serves_every_pod_that_fits_as_pods_come_and_go(void **state)
+{
+    (void)state;
+    uint64_t seed = take_seed();
+    unsigned times[GS_DECIDE_WAIT + 1] = {0};
+    struct draw draw;
+    draw_init(&draw, &(struct kind){"A30-24GB", NULL});
+    for (unsigned n = 0; n < NODES; n++) {
+        draw_node(&draw, n, &seed);
+        struct gs_decide_node *node = &draw.bed.nodes[n];
+        node->usable = node->recuttable = true;
+        node->cpu_milli = 10000;
+        node->pods = 10;
+        node->free_gpus = 0;
+        for (unsigned g = 0; g < GPUS; g++) {
+            draw.bed.gpus[n][g].mig = draw.bed.gpus[n][g].open = true;
+        }
+    }
+    for (unsigned round = 0; round < 2000; round++) {
+        go_on(&draw, &seed);
+        draw_pod(&draw, &seed);
+        for (size_t w = 0; w < draw.bed.pod.n_wants; w++) {
+            draw.bed.wants[w].whole_gpu = false;
+        }
+        struct gs_decision decision;
+        times[check_decision(&draw)]++;
+        assert_int_equal(
+            gs_decide(draw.bed.decider, &draw.bed.cluster, &draw.bed.pod, &decision, NULL), 0);
+        if (decision.node != GS_DECIDE_NONE) {
+            take(&draw, &draw.bed.nodes[decision.node], &decision, &seed);
+        }
+    }
+    print_message("booked %u, re-cut %u, waits %u\n", times[GS_DECIDE_BOOK], times[GS_DECIDE_RECUT],
+                  times[GS_DECIDE_WAIT]);
+    assert_true(times[GS_DECIDE_BOOK] > 0 && times[GS_DECIDE_RECUT] > 0 &&
+                times[GS_DECIDE_WAIT] > 0);
+    bed_done(&draw.bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decide__equals_trying_everything_on_small_clusters),
+        cmocka_unit_test(decide__serves_every_pod_that_fits_as_pods_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
