@@ -488,10 +488,10 @@ int gs_pass_run(struct gs_pass *pass, uint64_t now_us, uint64_t real_us, uint64_
     size_t n = 0;
     pass->now_us = now_us;
     pass->real_us = real_us;
-    pass->again_us = pass->view.n > 0 ? now_us + SILENCE_LOOK_US : UINT64_MAX;
     pass->options.store->changed = false;
     pass->counts.passes++;
     int r = gs_nodes_view_refresh(&pass->view, now_us, err);
+    pass->again_us = pass->view.n > 0 ? now_us + SILENCE_LOOK_US : UINT64_MAX;
     r = r == 0 ? gather(pass, &n, err) : r;
     if (r != 0) {
         return r;

@@ -1,0 +1,307 @@
+/* What the controller does for pods that wait, by what it sees. */
+#include "unit/check.h"
+
+#include <string.h>
+
+#include "unit/controller/world.h"
+
+#define ONES "1g.5gb@0,1g.5gb@1,1g.5gb@2,1g.5gb@3,1g.5gb@4,1g.5gb@5,1g.5gb@6"
+
+static struct world world;
+
+static int set_up(void **state)
+{
+    (void)state;
+    world_new(&world);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_free(&world);
+    return 0;
+}
+
+static bool did(const char *line)
+{
+    const char *at = strstr(world.acts, line);
+    size_t n = strlen(line);
+    return at != NULL && (at == world.acts || at[-1] == '\n') && at[n] == '\n';
+}
+
+/* The id of the wish that the node has. */
+static const char *wish_of(const char *name)
+{
+    const struct gs_store_node *node = gs_store_find_node(&world.store, name);
+    assert_non_null(node->wishes);
+    return node->wishes->wish.id;
+}
+
+/* The agent has carried out the wish: these slices are there now. */
+static void carry_out(const char *name, const char *slices, unsigned revision)
+{
+    char id[GS_GPUNODE_ID_MAX + 1];
+    strcpy(id, wish_of(name));
+    world_node_answers(&world, name, slices, revision, id, "Done");
+}
+
+static void pass__a_gated_pod_is_booked_on_a_free_slice(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 1);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "1g.5gb", .gated = true});
+    world_run(&world);
+    assert_true(did("book d/a n1"));
+    assert_true(did("say d/a SliceBooked"));
+    assert_true(did("hold n1"));
+    world_run(&world); /* the watch has not shown it yet: nothing is done twice */
+    assert_false(did("book d/a n1"));
+}
+
+static void pass__a_slice_is_promised_once(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", "3g.20gb@4,4g.20gb@0!", 1);
+    world_pod(&world, &(struct world_pod){
+                          .name = "young", .profile = "3g.20gb", .gated = true, .age_s = 10});
+    world_pod(&world,
+              &(struct world_pod){.name = "old", .profile = "3g.20gb", .gated = true, .age_s = 20});
+    world_run(&world);
+    assert_true(did("book d/old n1"));
+    assert_true(did("lift d/young"));
+}
+
+static void pass__priority_goes_before_age(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", "3g.20gb@4,4g.20gb@0!", 1);
+    world_pod(&world,
+              &(struct world_pod){.name = "old", .profile = "3g.20gb", .gated = true, .age_s = 20});
+    world_pod(&world,
+              &(struct world_pod){
+                  .name = "high", .profile = "3g.20gb", .gated = true, .age_s = 1, .priority = 5});
+    world_run(&world);
+    assert_true(did("book d/high n1"));
+}
+
+static void pass__what_a_bound_pod_takes_is_not_free(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", "3g.20gb@4,4g.20gb@0!", 1); /* the kubelet has not granted it yet */
+    world_pod(&world, &(struct world_pod){.name = "bound", .profile = "3g.20gb", .node = "n1"});
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_false(did("book d/a n1"));
+    world_pod_gone(&world, "bound", "3g.20gb");
+    world.now_us += 6000000;
+    world_run(&world);
+    assert_true(did("book d/a n1"));
+}
+
+static void pass__idle_slices_make_way_and_then_the_pod_is_booked(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 7);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_true(did("wish n1"));
+    assert_true(did("say d/a Recutting"));
+    assert_true(did("hold n1"));
+    assert_false(did("lift d/a"));
+    assert_non_null(strstr(world_wishes(&world, "n1"), "3g.20gb@"));
+    assert_non_null(strstr(world_wishes(&world, "n1"), " on 7 for d/a"));
+    world_run(&world); /* under way: it waits, gated */
+    assert_string_equal(world.acts, "");
+    carry_out("n1", "1g.5gb@0,1g.5gb@1,1g.5gb@2,1g.5gb@3,3g.20gb@4", 8);
+    world_run(&world);
+    assert_true(did("book d/a n1"));
+}
+
+static void pass__held_slices_do_not_make_way(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", "1g.5gb@0!,1g.5gb@1,1g.5gb@2,1g.5gb@3,1g.5gb@4!,1g.5gb@5,1g.5gb@6", 1);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_string_equal(world_wishes(&world, "n1"), "");
+    assert_true(did("lift d/a"));
+    assert_true(did("say d/a NoSlice"));
+}
+
+static void pass__promised_slices_do_not_make_way(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", "1g.5gb@0,1g.5gb@6", 1);
+    world_pod(&world,
+              &(struct world_pod){.name = "b", .profile = "1g.5gb", .node = "n1", .count = 2});
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "7g.40gb", .gated = true});
+    world_run(&world);
+    assert_string_equal(world_wishes(&world, "n1"), "");
+}
+
+static void pass__a_re_cut_without_an_answer_does_not_hold_a_pod_for_ever(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 7);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_true(world.again_us <= world.now_us + 30000000);
+    world.now_us += 31000000;
+    world_run(&world);
+    assert_true(did("lift d/a"));
+}
+
+static void pass__a_refused_re_cut_is_decided_anew(void **state)
+{
+    (void)state;
+    char id[GS_GPUNODE_ID_MAX + 1];
+    world_node(&world, "n1", ONES, 7);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    strcpy(id, wish_of("n1"));
+    world_node_answers(&world, "n1",
+                       "1g.5gb@0!,1g.5gb@1,1g.5gb@2,1g.5gb@3,1g.5gb@4,1g.5gb@5,1g.5gb@6", 8, id,
+                       "Stale");
+    world_run(&world);
+    assert_true(did("wish n1"));
+    assert_non_null(strstr(world_wishes(&world, "n1"), " on 8 for d/a"));
+    assert_non_null(strstr(world_wishes(&world, "n1"), "3g.20gb@4"));
+}
+
+static void pass__two_pods_share_what_one_re_cut_brings(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 7);
+    world_pod(&world,
+              &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true, .age_s = 9});
+    world_pod(&world,
+              &(struct world_pod){.name = "b", .profile = "3g.20gb", .gated = true, .age_s = 8});
+    world_run(&world);
+    /* One GPU, one re-cut at a time: the second waits for the first to be answered, or goes on. */
+    assert_non_null(strstr(world_wishes(&world, "n1"), " for d/a"));
+    assert_null(strstr(world_wishes(&world, "n1"), " for d/b"));
+}
+
+static void pass__a_pod_without_the_gate_is_left_to_the_scheduler_first(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 7);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb"});
+    world_run(&world);
+    assert_string_equal(world.acts, "");
+    world_pod(&world,
+              &(struct world_pod){.name = "a", .profile = "3g.20gb", .unschedulable = true});
+    world_run(&world);
+    assert_true(did("wish n1"));
+}
+
+static void pass__ours_goes_where_another_gate_is_and_nothing_is_booked(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 7);
+    world_pod(&world, &(struct world_pod){
+                          .name = "a", .profile = "1g.5gb", .gated = true, .other_gate = true});
+    world_run(&world);
+    assert_string_equal(world.acts, "lift d/a\n");
+}
+
+static void pass__a_booking_that_was_half_made_is_finished(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 7);
+    world_pod(&world, &(struct world_pod){
+                          .name = "a", .profile = "1g.5gb", .gated = true, .nominated = "n1"});
+    world_run(&world);
+    assert_true(did("book d/a n1"));
+}
+
+static void pass__a_booking_ends_with_its_node(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 7);
+    world_pod(&world,
+              &(struct world_pod){
+                  .name = "a", .profile = "1g.5gb", .nominated = "n1", .unschedulable = true});
+    world_run(&world);
+    assert_false(did("clear d/a"));
+    world_node_gone(&world, "n1");
+    world_run(&world);
+    assert_true(did("clear d/a"));
+}
+
+static void pass__a_booking_that_is_not_bound_ends(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 7);
+    world_pod(&world,
+              &(struct world_pod){
+                  .name = "a", .profile = "1g.5gb", .nominated = "n1", .unschedulable = true});
+    world_run(&world);
+    assert_int_equal(world.again_us, world.now_us + 30000000); /* at the latest */
+    world.now_us += 121000000;
+    world_run(&world);
+    assert_true(did("clear d/a"));
+}
+
+static void pass__a_silent_agent_is_not_asked(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 7);
+    world.now_us += 181000000;
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_string_equal(world_wishes(&world, "n1"), "");
+    assert_true(did("lift d/a"));
+}
+
+static void pass__a_node_is_released_when_nothing_is_booked_there(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 1);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "1g.5gb", .gated = true});
+    world_run(&world);
+    assert_true(did("hold n1"));
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "1g.5gb", .node = "n1"});
+    world_run(&world);
+    assert_true(did("release n1"));
+}
+
+static void pass__objects_that_are_not_in_a_new_list_are_gone(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", "3g.20gb@4,4g.20gb@0!", 1);
+    world_pod(&world, &(struct world_pod){.name = "bound", .profile = "3g.20gb", .node = "n1"});
+    gs_store_listing(&world.store, GS_STORE_PODS);
+    gs_store_listed(&world.store, GS_STORE_PODS);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_true(did("book d/a n1"));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(pass__a_gated_pod_is_booked_on_a_free_slice),
+        CASE(pass__a_slice_is_promised_once),
+        CASE(pass__priority_goes_before_age),
+        CASE(pass__what_a_bound_pod_takes_is_not_free),
+        CASE(pass__idle_slices_make_way_and_then_the_pod_is_booked),
+        CASE(pass__held_slices_do_not_make_way),
+        CASE(pass__promised_slices_do_not_make_way),
+        CASE(pass__a_re_cut_without_an_answer_does_not_hold_a_pod_for_ever),
+        CASE(pass__a_refused_re_cut_is_decided_anew),
+        CASE(pass__two_pods_share_what_one_re_cut_brings),
+        CASE(pass__a_pod_without_the_gate_is_left_to_the_scheduler_first),
+        CASE(pass__ours_goes_where_another_gate_is_and_nothing_is_booked),
+        CASE(pass__a_booking_that_was_half_made_is_finished),
+        CASE(pass__a_booking_ends_with_its_node),
+        CASE(pass__a_booking_that_is_not_bound_ends),
+        CASE(pass__a_silent_agent_is_not_asked),
+        CASE(pass__a_node_is_released_when_nothing_is_booked_there),
+        CASE(pass__objects_that_are_not_in_a_new_list_are_gone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

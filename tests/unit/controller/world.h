@@ -1,0 +1,47 @@
+/* world: a small cluster for tests of the pass: objects as text, and actions that are noted down in
+ * place of requests. */
+#pragma once
+
+#include "controller/pass.h"
+
+struct world {
+    struct gs_store store;
+    struct gs_pass *pass;
+    uint64_t now_us;
+    uint64_t again_us;
+    char acts[4096]; /* "book d/a n1\nlift d/b\n": of the last pass */
+};
+
+/* Frees what the last one had. */
+void world_new(struct world *world);
+void world_free(struct world *world);
+
+/* A node of one A100-40GB; `slices` as "1g.5gb@0,3g.20gb@4!", "!" for one that is held. Its
+ * allocatable follows. `revision` of its GPU. */
+void world_node(struct world *world, const char *name, const char *slices, unsigned revision);
+/* The same with what it was asked for last: `result` "Done", "Busy", ...; "" for no answer. */
+void world_node_answers(struct world *world, const char *name, const char *slices,
+                        unsigned revision, const char *id, const char *result);
+void world_node_gone(struct world *world, const char *name);
+
+/* A pod that asks for slices of a profile. */
+struct world_pod {
+    const char *name;
+    const char *profile;
+    unsigned count; /* 0: 1 */
+    bool gated;     /* by us */
+    bool other_gate;
+    bool unschedulable;
+    const char *node;      /* bound; NULL: not */
+    const char *nominated; /* NULL: not */
+    int priority;
+    unsigned age_s; /* older goes first */
+};
+void world_pod(struct world *world, const struct world_pod *pod);
+void world_pod_gone(struct world *world, const char *name, const char *profile);
+
+/* One pass; what it did is in `acts`, by lines. */
+void world_run(struct world *world);
+
+/* The wishes of a node that are on their way: "1g.5gb@0,... for d/a\n". */
+const char *world_wishes(const struct world *world, const char *node);
