@@ -163,7 +163,11 @@ class Cases:
         self.bed.pods.wait_phase("rtx", "Running")
         assert STARTUP_TAINT["key"] not in self.taints(machine)
         self.wait_claim(claim, "Initialized", "True")
-        self.bed.pods.delete("rtx")
+
+    def node__whose_claim_is_deleted_is_drained_and_goes(self):
+        machine, = self.launcher.wait(1)
+        self.bed.api.delete(f"{CLAIMS}/{self.only_claim()['metadata']['name']}")
+        system.wait_for("the pod goes", lambda: self.bed.pods.find("rtx") is None, 60)
         self.wait_empty(machine)
 
     def node__whose_boot_step_fails_never_gets_ready_and_its_claim_stays(self):
@@ -199,8 +203,10 @@ class Cases:
         self.karpenter.restart(gates={"NodeOverlay": True})
         machine, = self.launcher.wait(1)
         self.bed.pods.wait_phase("waits", "Running")
-        print(f"# from the Node on: {seconds(machine)}; Karpenter has "
-              f"{self.karpenter.daemon.memory_kib()['Rss'] // 1024} MB")
+        print(f"# from the Node on: {seconds(machine)}; resident: " + ", ".join(
+            f"{one.name} {one.memory_kib()['Rss'] // 1024} MB" for one in (
+                self.karpenter.daemon, machine.node.kubelet, machine.node.containerd,
+                machine.node.agent)))
 
     def bed__leaves_nothing_of_a_machine_that_is_up(self):
         self.bed.stop()
