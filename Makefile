@@ -18,8 +18,8 @@ export ASAN_OPTIONS ?= detect_leaks=1:strict_string_checks=1:abort_on_error=0
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 
 .DEFAULT_GOAL := all
-.PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench sizes \
-	judges cluster check-cluster clean help
+.PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench bench-node \
+	sizes judges cluster check-cluster clean help
 
 all: ## build the programs and libraries
 	@scripts/deps.sh build
@@ -115,6 +115,12 @@ golden: all ## write the golden files anew, to be reviewed as code
 bench: all ## the benchmarks, with the peers beside them: make bench [ARGS='--only fleet -o json']
 	@$(BUILD)/bin/gpuslice bench --peer tests/bench/highs_peer.py --peer tests/bench/cbc_peer.py \
 		--peer tests/bench/json_peer.py $(ARGS)
+
+bench-node: ## our agent beside NVIDIA's programs on a real kubelet: [ARGS='--only idle,load --rounds 3']
+	@scripts/deps.sh test cluster
+	@$(SETUP) $(BUILD) -Dtests=enabled
+	@$(NINJA) $(BUILD)
+	@GPUSLICE_CLUSTER=fetch python3 tests/bench/node/node_bench.py $(BUILD) $(ARGS) || [ $$? = 77 ]
 
 sizes: all ## longest functions and files, binary sizes, memory
 	@scripts/sizes.py $(BUILD)
