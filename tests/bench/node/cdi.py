@@ -53,12 +53,13 @@ def effects(spec):
 
 
 def wrong_numbers(spec):
-    """Device nodes whose minor is not that of their name."""
+    """Capabilities whose minor is not that of their name. The nodes of GPUs are null devices here, as
+    they are on the simulated machine."""
     wrong = []
     for edits in [spec.get("containerEdits") or {},
                   *(device.get("containerEdits") or {} for device in spec["devices"])]:
         for node in edits.get("deviceNodes") or []:
-            number = re.search(r"nvidia(?:-cap)?(\d+)$", node["path"])
+            number = re.search(r"nvidia-cap(\d+)$", node["path"])
             if number and "minor" in node and node["minor"] != int(number[1]):
                 wrong.append(f"{node['path']} has the minor {node['minor']}")
     return wrong

@@ -160,6 +160,7 @@ class Bench:
             found["nvidia-ctk"] = cdi.of_ctk(self.node, hook, root_of(self.node))
         ours = found.pop("gpuslice-agent")
         wrong = cdi.wrong_numbers(ours)
+        self.notes += [f"CDI file of ours: {text}" for text in wrong]
         for name, theirs in found.items():
             here = cdi.difference(theirs, ours)
             self.notes.append(f"CDI file against {name}'s: " + ("; ".join(here) or
