@@ -158,7 +158,7 @@ class Cases:
             self.end(name)
 
     def it_takes_little_memory(self):
-        kib = self.first.daemon.memory_kib()
+        kib = self.first.daemon.memory_kib()["Rss"]
         print(f"# {kib} KiB resident")
         assert kib < 20 << 10
 

@@ -80,9 +80,10 @@ class Controller:
         return self.page("/readyz")[0] == 200
 
     def metrics(self):
-        """{name with labels: value}"""
-        rows = [line.rsplit(" ", 1) for line in self.page("/metrics")[1].splitlines()
-                if line and line[0] != "#"]
+        """{name with labels: value}; nothing where it does not answer."""
+        status, text = self.page("/metrics")
+        rows = [line.rsplit(" ", 1) for line in text.splitlines()
+                if status == 200 and line and line[0] != "#"]
         return {name: float(value) for name, value in rows}
 
     def leads(self):
