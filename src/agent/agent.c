@@ -29,6 +29,7 @@ void gs_agent_refresh(struct gs_agent *agent)
     if (agent->labels != NULL) {
         gs_nodelabels_update(agent->labels);
     }
+    gs_agentnode_update(agent->gpunode);
 }
 
 static void judge_offer(struct gs_agent *agent)
@@ -92,6 +93,12 @@ static void on_sent(void *ctx)
     gs_status_update(agent->status);
 }
 
+static void on_granted(void *ctx)
+{
+    struct gs_agent *agent = ctx;
+    gs_agentnode_granted(agent->gpunode);
+}
+
 /* ---- Re-cuts ---- */
 
 static void on_lower(void *ctx, struct gs_recut_leaving *leaving, struct gs_await *await)
@@ -121,6 +128,7 @@ static void on_retire(void *ctx, struct gs_await *await)
     gs_offering_retire(agent->offering);
     gs_plugins_update(agent->plugins);
     gs_status_update(agent->status);
+    gs_agentnode_update(agent->gpunode);
     gs_status_await_kubelet(agent->status, await);
 }
 
@@ -139,6 +147,7 @@ static void on_restore(void *ctx)
     gs_offering_restore(agent->offering);
     gs_plugins_update(agent->plugins);
     gs_status_update(agent->status);
+    gs_agentnode_update(agent->gpunode);
 }
 
 static bool copy_grants(void *ctx, struct gs_arena *arena, struct gs_holding_input *input)
@@ -219,22 +228,26 @@ static void on_ended(void *ctx, const struct gs_order_result *result)
     struct gs_agent *agent = ctx;
     count(agent, result);
     if (result->origin == GS_ORDER_SOCKET) {
+        agent->n_running--;
         gs_log_info("order of the control socket: %s",
                     result->code == 0 ? "done" : result->err.msg);
         gs_control_ended(agent->control, result);
-    } else {
+    } else if (gs_order_stands(result->origin)) {
         agent->ordered = agent->ordered && result->retries;
         agent->layout_failed = result->code != 0;
         set_state(agent, result->origin,
                   result->code == 0 ? GS_MIG_STATE_SUCCESS : GS_MIG_STATE_FAILED);
     }
+    gs_agentnode_ended(agent->gpunode, result);
     if (result->code != 0) {
-        if (result->origin != GS_ORDER_SOCKET) {
+        if (gs_order_stands(result->origin)) {
             say_failed(agent, result);
         }
         return;
     }
-    gs_trouble_good(&agent->troubles, GS_TROUBLE_LAYOUT);
+    if (result->origin != GS_ORDER_CLUSTER) {
+        gs_trouble_good(&agent->troubles, GS_TROUBLE_LAYOUT);
+    }
     if (result->changed) {
         char text[100];
         snprintf(text, sizeof(text), "the GPUs were cut anew in %.2f s",
@@ -252,10 +265,11 @@ int gs_agent_order(struct gs_agent *agent, struct gs_order order, uint64_t *ret_
     int r = agent->leaving != NULL
                 ? gs_fail(err, GS_BUSY, "the agent is about to end: try again in a moment")
                 : gs_worker_order(agent->worker, &order, err);
-    if (r == 0 && order.origin != GS_ORDER_SOCKET) {
+    if (r == 0 && gs_order_stands(order.origin)) {
         agent->ordered = true;
         agent->layout_failed = false;
     }
+    agent->n_running += r == 0 && order.origin == GS_ORDER_SOCKET;
     if (r == 0 && ret_number != NULL) {
         *ret_number = order.number;
     }
@@ -351,6 +365,7 @@ static void on_found(void *ctx, struct gs_findings *findings)
     }
     write_cdi(agent); /* somebody may have removed it */
     tick(agent);
+    gs_agentnode_found(agent->gpunode);
 }
 
 /* ---- The node in the cluster ---- */
@@ -372,6 +387,7 @@ static void on_settled(void *ctx)
 {
     struct gs_agent *agent = ctx;
     struct gs_err err;
+    gs_agentnode_settled(agent->gpunode);
     if (!agent->has_taint || agent->taint_call != NULL || agent->ordered || agent->layout_failed ||
         agent->leaving != NULL || !gs_agent_is_ready(agent)) {
         return;
@@ -400,6 +416,7 @@ static void on_node(void *ctx, const struct gs_cluster_node *node)
     }
     gs_status_node(agent->status, node);
     gs_nodelabels_node(agent->labels, node);
+    gs_agentnode_node(agent->gpunode, node == NULL ? NULL : node->uid);
     if (gs_status_is_settled(agent->status)) {
         on_settled(agent);
     }
@@ -456,6 +473,7 @@ static int watch_node(struct gs_agent *agent, struct gs_err *err)
     };
     const struct gs_cluster_node_sink sink = {.node = on_node, .reach = on_reach, .ctx = agent};
     int r = gs_nodelabels_new(&labels, &agent->labels, err);
+    r = r < 0 ? r : gs_agentnode_new(agent, &agent->gpunode, err);
     return r < 0 ? r
                  : gs_cluster_watch_node(&agent->cluster, agent->node_name, &sink,
                                          &agent->node_watch, err);
@@ -529,6 +547,7 @@ static int make_status(struct gs_agent *agent, struct gs_err *err)
         .troubles = &agent->troubles,
         .counters = &agent->counters,
         .sent = on_sent,
+        .granted = on_granted,
         .ctx = agent,
     };
     int r = gs_status_new(&status, &agent->status, err);
@@ -679,6 +698,8 @@ void gs_agent_done(struct gs_agent *agent)
 {
     gs_leave_free(agent->leaving);
     gs_control_free(agent->control);
+    gs_agentnode_free(agent->gpunode);
+    agent->gpunode = NULL;
     gs_plugins_free(agent->plugins);
     gs_status_free(agent->status);
     gs_nodelabels_free(agent->labels);

@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "agent/cdifile.h"
+#include "agent/gpunode.h"
 #include "agent/machine.h"
 #include "agent/monitor.h"
 #include "agent/nodelabels.h"
@@ -42,6 +43,7 @@ struct gs_agent {
     struct gs_leaving *leaving; /* NULL: the agent stays */
     sd_event_source *tick;      /* health that comes back with time */
     uint64_t n_orders;
+    unsigned n_running; /* orders of the socket that have not ended */
     bool layout_failed; /* the last order that stands did not come true */
     bool ordered;       /* an order stands, and has not ended yet */
     /* the cluster; `has_cluster` false: none */
@@ -49,6 +51,7 @@ struct gs_agent {
     struct gs_cluster cluster;
     struct gs_cluster_watch *node_watch;
     struct gs_nodelabels *labels;
+    struct gs_agentnode *gpunode; /* NULL: not behind an API server */
     struct gs_events *events;
     bool has_taint;
     struct gs_cluster_call *taint_call;

@@ -91,6 +91,7 @@ static void serve_state(void *ctx, struct gs_http_exchange *exchange,
         .status = agent->status,
         .troubles = &agent->troubles,
         .findings = agent->findings,
+        .gpunode = agent->gpunode,
         .counters = &agent->counters,
         .ready = gs_agent_is_ready(agent),
     };

@@ -47,6 +47,26 @@ void gs_findings_free(struct gs_findings *findings)
     }
 }
 
+const struct gs_held *gs_findings_held(const struct gs_findings *findings,
+                                       const struct gs_slice_id *id)
+{
+    if (findings == NULL || !findings->has_holding) {
+        return NULL;
+    }
+    const struct gs_snapshot *snapshot = &findings->box->snapshot;
+    if (id->gi == GS_NOT_KNOWN) {
+        return id->gpu < snapshot->n_gpus && snapshot->gpus[id->gpu].generation == id->generation
+                   ? &findings->holding.gpus[id->gpu]
+                   : NULL;
+    }
+    for (unsigned i = 0; i < snapshot->n_slices; i++) {
+        if (gs_slice_id_eq(&snapshot->slices[i].id, id)) {
+            return &findings->holding.slices[i];
+        }
+    }
+    return NULL;
+}
+
 static uint64_t now_us(void)
 {
     struct timespec now;

@@ -23,6 +23,11 @@ struct gs_findings {
     struct gs_slice_readings *slices; /* one a slice */
 };
 
+/* By identity, as what was found out may be of another snapshot. NULL: nothing is known of it;
+ * `findings` may be NULL. */
+const struct gs_held *gs_findings_held(const struct gs_findings *findings,
+                                       const struct gs_slice_id *id);
+
 void gs_findings_free(struct gs_findings *findings); /* NULL is fine */
 
 struct gs_monitor_options {

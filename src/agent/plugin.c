@@ -278,6 +278,9 @@ static void allocate(void *ctx, struct gs_grpc_call *call, struct gs_view reques
         answer(call, bytes);
     }
     gs_arena_done(&arena);
+    if (r == 0) {
+        plugin->plugins->options.granted(plugin->plugins->options.ctx);
+    }
 }
 
 static void prefer(void *ctx, struct gs_grpc_call *call, struct gs_view request)

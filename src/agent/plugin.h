@@ -22,6 +22,8 @@ struct gs_plugins_options {
     struct gs_metrics_counters *counters;
     /* The kubelet was given another list, or took up a resource. */
     void (*sent)(void *ctx);
+    /* It was granted something. */
+    void (*granted)(void *ctx);
     void *ctx;
 };
 

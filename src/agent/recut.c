@@ -4,8 +4,9 @@
 #include <time.h>
 
 #include "agent/layout.h"
-#include "base/log.h"
+#include "agent/placed.h"
 #include "agent/recut_guard.h"
+#include "base/log.h"
 
 #define ORDER_BYTES_MAX ((size_t)64 << 20)
 
@@ -79,14 +80,10 @@ static bool needs_quiet(const struct gs_snapshot *snapshot, const struct gs_mig_
 }
 
 static int apply(struct gs_recut *recut, const struct gs_order *order,
-                 const struct gs_mig_wish *wishes, unsigned n, struct gs_order_result *ret)
+                 const struct gs_apply_want *wants, unsigned n, struct gs_order_result *ret)
 {
-    struct gs_apply_want wants[GS_GPUS_MAX] = {0};
     struct gs_recut_guard state;
     struct gs_guard guard;
-    for (unsigned k = 0; k < n; k++) {
-        wants[k].wish = &wishes[k];
-    }
     gs_recut_guard_init(&state, recut, &guard);
     const struct gs_apply_options options = {
         .dir = recut->gather.config->state_dir,
@@ -110,6 +107,26 @@ static int apply(struct gs_recut *recut, const struct gs_order *order,
     return r;
 }
 
+/* Of one GPU that is cut already: nothing is reset, and the others stay as they are. */
+static int carry_out_placed(struct gs_recut *recut, const struct gs_order *order,
+                            struct gs_order_result *ret)
+{
+    unsigned gpu;
+    struct gs_mig_state state;
+    struct gs_apply_want wants[GS_GPUS_MAX] = {0};
+    int r = offer_all(recut, &ret->err);
+    if (r < 0) {
+        return r;
+    }
+    const struct gs_snapshot *snapshot = &recut->survey->last->snapshot;
+    r = gs_placed_read(order, snapshot, &gpu, &state, &ret->err);
+    if (r < 0 || gs_placed_is_met(snapshot, gpu, &state)) {
+        return r;
+    }
+    wants[gpu].state = &state;
+    return apply(recut, order, wants, snapshot->n_gpus, ret);
+}
+
 static int carry_out(struct gs_recut *recut, const struct gs_order *order, struct gs_arena *arena,
                      struct gs_order_result *ret)
 {
@@ -131,7 +148,11 @@ static int carry_out(struct gs_recut *recut, const struct gs_order *order, struc
     if (quiet) {
         recut->quiet(recut->quiet_ctx, true);
     }
-    r = apply(recut, order, wishes, snapshot->n_gpus, ret);
+    struct gs_apply_want wants[GS_GPUS_MAX] = {0};
+    for (unsigned k = 0; k < snapshot->n_gpus; k++) {
+        wants[k].wish = &wishes[k];
+    }
+    r = apply(recut, order, wants, snapshot->n_gpus, ret);
     if (quiet) {
         recut->quiet(recut->quiet_ctx, false);
     }
@@ -145,7 +166,8 @@ void gs_recut(struct gs_recut *recut, const struct gs_order *order, struct gs_or
     gs_arena_init(&arena, &gs_alloc_heap, ORDER_BYTES_MAX);
     *ret = (struct gs_order_result){.number = order->number, .origin = order->origin};
     gs_buf_init(&ret->lines, LINES_MAX);
-    ret->code = carry_out(recut, order, &arena, ret);
+    ret->code = order->gpu != NULL ? carry_out_placed(recut, order, ret)
+                                   : carry_out(recut, order, &arena, ret);
     ret->took_us = now_us() - begun;
     gs_arena_done(&arena);
 }

@@ -10,7 +10,18 @@
 #include "agent/survey.h"
 #include "partition/apply.h"
 
-enum gs_order_origin { GS_ORDER_FILE, GS_ORDER_LABEL, GS_ORDER_SOCKET };
+enum gs_order_origin {
+    GS_ORDER_FILE,
+    GS_ORDER_LABEL,
+    GS_ORDER_SOCKET,
+    GS_ORDER_CLUSTER /* a wish in the GpuNode */
+};
+
+/* Of file and label the latest stands until it is done; the others are tried once. */
+static inline bool gs_order_stands(enum gs_order_origin origin)
+{
+    return origin == GS_ORDER_FILE || origin == GS_ORDER_LABEL;
+}
 
 /* A layout that somebody wants. */
 struct gs_order {
@@ -19,6 +30,8 @@ struct gs_order {
     const char *name; /* of the configuration; "": the only one */
     const char *text; /* a mig-parted document; NULL: `file`, or what the GPUs offer */
     const char *file; /* "": none */
+    const char *gpu;  /* UUID: `text` says where each slice of this GPU alone is to be
+                         (core/layout.h), and nothing else of this struct what; NULL: all GPUs */
     bool only_idle;
     bool dry_run;
 };

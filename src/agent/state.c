@@ -16,27 +16,6 @@ static json_t *text_or_null(const char *text)
     return text[0] == '\0' ? json_null() : json_string(text);
 }
 
-/* By identity, as what was found out may be of an earlier snapshot. NULL: nothing was yet. */
-static const struct gs_held *held_of(const struct gs_state *state, const struct gs_slice_id *id)
-{
-    const struct gs_findings *findings = state->findings;
-    if (findings == NULL || !findings->has_holding) {
-        return NULL;
-    }
-    const struct gs_snapshot *snapshot = &findings->box->snapshot;
-    if (id->gi == GS_NOT_KNOWN) {
-        return id->gpu < snapshot->n_gpus && snapshot->gpus[id->gpu].generation == id->generation
-                   ? &findings->holding.gpus[id->gpu]
-                   : NULL;
-    }
-    for (unsigned i = 0; i < snapshot->n_slices; i++) {
-        if (gs_slice_id_eq(&snapshot->slices[i].id, id)) {
-            return &findings->holding.slices[i];
-        }
-    }
-    return NULL;
-}
-
 /* null: not known yet; false: idle. */
 static json_t *holder(const struct gs_held *held)
 {
@@ -76,7 +55,7 @@ static json_t *slice_json(const struct gs_state *state, const struct gs_snapshot
                      "index", (json_int_t)slice->index, "start", (json_int_t)slice->start, "size",
                      (json_int_t)slice->size, "health",
                      health_word(state, &slice->id, snapshot->gpus[slice->id.gpu].lost), "holder",
-                     holder(held_of(state, &slice->id)));
+                     holder(gs_findings_held(state->findings, &slice->id)));
 }
 
 static const char *mode_word(enum gs_mig_mode mode)
@@ -109,7 +88,7 @@ static json_t *gpu_json(const struct gs_state *state, const struct gs_snapshot *
         health_word(state, &whole, gpu->lost), "numaNode",
         gpu->numa_node < 0 ? json_null() : json_integer(gpu->numa_node), "slices", slices);
     if (gpu->facts.mode != GS_MIG_ON) {
-        json_object_set_new(json, "holder", holder(held_of(state, &whole)));
+        json_object_set_new(json, "holder", holder(gs_findings_held(state->findings, &whole)));
     }
     return json;
 }
@@ -195,13 +174,14 @@ void gs_state_write(const struct gs_state *state, struct gs_buf *out)
         json_array_append_new(gpus, gpu_json(state, &box->snapshot, k));
     }
     write_json(
-        json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version", GS_VERSION,
+        json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", GS_VERSION,
                   "node", state->node_name, "ready", state->ready, "settled",
                   gs_status_is_settled(state->status), "driver",
                   box == NULL ? json_null() : json_string(box->snapshot.driver.driver_version),
                   "conditions", troubles_json(state->troubles), "notes",
                   notes_json(gs_offering_offer(state->offering)), "gpus", gpus, "resources",
-                  resources_json(state), "counters", counters_json(state->counters)),
+                  resources_json(state), "gpuNode", gs_agentnode_json(state->gpunode), "counters",
+                  counters_json(state->counters)),
         out);
 }
 

@@ -2,6 +2,7 @@
  * docs/agent.md has the keys. */
 #pragma once
 
+#include "agent/gpunode.h"
 #include "agent/monitor.h"
 #include "agent/offering.h"
 #include "agent/plugin.h"
@@ -17,6 +18,7 @@ struct gs_state {
     const struct gs_status *status;
     const struct gs_troubles *troubles;
     const struct gs_findings *findings; /* NULL: nothing was read yet */
+    const struct gs_agentnode *gpunode; /* NULL: there is no API server */
     const struct gs_metrics_counters *counters;
     bool ready;
 };

@@ -14,7 +14,7 @@ const char *gs_trouble_name(enum gs_trouble trouble)
         [GS_TROUBLE_OFFER] = "Offer",   [GS_TROUBLE_KUBELET] = "Kubelet",
         [GS_TROUBLE_CDI] = "CDI",       [GS_TROUBLE_API] = "API",
         [GS_TROUBLE_LABELS] = "Labels", [GS_TROUBLE_HEALTH] = "Health",
-        [GS_TROUBLE_CONFIG] = "Config",
+        [GS_TROUBLE_CONFIG] = "Config", [GS_TROUBLE_GPUNODE] = "GpuNode",
     };
     return names[trouble];
 }
@@ -32,6 +32,7 @@ bool gs_trouble_is_minor(enum gs_trouble trouble)
     case GS_TROUBLE_LABELS:
     case GS_TROUBLE_HEALTH:
     case GS_TROUBLE_CONFIG:
+    case GS_TROUBLE_GPUNODE:
     case GS_TROUBLES:
         return true;
     }

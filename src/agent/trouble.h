@@ -21,6 +21,7 @@ enum gs_trouble {
     GS_TROUBLE_LABELS,  /* the labels of the node are as they should be */
     GS_TROUBLE_HEALTH,  /* every slice is well */
     GS_TROUBLE_CONFIG,  /* the configuration that was last read is in force */
+    GS_TROUBLE_GPUNODE, /* the GpuNode of this node says what the hardware is */
     GS_TROUBLES
 };
 

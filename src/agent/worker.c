@@ -230,7 +230,7 @@ static void drop_standing(struct gs_worker *worker)
 static void carry_out(struct gs_worker *worker, struct ordered *ordered)
 {
     struct gs_order_result result;
-    bool stands = ordered->order.origin != GS_ORDER_SOCKET && !ordered->order.dry_run;
+    bool stands = gs_order_stands(ordered->order.origin) && !ordered->order.dry_run;
     if (stands && ordered != worker->standing) {
         drop_standing(worker);
     }
@@ -352,7 +352,8 @@ static char *copy_text(char **at, const char *text)
 static struct ordered *copy_order(const struct gs_order *order)
 {
     size_t n = strlen(order->name) + strlen(order->file) + 2 +
-               (order->text == NULL ? 0 : strlen(order->text) + 1);
+               (order->text == NULL ? 0 : strlen(order->text) + 1) +
+               (order->gpu == NULL ? 0 : strlen(order->gpu) + 1);
     struct ordered *copy = malloc(sizeof(*copy) + n);
     if (copy != NULL) {
         char *at = copy->texts;
@@ -360,6 +361,7 @@ static struct ordered *copy_order(const struct gs_order *order)
         copy->order.name = copy_text(&at, order->name);
         copy->order.file = copy_text(&at, order->file);
         copy->order.text = order->text == NULL ? NULL : copy_text(&at, order->text);
+        copy->order.gpu = order->gpu == NULL ? NULL : copy_text(&at, order->gpu);
     }
     return copy;
 }
@@ -370,7 +372,7 @@ static void drop_overtaken(struct gs_worker *worker)
     struct ordered **at = &worker->first;
     while (*at != NULL) {
         struct ordered *here = *at;
-        if (here->order.origin != GS_ORDER_SOCKET) {
+        if (gs_order_stands(here->order.origin)) {
             *at = here->next;
             worker->n_orders--;
             free(here);
@@ -387,7 +389,7 @@ int gs_worker_order(struct gs_worker *worker, const struct gs_order *order, stru
         return gs_fail(err, GS_NO_MEMORY, "no memory for the order");
     }
     pthread_mutex_lock(&worker->lock);
-    if (order->origin != GS_ORDER_SOCKET) {
+    if (gs_order_stands(order->origin)) {
         drop_overtaken(worker);
     }
     bool room = worker->n_orders < ORDERS_MAX;
