@@ -1,0 +1,383 @@
+#!/usr/bin/env python3
+"""GpuNode and SlicePool on a real API server: what the agent says of its GPUs, what it does when the
+controller wants one cut anew, and who may write where.
+
+usage: test_gpunode.py BUILD_DIR
+"""
+import json
+import os
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..")]
+# pylint: disable=wrong-import-position
+import tap
+from bed import rights, system
+from bed.api import ApiError
+from bed.bed import Bed
+from bed.errors import Skip
+
+GROUP = "/apis/gpuslice.dev/v1alpha1"
+SMALL = "nvidia.com/mig-1g.5gb"
+MIDDLE = "nvidia.com/mig-2g.10gb"
+BIG = "nvidia.com/mig-3g.20gb"
+WORDS = ["--http-address", "127.0.0.1:9400", "--log-level", "debug", "--metrics-interval-ms", "1000"]
+
+
+def pool(name="gpu", **more):
+    spec = {"nodeClassRef": {"name": "gpu"}, "instanceTypes": ["p4d.24xlarge"]}
+    return {"apiVersion": "gpuslice.dev/v1alpha1", "kind": "SlicePool", "metadata": {"name": name},
+            "spec": dict(spec, **more)}
+
+
+WRONG_POOLS = [
+    ({"instanceTypes": []}, "should have at least 1 items"),
+    ({"instanceTypes": ["a", "a"]}, "an instance type is listed twice"),
+    ({"capacityTypes": ["Spot"]}, 'supported values: "reserved", "spot", "on-demand"'),
+    ({"profiles": ["mig-1g.5gb"]}, "write it as NVIDIA does, such as 1g.5gb"),
+    ({"profiles": ["1g.5gb", "1g.5gb"]}, "a profile is listed twice"),
+    ({"profiles": ["1g.5gb"], "warm": {"2g.10gb": 1}},
+     "each profile under warm has to be among profiles"),
+    ({"warm": {"small": 1}}, "the keys of warm are profiles of slices"),
+    ({"limits": {"usdPerHour": "$5"}}, 'expected dollars as a decimal in quotes, such as "200"'),
+    ({"limits": {"gpus": -1}}, "should be greater than or equal to 0"),
+    ({"moves": "always"}, 'supported values: "never", "optIn"'),
+    ({"emptyAfter": "10"}, "expected a duration such as 90s, 10m or 1h30m"),
+    ({"expireAfter": "never"}, "expected a duration such as 720h, or Never"),
+    ({"labels": {"nvidia.com/gpu": "x"}}, "are set by the programs that own them"),
+    ({"taints": [{"key": "gpuslice.dev/startup", "effect": "NoSchedule"}]},
+     "the taint gpuslice.dev/startup is set and removed by gpuslice itself"),
+]
+
+
+class Cases:
+    """One bed for all of them, in the order of the file."""
+
+    def __init__(self, bed):
+        self.bed, (self.node, self.other) = bed, bed.nodes
+        self.agent_program = os.path.join(bed.build, "bin", "gpuslice-agent")
+        self.wishes = 0
+
+    # ---- helpers ----
+
+    def object(self):
+        return self.bed.api.find(f"{GROUP}/gpunodes/{self.node.name}")
+
+    def gpu(self, index=0):
+        return self.object()["status"]["gpus"][index]
+
+    def slices(self, index=0):
+        return [(s["profile"], s["start"], s["state"]) for s in self.gpu(index).get("slices", [])]
+
+    def wait_slices(self, wanted, index=0):
+        system.wait_equal(f"slices of GPU {index}", sorted(wanted, key=lambda s: s[1]),
+                          lambda: self.slices(index), 30)
+
+    def wish(self, layout, based_on=None, index=0, name=None):
+        """What the controller writes; the id, and when it was sent."""
+        gpu = self.gpu(index)
+        self.wishes += 1
+        name = name or f"wish-{self.wishes}"
+        self.bed.api.patch(
+            f"{GROUP}/gpunodes/{self.node.name}",
+            {"spec": {"gpus": [{"uuid": gpu["uuid"], "id": name, "layout": layout,
+                                "basedOn": based_on or gpu["revision"], "reason": "a test"}]}})
+        return name, time.monotonic()
+
+    def answer(self, name, index=0, timeout=60):
+        """The answer that is no Running."""
+        def look():
+            decision = self.gpu(index).get("decision", {})
+            done = decision.get("id") == name and decision["result"] != "Running"
+            return decision if done else None
+        return system.wait_for(f"an answer to {name}", look, timeout)
+
+    def empty(self):
+        """GPU 0, by hand."""
+        uuids = [u for g, _, _, u in self.node.slices() if g == 0]
+        if uuids:
+            self.node.gpuslice("mig", "destroy", *uuids)
+        system.wait_equal("no slices", [], self.slices, 60)
+
+    def state(self):
+        return json.loads(self.node.run_with_gpus([self.agent_program, "state"]))
+
+    def condition(self):
+        return next(c for c in self.state()["conditions"] if c["type"] == "GpuNode")
+
+    # ---- without the CRD ----
+
+    def agent__works_without_the_crd_and_says_so(self):
+        self.node.credentials = rights.give_agent(self.bed, self.node)
+        self.bed.kubectl("delete", "crd", "gpunodes.gpuslice.dev", "slicepools.gpuslice.dev")
+        self.node.start_agent(*WORDS)
+        self.node.agent.wait_until(
+            "an agent that answers",
+            lambda: self.node.run_with_gpus([self.agent_program, "state"], check=False), 30)
+        self.node.wait_allocatable(SMALL, 2)
+        system.wait_equal("its condition", "NotInstalled", lambda: self.condition()["reason"], 30)
+        assert "deploy/crds/gpunodes.yaml" in self.condition()["message"], self.condition()
+
+    def agent__publishes_its_gpus_once_there_is_the_crd(self):
+        rights.apply_crds(self.bed)
+        system.wait_for("a GpuNode with GPUs", lambda: (self.object() or {}).get("status"), 90)
+        node = self.object()
+        owner, = node["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["uid"]) == ("Node", self.node.object()["metadata"]["uid"])
+        assert [(g["index"], g["mig"], g["model"]) for g in node["status"]["gpus"]] == [
+            (0, True, "A100-40GB"), (1, True, "A100-40GB")], node["status"]
+        self.wait_slices([("1g.5gb", 0, "Free"), ("1g.5gb", 1, "Free")])
+        first = self.gpu()["slices"][0]
+        assert first["plain"] and first["resource"] == SMALL, first
+        assert self.condition()["ok"], self.condition()
+
+    # ---- the status ----
+
+    def status__follows_what_pods_hold(self):
+        before = self.gpu()["revision"]
+        self.bed.run_pod("one", {SMALL: 1})
+        held = system.wait_for("a holder", lambda: [
+            s for s in self.gpu()["slices"] if s.get("holder", {}).get("name") == "one"], 30)
+        assert held[0]["state"] == "Held" and held[0]["holder"]["namespace"] == "default", held
+        assert self.gpu()["revision"] > before
+        self.bed.pods.delete("one")
+        self.wait_slices([("1g.5gb", 0, "Free"), ("1g.5gb", 1, "Free")])
+
+    def status__follows_a_cut_by_hand(self):
+        before = self.gpu(1)["revision"]
+        self.node.gpuslice("mig", "create", "2g.10gb", "-g", "1")
+        system.wait_for("the new slice", lambda: any(
+            s[0] == "2g.10gb" for s in self.slices(1)), 40)
+        assert self.gpu(1)["revision"] > before
+
+    def status__is_written_again_when_somebody_removes_the_object(self):
+        revision, uid = self.gpu()["revision"], self.object()["metadata"]["uid"]
+        self.bed.api.delete(f"{GROUP}/gpunodes/{self.node.name}")
+        node = system.wait_for("another one", lambda: (lambda o: o if o and o.get(
+            "status") and o["metadata"]["uid"] != uid else None)(self.object()), 30)
+        assert node["status"]["gpus"][0]["revision"] >= revision, node
+
+    # ---- wishes ----
+
+    def wish__is_carried_out_exactly_and_node_status_shows_it(self):
+        others = self.gpu(1)["slices"]
+        name, begun = self.wish("1g.5gb@0,1g.5gb@3,3g.20gb@4")
+        decision = self.answer(name)
+        took = time.monotonic() - begun
+        assert decision["result"] == "Done", decision
+        assert self.node.allocatable(BIG) == 1, self.node.object()["status"]["allocatable"]
+        assert sorted((p, s) for g, p, s, _ in self.node.slices() if g == 0) == [
+            ("1g.5gb", 0), ("1g.5gb", 3), ("3g.20gb", 4)], self.node.slices()
+        assert [s["uuid"] for s in self.gpu(1)["slices"]] == [s["uuid"] for s in others]
+        print(f"# from the wish to Done: {took:.3f} s")
+
+    def wish__that_only_adds_is_answered_quickly(self):
+        self.wish_and_wait("1g.5gb@0,3g.20gb@4")
+        name, begun = self.wish("1g.5gb@0,1g.5gb@1,3g.20gb@4")
+        assert self.answer(name)["result"] == "Done"
+        print(f"# from a wish that adds one slice to Done: {time.monotonic() - begun:.3f} s")
+        self.wait_slices([("1g.5gb", 0, "Free"), ("1g.5gb", 1, "Free"), ("3g.20gb", 4, "Free")])
+
+    def wish_and_wait(self, layout):
+        name, _ = self.wish(layout)
+        assert self.answer(name)["result"] == "Done"
+        self.wait_slices([(p, int(s), "Free") for p, s in
+                          (part.split("@") for part in layout.split(",") if part)])
+
+    def wish__that_is_stale_is_refused_with_nothing_changed(self):
+        before = self.node.slices()
+        name, _ = self.wish("7g.40gb@0", based_on=1)
+        decision = self.answer(name)
+        assert decision["result"] == "Stale" and "revision 1" in decision["message"], decision
+        assert self.node.slices() == before
+
+    def wish__that_the_gpu_cannot_have_is_refused(self):
+        before = self.node.slices()
+        for layout, says in (("3g.20gb@1", "3g.20gb"), ("9g.99gb@0", "9g.99gb")):
+            name, _ = self.wish(layout)
+            decision = self.answer(name)
+            assert decision["result"] == "Refused" and says in decision["message"], decision
+        assert self.node.slices() == before
+
+    def wish__in_whose_way_a_pod_stands_is_busy_with_nothing_changed(self):
+        self.bed.run_pod("big", {BIG: 1})
+        system.wait_for("its holder", lambda: any(s[2] == "Held" for s in self.slices()), 30)
+        before = self.node.slices()
+        name, _ = self.wish("7g.40gb@0")
+        decision = self.answer(name)
+        assert decision["result"] == "Busy" and "big" in decision["message"], decision
+        assert self.node.slices() == before
+        assert self.node.allocatable(SMALL) == 2, self.node.object()["status"]["allocatable"]
+
+    def wish__leaves_slices_in_use_as_they_are(self):
+        uuid = next(u for g, p, _, u in self.node.slices() if g == 0 and p == "3g.20gb")
+        name, _ = self.wish("2g.10gb@2,3g.20gb@4")
+        assert self.answer(name)["result"] == "Done"
+        assert uuid in [s[3] for s in self.node.slices()]
+        assert self.bed.pods.phase("big") == "Running"
+        self.node.wait_allocatable(MIDDLE, 2)
+
+    def wish__that_was_answered_is_not_carried_out_again(self):
+        wish = self.object()["spec"]["gpus"][0]
+        self.bed.pods.delete("big")
+        system.wait_for("all free", lambda: all(s[2] == "Free" for s in self.slices()), 30)
+        self.empty()
+        self.node.agent.restart()
+        time.sleep(3)
+        decision = self.gpu()["decision"]
+        assert (decision["id"], decision["result"]) == (wish["id"], "Done"), decision
+        assert self.slices() == [], self.slices()
+
+    def wish__is_answered_although_the_agent_is_killed_in_the_middle(self):
+        revision = self.gpu()["revision"]
+        for delay in (0.01, 0.03, 0.06, 0.12, 0.25):
+            self.empty()
+            name, _ = self.wish("1g.5gb@0,1g.5gb@1,1g.5gb@2,1g.5gb@3,3g.20gb@4")
+            time.sleep(delay)
+            self.node.agent.kill()
+            self.node.agent.start()
+            decision = self.answer(name)
+            print(f"# killed after {delay} s: {decision['result']} {decision.get('message', '')}")
+            assert decision["result"] in ("Done", "Stale"), decision
+            if decision["result"] == "Done":
+                assert len([s for s in self.node.slices() if s[0] == 0]) == 5, self.node.slices()
+            assert self.gpu()["revision"] > revision
+            revision = self.gpu()["revision"]
+
+    def wish__and_its_answer_are_in_the_state_of_the_agent(self):
+        gpu = next(g for g in self.state()["gpuNode"]["gpus"] if g["uuid"] == self.gpu()["uuid"])
+        assert gpu["wish"]["id"] == gpu["decision"]["id"], gpu
+        assert gpu["revision"] == self.gpu()["revision"], gpu
+
+    # ---- the API server ----
+
+    def slicepool__of_a_user_is_taken_and_has_its_defaults(self):
+        made = self.bed.api.create(f"{GROUP}/slicepools", pool(
+            capacityTypes=["spot", "on-demand"], profiles=["1g.5gb", "3g.20gb"],
+            limits={"gpus": 64, "usdPerHour": "200"}, moves="optIn", warm={"1g.5gb": 4}))["spec"]
+        assert made["nodeClassRef"] == {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass",
+                                        "name": "gpu"}, made
+        assert (made["scaling"], made["emptyAfter"], made["startLimit"], made["expireAfter"]) == (
+            "overlay", "10m", "20m", "720h"), made
+
+    def slicepool__that_is_wrong_is_refused_with_what_to_do(self):
+        for change, says in WRONG_POOLS:
+            try:
+                self.bed.api.create(f"{GROUP}/slicepools", pool("wrong", **change))
+            except ApiError as error:
+                assert error.status == 422 and says in error.message, (change, error.message)
+            else:
+                raise AssertionError(f"taken: {change}")
+
+    def kubectl__explains_every_field(self):
+        for what in ("gpunode", "slicepool"):
+            text = self.bed.kubectl("explain", f"{what}.spec", "--recursive")
+            assert "VERSION:    v1alpha1" in text, text
+        text = self.bed.kubectl("explain", "slicepool.spec.limits.usdPerHour")
+        assert "Dollars an hour" in text, text
+        for name in ("gpunodes", "slicepools"):
+            crd = self.bed.api.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"
+                                   f"{name}.gpuslice.dev")
+            schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+            missing = [path for path in undescribed(schema, "")
+                       if path not in (".apiVersion", ".kind", ".metadata")]
+            assert not missing, missing
+
+    def kubectl__shows_columns(self):
+        text = self.bed.kubectl("get", "gn")
+        assert "A100-40GB" in text and "SLICES" in text, text
+        assert "USD/H" in self.bed.kubectl("get", "sp")
+
+    # ---- rights ----
+
+    def policy__holds_an_agent_to_its_own_node(self):
+        self.bed.kubectl("apply", "-f",
+                         os.path.join(self.bed.source, "deploy", "policy-agent.yaml"))
+        stranger = rights.give_agent(self.bed, self.other).api
+        own = self.node.credentials.api
+        node, other = self.node.name, self.other.name
+        label = {"metadata": {"labels": {"nvidia.com/x": "y"}}}
+        system.wait_for("the policy in force", lambda: refused(
+            lambda: stranger.patch(f"/api/v1/nodes/{node}", label), "own node only"), 30)
+        status = {"status": {"allocatable": {SMALL: "77"}}}
+        foreign = {"status": {"allocatable": {"cpu": "77"}}}
+        gpunode = {"apiVersion": "gpuslice.dev/v1alpha1", "kind": "GpuNode",
+                   "metadata": {"name": node}, "spec": {"gpus": []}}
+        for what, says in (
+                (lambda: stranger.patch(f"/api/v1/nodes/{node}/status", status), "own node only"),
+                (lambda: stranger.patch(f"{GROUP}/gpunodes/{node}", {"spec": {}}), "own node only"),
+                (lambda: stranger.patch(f"{GROUP}/gpunodes/{node}/status",
+                                        {"status": {"agent": "x"}}), "own node only"),
+                (lambda: stranger.create(f"{GROUP}/gpunodes", dict(
+                    gpunode, metadata={"name": "nobody"})), "own node only"),
+                (lambda: own.patch(f"/api/v1/nodes/{node}", {"metadata": {"labels": {"a": "b"}}}),
+                 "labels of nvidia.com"),
+                (lambda: own.patch(f"/api/v1/nodes/{node}",
+                                   {"metadata": {"annotations": {"a": "b"}}}), "annotations of"),
+                (lambda: own.patch(f"/api/v1/nodes/{node}", {"spec": {"unschedulable": True}}),
+                 "does not cordon"),
+                (lambda: own.patch(f"/api/v1/nodes/{node}", {"spec": {"taints": [
+                    {"key": "a", "effect": "NoSchedule"}]}}), "gpuslice.dev/startup"),
+                (lambda: own.patch(f"/api/v1/nodes/{node}/status", foreign, kind="strategic"),
+                 "allocatable of resources of nvidia.com")):
+            assert refused(what, says), says
+        own.patch(f"/api/v1/nodes/{node}", label)
+        stranger.patch(f"/api/v1/nodes/{other}", label)
+
+    def policy__does_not_keep_the_agent_from_its_work(self):
+        self.wish_again()
+        self.node.wait_allocatable(BIG, 1)
+        assert all(c["ok"] for c in self.state()["conditions"]), self.state()["conditions"]
+
+    def wish_again(self):
+        name, _ = self.wish("1g.5gb@2,3g.20gb@4")
+        assert self.answer(name)["result"] == "Done"
+
+    def gpunode__goes_with_its_node(self):
+        self.node.agent.stop()
+        self.node.kubelet.kill()
+        self.bed.api.delete(f"/api/v1/nodes/{self.node.name}")
+        system.wait_for("the GpuNode gone", lambda: self.object() is None, 60)
+
+
+def refused(what, says):
+    """Whether the API server refuses it with these words."""
+    try:
+        what()
+    except ApiError as error:
+        return error.status in (403, 422) and says in error.message
+    return False
+
+
+def undescribed(schema, path):
+    """Fields of the schema that `kubectl explain` has nothing to say of."""
+    for name, field in schema.get("properties", {}).items():
+        here = f"{path}.{name}"
+        if not field.get("description"):
+            yield here
+        yield from undescribed(field, here)
+        yield from undescribed(field.get("items", {}), here)
+
+
+def cases_of(cases):
+    return [(n, getattr(cases, n)) for n, f in vars(type(cases)).items()
+            if "__" in n[1:] and callable(f) and not n.startswith("__")]
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    try:
+        with Bed(nodes=2, gpus="2xA100-40GB", sim=["--mig", "--delays", "realistic"],
+                 build_folder=sys.argv[1]) as bed:
+            for start in ("0", "1"):
+                bed.nodes[0].gpuslice("mig", "create", "1g.5gb", "-g", "0", "--start", start)
+            tap.run(cases_of(Cases(bed)))
+    except Skip as why:
+        print(f"SKIP: {why}")
+        sys.exit(77)
+
+
+if __name__ == "__main__":
+    main()
