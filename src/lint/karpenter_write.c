@@ -220,6 +220,7 @@ static void put_taints(const struct writer *writer, const struct pool *pool)
         gs_buf_puts(writer->out,
                     "\n        # gpuslice-agent takes it off once all slices are offered\n"
                     "        - key: gpuslice.dev/startup\n"
+                    "          value: \"true\"\n"
                     "          effect: NoSchedule");
     }
     gs_buf_puts(writer->out, "\n");
