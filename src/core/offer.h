@@ -25,7 +25,13 @@ struct gs_offer {
     uint64_t price_uusd; /* millionths of a dollar an hour */
     uint32_t max_nodes;  /* how many may be bought; UINT32_MAX: no limit */
     const struct gs_node_facts *facts;
+    uint16_t profiles; /* bit p: it may be cut into the model's profile p; 0: into all */
 };
+
+static inline bool gs_offer_allows(const struct gs_offer *offer, unsigned profile)
+{
+    return offer->profiles == 0 || (offer->profiles >> profile & 1u) != 0;
+}
 
 /* One GPU of a node that is there. */
 struct gs_existing_gpu {
