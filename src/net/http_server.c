@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "net/http_identity.h"
 
 enum {
     CONNECTIONS_DEFAULT = 64,
@@ -53,6 +54,7 @@ struct gs_http_server {
     size_t n_routes;
     size_t max_body;
     struct gs_http_exchange *waiting;
+    struct gs_http_identity *identity; /* of connections to come; NULL: plain HTTP */
     unsigned max_connections;
     bool full; /* no more connections are accepted */
     unsigned port;
@@ -359,62 +361,65 @@ static int join_loop(struct gs_http_server *server, sd_event *event, struct gs_e
 
 /* ---- the server ---- */
 
-/* A terminated copy, or NULL where it is empty. */
-static int copy_pem(struct gs_view pem, char **ret, struct gs_err *err)
+/* libmicrohttpd: a connection begins or ends. It keeps the identity that it begins with. */
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
 {
-    *ret = pem.n == 0 ? NULL : strndup(pem.p, pem.n);
-    if (pem.n > 0 && *ret == NULL) {
-        return gs_fail(err, GS_NO_MEMORY, "no memory for an HTTP server");
+    const struct gs_http_server *server = ctx;
+    (void)connection;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = gs_http_identity_keep(server->identity);
+    } else {
+        gs_http_identity_put(*context);
+        *context = NULL;
     }
-    return 0;
 }
 
 static int start(struct gs_http_server *server, int fd,
-                 const struct gs_http_server_options *options, char *cert, char *key,
-                 struct gs_err *err)
+                 const struct gs_http_server_options *options, struct gs_err *err)
 {
     unsigned idle_s = options->idle_limit_s == 0 ? IDLE_S_DEFAULT : options->idle_limit_s;
     const struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, cert},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, key},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)gs_http_identity_show},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
         {MHD_OPTION_END, 0, NULL},
     };
     const struct MHD_OptionItem none = {MHD_OPTION_END, 0, NULL};
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (cert == NULL ? 0 : MHD_USE_TLS);
+    bool with_tls = server->identity != NULL;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (with_tls ? MHD_USE_TLS : 0);
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, server->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         server->port == 0 ? 0 : (server->max_connections + 1) / 2, MHD_OPTION_CONNECTION_TIMEOUT,
         idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY,
-        cert == NULL ? &none : tls, MHD_OPTION_END);
-    if (server->daemon != NULL) {
-        return 0;
-    }
-    return cert != NULL ? gs_fail(err, GS_INVALID,
-                                  "the TLS certificate or its key is not one that can be used")
-                        : gs_fail(err, GS_IO, "libmicrohttpd does not start");
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY, with_tls ? tls : &none,
+        MHD_OPTION_END);
+    return server->daemon != NULL ? 0 : gs_fail(err, GS_IO, "libmicrohttpd does not start");
 }
 
 static int start_with_keys(struct gs_http_server *server, int *fd,
                            const struct gs_http_server_options *options, struct gs_err *err)
 {
-    char *cert = NULL;
-    char *key = NULL;
-    int r = copy_pem(options->tls_cert, &cert, err);
-    r = r == 0 ? copy_pem(options->tls_key, &key, err) : r;
-    if (r == 0 && (cert == NULL) != (key == NULL)) {
-        r = gs_fail(err, GS_INVALID, "a TLS certificate without its key, or the key alone");
+    int r = 0;
+    if (options->tls_cert.n > 0 || options->tls_key.n > 0) {
+        r = gs_http_identity_new(options->tls_cert, options->tls_key, &server->identity, err);
     }
-    r = r == 0 ? start(server, *fd, options, cert, key, err) : r;
+    r = r == 0 ? start(server, *fd, options, err) : r;
     if (r == 0) {
         *fd = -1; /* libmicrohttpd's */
     }
-    if (key != NULL) {
-        explicit_bzero(key, strlen(key));
+    return r;
+}
+
+int gs_http_server_show(struct gs_http_server *server, struct gs_view tls_cert,
+                        struct gs_view tls_key, struct gs_err *err)
+{
+    struct gs_http_identity *identity;
+    int r = gs_http_identity_new(tls_cert, tls_key, &identity, err);
+    if (r == 0) {
+        gs_http_identity_put(server->identity);
+        server->identity = identity;
     }
-    free(cert);
-    free(key);
     return r;
 }
 
@@ -499,6 +504,7 @@ void gs_http_server_free(struct gs_http_server *server)
         sd_event_source_disable_unref(server->timer);
         MHD_stop_daemon(server->daemon);
     }
+    gs_http_identity_put(server->identity);
     free(server->routes);
     free(server);
 }

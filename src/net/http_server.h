@@ -59,6 +59,12 @@ int gs_http_listen_unix(const char *path, unsigned mode, int *ret_fd, struct gs_
 int gs_http_server_new(sd_event *event, int fd, const struct gs_http_server_options *options,
                        struct gs_http_server **ret, struct gs_err *err);
 
+/* Shows this certificate (PEM) to who connects from now on; open connections keep theirs and live
+ * on. Of a server that was made with one. As it is on failure: GS_INVALID: a certificate or key
+ * that is not one; GS_NO_MEMORY. */
+int gs_http_server_show(struct gs_http_server *server, struct gs_view tls_cert,
+                        struct gs_view tls_key, struct gs_err *err);
+
 /* Who waits for a late answer gets 503, after the call of its `gone`. NULL is fine. Not from a
  * route's function. */
 void gs_http_server_free(struct gs_http_server *server);

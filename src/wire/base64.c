@@ -81,3 +81,21 @@ int gs_base64_decode(struct gs_view text, struct gs_arena *arena, struct gs_view
     *ret = (struct gs_view){.p = decoder.out, .n = decoder.n_out};
     return 0;
 }
+
+void gs_base64_write(struct gs_view bytes, struct gs_buf *out)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < bytes.n; i += 3) {
+        size_t n = bytes.n - i < 3 ? bytes.n - i : 3;
+        unsigned bits = 0;
+        char group[4] = {'=', '=', '=', '='};
+        for (size_t k = 0; k < 3; k++) {
+            bits = bits << 8 | (k < n ? (unsigned char)bytes.p[i + k] : 0);
+        }
+        for (size_t k = 0; k <= n; k++) {
+            group[k] = letters[bits >> (18 - 6 * k) & 63];
+        }
+        gs_buf_put(out, group, sizeof(group));
+    }
+}

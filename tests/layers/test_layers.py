@@ -26,6 +26,7 @@ MAY_SEE = {
     "verify": {"base", "core"},
     "lint": {"base", "core", "wire", "cloud"},
     "decide": {"base", "core"},
+    "admit": {"base", "core", "wire"},
     "gpu": {"base", "core"},
     "partition": {"base", "core", "wire", "gpu"},
     "boot": {"base", "core", "wire", "gpu", "partition"},

@@ -1036,6 +1036,37 @@ static void http__an_expired_certificate_is_refused(void **state)
     end(&tls.world);
 }
 
+static void http__a_certificate_is_swapped_and_open_connections_live_on(void **state)
+{
+    struct tls_world tls;
+    struct cert next;
+    struct gs_err err = {.msg = ""};
+    (void)state;
+    begin_tls(&tls, &(struct cert_plan){.address = "127.0.0.1", .days = 5});
+    cert_make(
+        &(struct cert_plan){.name = "next", .address = "127.0.0.1", .days = 5, .by = &tls.other_ca},
+        &next);
+    const struct gs_http_tls old_ca = {.ca = cert_pem(&tls.ca)};
+    const struct gs_http_tls new_ca = {.ca = cert_pem(&tls.other_ca)};
+    assert_int_equal(ask_tls(&tls, &old_ca), 0);
+    assert_int_equal(
+        gs_http_server_show(tls.world.server, cert_pem(&next), cert_key(&tls.server), &err),
+        GS_INVALID);
+    assert_int_equal(gs_http_server_show(tls.world.server, cert_pem(&next), gs_view(""), &err),
+                     GS_INVALID);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(
+            gs_http_server_show(tls.world.server, cert_pem(&next), cert_key(&next), &err), 0);
+    }
+    assert_int_equal(ask_tls(&tls, &old_ca), 0);
+    assert_int_equal(ask_tls(&tls, &new_ca), 0);
+    gs_http_client_forget(tls.world.client);
+    assert_int_equal(ask_tls(&tls, &old_ca), GS_IO);
+    assert_int_equal(tls.world.err.sys_errno, EKEYREJECTED);
+    assert_int_equal(ask_tls(&tls, &new_ca), 0);
+    end(&tls.world);
+}
+
 static void http__a_peer_that_never_shakes_hands_is_given_up(void **state)
 {
     struct world world;
@@ -1109,6 +1140,7 @@ int main(void)
         cmocka_unit_test(http__another_ca_does_not_get_the_connection_of_the_first),
         cmocka_unit_test(http__a_name_other_than_the_certificates_is_refused),
         cmocka_unit_test(http__an_expired_certificate_is_refused),
+        cmocka_unit_test(http__a_certificate_is_swapped_and_open_connections_live_on),
         cmocka_unit_test(http__a_peer_that_never_shakes_hands_is_given_up),
         cmocka_unit_test(http__a_broken_certificate_does_not_start_a_server),
     };

@@ -49,8 +49,29 @@ static void base64__texts_become_bytes(void **state)
     gs_arena_done(&arena);
 }
 
+static void base64__bytes_become_texts(void **state)
+{
+    static const struct {
+        const char *bytes;
+        const char *text;
+    } cases[] = {
+        {"", ""},        {"f", "Zg=="},          {"fo", "Zm8="},
+        {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "+/+/"},
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        GS_CLEANUP(gs_buf_done) struct gs_buf out;
+        gs_buf_init(&out, 64);
+        gs_base64_write(gs_view(cases[i].bytes), &out);
+        assert_string_equal(gs_buf_text(&out), cases[i].text);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(base64__texts_become_bytes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base64__texts_become_bytes),
+        cmocka_unit_test(base64__bytes_become_texts),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
