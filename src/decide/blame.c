@@ -2,6 +2,9 @@
 
 #include "decide/work.h"
 
+/* Nodes that are looked at for GPUs to keep for a pod of several slices. */
+enum { KEEPS_TRIED_MAX = 64 };
+
 /* What is short on the node for the pod itself. */
 static const char *lacking(const struct gs_work *work, const struct gs_decide_node *node)
 {
@@ -127,7 +130,8 @@ static int blame_node(struct gs_work *work, uint32_t n, struct gs_blame *blame, 
     const struct gs_decide_bid *bid = &sum->bids[profile];
     blame->kept += bid->destroys != GS_BID_NONE && keeps_for_others(work, node) ? 1 : 0;
     if (is_worth_keeping(need, node, (unsigned)profile) && bid->held != GS_BID_NONE &&
-        (blame->keep_node == GS_DECIDE_NONE || bid->held < blame->keep_held)) {
+        (blame->keep_node == GS_DECIDE_NONE || bid->held < blame->keep_held) &&
+        (need->total == 1 || blame->tried++ < KEEPS_TRIED_MAX)) {
         try_keep(work, need, n, (unsigned)profile, blame);
     }
     return 0;

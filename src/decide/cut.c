@@ -4,7 +4,7 @@
 
 /* Steps of the search over one node, fewer where there are many nodes, and of a decision. Only pods
  * that ask for several slices come near. */
-enum { TRIES_A_NODE_MIN = 200, TRIES_A_NODE_MAX = 4000, TRIES_MAX = 10000 };
+enum { TRIES_A_NODE_MIN = 200, TRIES_A_NODE_MAX = 8000, TRIES_MAX = 16000 };
 
 /* One open GPU while the search goes on. */
 struct gpu {
@@ -129,7 +129,8 @@ static void add(struct search *search, struct gpu *gpu, unsigned placement, stru
 {
     const struct gs_kind *kind = search->kind;
     uint16_t next = with(kind, gpu->state, placement);
-    if (next == GS_STATE_NONE || (gpu->kept >> placement & 1u) != 0) {
+    if (next == GS_STATE_NONE || (gpu->kept >> placement & 1u) != 0 ||
+        ++search->tries > search->most_tries) {
         return;
     }
     struct gpu before = *gpu;
@@ -243,17 +244,16 @@ static void run(struct gs_work *work, struct search *search)
     size_t share = TRIES_MAX / (n_nodes > 0 ? n_nodes : 1);
     share = share < TRIES_A_NODE_MIN ? TRIES_A_NODE_MIN : share;
     search->most_tries = share > TRIES_A_NODE_MAX ? TRIES_A_NODE_MAX : (unsigned)share;
-    if (work->tries < TRIES_MAX) {
-        step(search, from_start);
-        work->tries += search->need->total > 1 ? search->tries : 0;
-    }
+    step(search, from_start);
+    work->tries += search->need->total > 1 ? search->tries + search->n_gpus : 0;
 }
 
 bool gs_cut_find(struct gs_work *work, const struct gs_need *need,
                  const struct gs_decide_node *node, const struct gs_room *room,
                  unsigned most_destroys, struct gs_cut_answer *ret)
 {
-    if (need->kind == NULL || need->kind->states == NULL) {
+    if (need->kind == NULL || need->kind->states == NULL ||
+        (need->total > 1 && work->tries >= TRIES_MAX)) {
         return false;
     }
     struct search search = {.kind = need->kind, .need = need, .most_destroys = most_destroys};

@@ -117,6 +117,7 @@ struct gs_blame {
     size_t kept;   /* of those: what would do is on GPUs that are kept for others */
     uint32_t keep_node;
     uint32_t keep_gpus;
+    unsigned tried;     /* nodes looked at for it */
     unsigned keep_held; /* fixed slices in the way on them */
 };
 int gs_blame(struct gs_work *work, struct gs_blame *ret, struct gs_err *err);
