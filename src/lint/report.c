@@ -10,6 +10,9 @@
 enum { FOUND_MAX = 72 };
 
 static const char *vprint(struct gs_lint_work *work, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
+static const char *vprint(struct gs_lint_work *work, const char *fmt, va_list ap)
 {
     char text[1024];
     int n = vsnprintf(text, sizeof(text), fmt, ap);

@@ -26,7 +26,7 @@ static struct gs_view read_guide(struct gs_arena *arena, const char *name)
 {
     const char *folder = getenv("GPUSLICE_TESTDATA");
     char path[1024];
-    struct gs_view text;
+    struct gs_view text = {NULL, 0};
     snprintf(path, sizeof(path), "%s/guides/%s", folder == NULL ? "" : folder, name);
     if (folder == NULL || !look_read(arena, path, &text)) {
         printf("SKIP: guides: no %s; -Dtestdata=FOLDER says where the folder guides/ is\n", path);
