@@ -2,8 +2,11 @@
 """gpuslice-controller on a real API server and scheduler, with agents that re-cut simulated GPUs.
 
 usage: test_controller.py BUILD_DIR
+
+GPUSLICE_ARRIVALS (40) is how many pods come in the case of the bookings.
 """
 import os
+import random
 import sys
 import time
 
@@ -16,6 +19,8 @@ from bed.bed import Bed
 from bed.errors import Skip
 from bed.pods import path_of, pod
 
+SEED = os.environ.get("GPUSLICE_SEED", "1")
+ARRIVALS = int(os.environ.get("GPUSLICE_ARRIVALS", "40"))
 GATE = "gpuslice.dev/slice"
 OTHER_GATE = "example.com/later"
 
@@ -128,6 +133,34 @@ class Cases:
             self.bed.pods.wait_phase(name, "Running", 90)
         print(f"# {len(names)} pods at once: {time.monotonic() - begun:.2f} s until all run")
         self.end(*names)
+
+    def booked_pods_land_where_they_were_booked_though_others_compete(self):
+        """A third of the pods comes without the gate and takes what it finds."""
+        dice, alive, landed, elsewhere = random.Random(f"{SEED} arrivals"), {}, set(), []
+        begun = time.monotonic()
+        for k in range(ARRIVALS):
+            name = f"arrival-{k}"
+            wants = slice_of(dice.choice(["1g.5gb"] * 3 + ["2g.10gb", "3g.20gb"]))
+            free = dice.random() < 1 / 3
+            self.bed.pods.create(pod(name, wants) if free else gated(name, wants))
+            alive[name] = free
+            time.sleep(dice.uniform(0.05, 0.4))
+            if len(alive) == 8 or k == ARRIVALS - 1:
+                for one in list(alive):
+                    found = self.bed.pods.wait_phase(one, "Running", 90)
+                    booked = found["metadata"].get("annotations", {}).get("gpuslice.dev/booked")
+                    if booked and booked != found["spec"]["nodeName"]:
+                        elsewhere.append((one, booked, found["spec"]["nodeName"]))
+                    elif booked:
+                        landed.add(one)
+                gone = list(alive) if k == ARRIVALS - 1 else dice.sample(list(alive), 5)
+                self.end(*gone)
+                for one in gone:
+                    alive.pop(one)
+        print(f"# {ARRIVALS} arrivals in {time.monotonic() - begun:.0f} s: {len(landed)} were booked "
+              f"and landed there, {len(elsewhere)} landed elsewhere")
+        assert elsewhere == [], elsewhere
+        assert len(landed) > ARRIVALS / 3, "hardly any pod was booked"
 
     # ---- who decides ----
 
