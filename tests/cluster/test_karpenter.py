@@ -208,6 +208,14 @@ class Cases:
                 self.karpenter.daemon, machine.node.kubelet, machine.node.containerd,
                 machine.node.agent)))
 
+    def fake_nodes__are_ready_and_take_pods_that_nothing_runs(self):
+        fake = self.bed.start_fake_kubelets()
+        fake.wait_ready(fake.add(10, {"cpu": 96, "memory": "1152Gi", "pods": 250, SMALL: 56}))
+        self.bed.run_pod("nowhere", {SMALL: 56})
+        assert self.bed.pods.find("nowhere")["spec"]["nodeName"].startswith("fake-")
+        assert len(self.launcher.machines) == len(self.launcher.in_state("gone")) + 1
+        self.bed.pods.delete("nowhere")
+
     def bed__leaves_nothing_of_a_machine_that_is_up(self):
         self.bed.stop()
         assert cleanup.left(self.bed.id) == [], cleanup.left(self.bed.id)
@@ -221,7 +229,7 @@ def cases_of(cases):
 
 if __name__ == "__main__":
     try:
-        with Bed(nodes=0, also=("karpenter", "helm"), build_folder=sys.argv[1]) as the_bed:
+        with Bed(nodes=0, also=("karpenter", "helm", "kwok"), build_folder=sys.argv[1]) as the_bed:
             tap.run(cases_of(Cases(the_bed)))
     except Skip as skipped:
         print(f"SKIP: {skipped}")

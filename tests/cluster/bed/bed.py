@@ -12,7 +12,8 @@ import shutil
 import sys
 import threading
 
-from . import build, cgroups, cleanup, images, karpenter, launcher, pki, pods, system
+from . import (build, cgroups, cleanup, fake_nodes, images, karpenter, launcher, pki, pods,
+               system)
 from .control_plane import ControlPlane
 from .errors import BedError
 from .gpu_node import GpuNode
@@ -35,7 +36,7 @@ class Bed:
         self.oci_runtime = oci_runtime
         self.wanted = [dict(node_options, gpus=gpus, sim=sim) for _ in range(nodes)]
         self.groups = [*build.ALWAYS, *also]
-        self.nodes, self.gone = [], []
+        self.nodes, self.gone, self.others = [], [], []
         self.numbers = threading.Lock()
         self.karpenter = self.launcher = None
         self.lock = None
@@ -105,9 +106,7 @@ class Bed:
             return [self.network.holder] if hasattr(self, "network") else []
         plane = self.control_plane
         found = [self.network.holder, plane.etcd, plane.apiserver, plane.scheduler, plane.manager]
-        if self.karpenter is not None:
-            found.append(self.karpenter.daemon)
-        return found + [daemon for node in list(self.nodes) for daemon in node.daemons()]
+        return found + self.others + [daemon for node in list(self.nodes) for daemon in node.daemons()]
 
     def show_logs(self):
         """The end of each log to stderr; all of them into $GPUSLICE_CLUSTER_LOGS, where that is a
@@ -155,12 +154,19 @@ class Bed:
     def start_karpenter(self, **options):
         """Karpenter, for the EC2 types of our table: karpenter.Karpenter has the options."""
         self.karpenter = karpenter.Karpenter(self, **options)
+        self.others.append(self.karpenter.daemon)
         return self.karpenter.start()
 
     def start_launcher(self, **options):
         """A machine for each Node that Karpenter makes: launcher.Launcher has the options."""
         self.launcher = launcher.Launcher(self, **options)
         return self.launcher.start()
+
+    def start_fake_kubelets(self):
+        """kwok, for Nodes without machines: fake_nodes.FakeKubelets."""
+        made = fake_nodes.FakeKubelets(self)
+        self.others.append(made.daemon)
+        return made.start()
 
     # ---- pods ----
 
