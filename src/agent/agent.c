@@ -239,6 +239,9 @@ static void on_ended(void *ctx, const struct gs_order_result *result)
                   result->code == 0 ? GS_MIG_STATE_SUCCESS : GS_MIG_STATE_FAILED);
     }
     gs_agentnode_ended(agent->gpunode, result);
+    if (result->origin == GS_ORDER_CLUSTER && result->changed && agent->labels != NULL) {
+        gs_nodelabels_overtaken(agent->labels);
+    }
     if (result->code != 0) {
         if (gs_order_stands(result->origin)) {
             say_failed(agent, result);

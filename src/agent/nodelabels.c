@@ -2,12 +2,23 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 
 #define TURN_BYTES_MAX ((size_t)8 << 20)
 
-enum { LIMIT_US = 10 * 1000 * 1000, RETRY_US = 5 * 1000 * 1000, VALUE_BYTES = 64 };
+enum {
+    LIMIT_US = 10 * 1000 * 1000,
+    RETRY_US = 5 * 1000 * 1000,
+    VALUE_BYTES = 64,
+    BOOT_ID_BYTES = 37,
+    NOTE_BYTES = VALUE_BYTES + BOOT_ID_BYTES
+};
+
+/* Of the node: "VALUE BOOT-ID", where what the label asked for was done in this boot, and the
+ * controller has cut otherwise since. */
+static const char note_key[] = "gpuslice.dev/overtaken-layout";
 
 struct gs_nodelabels {
     struct gs_nodelabels_options options;
@@ -17,6 +28,10 @@ struct gs_nodelabels {
     bool node_known;
     char config[VALUE_BYTES]; /* of the label that was last acted on */
     bool has_config;
+    bool seen; /* the node, once at least */
+    char boot_id[BOOT_ID_BYTES];
+    char have_note[NOTE_BYTES]; /* the annotation as it is; "": none */
+    char want_note[NOTE_BYTES];
     enum gs_mig_config_state state; /* NONE: not ours to write yet */
     struct gs_cluster_call *call;
     sd_event_source *retry;
@@ -89,9 +104,16 @@ static int add_state(const struct gs_nodelabels *labels, struct gs_arena *arena,
     return 0;
 }
 
+static bool note_differs(const struct gs_nodelabels *labels)
+{
+    return strcmp(labels->have_note, labels->want_note) != 0;
+}
+
 static int send(struct gs_nodelabels *labels, const struct gs_labels *change,
                 struct gs_arena *arena, struct gs_err *err)
 {
+    const struct gs_cluster_pair note = {
+        .key = note_key, .value = labels->want_note[0] == '\0' ? NULL : labels->want_note};
     struct gs_cluster_pair *pairs = GS_ARENA_NEW(arena, struct gs_cluster_pair, change->n);
     if (pairs == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for labels");
@@ -102,6 +124,7 @@ static int send(struct gs_nodelabels *labels, const struct gs_labels *change,
     const struct gs_cluster_node_change all = {
         .node = labels->options.node_name,
         .labels = {.at = pairs, .n = change->n},
+        .annotations = {.at = &note, .n = note_differs(labels)},
         .limit_us = LIMIT_US,
     };
     gs_log_debug("%u labels of the node are written", change->n);
@@ -126,7 +149,7 @@ static void turn(struct gs_nodelabels *labels)
         r = r < 0 ? r : gs_labels_diff(&arena, &want, labels->have, labels->n_have, &change, &err);
     }
     r = r < 0 ? r : add_state(labels, &arena, &change, &err);
-    if (r == 0 && change.n > 0) {
+    if (r == 0 && (change.n > 0 || note_differs(labels))) {
         r = send(labels, &change, &arena, &err);
     }
     if (r < 0) {
@@ -156,6 +179,28 @@ static void keep_labels(struct gs_nodelabels *labels, const struct gs_cluster_no
     }
 }
 
+static void make_note(const struct gs_nodelabels *labels, const char *value, char ret[NOTE_BYTES])
+{
+    snprintf(ret, NOTE_BYTES, "%.*s %s", VALUE_BYTES - 1, value, labels->boot_id);
+}
+
+static void keep_note(struct gs_nodelabels *labels, const struct gs_cluster_node *node)
+{
+    const char *note = gs_cluster_pairs_find(&node->annotations, note_key);
+    snprintf(labels->have_note, sizeof(labels->have_note), "%s", note == NULL ? "" : note);
+    if (!labels->seen) {
+        memcpy(labels->want_note, labels->have_note, sizeof(labels->want_note));
+    }
+}
+
+/* An agent before this one did what the label says, and then what the controller said. */
+static bool was_overtaken(const struct gs_nodelabels *labels, const char *value)
+{
+    char note[NOTE_BYTES];
+    make_note(labels, value, note);
+    return !labels->seen && labels->boot_id[0] != '\0' && strcmp(note, labels->have_note) == 0;
+}
+
 /* The same value again is no new wish, but for the first that the agent sees. */
 static void look_at_config(struct gs_nodelabels *labels, const struct gs_cluster_node *node)
 {
@@ -170,6 +215,13 @@ static void look_at_config(struct gs_nodelabels *labels, const struct gs_cluster
     }
     snprintf(labels->config, sizeof(labels->config), "%s", value);
     labels->has_config = true;
+    if (was_overtaken(labels, value)) {
+        gs_log_info("layout %s of the label was there already, and the controller has cut "
+                    "otherwise since: it stays so",
+                    value);
+        return;
+    }
+    labels->want_note[0] = '\0';
     labels->options.wanted(labels->options.ctx, labels->config);
 }
 
@@ -178,7 +230,9 @@ void gs_nodelabels_node(struct gs_nodelabels *labels, const struct gs_cluster_no
     labels->node_known = node != NULL;
     if (node != NULL) {
         keep_labels(labels, node);
+        keep_note(labels, node);
         look_at_config(labels, node);
+        labels->seen = true;
         turn(labels);
     }
 }
@@ -186,6 +240,26 @@ void gs_nodelabels_node(struct gs_nodelabels *labels, const struct gs_cluster_no
 void gs_nodelabels_update(struct gs_nodelabels *labels)
 {
     turn(labels);
+}
+
+void gs_nodelabels_overtaken(struct gs_nodelabels *labels)
+{
+    if (labels->has_config && labels->boot_id[0] != '\0') {
+        make_note(labels, labels->config, labels->want_note);
+        turn(labels);
+    }
+}
+
+/* "": not known, and then nothing is remembered. */
+static void read_boot_id(char ret[BOOT_ID_BYTES])
+{
+    ret[0] = '\0';
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file != NULL) {
+        size_t n = fread(ret, 1, BOOT_ID_BYTES - 1, file);
+        ret[n == BOOT_ID_BYTES - 1 ? n : 0] = '\0';
+        (void)fclose(file);
+    }
 }
 
 void gs_nodelabels_state(struct gs_nodelabels *labels, enum gs_mig_config_state state)
@@ -203,6 +277,7 @@ int gs_nodelabels_new(const struct gs_nodelabels_options *options, struct gs_nod
     }
     labels->options = *options;
     labels->state = GS_MIG_STATE_NONE;
+    read_boot_id(labels->boot_id);
     gs_arena_init(&labels->node_arena, &gs_alloc_heap, TURN_BYTES_MAX);
     *ret = labels;
     return 0;

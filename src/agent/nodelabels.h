@@ -39,5 +39,9 @@ void gs_nodelabels_update(struct gs_nodelabels *labels);
 /* The node as it is now; NULL: there is none. */
 void gs_nodelabels_node(struct gs_nodelabels *labels, const struct gs_cluster_node *node);
 
+/* The controller has cut a GPU otherwise than the label says: the label is history, also for the
+ * next agent, until it changes or the node boots. */
+void gs_nodelabels_overtaken(struct gs_nodelabels *labels);
+
 /* How the order of the label stands. */
 void gs_nodelabels_state(struct gs_nodelabels *labels, enum gs_mig_config_state state);

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from unittest import mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..")]
@@ -109,8 +110,8 @@ class Cases:
     # ---- without the CRD ----
 
     def agent__works_without_the_crd_and_says_so(self):
-        self.node.credentials = rights.give_agent(self.bed, self.node)
-        self.bed.kubectl("delete", "crd", "gpunodes.gpuslice.dev", "slicepools.gpuslice.dev")
+        with mock.patch.object(rights, "apply_crds"):
+            self.node.credentials = rights.give_agent(self.bed, self.node)
         self.node.start_agent(*WORDS)
         self.node.agent.wait_until(
             "an agent that answers",
@@ -249,6 +250,31 @@ class Cases:
         gpu = next(g for g in self.state()["gpuNode"]["gpus"] if g["uuid"] == self.gpu()["uuid"])
         assert gpu["wish"]["id"] == gpu["decision"]["id"], gpu
         assert gpu["revision"] == self.gpu()["revision"], gpu
+
+    # ---- the label ----
+
+    def label__that_wishes_have_overtaken_is_not_carried_out_by_the_next_agent(self):
+        self.label("all-1g.5gb")
+        name, _ = self.wish("3g.20gb@4")
+        assert self.answer(name)["result"] == "Done"
+        note = "gpuslice.dev/overtaken-layout"
+        system.wait_for("its note", lambda: self.node.object()["metadata"]["annotations"].get(
+            note, "").startswith("all-1g.5gb "), 30)
+        self.node.agent.restart()
+        system.wait_for("an agent that has read it", lambda: "it stays so" in system.read(
+            self.node.log("agent")).split("starts")[-1], 30)
+        assert [s for s in self.node.slices() if s[0] == 0][0][1] == "3g.20gb", self.node.slices()
+        self.label("all-balanced")
+        assert note not in self.node.object()["metadata"]["annotations"]
+
+    def label(self, value):
+        self.bed.api.patch(f"/api/v1/nodes/{self.node.name}",
+                           {"metadata": {"labels": {"nvidia.com/mig.config": value}}})
+        system.wait_equal("slices of the label", 14 if value == "all-1g.5gb" else 8,
+                          lambda: len(self.node.slices()), 60)
+        system.wait_equal("its state", "success", lambda: self.node.object()["metadata"][
+            "labels"].get("nvidia.com/mig.config.state"), 60)
+        time.sleep(1)
 
     # ---- the API server ----
 
