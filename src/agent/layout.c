@@ -27,7 +27,7 @@ int gs_layout_read(const struct gs_order *order, const struct gs_snapshot *snaps
                                           .model = snapshot->gpus[k].model};
     }
     int r = read_all(order, gpus, snapshot->n_gpus, arena, &config, err);
-    r = r < 0 ? r : gs_migconfig_select(&config, order->name, &choice, err);
+    r = r < 0 ? r : gs_layouts_select(&config, order->name, snapshot->n_gpus, arena, &choice, err);
     if (r == 0) {
         gs_layouts_resolve(choice, gpus, snapshot->n_gpus, note, ret);
     }

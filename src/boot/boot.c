@@ -151,7 +151,7 @@ static int find_layout(struct work *work, struct gs_err *err)
         return 0;
     }
     int r = gs_boot_layout_find(file, work->name, work->arena, &work->layout, err);
-    if (r == 0) {
+    if (r == 0 && work->layout != NULL) {
         work->report.layout = work->layout->name;
     }
     return r;

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "core/spell.h"
 
 enum { LOCK_WAIT_MS = 60000 /* for another program that changes the GPUs */ };
 
@@ -24,7 +25,12 @@ int gs_boot_layout_find(const char *path, const char *name, struct gs_arena *are
 {
     struct gs_migconfig config;
     int r = gs_layouts_read(path, arena, &config, err);
-    return r < 0 ? r : gs_migconfig_select(&config, name, ret, err);
+    r = r < 0 ? r : gs_migconfig_select(&config, name, ret, err);
+    if (r == GS_NOT_FOUND && name != NULL && gs_spell_is_meant(gs_view(name))) {
+        *ret = NULL;
+        return 0;
+    }
+    return r;
 }
 
 static bool asks_for_mig(const struct gs_migconfig_choice *layout)
@@ -89,7 +95,7 @@ static int find_offered(const struct gs_boot_cut *cut, struct survey *survey,
         }
     }
     r = r < 0 ? r : gs_layouts_generate(survey->gpus, survey->n, cut->arena, &config, err);
-    return r < 0 ? r : gs_migconfig_select(&config, cut->name, ret, err);
+    return r < 0 ? r : gs_layouts_select(&config, cut->name, survey->n, cut->arena, ret, err);
 }
 
 static bool can_cut_any(const struct survey *survey)

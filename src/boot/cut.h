@@ -18,7 +18,8 @@ struct gs_boot_cut {
     struct gs_boot_report *report; /* of each GPU it is said there what is wanted and how it is */
 };
 
-/* Finds the layout in the file of layouts. Codes of gs_layouts_read and gs_migconfig_select. */
+/* Finds the layout in the file of layouts; NULL: it is not there, but spelled, and is made of its
+ * name when the GPUs are known. Codes of gs_layouts_read and gs_migconfig_select. */
 int gs_boot_layout_find(const char *path, const char *name, struct gs_arena *arena,
                         const struct gs_migconfig_choice **ret, struct gs_err *err);
 

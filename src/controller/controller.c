@@ -126,9 +126,18 @@ static int open_parts(struct gs_controller *controller, struct gs_err *err)
                                        .again = on_changed,
                                        .ctx = controller};
     r = r == 0 ? gs_act_new(&act, &controller->act, err) : r;
+    const struct gs_pools_options pools = {.kube = controller->kube,
+                                           .store = &controller->store,
+                                           .region = options->region,
+                                           .instance =
+                                               options->identity != NULL ? options->identity : "",
+                                           .changed = on_changed,
+                                           .ctx = controller};
+    r = r == 0 ? gs_pools_new(&pools, &controller->pools, err) : r;
     const struct gs_pass_options pass = {
         .store = &controller->store,
         .act = controller->act,
+        .market = r == 0 ? gs_pools_market(controller->pools) : (struct gs_pass_market){0},
         .recut_limit_us = options->recut_limit_s * 1000000,
         .book_limit_us = options->book_limit_s * 1000000,
     };
@@ -176,6 +185,7 @@ void gs_controller_done(struct gs_controller *controller)
     gs_feed_free(controller->feed);
     gs_lease_free(controller->lease);
     gs_pass_free(controller->pass);
+    gs_pools_free(controller->pools);
     gs_act_free(controller->act);
     gs_store_done(&controller->store);
     if (controller->kube != NULL) {

@@ -8,6 +8,7 @@
 #include "controller/act.h"
 #include "controller/lease.h"
 #include "controller/pass.h"
+#include "controller/pools.h"
 #include "net/http_server.h"
 
 struct gs_feed;
@@ -22,6 +23,7 @@ struct gs_controller_options {
     uint64_t lease_s;
     uint64_t recut_limit_s;
     uint64_t book_limit_s;
+    const char *region; /* whose prices count; "": as nodes are labelled */
 };
 
 struct gs_controller {
@@ -31,6 +33,7 @@ struct gs_controller {
     struct gs_store store;
     struct gs_feed *feed;
     struct gs_act *act;
+    struct gs_pools *pools;
     struct gs_pass *pass;
     struct gs_lease *lease;
     struct gs_http_server *http;

@@ -45,6 +45,13 @@ int gs_layouts_read(const char *path, struct gs_arena *arena, struct gs_migconfi
 int gs_layouts_parse(const char *label, struct gs_view text, struct gs_arena *arena,
                      struct gs_migconfig *ret, struct gs_err *err);
 
+/* gs_migconfig_select, and where there is none of that name, a spelled layout (core/spell.h:
+ * "4x7-1g.5gb_4x2-3g.20gb") for a machine of `n` GPUs. GS_INVALID: it is spelled wrong, or for
+ * another number of GPUs. GS_NOT_FOUND, GS_AMBIGUOUS: neither; GS_NO_MEMORY. */
+int gs_layouts_select(const struct gs_migconfig *config, const char *name, unsigned n,
+                      struct gs_arena *arena, const struct gs_migconfig_choice **ret,
+                      struct gs_err *err);
+
 /* What `layout` asks of each of the `n` GPUs, into ret[n]; `note` is told what its author would
  * want to know (gs_migconfig_doubts). */
 void gs_layouts_resolve(const struct gs_migconfig_choice *layout, const struct gs_layouts_gpu *gpus,

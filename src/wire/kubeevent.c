@@ -64,9 +64,9 @@ int gs_kubeevent_write(const struct gs_kubeevent *event, struct gs_buf *out, str
         "namespace", name_space, "eventTime", first, "reportingController", event->controller,
         "reportingInstance", event->instance, "action", event->action, "reason", event->reason,
         "type", event->warning ? "Warning" : "Normal", "note", event->note, "regarding",
-        "apiVersion", "v1", "kind", event->kind == NULL ? "Node" : event->kind, "namespace",
-        event->name_space, "name", event->node, "uid",
-        event->node_uid[0] == '\0' ? event->node : event->node_uid, "series",
+        "apiVersion", event->api == NULL ? "v1" : event->api, "kind",
+        event->kind == NULL ? "Node" : event->kind, "namespace", event->name_space, "name",
+        event->node, "uid", event->node_uid[0] == '\0' ? event->node : event->node_uid, "series",
         event->count > 1 ? series_of(event) : NULL);
     return write_json(object, out, err);
 }

@@ -15,6 +15,7 @@
 struct gs_kubeevent {
     const char *name;
     const char *kind;       /* NULL: "Node" */
+    const char *api;        /* its apiVersion; NULL: "v1" */
     const char *name_space; /* NULL: "default"; else of the pod too */
     const char *node;       /* or the pod's name */
     const char *node_uid;   /* "": its name stands in */

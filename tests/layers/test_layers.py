@@ -27,6 +27,7 @@ MAY_SEE = {
     "lint": {"base", "core", "wire", "cloud"},
     "decide": {"base", "core"},
     "admit": {"base", "core", "wire"},
+    "karpenter": {"base", "core", "wire"},
     "gpu": {"base", "core"},
     "partition": {"base", "core", "wire", "gpu"},
     "boot": {"base", "core", "wire", "gpu", "partition"},

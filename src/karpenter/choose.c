@@ -1,0 +1,224 @@
+#include "karpenter/choose.h"
+
+#include <stdlib.h>
+
+#include "karpenter/mixed.h"
+
+enum { ITEMS_MAX = 200 }; /* kinds of pods that are planned one by one */
+
+/* ---- how much ---- */
+
+/* What items take of a kind, whatever node it is on. */
+struct load {
+    uint64_t slices[GS_PROFILES_MAX];
+    uint64_t whole;
+    uint64_t cpu_milli;
+    uint64_t memory_bytes;
+    uint64_t pods;
+    uint64_t least; /* nodes, by one kind of item alone */
+};
+
+static uint64_t nodes_for(uint64_t amount, uint64_t of_node)
+{
+    return amount == 0 || of_node == 0 ? 0 : (amount - 1) / of_node + 1;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The first alternative that the node holds counts. */
+static void add_load(const struct gs_karpenter_kind *kind, const struct gs_item *item,
+                     uint32_t holds, struct load *load)
+{
+    const struct gs_model *model = kind->offer->model;
+    for (size_t a = 0; a < item->n_alternatives; a++) {
+        struct gs_item only = *item;
+        only.alternatives = &item->alternatives[a];
+        only.n_alternatives = 1;
+        if (gs_karpenter_kind_holds(kind, &only) == 0) {
+            continue;
+        }
+        for (size_t i = 0; i < only.alternatives->n_wants; i++) {
+            const struct gs_want *want = &only.alternatives->wants[i];
+            if (want->whole_gpu) {
+                load->whole += item->count * want->count;
+            } else {
+                int p = gs_model_profile_index(model, &want->profile);
+                load->slices[p] += item->count * want->count;
+            }
+        }
+        break;
+    }
+    load->cpu_milli += item->count * item->cpu_milli;
+    load->memory_bytes += item->count * (item->memory_bytes >> 20) << 20;
+    load->pods += item->count;
+    load->least = larger(load->least, nodes_for(item->count, holds));
+}
+
+static uint32_t nodes_of(const struct gs_karpenter_kind *kind, const struct load *load)
+{
+    const struct gs_offer *offer = kind->offer;
+    uint64_t nodes = larger(load->least, nodes_for(load->whole, kind->whole));
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        nodes = larger(nodes, nodes_for(load->slices[p], kind->slices[p]));
+    }
+    nodes = larger(nodes, nodes_for(load->cpu_milli, offer->cpu_milli));
+    nodes = larger(nodes, nodes_for(load->memory_bytes, offer->memory_bytes));
+    nodes = larger(nodes, nodes_for(load->pods, offer->pods));
+    return nodes > UINT32_MAX ? UINT32_MAX : (uint32_t)nodes;
+}
+
+void gs_karpenter_load(const struct gs_karpenter_kind *const *kinds, size_t n,
+                       const struct gs_item *items, size_t n_items, uint32_t *ret_nodes,
+                       uint64_t *ret_unserved)
+{
+    struct load loads[GS_KARPENTER_CHOICES_MAX] = {{.least = 0}};
+    n = n > GS_KARPENTER_CHOICES_MAX ? GS_KARPENTER_CHOICES_MAX : n;
+    *ret_unserved = 0;
+    for (size_t i = 0; i < n_items; i++) {
+        size_t k = 0;
+        uint32_t holds = 0;
+        while (k < n && (holds = gs_karpenter_kind_holds(kinds[k], &items[i])) == 0) {
+            k++;
+        }
+        if (k < n) {
+            add_load(kinds[k], &items[i], holds, &loads[k]);
+        } else {
+            *ret_unserved += items[i].count;
+        }
+    }
+    for (size_t k = 0; k < n; k++) {
+        ret_nodes[k] = nodes_of(kinds[k], &loads[k]);
+    }
+}
+
+/* ---- the same on every GPU ---- */
+
+/* The cheapest of the kinds that are alike on all GPUs, for one of the item. */
+static bool plain_for(const struct gs_karpenter_ask *ask, const struct gs_item *item,
+                      struct gs_karpenter_kind *ret)
+{
+    struct gs_karpenter_kind kind;
+    double best = 0;
+    bool found = false;
+    for (size_t o = 0; o < ask->n_offers; o++) {
+        const struct gs_offer *offer = &ask->offers[o];
+        int profiles = offer->model == NULL ? 0 : offer->model->n_profiles;
+        for (int p = -1; p < profiles; p++) {
+            if (offer->max_nodes == 0 || (p >= 0 && !gs_offer_allows(offer, (unsigned)p)) ||
+                gs_karpenter_kind_all(ask->slicepool, offer, p, &kind, NULL) != 0) {
+                continue;
+            }
+            uint32_t holds = gs_karpenter_kind_holds(&kind, item);
+            double price = holds == 0 ? 0 : (double)offer->price_uusd / holds;
+            if (holds > 0 && (!found || price < best)) {
+                *ret = kind;
+                best = price;
+                found = true;
+            }
+        }
+    }
+    return found;
+}
+
+static bool add_choice(const struct gs_karpenter_kind *kind, uint32_t nodes,
+                       struct gs_karpenter_choice *choices, size_t *n)
+{
+    for (size_t i = 0; i < *n; i++) {
+        if (strcmp(choices[i].kind.name, kind->name) == 0) {
+            choices[i].nodes += nodes;
+            return true;
+        }
+    }
+    if (*n == GS_KARPENTER_CHOICES_MAX) {
+        return false;
+    }
+    choices[(*n)++] = (struct gs_karpenter_choice){.kind = *kind, .nodes = nodes};
+    return true;
+}
+
+static int by_order(const void *a, const void *b)
+{
+    const struct gs_karpenter_choice *x = a;
+    const struct gs_karpenter_choice *y = b;
+    return gs_karpenter_kind_order(&x->kind, &y->kind);
+}
+
+static uint64_t cost_of(const struct gs_karpenter_choice *choices, size_t n)
+{
+    uint64_t cost = 0;
+    for (size_t i = 0; i < n; i++) {
+        cost += choices[i].nodes * choices[i].kind.offer->price_uusd;
+    }
+    return cost;
+}
+
+static void choose_plain(const struct gs_karpenter_ask *ask, struct gs_karpenter_choice *choices,
+                         size_t *ret_n, uint64_t *ret_unserved)
+{
+    const struct gs_karpenter_kind *kinds[GS_KARPENTER_CHOICES_MAX];
+    uint32_t nodes[GS_KARPENTER_CHOICES_MAX];
+    *ret_n = 0;
+    for (size_t i = 0; i < ask->n_items; i++) {
+        struct gs_karpenter_kind kind;
+        if (plain_for(ask, &ask->items[i], &kind)) {
+            (void)add_choice(&kind, 0, choices, ret_n);
+        }
+    }
+    qsort(choices, *ret_n, sizeof(*choices), by_order);
+    for (size_t i = 0; i < *ret_n; i++) {
+        kinds[i] = &choices[i].kind;
+    }
+    gs_karpenter_load(kinds, *ret_n, ask->items, ask->n_items, nodes, ret_unserved);
+    for (size_t i = 0; i < *ret_n; i++) {
+        choices[i].nodes = nodes[i];
+    }
+}
+
+/* ---- both ---- */
+
+static bool has_few_kinds(const struct gs_karpenter_choice *choices, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned same = 0;
+        for (size_t k = 0; k < n; k++) {
+            same += choices[k].kind.offer == choices[i].kind.offer;
+        }
+        if (same > GS_KARPENTER_KINDS_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int gs_karpenter_choose(struct gs_arena *arena, const struct gs_karpenter_ask *ask,
+                        struct gs_karpenter_choice ret[GS_KARPENTER_CHOICES_MAX], size_t *ret_n,
+                        struct gs_err *err)
+{
+    struct gs_karpenter_choice *mixed =
+        GS_ARENA_NEW(arena, struct gs_karpenter_choice, GS_KARPENTER_CHOICES_MAX);
+    size_t n_mixed = 0;
+    uint64_t plain_unserved = 0;
+    uint64_t mixed_unserved = UINT64_MAX;
+    if (mixed == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory to choose layouts");
+    }
+    choose_plain(ask, ret, ret_n, &plain_unserved);
+    bool simple = ask->n_items > ITEMS_MAX || (ask->n_items <= 1 && plain_unserved == 0);
+    if (simple) {
+        return 0;
+    }
+    int r = gs_karpenter_choose_mixed(arena, ask, mixed, &n_mixed, &mixed_unserved, err);
+    bool better =
+        r == 0 && has_few_kinds(mixed, n_mixed) &&
+        (mixed_unserved < plain_unserved ||
+         (mixed_unserved == plain_unserved && cost_of(mixed, n_mixed) < cost_of(ret, *ret_n)));
+    if (better) {
+        memcpy(ret, mixed, n_mixed * sizeof(*mixed));
+        *ret_n = n_mixed;
+        qsort(ret, *ret_n, sizeof(*ret), by_order);
+    }
+    return r == GS_LIMIT || r == GS_UNKNOWN ? 0 : r;
+}

@@ -1,0 +1,438 @@
+#include "unit/check.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cloud/offers.h"
+#include "karpenter/choose.h"
+#include "karpenter/seen.h"
+#include "unit/wire/json_text.h"
+
+enum { TYPES = 4 };
+
+struct desk {
+    struct gs_arena arena;
+    struct gs_offer offers[TYPES];
+    struct gs_demand *demand;
+};
+
+static const char *const type_names[TYPES] = {"p4d.24xlarge", "p5.48xlarge", "g7e.2xlarge",
+                                              "g6.xlarge"};
+
+static void open_desk(struct desk *desk)
+{
+    *desk = (struct desk){.demand = NULL};
+    gs_arena_init(&desk->arena, &gs_alloc_heap, (size_t)256 << 20);
+    for (int i = 0; i < TYPES; i++) {
+        const struct gs_instance *instance;
+        struct gs_err err = {.msg = ""};
+        assert_int_equal(gs_instance_find(gs_view(type_names[i]), &instance, &err), 0);
+        assert_int_equal(gs_offer_of_instance(&desk->arena, instance, gs_view("us-east-1"),
+                                              &gs_node_overhead_default, &desk->offers[i], &err),
+                         0);
+    }
+    desk->demand = gs_demand_new(&desk->arena);
+    assert_non_null(desk->demand);
+}
+
+static void close_desk(struct desk *desk)
+{
+    gs_arena_done(&desk->arena);
+}
+
+/* Pods that ask for slices of a profile; "": for whole GPUs. */
+static void want(struct desk *desk, const char *profile, uint32_t count, uint64_t pods)
+{
+    struct gs_want one = {.whole_gpu = profile[0] == '\0', .count = count};
+    struct gs_err err = {.msg = ""};
+    if (profile[0] != '\0') {
+        assert_int_equal(gs_profile_name_parse(gs_view(profile), &one.profile, &err), 0);
+    }
+    const struct gs_alternative alternative = {.wants = &one, .n_wants = 1};
+    const struct gs_item item = {.name = profile,
+                                 .count = pods,
+                                 .cpu_milli = 500,
+                                 .memory_bytes = 1ull << 30,
+                                 .alternatives = &alternative,
+                                 .n_alternatives = 1};
+    assert_int_equal(gs_demand_add(desk->demand, &item, &err), 0);
+}
+
+static size_t choose(struct desk *desk, const struct gs_offer *offers, size_t n_offers,
+                     struct gs_karpenter_choice ret[GS_KARPENTER_CHOICES_MAX])
+{
+    struct gs_karpenter_ask ask = {.slicepool = "gpus", .offers = offers, .n_offers = n_offers};
+    struct gs_err err = {.msg = ""};
+    size_t n = 0;
+    ask.items = gs_demand_items(desk->demand, &ask.n_items);
+    assert_int_equal(gs_karpenter_choose(&desk->arena, &ask, ret, &n, &err), 0);
+    return n;
+}
+
+/* ---- kinds ---- */
+
+static void kind__layouts_are_read_back_with_the_same_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *layout;
+        bool fits;
+        uint32_t whole;
+    } cases[] = {
+        {"all-1g.5gb", true, 0},
+        {"all-disabled", true, 8},
+        {"4x7-1g.5gb_4x2-3g.20gb", true, 0},
+        {"6x1-3g.20gb--4-1g.5gb_2xwhole", true, 2},
+        {"all-1g.10gb.me", false, 0}, /* the GPU has no such profile */
+        {"7x7-1g.5gb", false, 0},     /* it has eight */
+        {"8x8-1g.5gb", false, 0},     /* seven fit */
+        {"8x7-1g.24gb", false, 0},
+        {"anything", false, 0},
+    };
+    struct desk desk;
+    open_desk(&desk);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gs_karpenter_kind kind;
+        struct gs_err err = {.msg = ""};
+        int r =
+            gs_karpenter_kind_read("gpus", &desk.offers[0], gs_view(cases[i].layout), &kind, &err);
+        assert_int_equal(r == 0, cases[i].fits);
+        if (r == 0) {
+            assert_string_equal(kind.layout, cases[i].layout);
+            assert_int_equal(kind.whole, cases[i].whole);
+            assert_true(strlen(kind.name) <= GS_KARPENTER_NAME_MAX);
+            assert_memory_equal(kind.name, "gpus-p4d-24xlarge-", 18);
+        } else {
+            assert_string_not_equal(err.msg, "");
+        }
+    }
+    close_desk(&desk);
+}
+
+static void kind__names_are_names_of_objects_and_differ(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_karpenter_kind a;
+    struct gs_karpenter_kind b;
+    open_desk(&desk);
+    const char *owner = "a.very-long-name-of-a-slicepool-that-somebody-has-chosen-for-them";
+    assert_int_equal(gs_karpenter_kind_all(owner, &desk.offers[0], 0, &a, NULL), 0);
+    assert_int_equal(gs_karpenter_kind_all(owner, &desk.offers[0], -1, &b, NULL), 0);
+    assert_string_not_equal(a.name, b.name);
+    assert_true(strlen(a.name) <= GS_KARPENTER_NAME_MAX);
+    assert_true(strspn(a.name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(a.name));
+    assert_int_equal(gs_karpenter_kind_all("other", &desk.offers[0], 0, &b, NULL), 0);
+    assert_string_not_equal(a.name, b.name);
+    close_desk(&desk);
+}
+
+/* ---- objects ---- */
+
+#define POOL_HEAD                                                                                  \
+    "{'metadata': {'name': 'gpus', 'uid': 'u1', 'generation': 3}, 'spec': {'nodeClassRef': "       \
+    "{'name': 'gpu'}, 'instanceTypes': ['p4d.24xlarge'], 'capacityTypes': ['on-demand'], "         \
+    "'zones': ['us-east-1a'], 'labels': {'team': 'a'}, 'taints': [{'key': 'nvidia.com/gpu', "      \
+    "'effect': 'NoSchedule'}], 'expireAfter': 'Never'}}"
+
+static void read_owner(struct desk *desk, struct gs_slicepool *ret)
+{
+    struct gs_err err = {.msg = ""};
+    json_t *object = json_text(POOL_HEAD);
+    assert_int_equal(gs_slicepool_parse(object, &desk->arena, ret, &err), 0);
+    json_decref(object);
+}
+
+static void check_object(json_t *object, const char *expected)
+{
+    json_t *wanted = json_text(expected);
+    if (!json_equal(object, wanted)) {
+        char *found = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+        fail_msg("found %s", found);
+    }
+    json_decref(wanted);
+    json_decref(object);
+}
+
+static void objects__of_a_kind_are_what_karpenter_expects(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_slicepool owner;
+    struct gs_karpenter_kind kind;
+    open_desk(&desk);
+    read_owner(&desk, &owner);
+    assert_int_equal(gs_karpenter_kind_read("gpus", &desk.offers[0],
+                                            gs_view("4x7-1g.5gb_3x2-3g.20gb_1xwhole"), &kind, NULL),
+                     0);
+    const struct gs_karpenter_pool pool = {.owner = &owner,
+                                           .kind = &kind,
+                                           .weight = 60,
+                                           .overlay_weight = 77,
+                                           .max_nodes = 2,
+                                           .record = {.failed_starts = 1, .lost_uusd = 1500000}};
+#define META                                                                                       \
+    "'name': 'gpus-p4d-24xlarge-4x7-1g-5gb-3x2-3g-20gb-1xwhole-e2ff44d5', 'labels': "              \
+    "{'gpuslice.dev/slicepool': 'gpus'}, 'ownerReferences': [{'apiVersion': "                      \
+    "'gpuslice.dev/v1alpha1', 'kind': 'SlicePool', 'name': 'gpus', 'uid': 'u1'}]"
+    check_object(
+        gs_karpenter_write_pool(&pool),
+        "{'apiVersion': 'karpenter.sh/v1', 'kind': 'NodePool', 'metadata': {" META
+        ", 'annotations': {'gpuslice.dev/failed-starts': '1', 'gpuslice.dev/closed-until': '0', "
+        "'gpuslice.dev/lost-usd': '1.5'}}, 'spec': {'weight': 60, 'limits': {'nodes': '2'}, "
+        "'disruption': {'consolidationPolicy': 'WhenEmpty', 'consolidateAfter': '600s', 'budgets': "
+        "[{'nodes': '10%'}]}, 'template': {'metadata': {'labels': {'team': 'a', "
+        "'nvidia.com/mig.config': '4x7-1g.5gb_3x2-3g.20gb_1xwhole', 'gpuslice.dev/slicepool': "
+        "'gpus'}}, 'spec': {'nodeClassRef': {'group': 'karpenter.k8s.aws', 'kind': 'EC2NodeClass', "
+        "'name': 'gpu'}, 'requirements': [{'key': 'node.kubernetes.io/instance-type', 'operator': "
+        "'In', 'values': ['p4d.24xlarge']}, {'key': 'karpenter.sh/capacity-type', 'operator': 'In', "
+        "'values': ['on-demand']}, {'key': 'topology.kubernetes.io/zone', 'operator': 'In', "
+        "'values': ['us-east-1a']}], 'startupTaints': [{'key': 'gpuslice.dev/startup', 'value': "
+        "'true', 'effect': 'NoSchedule'}], 'taints': [{'key': 'nvidia.com/gpu', 'effect': "
+        "'NoSchedule'}], 'expireAfter': 'Never'}}}}");
+    check_object(
+        gs_karpenter_write_overlay(&pool),
+        "{'apiVersion': 'karpenter.sh/v1alpha1', 'kind': 'NodeOverlay', 'metadata': {" META
+        "}, 'spec': {'weight': 77, 'capacity': {'nvidia.com/gpu': '1', 'nvidia.com/mig-1g.5gb': "
+        "'28', 'nvidia.com/mig-3g.20gb': '6'}, 'requirements': [{'key': 'karpenter.sh/nodepool', "
+        "'operator': 'In', 'values': "
+        "['gpus-p4d-24xlarge-4x7-1g-5gb-3x2-3g-20gb-1xwhole-e2ff44d5']}, {'key': "
+        "'node.kubernetes.io/instance-type', 'operator': 'In', 'values': ['p4d.24xlarge']}]}}");
+    close_desk(&desk);
+}
+
+static void objects__that_say_more_are_not_sent_again(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *there, *wanted;
+        bool says;
+    } cases[] = {
+        {"{'a': 1, 'b': {'c': [1, {'d': 'x', 'default': 0}]}}", "{'b': {'c': [1, {'d': 'x'}]}}",
+         true},
+        {"{'a': 1}", "{'a': 2}", false},
+        {"{'a': [1]}", "{'a': [1, 2]}", false},
+        {"{'a': {}}", "{'a': {'b': 1}}", false},
+        {"{'a': 'x'}", "{'a': {'b': 1}}", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *there = json_text(cases[i].there);
+        json_t *wanted = json_text(cases[i].wanted);
+        assert_int_equal(gs_karpenter_says(there, wanted), cases[i].says);
+        json_decref(there);
+        json_decref(wanted);
+    }
+}
+
+static void seen__what_was_written_is_read_back(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_slicepool owner;
+    struct gs_karpenter_kind kind;
+    struct gs_karpenter_pool_seen seen;
+    struct gs_karpenter_overlay_seen overlay;
+    struct gs_err err = {.msg = ""};
+    open_desk(&desk);
+    read_owner(&desk, &owner);
+    assert_int_equal(gs_karpenter_kind_all("gpus", &desk.offers[0], 0, &kind, NULL), 0);
+    const struct gs_karpenter_pool pool = {
+        .owner = &owner,
+        .kind = &kind,
+        .weight = 60,
+        .overlay_weight = 77,
+        .max_nodes = 2,
+        .record = {.failed_starts = 4, .closed_until_s = 99, .lost_uusd = 1500000}};
+    json_t *object = gs_karpenter_write_pool(&pool);
+    assert_int_equal(gs_karpenter_read_pool(object, &desk.arena, &seen, &err), 0);
+    assert_string_equal(seen.name, kind.name);
+    assert_string_equal(seen.slicepool, "gpus");
+    assert_string_equal(seen.instance_type, "p4d.24xlarge");
+    assert_string_equal(seen.layout, "all-1g.5gb");
+    assert_true(seen.weight == 60 && seen.max_nodes == 2 && !seen.deleting);
+    assert_int_equal(seen.record.failed_starts, 4);
+    assert_int_equal(seen.record.closed_until_s, 99);
+    assert_int_equal(seen.record.lost_uusd, 1500000);
+    json_decref(object);
+    object = gs_karpenter_write_overlay(&pool);
+    assert_int_equal(gs_karpenter_read_overlay(object, &desk.arena, &overlay, &err), 0);
+    assert_true(overlay.weight == 77 && !overlay.valid.is_true && !overlay.valid.current);
+    json_decref(object);
+    close_desk(&desk);
+}
+
+static void seen__an_overlay_is_valid_only_for_its_generation(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *condition;
+        bool is_true, current;
+    } cases[] = {
+        {"{'type': 'ValidationSucceeded', 'status': 'True', 'observedGeneration': 2}", true, true},
+        {"{'type': 'ValidationSucceeded', 'status': 'True', 'observedGeneration': 1}", true, false},
+        {"{'type': 'ValidationSucceeded', 'status': 'False', 'observedGeneration': 2}", false,
+         true},
+        {"{'type': 'Ready', 'status': 'True', 'observedGeneration': 2}", false, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct desk desk;
+        struct gs_karpenter_overlay_seen seen;
+        char text[500];
+        open_desk(&desk);
+        snprintf(text, sizeof(text),
+                 "{'metadata': {'name': 'o', 'generation': 2}, 'spec': {'weight': 5}, 'status': "
+                 "{'conditions': [%s]}}",
+                 cases[i].condition);
+        json_t *object = json_text(text);
+        assert_int_equal(gs_karpenter_read_overlay(object, &desk.arena, &seen, NULL), 0);
+        assert_int_equal(seen.valid.is_true, cases[i].is_true);
+        assert_int_equal(seen.valid.current, cases[i].current);
+        json_decref(object);
+        close_desk(&desk);
+    }
+}
+
+static void seen__a_node_that_does_not_start_says_why(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_karpenter_claim_seen seen;
+    open_desk(&desk);
+    json_t *object = json_text(
+        "{'metadata': {'name': 'c', 'uid': 'u', 'creationTimestamp': '2026-01-02T03:04:05Z', "
+        "'labels': {'karpenter.sh/nodepool': 'p'}}, 'status': {'nodeName': 'n', 'conditions': "
+        "[{'type': 'Launched', 'status': 'True'}, {'type': 'Registered', 'status': 'True'}, "
+        "{'type': 'Initialized', 'status': 'Unknown', 'reason': 'StartupTaintsExist', 'message': "
+        "'taint gpuslice.dev/startup'}]}}");
+    assert_int_equal(gs_karpenter_read_claim(object, &desk.arena, &seen, NULL), 0);
+    assert_string_equal(seen.pool, "p");
+    assert_string_equal(seen.node, "n");
+    assert_false(seen.initialized);
+    assert_string_equal(seen.why,
+                        "not Initialized: StartupTaintsExist: taint gpuslice.dev/startup");
+    json_decref(object);
+    close_desk(&desk);
+}
+
+/* ---- choices ---- */
+
+static void choose__one_kind_of_slice_gets_a_layout_with_a_name(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
+    open_desk(&desk);
+    want(&desk, "1g.5gb", 1, 57);
+    assert_int_equal(choose(&desk, desk.offers, TYPES, choices), 1);
+    assert_string_equal(choices[0].kind.layout, "all-1g.5gb");
+    assert_int_equal(choices[0].nodes, 2);
+    close_desk(&desk);
+}
+
+static void choose__two_kinds_share_a_node_where_that_is_cheaper(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
+    open_desk(&desk);
+    want(&desk, "1g.5gb", 1, 10);
+    want(&desk, "3g.20gb", 1, 2);
+    assert_int_equal(choose(&desk, desk.offers, 1, choices), 1);
+    assert_int_equal(choices[0].nodes, 1);
+    assert_non_null(strchr(choices[0].kind.layout, '_'));
+    close_desk(&desk);
+}
+
+static void choose__layouts_with_a_name_win_where_they_cost_the_same(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
+    open_desk(&desk);
+    want(&desk, "1g.5gb", 1, 56);
+    want(&desk, "3g.20gb", 1, 16);
+    assert_int_equal(choose(&desk, desk.offers, 1, choices), 2);
+    assert_true(choices[0].nodes == 1 && choices[1].nodes == 1);
+    assert_memory_equal(choices[0].kind.layout, "all-", 4);
+    assert_memory_equal(choices[1].kind.layout, "all-", 4);
+    close_desk(&desk);
+}
+
+static void choose__only_profiles_that_are_allowed_are_cut(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
+    open_desk(&desk);
+    int small = -1;
+    for (int p = 0; p < desk.offers[0].model->n_profiles; p++) {
+        small = strcmp(desk.offers[0].model->profiles[p].name, "2g.10gb") == 0 ? p : small;
+    }
+    assert_true(small >= 0);
+    desk.offers[0].profiles = (uint16_t)(1u << small);
+    want(&desk, "1g.5gb", 1, 3);
+    assert_int_equal(choose(&desk, desk.offers, 1, choices), 0);
+    close_desk(&desk);
+}
+
+/* Whatever waits: everything that some type holds is held by a choice, labels are labels, and no
+ * instance type has more layouts than there may be. */
+static void choose__serves_all_that_can_be_served(void **state)
+{
+    (void)state;
+    static const char *const profiles[] = {"1g.5gb",  "2g.10gb", "3g.20gb", "4g.20gb", "7g.40gb",
+                                           "1g.10gb", "3g.40gb", "1g.24gb", ""};
+    unsigned seed = (unsigned)time(NULL);
+    print_message("seed %u\n", seed);
+    srand(seed);
+    for (int round = 0; round < 60; round++) {
+        struct desk desk;
+        struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
+        open_desk(&desk);
+        for (int k = 1 + rand() % 5; k > 0; k--) {
+            want(&desk, profiles[rand() % 9], 1 + (uint32_t)rand() % 2, 1 + (uint64_t)rand() % 90);
+        }
+        size_t n = choose(&desk, desk.offers, TYPES, choices);
+        size_t n_items;
+        const struct gs_item *items = gs_demand_items(desk.demand, &n_items);
+        for (size_t i = 0; i < n_items; i++) {
+            bool held = false;
+            for (size_t k = 0; k < n; k++) {
+                held = held || gs_karpenter_kind_holds(&choices[k].kind, &items[i]) > 0;
+            }
+            assert_true(held);
+        }
+        for (size_t k = 0; k < n; k++) {
+            struct gs_karpenter_kind back;
+            assert_int_equal(gs_karpenter_kind_read("gpus", choices[k].kind.offer,
+                                                    gs_view(choices[k].kind.layout), &back, NULL),
+                             0);
+            assert_string_equal(back.name, choices[k].kind.name);
+            assert_memory_equal(back.slices, choices[k].kind.slices, sizeof(back.slices));
+            assert_true(k == 0 ||
+                        gs_karpenter_kind_order(&choices[k - 1].kind, &choices[k].kind) < 0);
+        }
+        close_desk(&desk);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kind__layouts_are_read_back_with_the_same_name),
+        cmocka_unit_test(kind__names_are_names_of_objects_and_differ),
+        cmocka_unit_test(objects__of_a_kind_are_what_karpenter_expects),
+        cmocka_unit_test(objects__that_say_more_are_not_sent_again),
+        cmocka_unit_test(seen__what_was_written_is_read_back),
+        cmocka_unit_test(seen__an_overlay_is_valid_only_for_its_generation),
+        cmocka_unit_test(seen__a_node_that_does_not_start_says_why),
+        cmocka_unit_test(choose__one_kind_of_slice_gets_a_layout_with_a_name),
+        cmocka_unit_test(choose__two_kinds_share_a_node_where_that_is_cheaper),
+        cmocka_unit_test(choose__layouts_with_a_name_win_where_they_cost_the_same),
+        cmocka_unit_test(choose__only_profiles_that_are_allowed_are_cut),
+        cmocka_unit_test(choose__serves_all_that_can_be_served),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
