@@ -12,8 +12,11 @@ const struct gs_lint_claim gs_lint_claims[] = {
      GS_LINT_CLAIM_SENTENCE,
      "Smaller jobs start at once where a slice is free; else a node has to boot, be cut and "
      "register first"},
-    {GS_LINT_SAYS_KARPENTER_SLICES, "automatic*|auto-provision* ~ node* ~ mig|slice*",
+    {GS_LINT_SAYS_KARPENTER_SLICES, "automatically provision*|launch*|scale* ~ node* ~ mig|slice*",
      GS_LINT_CLAIM_SENTENCE,
+     "Karpenter starts nodes for slices once a NodeOverlay says how many an instance type has and "
+     "a step at boot cuts them"},
+    {GS_LINT_SAYS_KARPENTER_SLICES, "auto-provision* node* ~ mig|slice*", GS_LINT_CLAIM_SENTENCE,
      "Karpenter starts nodes for slices once a NodeOverlay says how many an instance type has and "
      "a step at boot cuts them"},
     {GS_LINT_SAYS_KARPENTER_SLICES, "configur* karpenter to provision", GS_LINT_CLAIM_SENTENCE,
@@ -40,7 +43,7 @@ const struct gs_lint_claim gs_lint_claims[] = {
     {GS_LINT_SAYS_FRAMEWORKS, "not all ~ framework* ~ support mig", GS_LINT_CLAIM_SENTENCE,
      "CUDA programs run unchanged in one slice; what does not work is NCCL and GPU-to-GPU copies "
      "between slices"},
-    {GS_LINT_SAYS_MODELS, "only on ~ a100", GS_LINT_CLAIM_SENTENCE,
+    {GS_LINT_SAYS_MODELS, "support* only on ~ a100", GS_LINT_CLAIM_SENTENCE,
      "On AWS these can be cut: A100 (`p4d`, `p4de`), H100 (`p5`), H200 (`p5e`, `p5en`), B200 and "
      "B300 (`p6`), GB200 (`p6e`), RTX PRO 4500 (`g7`) and RTX PRO 6000 (`g7e`)"},
     {GS_LINT_SAYS_MODELS, "support mig ~~ [ a100 a30 ]", GS_LINT_CLAIM_WORDS,
@@ -48,11 +51,12 @@ const struct gs_lint_claim gs_lint_claims[] = {
     {GS_LINT_NOT_NVIDIA,
      "nvidia|gpu|gpus|a100|h100|a100/h100 ~~ [ trn1.*|trn1n.*|trn2.*|inf1.*|inf2.*|dl1.* ]",
      GS_LINT_CLAIM_WORDS, "`p5.48xlarge`"},
-    {GS_LINT_SAYS_DRIVER, "driver* ~~ 450*|460*|470*|510*|515*|520*|525*|530*",
+    {GS_LINT_SAYS_DRIVER, "nvidia driver* ~~ 450.*|460.*|470.*|510.*|515.*|520.*|525.*|530.*",
      GS_LINT_CLAIM_SENTENCE,
      "The EKS AMI holds a driver that can do MIG (AL2023 for Kubernetes 1.36: 580.159.03); `g7` "
      "needs 595 or newer and an image of your own"},
-    {GS_LINT_SAYS_PLUGIN_VERSION, "plugin ~~ [ v1.* ]", GS_LINT_CLAIM_WORDS, "v0.14.1"},
+    {GS_LINT_SAYS_PLUGIN_VERSION, "nvidia device plugin ~~ [ v1.* ]", GS_LINT_CLAIM_WORDS,
+     "v0.14.1"},
     {GS_LINT_SAYS_BY_HAND, "ssh into ~ run|configure|execute", GS_LINT_CLAIM_SENTENCE,
      "Replace the instance by one that cuts its GPUs at boot: MIG is changed on idle GPUs only, "
      "mostly with a reset or reboot, and what is done by hand is lost with the node"},
@@ -65,7 +69,7 @@ const struct gs_lint_claim gs_lint_claims[] = {
      "at each boot, before the kubelet starts"},
     {GS_LINT_SAYS_SLICES_A_GPU, "[ # - # slices per|a gpu ~ optimal|best ~ workloads ]",
      GS_LINT_CLAIM_WORDS, "by measuring each workload on the profile that it is to use"},
-    {GS_LINT_SAYS_OVERSUBSCRIBED, "[ avoid oversubscription ]", GS_LINT_CLAIM_WORDS,
+    {GS_LINT_SAYS_OVERSUBSCRIBED, "[ avoid oversubscription $ ]", GS_LINT_CLAIM_WORDS,
      "**Sharing a Slice**"},
     {GS_LINT_SAYS_OVERSUBSCRIBED, "memory and compute ~ sufficient for concurrent",
      GS_LINT_CLAIM_SENTENCE,
@@ -80,7 +84,8 @@ const struct gs_lint_claim gs_lint_claims[] = {
     {GS_LINT_SAYS_FULLY_USED, "slic* ~ gpu* ~ fully utilized|utilised|used", GS_LINT_CLAIM_SENTENCE,
      "GPU slicing raises the use of expensive hardware; what stays unused is slices that fit no "
      "pod, profiles larger than needed, and new nodes while they boot"},
-    {GS_LINT_SAYS_OPERATOR_NEEDED, "need ~ gpu operator", GS_LINT_CLAIM_SENTENCE,
+    {GS_LINT_SAYS_OPERATOR_NEEDED, "need to use|install|deploy ~ gpu operator",
+     GS_LINT_CLAIM_SENTENCE,
      "GPU slicing on EKS takes a device plugin that offers MIG devices and a step at boot that "
      "cuts the GPUs: gpuslice-agent and gpuslice-boot, or NVIDIA's GPU Operator"},
     {GS_LINT_SAYS_OPERATOR_NEEDED, "[ install ~ gpu operator to manage ~ cluster ]",

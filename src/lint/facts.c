@@ -188,3 +188,22 @@ int gs_lint_facts_of_doc(struct gs_arena *arena, const struct gs_lint_node *root
                    (gs_view_eq(kind, "NodePool") && starts(api, "karpenter.sh/"));
     return r;
 }
+
+static bool holds(struct gs_view text, const char *word)
+{
+    size_t n = strlen(word);
+    for (size_t i = 0; i + n <= text.n; i++) {
+        if ((text.p[i] | 0x20) == word[0] && strncasecmp(text.p + i, word, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void gs_lint_facts_of_text(struct gs_view text, struct gs_lint_facts *facts)
+{
+    bool gpu = holds(text, "gpu") || holds(text, "nvidia");
+    facts->slicing = facts->slicing || (gpu && (holds(text, "mig") || holds(text, "slic")));
+    facts->aws = facts->aws || holds(text, "eks") || holds(text, "karpenter") ||
+                 holds(text, "aws") || holds(text, "ec2");
+}

@@ -18,6 +18,8 @@ struct gs_lint_facts {
     struct gs_lint_names types;    /* instance types that anything names */
     struct gs_lint_names labels;   /* "KEY=VALUE" that old user data puts on nodes */
     const char *node_class;        /* the first EC2NodeClass or AWSNodeTemplate; NULL: none */
+    bool slicing;                  /* they are about GPUs and slices at all */
+    bool aws;                      /* about EKS */
     bool pools;                    /* there is a NodePool, a Provisioner or a NodeTemplate */
     bool mixed;                    /* a pod asks for a slice by its profile */
 };
@@ -25,6 +27,9 @@ struct gs_lint_facts {
 /* Adds what a document says. GS_NO_MEMORY. */
 int gs_lint_facts_of_doc(struct gs_arena *arena, const struct gs_lint_node *root,
                          struct gs_lint_facts *facts);
+
+/* Adds what the words of a file say. */
+void gs_lint_facts_of_text(struct gs_view text, struct gs_lint_facts *facts);
 
 /* The profile of a resource or of what stands for one: "nvidia.com/mig-1g.5gb", "mig-1g.5gb",
  * "1g.5gb". Empty: it is none. */

@@ -44,7 +44,11 @@ static void check_profile_labels(const struct checker *checker, const struct gs_
     } else if (gs_view_eq(node->key, "nvidia.com/mig.profile")) {
         found(checker, GS_LINT_PROFILE_LABEL, node, config);
         if (!checker->anew) {
-            gs_lint_replace(checker->work, checker->piece, node->key_start, node->end, config);
+            const char *quote = checker->piece->text.p[node->key_start] == '"' ? "\"" : "";
+            gs_lint_replace(checker->work, checker->piece, node->key_start, node->end,
+                            gs_lint_printf(checker->work, "%snvidia.com/mig.config%s: %sall-%s%s",
+                                           quote, quote, quote,
+                                           gs_lint_facts_profile(checker->work->facts), quote));
         }
     }
     for (const struct gs_lint_node *child = node->first; child != NULL && depth > 0;
@@ -107,7 +111,7 @@ static void check_family(const struct checker *checker, const struct gs_lint_nod
     if (family != NULL && gs_view_eq_nocase(family->text, "al2")) {
         found(checker, GS_LINT_AL2, family, replaced ? "alias: al2023@latest" : "AL2023");
         if (!replaced) {
-            gs_lint_replace(checker->work, checker->piece, family->start, family->end, "AL2023");
+            gs_lint_set(checker->work, checker->piece, family, "AL2023");
         }
     }
     const struct gs_lint_node *terms = gs_lint_get(provider, "amiSelectorTerms");
@@ -118,7 +122,7 @@ static void check_family(const struct checker *checker, const struct gs_lint_nod
         alias = alias || (node != NULL && starts(node->text, "bottlerocket@"));
         if (node != NULL && starts(node->text, "al2@")) {
             found(checker, GS_LINT_AL2, node, "alias: al2023@latest");
-            gs_lint_replace(checker->work, checker->piece, node->start, node->end, "al2023@latest");
+            gs_lint_set(checker->work, checker->piece, node, "al2023@latest");
         }
     }
     bool bottlerocket = family != NULL && gs_view_eq_nocase(family->text, "bottlerocket");

@@ -217,6 +217,7 @@ int gs_lint_run(struct gs_arena *arena, const struct gs_lint_file *files, size_t
         if (r < 0) {
             return r;
         }
+        gs_lint_facts_of_text(files[i].text, facts);
         if (gs_lint_guide_cut(arena, files[i].label, files[i].text, &parts[i]) < 0 ||
             see_file(arena, &parts[i], facts) < 0) {
             return no_memory(files[i].label, err);

@@ -40,8 +40,12 @@ static void check_flag(struct gs_lint_work *work, const struct gs_lint_piece *pi
     struct gs_view name = gs_view_split(&flag, '=');
     if (gs_view_eq(name, "--enable-mig")) {
         gs_lint_find_node(work, GS_LINT_PLUGIN_FLAG, piece, arg, "%s", "--mig-strategy=mixed");
-        uint32_t end = arg->parent->flow ? arg->end : with_comment(piece, arg->end);
-        gs_lint_replace(work, piece, arg->start, end, "--mig-strategy=mixed");
+        if (arg->parent->flow || arg->quoted) {
+            gs_lint_set(work, piece, arg, "--mig-strategy=mixed");
+        } else {
+            gs_lint_replace(work, piece, arg->start, with_comment(piece, arg->end),
+                            "--mig-strategy=mixed");
+        }
     } else if (gs_view_eq(name, "--verbose")) {
         gs_lint_find_node(work, GS_LINT_PLUGIN_FLAG, piece, arg, "%s", "nothing");
         gs_lint_drop(work, piece, arg);
@@ -49,7 +53,7 @@ static void check_flag(struct gs_lint_work *work, const struct gs_lint_piece *pi
                !gs_view_eq(flag, "single") && !gs_view_eq(flag, "mixed")) {
         gs_lint_find_node(work, GS_LINT_STRATEGY_VALUE, piece, arg, "%s",
                           "--mig-strategy=mixed (or single, none)");
-        gs_lint_replace(work, piece, arg->start, arg->end, "--mig-strategy=mixed");
+        gs_lint_set(work, piece, arg, "--mig-strategy=mixed");
     }
 }
 
@@ -68,7 +72,7 @@ static void check_container(struct gs_lint_work *work, const struct gs_lint_piec
     const struct gs_lint_node *image = gs_lint_get(plugin, "image");
     if (image != NULL && image->text.n > 1 && image->text.p[0] == '<') {
         gs_lint_find_node(work, GS_LINT_PLACEHOLDER, piece, image, "%s", PLUGIN_IMAGE);
-        gs_lint_replace(work, piece, image->start, image->end, PLUGIN_IMAGE);
+        gs_lint_set(work, piece, image, PLUGIN_IMAGE);
     }
 }
 

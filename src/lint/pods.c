@@ -124,7 +124,7 @@ static void check_image(struct gs_lint_work *work, const struct gs_lint_piece *p
         bool system = rest.p != NULL && memchr(rest.p, '-', rest.n) != NULL;
         if (version.p == NULL || !system) {
             gs_lint_find_node(work, GS_LINT_CUDA_TAG, piece, image, "%s", CUDA_IMAGE);
-            gs_lint_replace(work, piece, image->start, image->end, CUDA_IMAGE);
+            gs_lint_set(work, piece, image, CUDA_IMAGE);
         }
     }
 }

@@ -179,6 +179,14 @@ void gs_lint_replace_lines(struct gs_lint_work *work, const struct gs_lint_piece
     }
 }
 
+void gs_lint_set(struct gs_lint_work *work, const struct gs_lint_piece *piece,
+                 const struct gs_lint_node *node, const char *value)
+{
+    const char quote[2] = {node->quoted ? piece->text.p[node->start] : '\0', '\0'};
+    gs_lint_replace(work, piece, node->start, node->end,
+                    gs_lint_printf(work, "%s%s%s", quote, value, quote));
+}
+
 /* Whether nothing but blanks, and a dash where the node is an element, stands before it. */
 static bool begins_line(const struct gs_lint_piece *piece, const struct gs_lint_node *node)
 {

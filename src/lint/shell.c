@@ -141,7 +141,7 @@ static void check_install(const struct script *script, const struct gs_lint_comm
     }
     bool driver = find_like(command, "nvidia-driver", "").p != NULL ||
                   find_like(command, "cuda-drivers", "").p != NULL;
-    if (installer && driver && has(command, "install")) {
+    if (script->work->facts->aws && installer && driver && has(command, "install")) {
         find_lines(script, GS_LINT_DRIVER_INSTALL, command,
                    "# nothing to install: the EKS AMI holds the driver\n");
     }
@@ -306,7 +306,7 @@ static void check_helm(const struct script *script, const struct gs_lint_command
         replace_word(script, generate, "gpu-operator");
     }
     bool values = has(command, "-f") || find_like(command, "--values", "").p != NULL;
-    if (!values && find_like(command, "", "driver.enabled").p == NULL) {
+    if (script->work->facts->aws && !values && find_like(command, "", "driver.enabled").p == NULL) {
         gs_lint_find(script->work, GS_LINT_OPERATOR_DRIVER, script->piece,
                      place(script, command->words[0]), command->end, "%s",
                      "--set driver.enabled=false --set toolkit.enabled=false");

@@ -13,7 +13,7 @@ static void check_value(struct gs_lint_work *work, const struct gs_lint_piece *p
     if (strategy != NULL && strategy->kind == GS_LINT_SCALAR && !is_strategy(strategy->text)) {
         gs_lint_find_node(work, GS_LINT_STRATEGY_VALUE, piece, strategy, "%s",
                           "mixed (or single, none)");
-        gs_lint_replace(work, piece, strategy->start, strategy->end, "mixed");
+        gs_lint_set(work, piece, strategy, "mixed");
     }
 }
 
@@ -28,7 +28,7 @@ static void check_driver(struct gs_lint_work *work, const struct gs_lint_piece *
                          const struct gs_lint_node *root, const struct gs_lint_node *mig)
 {
     static const char *const parts[] = {"driver", "toolkit"};
-    if (is_decided(root, parts[0]) && is_decided(root, parts[1])) {
+    if (!work->facts->aws || (is_decided(root, parts[0]) && is_decided(root, parts[1]))) {
         return;
     }
     gs_lint_find_node(work, GS_LINT_OPERATOR_DRIVER, piece, mig, "%s",

@@ -69,7 +69,10 @@ static const struct {
     {"mime.txt", "8:GS142 9:GS143", NULL},
     {"broken.yaml", "2:GS001", NULL},
     {"unicode.md", "5:GS201", NULL},
-    {"no-newline.yaml", "1:GS148 1:GS115 1:GS149", NULL},
+    {"no-newline.yaml", "2:GS148 2:GS115 2:GS149", NULL},
+    {"selector.yaml", "11:GS106 13:GS104 20:GS106", NULL},
+    {"manifest.json", "7:GS104 8:GS101", NULL},
+    {"denied.md", "", NULL},
     {"clean.md", "", NULL},
 };
 

@@ -5,3 +5,4 @@ helm install --wait --generate-name \
 helm upgrade --install gpu-operator nvidia/gpu-operator \
   -n gpu-operator \
   -f values.yaml
+# on EKS
