@@ -30,11 +30,16 @@ static void serve_ready(void *ctx, struct gs_http_exchange *exchange,
                         const struct gs_http_asked *asked)
 {
     const struct gs_controller *controller = ctx;
-    bool ready = gs_controller_is_ready(controller);
+    bool shows = gs_webhook_is_ready(controller->webhook);
+    bool ready = gs_controller_is_ready(controller) && shows;
     struct gs_buf page;
     (void)asked;
     gs_buf_init(&page, PAGE_BYTES_MAX);
     gs_buf_puts(&page, ready ? "ok\n" : "not ready\n");
+    if (!shows || gs_webhook_why(controller->webhook)[0] != '\0') {
+        gs_buf_printf(&page, "webhook: %s%s\n",
+                      shows ? "" : "no certificate: ", gs_webhook_why(controller->webhook));
+    }
     for (unsigned i = 0; i < GS_FEEDS; i++) {
         const struct gs_feed_state *state = gs_feed_state(controller->feed, i);
         if (!state->listed || !state->reachable) {
@@ -93,12 +98,27 @@ static void write_decisions(const struct gs_pass_counts *counts, struct gs_buf *
     gs_buf_printf(page, "gpuslice_controller_gated_pods %" PRIu64 "\n", counts->gated);
 }
 
+static void write_pools(const struct gs_pools_counts *counts, struct gs_buf *page)
+{
+    metric(page, "nodepools", "gauge", "NodePools made of SlicePools.");
+    gs_buf_printf(page, "gpuslice_controller_nodepools %" PRIu64 "\n", counts->nodepools);
+    metric(page, "open_nodepools", "gauge", "Of them, those from which nodes may be bought.");
+    gs_buf_printf(page, "gpuslice_controller_open_nodepools %" PRIu64 "\n", counts->open);
+    metric(page, "pool_requests_total", "counter",
+           "Writes about NodePools, NodeOverlays, NodeClaims and SlicePools.");
+    gs_buf_printf(page, "gpuslice_controller_pool_requests_total %" PRIu64 "\n", counts->requests);
+    metric(page, "nodes_never_ready_total", "counter",
+           "Nodes that were ended as they did not start.");
+    gs_buf_printf(page, "gpuslice_controller_nodes_never_ready_total %" PRIu64 "\n", counts->ended);
+}
+
 static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
                           const struct gs_http_asked *asked)
 {
     const struct gs_controller *controller = ctx;
     struct gs_act_counts actions = gs_act_counts(controller->act);
     struct gs_pass_counts passes = gs_pass_counts(controller->pass);
+    struct gs_pools_counts pools = gs_pools_counts(controller->pools);
     struct gs_buf page;
     (void)asked;
     gs_buf_init(&page, PAGE_BYTES_MAX);
@@ -106,6 +126,7 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
     gs_buf_printf(&page, "gpuslice_controller_leads %d\n", gs_lease_leads(controller->lease));
     write_decisions(&passes, &page);
     write_actions(&actions, &page);
+    write_pools(&pools, &page);
     metric(&page, "objects", "gauge", "Objects in the picture.");
     gs_buf_printf(&page, "gpuslice_controller_objects{kind=\"Pod\"} %zu\n",
                   controller->store.pods.n);
@@ -114,6 +135,7 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
     metric(&page, "objects_refused_total", "counter", "Objects that could not be read.");
     gs_buf_printf(&page, "gpuslice_controller_objects_refused_total %" PRIu64 "\n",
                   controller->store.refused);
+    gs_webhook_write_metrics(controller->webhook, &page);
     answer(exchange, 200, METRICS_TYPE, &page);
 }
 
