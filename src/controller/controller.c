@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "controller/feed.h"
+#include "controller/supply.h"
 
 #define SOON_US 3000ull         /* what comes within it is decided together */
 #define AT_LEAST_US 30000000ull /* a pass though nothing has changed */
@@ -75,9 +76,13 @@ static void on_leads(void *ctx, bool leads)
 
 /* ---- all ---- */
 
-/* The namespace that the pod runs in. */
-static void find_namespace(char *ret, size_t size)
+/* The one that is given, or that the pod runs in. */
+static void find_namespace(const char *given, char *ret, size_t size)
 {
+    if (given != NULL) {
+        (void)snprintf(ret, size, "%s", given);
+        return;
+    }
     FILE *file = fopen("/var/run/secrets/kubernetes.io/serviceaccount/namespace", "re");
     size_t n = file == NULL ? 0 : fread(ret, 1, size - 1, file);
     ret[n] = '\0';
@@ -93,13 +98,11 @@ static void find_namespace(char *ret, size_t size)
 static int open_lease(struct gs_controller *controller, struct gs_err *err)
 {
     const struct gs_controller_options *options = controller->options;
-    char name_space[254];
     char host[200] = "";
-    find_namespace(name_space, sizeof(name_space));
     (void)gethostname(host, sizeof(host) - 1);
     const struct gs_lease_options lease = {
         .kube = controller->kube,
-        .name_space = options->name_space != NULL ? options->name_space : name_space,
+        .name_space = controller->name_space,
         .name = options->lease,
         .holder = options->identity != NULL ? options->identity : host,
         .duration_s = (uint32_t)options->lease_s,
@@ -107,6 +110,41 @@ static int open_lease(struct gs_controller *controller, struct gs_err *err)
         .ctx = controller,
     };
     return gs_lease_new(&lease, &controller->lease, err);
+}
+
+/* Gates are put on only while somebody lifts them. */
+static bool gates(void *ctx)
+{
+    const struct gs_controller *controller = ctx;
+    return gs_lease_is_fresh(controller->lease);
+}
+
+/* As long as the nodes are not all known, there may be one. */
+static enum gs_admit_supply supply(void *ctx, const struct gs_profile_name *profile)
+{
+    const struct gs_controller *controller = ctx;
+    enum gs_admit_supply found = gs_supply_of(&controller->store, controller->pools, profile);
+    return found == GS_ADMIT_SUPPLY_NO && !gs_controller_is_ready(controller)
+               ? GS_ADMIT_SUPPLY_UNKNOWN
+               : found;
+}
+
+static int open_webhook(struct gs_controller *controller, struct gs_err *err)
+{
+    const struct gs_controller_options *options = controller->options;
+    const struct gs_webhook_options webhook = {
+        .kube = controller->kube,
+        .address = options->webhook,
+        .name_space = controller->name_space,
+        .secret = options->webhook_secret,
+        .configuration = options->webhook_configuration,
+        .names = options->webhook_names,
+        .life_s = options->certificate_life_s,
+        .supply = supply,
+        .gates = gates,
+        .ctx = controller,
+    };
+    return options->webhook[0] == '\0' ? 0 : gs_webhook_new(&webhook, &controller->webhook, err);
 }
 
 static int open_parts(struct gs_controller *controller, struct gs_err *err)
@@ -143,6 +181,7 @@ static int open_parts(struct gs_controller *controller, struct gs_err *err)
     };
     r = r == 0 ? gs_pass_new(&pass, &controller->pass, err) : r;
     r = r == 0 ? open_lease(controller, err) : r;
+    r = r == 0 ? open_webhook(controller, err) : r;
     const struct gs_feed_options feed = {.kube = controller->kube,
                                          .store = &controller->store,
                                          .changed = on_changed,
@@ -156,6 +195,7 @@ int gs_controller_start(struct gs_controller *controller,
 {
     *controller = (struct gs_controller){.event = event, .options = options, .due_us = UINT64_MAX};
     gs_store_init(&controller->store);
+    find_namespace(options->name_space, controller->name_space, sizeof(controller->name_space));
     int s = sd_event_add_time(event, &controller->due, CLOCK_MONOTONIC, 0, ACCURACY_US, on_due,
                               controller);
     int r = s < 0 ? gs_fail_errno(err, -s, "adding a timer") : 0;
@@ -182,6 +222,7 @@ void gs_controller_leave(struct gs_controller *controller)
 void gs_controller_done(struct gs_controller *controller)
 {
     gs_http_server_free(controller->http);
+    gs_webhook_free(controller->webhook);
     gs_feed_free(controller->feed);
     gs_lease_free(controller->lease);
     gs_pass_free(controller->pass);

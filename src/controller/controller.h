@@ -9,6 +9,7 @@
 #include "controller/lease.h"
 #include "controller/pass.h"
 #include "controller/pools.h"
+#include "controller/webhook.h"
 #include "net/http_server.h"
 
 struct gs_feed;
@@ -23,6 +24,11 @@ struct gs_controller_options {
     uint64_t lease_s;
     uint64_t recut_limit_s;
     uint64_t book_limit_s;
+    const char *webhook;       /* address of the admission webhook; "": none */
+    const char *webhook_names; /* of its certificate, between commas; NULL: of its Service */
+    const char *webhook_secret;
+    const char *webhook_configuration;
+    uint64_t certificate_life_s;
     const char *region; /* whose prices count; "": as nodes are labelled */
 };
 
@@ -36,7 +42,9 @@ struct gs_controller {
     struct gs_pools *pools;
     struct gs_pass *pass;
     struct gs_lease *lease;
+    struct gs_webhook *webhook; /* NULL: none */
     struct gs_http_server *http;
+    char name_space[254];
     sd_event_source *due; /* the next pass */
     uint64_t due_us;      /* CLOCK_MONOTONIC; UINT64_MAX: none */
     bool leaving;

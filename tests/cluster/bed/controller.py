@@ -46,15 +46,19 @@ def credentials(bed, name):
 
 
 class Controller:
-    """`number`: of several. The daemon is .daemon: kill(), start(), freeze()."""
+    """`number`: of several. The daemon is .daemon: kill(), start(), freeze(). `webhook`: it answers
+    the API server at https://HOST:WEBHOOK_PORT/admit."""
 
-    def __init__(self, bed, number=0, words=()):
+    def __init__(self, bed, number=0, words=(), webhook=False):
         self.bed, self.name = bed, f"{CONTROLLER}-{number}"
         self.credentials = credentials(bed, self.name)
         self.host, self.port = CONTROL_PLANE, 18100 + number
+        self.webhook_port = 18200 + number
+        at = f"{self.host}:{self.webhook_port}" if webhook else ""
         program = os.path.join(bed.build, "bin", CONTROLLER)
         env = dict(self.credentials.env(), POD_NAME=self.name, POD_NAMESPACE=rights.NAMESPACE)
         self.daemon = Daemon(self.name, [program, "--http-address", f"{self.host}:{self.port}",
+                                         "--webhook-address", at, "--webhook-names", self.host,
                                          *words],
                              os.path.join(bed.folder, "log", f"{self.name}.log"),
                              bed.control_plane.join, bed.network.enter, env)
