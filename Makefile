@@ -19,7 +19,7 @@ export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 
 .DEFAULT_GOAL := all
 .PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench bench-node \
-	sizes judges cluster check-cluster clean help
+	sizes judges cluster check-cluster images clean help
 
 all: ## build the programs and libraries
 	@scripts/deps.sh build
@@ -83,6 +83,9 @@ check-cluster: ## the tests on a real Kubernetes, built the first time; FULL=1 t
 	@$(NINJA) $(BUILD)
 	@GPUSLICE_CLUSTER=fetch $(if $(FULL),GPUSLICE_RECUT_SECONDS=600 GPUSLICE_RECUT_RACES=1000) \
 		scripts/check.py $(BUILD) -t $(if $(FULL),10,1) --suite cluster
+
+images: all ## container images of agent and controller, as OCI archives in build/images: [ARGS='--tag 1']
+	@scripts/images.py $(BUILD) $(ARGS)
 
 cover: ## line and branch coverage of the tests
 	@scripts/deps.sh dev
