@@ -33,8 +33,9 @@ static void check_profile_labels(const struct checker *checker, const struct gs_
 {
     bool requirement = node->kind == GS_LINT_MAP &&
                        gs_view_eq(gs_lint_text(node, "key"), "nvidia.com/mig.profile");
-    const char *config = gs_lint_printf(checker->work, "nvidia.com/mig.config: all-%s",
-                                        gs_lint_facts_profile(checker->work->facts));
+    struct gs_view named = gs_lint_profile_of(node->text);
+    struct gs_view profile =
+        named.n > 0 ? named : gs_view(gs_lint_facts_profile(checker->work->facts));
     if (requirement) {
         found(checker, GS_LINT_PROFILE_LABEL, gs_lint_get(node, "key"),
               "a NodeOverlay that adds the slices");
@@ -42,13 +43,14 @@ static void check_profile_labels(const struct checker *checker, const struct gs_
             gs_lint_drop(checker->work, checker->piece, node);
         }
     } else if (gs_view_eq(node->key, "nvidia.com/mig.profile")) {
-        found(checker, GS_LINT_PROFILE_LABEL, node, config);
+        found(checker, GS_LINT_PROFILE_LABEL, node,
+              gs_lint_printf(checker->work, "nvidia.com/mig.config: all-%.*s",
+                             GS_VIEW_ARGS(profile)));
         if (!checker->anew) {
             const char *quote = checker->piece->text.p[node->key_start] == '"' ? "\"" : "";
             gs_lint_replace(checker->work, checker->piece, node->key_start, node->end,
-                            gs_lint_printf(checker->work, "%snvidia.com/mig.config%s: %sall-%s%s",
-                                           quote, quote, quote,
-                                           gs_lint_facts_profile(checker->work->facts), quote));
+                            gs_lint_printf(checker->work, "%snvidia.com/mig.config%s: %sall-%.*s%s",
+                                           quote, quote, quote, GS_VIEW_ARGS(profile), quote));
         }
     }
     for (const struct gs_lint_node *child = node->first; child != NULL && depth > 0;
@@ -253,37 +255,102 @@ static bool is_overlaid(const struct gs_lint_facts *facts, const char *profile)
     return false;
 }
 
-/* A pool whose nodes could have the slice, and no overlay says so. */
-static void check_overlay(const struct checker *checker, const char *profile,
-                          const struct gs_lint_node *types)
+/* Whether some type of the pool has the slice, and no overlay says so. */
+static bool lacks_overlay(const struct gs_lint_facts *facts, const struct gs_lint_node *types,
+                          const char *profile)
 {
-    const struct gs_lint_node *name = gs_lint_at(checker->doc->root, "metadata", "name", NULL);
     const struct gs_lint_node *type =
         types != NULL && types->kind == GS_LINT_LIST ? types->first : NULL;
     unsigned gpus;
     while (type != NULL && gs_lint_slices_of_type(type->text, profile, &gpus) == 0) {
         type = type->next;
     }
-    if (type == NULL || name == NULL || is_overlaid(checker->work->facts, profile)) {
-        return;
-    }
-    found(checker, GS_LINT_NO_OVERLAY, name,
-          gs_lint_printf(checker->work, "a NodeOverlay with capacity for mig-%s", profile));
-    if (!is_plain_name(name->text) || checker->doc->root->flow) {
-        return;
-    }
+    return type != NULL && !is_overlaid(facts, profile);
+}
+
+/* Behind the pool: an overlay for each of its types that has the slice. */
+static void add_overlays(const struct checker *checker, const struct gs_lint_node *name,
+                         const struct gs_lint_node *types, const char *profile)
+{
     GS_CLEANUP(gs_buf_done) struct gs_buf out;
     gs_buf_init(&out, GS_LINT_TEXT_MAX);
-    gs_buf_puts(&out, "---\n");
-    gs_lint_write_overlay(&out, name->text.p, type->text, profile, 100);
+    unsigned weight = 100;
+    unsigned gpus;
+    for (const struct gs_lint_node *one = types->first; one != NULL; one = one->next) {
+        if (gs_lint_slices_of_type(one->text, profile, &gpus) > 0) {
+            const char *own = weight == 100 ? name->text.p
+                                            : gs_lint_printf(checker->work, "%.*s-%u",
+                                                             GS_VIEW_ARGS(name->text), weight);
+            gs_buf_puts(&out, "---\n");
+            gs_lint_write_overlay(&out, own, name->text.p, one->text, profile, weight++);
+        }
+    }
     uint32_t last = gs_lint_piece_line(checker->piece, checker->doc->end - 1);
     checker->work->failed = checker->work->failed || !gs_buf_ok(&out);
     gs_lint_replace_lines(checker->work, checker->piece, last + 1, last + 1, gs_buf_text(&out));
 }
 
-static void check_node_pool(const struct checker *checker)
+/* The label by which the boot step knows the layout; false: there is no place for it. */
+static bool add_layout(const struct checker *checker, const struct gs_lint_node *template,
+                       const char *profile)
+{
+    const char *label = gs_lint_printf(checker->work, "nvidia.com/mig.config: all-%s\n", profile);
+    const struct gs_lint_node *meta = gs_lint_get(template, "metadata");
+    const struct gs_lint_node *labels = gs_lint_get(meta, "labels");
+    if (labels != NULL) {
+        return gs_lint_add(checker->work, checker->piece, labels, label);
+    }
+    if (meta != NULL) {
+        return gs_lint_add(checker->work, checker->piece, meta,
+                           gs_lint_printf(checker->work, "labels:\n  %s", label));
+    }
+    return gs_lint_add(checker->work, checker->piece, template,
+                       gs_lint_printf(checker->work, "metadata:\n  labels:\n    %s", label));
+}
+
+/* The layout that the pool's label names: "all-1g.5gb" is a profile, everything else a word. */
+static struct gs_view layout_of(const struct gs_lint_node *template)
+{
+    const struct gs_lint_node *labels = gs_lint_at(template, "metadata", "labels", NULL);
+    struct gs_view layout = gs_lint_text(labels, "nvidia.com/mig.config");
+    (void)gs_view_skip(&layout, "all-");
+    return layout.n > 0 ? layout
+                        : gs_lint_profile_of(gs_lint_text(labels, "nvidia.com/mig.profile"));
+}
+
+/* A pool has one layout, so that one slice is added to it: the one that its label names, or the
+ * only one that is asked for. Of several a person has to choose. */
+static void check_overlay(const struct checker *checker, const struct gs_lint_node *types)
 {
     const struct gs_lint_facts *facts = checker->work->facts;
+    const struct gs_lint_node *name = gs_lint_at(checker->doc->root, "metadata", "name", NULL);
+    const struct gs_lint_node *template = gs_lint_get(checker->spec, "template");
+    struct gs_view layout = layout_of(template);
+    const char *chosen = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < facts->slices.n; i++) {
+        bool named = layout.n == 0 || gs_view_eq(layout, facts->slices.items[i]) ||
+                     gs_lint_profile_of(layout).n == 0;
+        if (named && lacks_overlay(facts, types, facts->slices.items[i])) {
+            chosen = n == 0 ? facts->slices.items[i] : chosen;
+            n++;
+        }
+    }
+    if (n == 0 || name == NULL) {
+        return;
+    }
+    bool known = gs_view_eq(layout, chosen) || (layout.n == 0 && n == 1);
+    found(checker, GS_LINT_NO_OVERLAY, name,
+          known ? gs_lint_printf(checker->work, "a NodeOverlay with capacity for mig-%s", chosen)
+                : "a NodePool with a NodeOverlay for each layout");
+    bool writable = known && is_plain_name(name->text) && !checker->doc->root->flow;
+    if (writable && (layout.n > 0 || add_layout(checker, template, chosen))) {
+        add_overlays(checker, name, types, chosen);
+    }
+}
+
+static void check_node_pool(const struct checker *checker)
+{
     const struct gs_lint_node *limits = gs_lint_at(checker->spec, "limits", "resources", NULL);
     const struct gs_lint_node *types =
         types_of(gs_lint_at(checker->spec, "template", "spec", NULL));
@@ -291,9 +358,7 @@ static void check_node_pool(const struct checker *checker)
         found(checker, GS_LINT_OLD_LIMITS, limits, "spec.limits without resources");
     }
     check_types(checker, types);
-    for (size_t i = 0; i < facts->slices.n; i++) {
-        check_overlay(checker, facts->slices.items[i], types);
-    }
+    check_overlay(checker, types);
 }
 
 static void check_node_class(const struct checker *checker)

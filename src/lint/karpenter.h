@@ -34,9 +34,9 @@ unsigned gs_lint_slices_of_type(struct gs_view type, const char *profile, unsign
 /* Whether the name is of an instance type that has accelerators, and none of NVIDIA's. */
 bool gs_lint_is_not_nvidia(struct gs_view type);
 
-/* Appends a NodeOverlay for `pool`. */
-void gs_lint_write_overlay(struct gs_buf *out, const char *pool, struct gs_view type,
-                           const char *profile, unsigned weight);
+/* Appends the NodeOverlay `name` for `pool`. */
+void gs_lint_write_overlay(struct gs_buf *out, const char *name, const char *pool,
+                           struct gs_view type, const char *profile, unsigned weight);
 
 /* Appends `node` as YAML behind "key:" or "- ", its lines `indent` blanks in. */
 void gs_lint_write_value(struct gs_buf *out, const struct gs_lint_piece *piece,

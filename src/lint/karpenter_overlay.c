@@ -44,8 +44,8 @@ static void put_resource(struct gs_buf *out, const char *profile)
     gs_buf_printf(out, "nvidia.com/%s", resource);
 }
 
-void gs_lint_write_overlay(struct gs_buf *out, const char *pool, struct gs_view type,
-                           const char *profile, unsigned weight)
+void gs_lint_write_overlay(struct gs_buf *out, const char *name, const char *pool,
+                           struct gs_view type, const char *profile, unsigned weight)
 {
     unsigned gpus = 0;
     unsigned slices = gs_lint_slices_of_type(type, profile, &gpus);
@@ -61,7 +61,7 @@ void gs_lint_write_overlay(struct gs_buf *out, const char *pool, struct gs_view 
                   "    - {key: node.kubernetes.io/instance-type, operator: In, values: "
                   "[\"%.*s\"]}\n"
                   "  capacity:\n    ",
-                  pool, weight, pool, GS_VIEW_ARGS(type));
+                  name, weight, pool, GS_VIEW_ARGS(type));
     put_resource(out, profile);
     gs_buf_printf(out,
                   ": \"%u\"  # %u GPU%s, %u slices each\n"

@@ -278,7 +278,7 @@ void gs_lint_write_pools(const struct gs_lint_work *work, const struct gs_lint_o
         put_pool(&writer, pool);
         if (pool->profile != NULL) {
             gs_buf_puts(out, "---\n");
-            gs_lint_write_overlay(out, pool->name, pool->type, pool->profile, 100 + i);
+            gs_lint_write_overlay(out, pool->name, pool->name, pool->type, pool->profile, 100 + i);
         }
     }
 }

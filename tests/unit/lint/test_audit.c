@@ -64,7 +64,8 @@ static const struct {
     {"b108-class.yaml", "9:GS129", NULL},
     {"b113.md", "1:GS203 3:GS203 5:GS215 6:GS203 6:GS121", NULL}, /* 118, 123 to 126 */
     /* beyond the audit */
-    {"together.yaml", "15:GS125 26:GS101", NULL},
+    {"together.yaml", "15:GS125 26:GS101", "15:GS125"}, /* of two slices one has to be chosen */
+    {"pools.yaml", "13:GS125 31:GS125 46:GS125", NULL},
     {"old-all.yaml", "1:GS121 9:GS106 22:GS124 26:GS132 27:GS128 28:GS128", NULL},
     {"mime.txt", "8:GS142 9:GS143", NULL},
     {"broken.yaml", "2:GS001", NULL},
