@@ -53,9 +53,12 @@ class Cases:
 
     def call(self, one):
         """The API server asks this controller from now on."""
+        client = {"url": f"https://{one.host}:{one.webhook_port}/admit"}
+        now = self.bed.api.get(CONFIGURATION)["webhooks"][0]["clientConfig"]
+        if "caBundle" in now:
+            client["caBundle"] = now["caBundle"]
         self.bed.api.patch(CONFIGURATION, [
-            {"op": "replace", "path": "/webhooks/0/clientConfig",
-             "value": {"url": f"https://{one.host}:{one.webhook_port}/admit"}}], "json")
+            {"op": "replace", "path": "/webhooks/0/clientConfig", "value": client}], "json")
 
     def namespace(self, name):
         self.bed.api.ensure("/api/v1/namespaces", {"metadata": {"name": name}})
@@ -173,11 +176,13 @@ class Cases:
                                       webhook=True).start()
         other.daemon.wait_until("it is ready", other.is_ready, 60)
         self.call(other)
-        before = self.reviews(other)["let"]
-        system.wait_for("it is asked", lambda: self.try_out(pod("a", SLICE)) == []
-                        and self.reviews(other)["let"] > before, 30)
-        assert self.shown(other) == self.shown(self.first), "two replicas, two certificates"
-        self.call(self.first)
+        try:
+            before = self.reviews(other)["let"]
+            system.wait_for("it is asked", lambda: self.try_out(pod("a", SLICE)) == []
+                            and self.reviews(other)["let"] > before, 30)
+            assert self.shown(other) == self.shown(self.first), "two replicas, two certificates"
+        finally:
+            self.call(self.first)
         system.wait_for("pods are gated", lambda: self.try_out(pod("a", SLICE)) == [GATE], 30)
         other.daemon.stop()
 
