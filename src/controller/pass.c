@@ -23,6 +23,7 @@ struct gs_pass {
     uint64_t real_us;
     uint64_t again_us;
     uint64_t number; /* of wishes, for their ids */
+    bool keeps;      /* some GPU is kept for a pod */
 };
 
 static int no_memory(struct gs_err *err)
@@ -100,7 +101,6 @@ static int by_order(const void *a, const void *b)
 static int gather(struct gs_pass *pass, size_t *ret_n, struct gs_err *err)
 {
     const struct gs_store *store = pass->options.store;
-    size_t at = 0;
     *ret_n = 0;
     pass->counts.waiting = store->n_waiting;
     pass->counts.gated = 0;
@@ -116,11 +116,9 @@ static int gather(struct gs_pass *pass, size_t *ret_n, struct gs_err *err)
     if (store->n_waiting == 0) {
         return 0;
     }
-    for (struct gs_store_pod *pod; (pod = gs_map_next(&store->pods, &at)) != NULL;) {
-        if (pod->waiting != NULL) {
-            pass->counts.gated += pod->waiting->wait.gated;
-            pass->waiting[(*ret_n)++] = pod;
-        }
+    for (const struct gs_store_waiting *one = store->waiting; one != NULL; one = one->next) {
+        pass->counts.gated += one->wait.gated;
+        pass->waiting[(*ret_n)++] = one->of;
     }
     qsort(pass->waiting, *ret_n, sizeof(struct gs_store_pod *), by_order);
     return 0;
@@ -156,7 +154,7 @@ static void take_coming(struct gs_pass *pass, const struct gs_store_pod *pod, ui
     struct gs_decide_node *node = &pass->view.nodes[number];
     uint32_t wants[GS_PROFILES_MAX] = {0};
     uint32_t gpus = 0;
-    pass->view.more[number].of->dirty = true;
+    gs_store_touch(pass->view.more[number].of);
     count_wants(pod, node->model, wants, &gpus);
     for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
         node->coming[p] = less(node->coming[p], wants[p]);
@@ -294,6 +292,7 @@ static void keep_for(struct gs_pass *pass, const struct gs_decide_pod *ask,
     for (unsigned g = 0; g < more->n_gpus; g++) {
         if ((decision->keep.gpus >> g & 1u) != 0) {
             more->gpus[g].kept_for = gs_decide_rank(ask);
+            pass->keeps = true;
         }
     }
 }
@@ -389,6 +388,9 @@ static void find_wished(struct gs_pass *pass, size_t n_waiting)
     for (size_t i = 0; i < n_waiting; i++) {
         pass->waiting[i]->waiting->wished = false;
     }
+    if (pass->options.store->n_wishes == 0) {
+        return;
+    }
     for (size_t i = 0; i < pass->view.n; i++) {
         for (const struct gs_store_wish *wish = pass->view.more[i].of->wishes; wish != NULL;
              wish = wish->next) {
@@ -447,10 +449,7 @@ static void hold_nodes(struct gs_pass *pass)
 {
     for (size_t i = 0; i < pass->view.n; i++) {
         struct gs_store_node *node = pass->view.more[i].of;
-        bool hold = node->wishes != NULL;
-        for (const struct gs_store_pod *pod = node->pods; pod != NULL && !hold; pod = pod->next) {
-            hold = pod->node == NULL;
-        }
+        bool hold = node->wishes != NULL || node->n_nominated > 0;
         bool ours_or_none = node->held_by_us || !node->held;
         if (node->known && !node->holding && ours_or_none && hold != node->held_by_us) {
             gs_act_hold(pass->options.act, node, hold);
@@ -460,6 +459,9 @@ static void hold_nodes(struct gs_pass *pass)
 
 static void send_wishes(struct gs_pass *pass)
 {
+    if (pass->options.store->n_wishes == 0) {
+        return;
+    }
     for (size_t i = 0; i < pass->view.n; i++) {
         struct gs_store_node *node = pass->view.more[i].of;
         bool unsent = false;
@@ -474,6 +476,10 @@ static void send_wishes(struct gs_pass *pass)
 
 static void forget_keeps(struct gs_pass *pass)
 {
+    if (!pass->keeps) {
+        return;
+    }
+    pass->keeps = false;
     for (size_t i = 0; i < pass->view.n; i++) {
         for (unsigned g = 0; g < pass->view.more[i].n_gpus; g++) {
             pass->view.more[i].gpus[g].kept_for = 0;

@@ -37,6 +37,15 @@ int gs_store_resource(struct gs_store *store, const struct gs_profile_name *name
     return (int)store->n_resources++;
 }
 
+void gs_store_touch(struct gs_store_node *node)
+{
+    if (!node->dirty) {
+        node->dirty = true;
+        node->next_dirty = node->store->dirty;
+        node->store->dirty = node;
+    }
+}
+
 /* ---- where a pod is ---- */
 
 static void leave_node(struct gs_store_pod *pod)
@@ -48,7 +57,8 @@ static void leave_node(struct gs_store_pod *pod)
     node->cpu_milli -= pod->cpu_milli;
     node->memory_bytes -= pod->memory_bytes;
     node->n_pods--;
-    node->dirty = true;
+    node->n_nominated -= pod->node == NULL;
+    gs_store_touch(node);
     if (pod->prev != NULL) {
         pod->prev->next = pod->next;
     } else {
@@ -70,7 +80,8 @@ static void join_node(struct gs_store_pod *pod, struct gs_store_node *node, bool
     node->cpu_milli += pod->cpu_milli;
     node->memory_bytes += pod->memory_bytes;
     node->n_pods++;
-    node->dirty = true;
+    node->n_nominated += !bound;
+    gs_store_touch(node);
     pod->next = node->pods;
     if (pod->next != NULL) {
         pod->next->prev = pod;
@@ -103,9 +114,14 @@ void gs_store_taken(const struct gs_store_node *node,
 
 static void drop_waiting(struct gs_store *store, struct gs_store_pod *pod)
 {
-    if (pod->waiting != NULL) {
-        gs_arena_done(&pod->waiting->arena);
-        free(pod->waiting);
+    struct gs_store_waiting *waiting = pod->waiting;
+    if (waiting != NULL) {
+        *(waiting->prev != NULL ? &waiting->prev->next : &store->waiting) = waiting->next;
+        if (waiting->next != NULL) {
+            waiting->next->prev = waiting->prev;
+        }
+        gs_arena_done(&waiting->arena);
+        free(waiting);
         pod->waiting = NULL;
         store->n_waiting--;
     }
@@ -177,9 +193,15 @@ static int keep_waiting(struct gs_store *store, struct gs_store_pod *pod, const 
         }
         waiting->since_us = now_us;
         gs_arena_init(&waiting->arena, &gs_alloc_heap, SCRATCH_BYTES_MAX);
+        waiting->next = store->waiting;
+        if (waiting->next != NULL) {
+            waiting->next->prev = waiting;
+        }
+        store->waiting = waiting;
         pod->waiting = waiting;
         store->n_waiting++;
     }
+    waiting->of = pod;
     gs_arena_done(&waiting->arena);
     int r = gs_kubepod_parse(object, &waiting->arena, &waiting->pod, err);
     r = r == 0 ? gs_kubewait_parse(object, &waiting->arena, &waiting->wait, err) : r;
@@ -348,10 +370,10 @@ void gs_store_listed(struct gs_store *store, enum gs_store_kind kind)
     for (struct gs_store_node *node; (node = gs_map_next(&store->nodes, &at)) != NULL;) {
         if (kind == GS_STORE_NODES && !node->seen) {
             node->known = false;
-            node->dirty = true;
+            gs_store_touch(node);
         } else if (kind == GS_STORE_GPUNODES && !node->gpu_seen) {
             node->has_gpus = false;
-            node->dirty = true;
+            gs_store_touch(node);
         }
     }
 }

@@ -27,9 +27,13 @@ struct gs_store_want {
 };
 
 struct gs_store_node;
+struct gs_store_pod;
 
 /* A pod that waits and asks for slices. */
 struct gs_store_waiting {
+    struct gs_store_pod *of;
+    struct gs_store_waiting *prev; /* in the store's list */
+    struct gs_store_waiting *next;
     struct gs_arena arena; /* of `pod` and `wait` */
     struct gs_kubepod pod;
     struct gs_kubewait wait;
@@ -98,7 +102,10 @@ struct gs_store_node {
     uint64_t cpu_milli;           /* taken by them */
     uint64_t memory_bytes;
     uint32_t n_pods;
-    bool dirty;      /* changed since the view last looked */
+    uint32_t n_nominated; /* of them: not bound */
+    struct gs_store *store;
+    bool dirty; /* changed since the view last looked: in the store's list, by */
+    struct gs_store_node *next_dirty;
     uint32_t number; /* in the view, plus 1; 0: none yet */
 };
 
@@ -106,10 +113,13 @@ struct gs_store {
     struct gs_map pods;  /* by key: struct gs_store_pod */
     struct gs_map nodes; /* by name: struct gs_store_node */
     struct gs_profile_name resources[GS_STORE_RESOURCES_MAX];
-    unsigned n_resources; /* 0 is whole GPUs */
+    unsigned n_resources;             /* 0 is whole GPUs */
+    struct gs_store_waiting *waiting; /* all that wait, in no order */
     size_t n_waiting;
-    bool changed;     /* a decision may be another one now */
-    uint64_t refused; /* objects that could not be read */
+    size_t n_wishes;             /* of all nodes */
+    struct gs_store_node *dirty; /* nodes that the view is to look at; it takes them out */
+    bool changed;                /* a decision may be another one now */
+    uint64_t refused;            /* objects that could not be read */
 };
 
 void gs_store_init(struct gs_store *store);
@@ -136,6 +146,9 @@ struct gs_store_pod *gs_store_find_pod(const struct gs_store *store, const char 
 /* The pod that a wish names, if it is still that one. */
 struct gs_store_pod *gs_store_pod_of(const struct gs_store *store,
                                      const struct gs_gpunode_pod *name);
+
+/* The view is to look at the node anew. */
+void gs_store_touch(struct gs_store_node *node);
 
 /* The pod is expected there (NULL: nowhere) from now on, until the watch says otherwise. */
 void gs_store_nominate(struct gs_store_pod *pod, struct gs_store_node *node);

@@ -13,8 +13,9 @@
 #define HOLD_KEY "karpenter.sh/do-not-disrupt"
 #define HELD_BY_US_KEY "gpuslice.dev/held"
 #define WISH_BYTES_MAX ((size_t)64 << 10)
-#define WISH_SHOWS_US 10000000ull /* what was sent and is not in the watch by then was not taken   \
-                                   */
+#define WISH_SHOWS_US                                                                              \
+    10000000ull /* what was sent and is not in the watch by then was not taken                     \
+                 */
 
 static int no_memory(struct gs_err *err)
 {
@@ -35,6 +36,7 @@ struct gs_store_node *gs_store_node_named(struct gs_store *store, const char *na
         return NULL;
     }
     node->name = copy;
+    node->store = store;
     node->slicepool = "";
     gs_arena_init(&node->arena, &gs_alloc_heap, NODE_BYTES_MAX);
     gs_arena_init(&node->gpu_arena, &gs_alloc_heap, NODE_BYTES_MAX);
@@ -124,7 +126,7 @@ int gs_store_node(struct gs_store *store, const struct json_t *object, bool gone
         return no_memory(err);
     }
     store->changed = true;
-    node->dirty = true;
+    gs_store_touch(node);
     node->known = false;
     if (gone) {
         return 0;
@@ -199,19 +201,20 @@ static bool copy_wish(struct gs_arena *arena, struct gs_gpunode_wish *wish)
     return ok;
 }
 
-static void take_out(struct gs_store_wish **at)
+static void take_out(struct gs_store_node *node, struct gs_store_wish **at)
 {
     struct gs_store_wish *wish = *at;
     *at = wish->next;
+    node->store->n_wishes--;
     free_wish(wish);
 }
 
 void gs_store_unwish(struct gs_store_node *node, const char *id)
 {
-    node->dirty = true;
+    gs_store_touch(node);
     for (struct gs_store_wish **at = &node->wishes; *at != NULL;) {
         if (strcmp((*at)->wish.id, id) == 0) {
-            take_out(at);
+            take_out(node, at);
         } else {
             at = &(*at)->next;
         }
@@ -234,14 +237,15 @@ int gs_store_wish(struct gs_store_node *node, const struct gs_gpunode_wish *wish
     }
     for (struct gs_store_wish **at = &node->wishes; *at != NULL;) {
         if (strcmp((*at)->wish.uuid, wish->uuid) == 0) {
-            take_out(at);
+            take_out(node, at);
         } else {
             at = &(*at)->next;
         }
     }
-    node->dirty = true;
+    gs_store_touch(node);
     ours->next = node->wishes;
     node->wishes = ours;
+    node->store->n_wishes++;
     return 0;
 }
 
@@ -256,7 +260,7 @@ static int settle_wishes(struct gs_store_node *node, uint64_t now_us, struct gs_
         bool late = !stands && (wish->shows || now_us >= wish->since_us + WISH_SHOWS_US);
         wish->shows |= stands;
         if (late || is_answered(gpus, &wish->wish)) {
-            take_out(at);
+            take_out(node, at);
         } else {
             at = &wish->next;
         }
@@ -291,7 +295,7 @@ int gs_store_gpunode(struct gs_store *store, const struct json_t *object, bool g
         return no_memory(err);
     }
     store->changed = true;
-    node->dirty = true;
+    gs_store_touch(node);
     node->has_gpus = false;
     if (gone) {
         return 0;

@@ -6,6 +6,7 @@
 #include "core/catalog.h"
 
 #define SILENT_US 180000000ull
+#define SILENCE_EVERY_US 10000000ull
 
 void gs_nodes_view_init(struct gs_nodes_view *view, struct gs_store *store,
                         struct gs_decider *decider)
@@ -60,6 +61,23 @@ static void see_slice(const struct gs_gpunode_slice *slice, const struct gs_mode
         .state = slice->state == GS_GPUNODE_FREE && slice->plain ? GS_DECIDE_IDLE : GS_DECIDE_FIXED,
         .pod = GS_DECIDE_NONE,
     };
+}
+
+/* Room for as many as the node has. */
+static int make_room(struct gs_view_node *more, struct gs_err *err)
+{
+    unsigned n = more->of->has_gpus ? more->of->gpus.n_gpus : 0;
+    if (n <= more->cap_gpus) {
+        return 0;
+    }
+    struct gs_decide_gpu *gpus = calloc(n, sizeof(*gpus));
+    if (gpus == NULL) {
+        return no_memory(err);
+    }
+    free(more->gpus);
+    more->gpus = gpus;
+    more->cap_gpus = n;
+    return 0;
 }
 
 static void see_gpus(struct gs_view_node *more, const struct gs_model *model)
@@ -228,11 +246,14 @@ static int see_node(struct gs_nodes_view *view, size_t i, uint64_t now_us, struc
     struct gs_store_node *node = more->of;
     const struct gs_model *model = node->known ? model_of(node) : NULL;
     struct gs_decide_node *ret = &view->nodes[i];
-    node->dirty = false;
     *ret = (struct gs_decide_node){.name = node->name, .facts = &node->node.facts};
     more->n_gpus = 0;
     if (!node->known) {
         return 0;
+    }
+    int r = make_room(more, err);
+    if (r != 0) {
+        return r;
     }
     see_gpus(more, model);
     ret->model = model;
@@ -272,28 +293,37 @@ static int add_node(struct gs_nodes_view *view, struct gs_store_node *node, stru
             view->nodes[i].sum = &view->more[i].sum;
         }
     }
-    view->more[view->n] = (struct gs_view_node){
-        .of = node, .gpus = calloc(GS_GPUNODE_GPUS_MAX, sizeof(struct gs_decide_gpu))};
-    if (view->more[view->n].gpus == NULL) {
-        return no_memory(err);
-    }
+    view->more[view->n] = (struct gs_view_node){.of = node};
     node->number = (uint32_t)++view->n;
     return 0;
 }
 
+/* Agents that were heard of too long ago: looked for now and then, as nothing tells of it. */
+static void look_for_silent(struct gs_nodes_view *view, uint64_t now_us)
+{
+    if (now_us < view->silence_us) {
+        return;
+    }
+    view->silence_us = now_us + SILENCE_EVERY_US;
+    for (size_t i = 0; i < view->n; i++) {
+        if (view->nodes[i].recuttable && now_us >= view->more[i].of->gpus_at_us + view->silent_us) {
+            gs_store_touch(view->more[i].of);
+        }
+    }
+}
+
 int gs_nodes_view_refresh(struct gs_nodes_view *view, uint64_t now_us, struct gs_err *err)
 {
-    size_t at = 0;
     int r = 0;
-    for (struct gs_store_node *node;
-         r == 0 && (node = gs_map_next(&view->store->nodes, &at)) != NULL;) {
-        bool falls_silent = node->number != 0 && view->nodes[node->number - 1].recuttable &&
-                            now_us >= node->gpus_at_us + view->silent_us;
-        if (!node->dirty && !falls_silent) {
-            continue;
-        }
+    look_for_silent(view, now_us);
+    while (r == 0 && view->store->dirty != NULL) {
+        struct gs_store_node *node = view->store->dirty;
         r = node->number == 0 && has_gpus(node) ? add_node(view, node, err) : 0;
         r = r == 0 && node->number != 0 ? see_node(view, node->number - 1, now_us, err) : r;
+        if (r == 0) {
+            view->store->dirty = node->next_dirty;
+            node->dirty = false;
+        }
     }
     return r;
 }

@@ -9,8 +9,9 @@
 
 struct gs_view_node {
     struct gs_store_node *of;
-    struct gs_decide_gpu *gpus; /* GS_GPUNODE_GPUS_MAX at most */
+    struct gs_decide_gpu *gpus;
     unsigned n_gpus;
+    unsigned cap_gpus;
     struct gs_decide_sum sum;
 };
 
@@ -21,7 +22,8 @@ struct gs_nodes_view {
     struct gs_view_node *more;    /* the same order */
     size_t n;
     size_t cap;
-    uint64_t silent_us; /* an agent that was not seen for so long is not asked to re-cut */
+    uint64_t silence_us; /* when silent agents are looked for next */
+    uint64_t silent_us;  /* an agent that was not seen for so long is not asked to re-cut */
 };
 
 void gs_nodes_view_init(struct gs_nodes_view *view, struct gs_store *store,
