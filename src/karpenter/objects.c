@@ -9,11 +9,28 @@
 #define CAPACITY_TYPE_LABEL "karpenter.sh/capacity-type"
 #define ZONE_LABEL "topology.kubernetes.io/zone"
 
+/* What lacks memory ends as no object at all, never as one that says less. */
+static void add(json_t **list, json_t *value)
+{
+    if (json_array_append_new(*list, value) != 0) {
+        json_decref(*list);
+        *list = NULL;
+    }
+}
+
+static void set(json_t **object, const char *key, json_t *value)
+{
+    if (json_object_set_new(*object, key, value) != 0) {
+        json_decref(*object);
+        *object = NULL;
+    }
+}
+
 static json_t *texts_of(const char *const *texts, unsigned n)
 {
     json_t *list = json_array();
     for (unsigned i = 0; i < n; i++) {
-        (void)json_array_append_new(list, json_string(texts[i]));
+        add(&list, json_string(texts[i]));
     }
     return list;
 }
@@ -36,9 +53,11 @@ static json_t *duration_of(uint32_t seconds)
 
 static json_t *taint_of(const struct gs_taint *taint)
 {
-    return json_pack("{s:s, s:s*, s:s}", "key", taint->key, "value",
-                     taint->value != NULL && taint->value[0] != '\0' ? taint->value : NULL,
-                     "effect", taint->effect);
+    if (taint->value == NULL || taint->value[0] == '\0') {
+        return json_pack("{s:s, s:s}", "key", taint->key, "effect", taint->effect);
+    }
+    return json_pack("{s:s, s:s, s:s}", "key", taint->key, "value", taint->value, "effect",
+                     taint->effect);
 }
 
 static json_t *metadata_of(const struct gs_karpenter_pool *pool)
@@ -57,10 +76,10 @@ static json_t *template_labels(const struct gs_karpenter_pool *pool)
     json_t *labels = json_object();
     for (unsigned i = 0; i < pool->owner->n_labels; i++) {
         const struct gs_label *label = &pool->owner->labels[i];
-        (void)json_object_set_new(labels, label->key, json_string(label->value));
+        set(&labels, label->key, json_string(label->value));
     }
-    (void)json_object_set_new(labels, GS_KARPENTER_LAYOUT_LABEL, json_string(pool->kind->layout));
-    (void)json_object_set_new(labels, GS_KARPENTER_POOL_LABEL, json_string(pool->owner->name));
+    set(&labels, GS_KARPENTER_LAYOUT_LABEL, json_string(pool->kind->layout));
+    set(&labels, GS_KARPENTER_POOL_LABEL, json_string(pool->owner->name));
     return labels;
 }
 
@@ -71,11 +90,10 @@ static json_t *template_spec(const struct gs_karpenter_pool *pool)
     const struct gs_slicepool *owner = pool->owner;
     const struct gs_slicepool_class *class = &owner->node_class;
     json_t *needs = json_array();
-    (void)json_array_append_new(needs, one_of(TYPE_LABEL, &pool->kind->offer->name, 1));
-    (void)json_array_append_new(
-        needs, one_of(CAPACITY_TYPE_LABEL, owner->capacity_types, owner->n_capacity_types));
+    add(&needs, one_of(TYPE_LABEL, &pool->kind->offer->name, 1));
+    add(&needs, one_of(CAPACITY_TYPE_LABEL, owner->capacity_types, owner->n_capacity_types));
     if (owner->n_zones > 0) {
-        (void)json_array_append_new(needs, one_of(ZONE_LABEL, owner->zones, owner->n_zones));
+        add(&needs, one_of(ZONE_LABEL, owner->zones, owner->n_zones));
     }
     json_t *spec =
         json_pack("{s:{s:s, s:s, s:s}, s:o, s:[o], s:o}", "nodeClassRef", "group", class->group,
@@ -84,14 +102,14 @@ static json_t *template_spec(const struct gs_karpenter_pool *pool)
     if (owner->n_taints > 0) {
         json_t *taints = json_array();
         for (unsigned i = 0; i < owner->n_taints; i++) {
-            (void)json_array_append_new(taints, taint_of(&owner->taints[i]));
+            add(&taints, taint_of(&owner->taints[i]));
         }
-        (void)json_object_set_new(spec, "taints", taints);
+        set(&spec, "taints", taints);
     }
     return spec;
 }
 
-static void put_record(json_t *metadata, const struct gs_karpenter_record *record)
+static void put_record(json_t **metadata, const struct gs_karpenter_record *record)
 {
     char failed[24];
     char until[24];
@@ -102,9 +120,9 @@ static void put_record(json_t *metadata, const struct gs_karpenter_record *recor
     snprintf(failed, sizeof(failed), "%" PRIu32, record->failed_starts);
     snprintf(until, sizeof(until), "%" PRIu64, record->closed_until_s);
     gs_slicepool_usd_format(record->lost_uusd, lost);
-    (void)json_object_set_new(metadata, "annotations",
-                              json_pack("{s:s, s:s, s:s}", GS_KARPENTER_FAILED, failed,
-                                        GS_KARPENTER_CLOSED_UNTIL, until, GS_KARPENTER_LOST, lost));
+    set(metadata, "annotations",
+        json_pack("{s:s, s:s, s:s}", GS_KARPENTER_FAILED, failed, GS_KARPENTER_CLOSED_UNTIL, until,
+                  GS_KARPENTER_LOST, lost));
 }
 
 json_t *gs_karpenter_write_pool(const struct gs_karpenter_pool *pool)
@@ -113,7 +131,7 @@ json_t *gs_karpenter_write_pool(const struct gs_karpenter_pool *pool)
     char nodes[16];
     snprintf(nodes, sizeof(nodes), "%" PRIu32, pool->max_nodes);
     json_t *metadata = metadata_of(pool);
-    put_record(metadata, &pool->record);
+    put_record(&metadata, &pool->record);
     bool moves = owner->moves != GS_SLICEPOOL_MOVES_NEVER;
     return json_pack("{s:s, s:s, s:o, s:{s:i, s:{s:s}, s:{s:s, s:o, s:[{s:s}]}, s:{s:{s:o}, s:o}}}",
                      "apiVersion", "karpenter.sh/v1", "kind", "NodePool", "metadata", metadata,
@@ -126,11 +144,11 @@ json_t *gs_karpenter_write_pool(const struct gs_karpenter_pool *pool)
 
 /* ---- NodeOverlay ---- */
 
-static void put_amount(json_t *capacity, const char *resource, uint32_t amount)
+static void put_amount(json_t **capacity, const char *resource, uint32_t amount)
 {
     char text[16];
     snprintf(text, sizeof(text), "%" PRIu32, amount);
-    (void)json_object_set_new(capacity, resource, json_string(text));
+    set(capacity, resource, json_string(text));
 }
 
 json_t *gs_karpenter_write_overlay(const struct gs_karpenter_pool *pool)
@@ -139,17 +157,17 @@ json_t *gs_karpenter_write_overlay(const struct gs_karpenter_pool *pool)
     const char *name = kind->name;
     json_t *capacity = json_object();
     json_t *needs = json_array();
-    put_amount(capacity, "nvidia.com/gpu", kind->whole);
+    put_amount(&capacity, "nvidia.com/gpu", kind->whole);
     for (unsigned p = 0; kind->offer->model != NULL && p < kind->offer->model->n_profiles; p++) {
         if (kind->slices[p] > 0) {
             char resource[sizeof("nvidia.com/") + GS_PROFILE_NAME_MAX + 5] = "nvidia.com/";
             gs_profile_name_resource(&kind->offer->model->profiles[p].parts,
                                      resource + sizeof("nvidia.com/") - 1);
-            put_amount(capacity, resource, kind->slices[p]);
+            put_amount(&capacity, resource, kind->slices[p]);
         }
     }
-    (void)json_array_append_new(needs, one_of("karpenter.sh/nodepool", &name, 1));
-    (void)json_array_append_new(needs, one_of(TYPE_LABEL, &kind->offer->name, 1));
+    add(&needs, one_of("karpenter.sh/nodepool", &name, 1));
+    add(&needs, one_of(TYPE_LABEL, &kind->offer->name, 1));
     return json_pack("{s:s, s:s, s:o, s:{s:i, s:o, s:o}}", "apiVersion", "karpenter.sh/v1alpha1",
                      "kind", "NodeOverlay", "metadata", metadata_of(pool), "spec", "weight",
                      (int)pool->overlay_weight, "requirements", needs, "capacity", capacity);
