@@ -106,11 +106,22 @@ static void check_selectors(const struct checker *checker, const struct gs_lint_
     }
 }
 
+/* An image of the user's own, which may be of a family that EKS has no image of any more. */
+static bool has_own_image(const struct gs_lint_node *provider)
+{
+    const struct gs_lint_node *terms = gs_lint_get(provider, "amiSelectorTerms");
+    const struct gs_lint_node *one = terms == NULL ? NULL : terms->first;
+    while (one != NULL && gs_lint_get(one, "alias") == NULL) {
+        one = one->next;
+    }
+    return gs_lint_get(provider, "amiSelector") != NULL || (terms != NULL && one == NULL);
+}
+
 static void check_family(const struct checker *checker, const struct gs_lint_node *provider)
 {
     const struct gs_lint_node *family = gs_lint_get(provider, "amiFamily");
     bool replaced = checker->anew;
-    if (family != NULL && gs_view_eq_nocase(family->text, "al2")) {
+    if (family != NULL && gs_view_eq_nocase(family->text, "al2") && !has_own_image(provider)) {
         found(checker, GS_LINT_AL2, family, replaced ? "alias: al2023@latest" : "AL2023");
         if (!replaced) {
             gs_lint_set(checker->work, checker->piece, family, "AL2023");

@@ -74,6 +74,7 @@ static const struct {
     {"selector.yaml", "11:GS106 13:GS104 20:GS106", NULL},
     {"manifest.json", "7:GS104 8:GS101", NULL},
     {"denied.md", "", NULL},
+    {"own-image.yaml", "15:GS127", NULL},
     {"clean.md", "", NULL},
 };
 
