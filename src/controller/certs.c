@@ -8,8 +8,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "controller/authority.h"
+#include "controller/hooks.h"
 #include "wire/base64.h"
-#include "wire/jsonwrite.h"
 #include "wire/kubejson.h"
 #include "wire/kubepatch.h"
 
@@ -24,8 +24,7 @@ enum {
     NAME_MAX_BYTES = 254,
     PATH_MAX_BYTES = 1024,
     ARENA_BYTES_MAX = 1 << 20,
-    BODY_MAX = 512 << 10,
-    HOOKS_MAX = 16
+    BODY_MAX = 512 << 10
 };
 
 /* The parts as the Secret names them. */
@@ -135,75 +134,12 @@ static void configuration_path(const struct gs_certs *certs, char path[PATH_MAX_
 
 /* ---- what the API server is to believe ---- */
 
-static const json_t *hook_of(const json_t *configuration, size_t i)
-{
-    return json_array_get(json_object_get(configuration, "webhooks"), i);
-}
-
-static size_t n_hooks(const json_t *configuration)
-{
-    size_t n = json_array_size(json_object_get(configuration, "webhooks"));
-    return n < HOOKS_MAX ? n : HOOKS_MAX;
-}
-
-static bool has_bundle(const json_t *hook, const char *bundle)
-{
-    const char *text =
-        json_string_value(json_object_get(json_object_get(hook, "clientConfig"), "caBundle"));
-    return text != NULL && strcmp(text, bundle) == 0;
-}
-
-static bool is_believed(const json_t *configuration, const char *bundle)
-{
-    size_t n = n_hooks(configuration);
-    bool all = n > 0;
-    for (size_t i = 0; i < n; i++) {
-        all &= has_bundle(hook_of(configuration, i), bundle);
-    }
-    return all;
-}
-
 static int encode_bundle(const struct gs_certs *certs, struct gs_buf *out, struct gs_err *err)
 {
     const struct gs_buf *bundle = &certs->authority.bundle;
     gs_buf_init(out, BODY_MAX);
     gs_base64_write((struct gs_view){.p = gs_buf_text(bundle), .n = bundle->len}, out);
     return gs_buf_ok(out) ? 0 : gs_kubejson_no_memory(err);
-}
-
-/* Only of the version that was read before the Secret was: who has read an older Secret than
- * another has written is refused. */
-static int write_patch(const json_t *configuration, const char *bundle, struct gs_buf *out,
-                       struct gs_err *err)
-{
-    struct gs_jsonwrite json = {.out = out};
-    const char *version = NULL;
-    json_t *metadata = NULL;
-    char path[80];
-    int r = gs_kubejson_object(configuration, "metadata", &metadata, err);
-    r = r == 0 ? gs_kubejson_text(metadata, "resourceVersion", &version, err) : r;
-    if (r != 0) {
-        return r;
-    }
-    gs_jsonwrite_open(&json, NULL, '[');
-    gs_jsonwrite_open(&json, NULL, '{');
-    gs_jsonwrite_text(&json, "op", "test");
-    gs_jsonwrite_text(&json, "path", "/metadata/resourceVersion");
-    gs_jsonwrite_text(&json, "value", version == NULL ? "" : version);
-    gs_jsonwrite_close(&json, '}');
-    for (size_t i = 0; i < n_hooks(configuration); i++) {
-        if (has_bundle(hook_of(configuration, i), bundle)) {
-            continue;
-        }
-        (void)snprintf(path, sizeof(path), "/webhooks/%zu/clientConfig/caBundle", i);
-        gs_jsonwrite_open(&json, NULL, '{');
-        gs_jsonwrite_text(&json, "op", "add");
-        gs_jsonwrite_text(&json, "path", path);
-        gs_jsonwrite_text(&json, "value", bundle);
-        gs_jsonwrite_close(&json, '}');
-    }
-    gs_jsonwrite_close(&json, ']');
-    return gs_jsonwrite_end(&json, "a change of the webhook's configuration", err);
 }
 
 static void on_patched(void *ctx, int result, const struct gs_kube_answer *answer,
@@ -232,12 +168,12 @@ static void tell_bundle(struct gs_certs *certs)
     char path[PATH_MAX_BYTES];
     gs_buf_init(&body, BODY_MAX);
     int r = encode_bundle(certs, &bundle, &err);
-    certs->believed = r == 0 && is_believed(certs->hooks, gs_buf_text(&bundle));
-    if (r == 0 && (certs->believed || n_hooks(certs->hooks) == 0)) {
+    certs->believed = r == 0 && gs_hooks_believe(certs->hooks, gs_buf_text(&bundle));
+    if (r == 0 && (certs->believed || gs_hooks_count(certs->hooks) == 0)) {
         end_round(certs, every_us(certs));
         return;
     }
-    r = r == 0 ? write_patch(certs->hooks, gs_buf_text(&bundle), &body, &err) : r;
+    r = r == 0 ? gs_hooks_write_bundle(certs->hooks, gs_buf_text(&bundle), &body, &err) : r;
     if (r != 0) {
         trouble(certs, "the CA bundle", err.msg);
         end_round(certs, every_us(certs));
@@ -309,6 +245,7 @@ static int read_secret(struct gs_certs *certs, struct gs_err *err)
     for (size_t i = 0; r == 0 && i < GS_ARRAY_LEN(keys); i++) {
         const char *text = json_string_value(json_object_get(data, keys[i]));
         struct gs_view bytes = {.p = "", .n = 0};
+        text = text == NULL || strlen(text) > 2 * (size_t)GS_AUTHORITY_PEM_MAX ? NULL : text;
         r = text == NULL ? 0 : gs_base64_decode(gs_view(text), &arena, &bytes, err);
         r = r == GS_INVALID ? 0 : r;
         if (bytes.n <= GS_AUTHORITY_PEM_MAX && memchr(bytes.p, '\0', bytes.n) == NULL) {
@@ -357,7 +294,7 @@ static void look_after(struct gs_certs *certs)
         .life_s = certs->options.life_s,
         .names = certs->options.names,
         .n_names = certs->options.n_names,
-        .believed = r == 0 && is_believed(certs->hooks, gs_buf_text(&bundle)),
+        .believed = r == 0 && gs_hooks_believe(certs->hooks, gs_buf_text(&bundle)),
     };
     r = r == 0 ? gs_authority_renew(&certs->authority, &plan, &changed, &why, &err) : r;
     if (r == 0 && !changed) {
