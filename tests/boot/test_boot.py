@@ -171,6 +171,21 @@ def boot__what_is_cut_otherwise_becomes_as_wanted():
         assert n.cut() == [None, None]
 
 
+def boot__a_layout_that_is_spelled_goes_by_the_number_of_the_gpu():
+    with node("--gpus", "3xA100-40GB") as n:
+        spelled = "1x7-1g.5gb_1x2-3g.20gb_1xwhole"
+        n.boot("--label-file", n.write("user-data", USER_DATA % spelled))
+        assert n.cut() == [SEVEN, {"3g.20gb": 2}, None], n.cut()
+        assert n.report()["layout"] == spelled
+        n.boot("--layout", "2x7-1g.5gb", status=1, says="is for 2 GPUs; this machine has 3")
+        named = n.write("layouts.yaml", "version: v1\nmig-configs:\n  1x7-1g.5gb:\n"
+                        "  - {devices: all, mig-enabled: true, mig-devices: {7g.40gb: 1}}\n")
+        n.boot("--layout-file", named, "--layout", "1x7-1g.5gb")  # a name that there is wins
+        assert n.cut() == [{"7g.40gb": 1}] * 3
+        n.boot("--layout-file", named, "--layout", "3x7-1g.5gb")
+        assert n.cut() == [SEVEN] * 3
+
+
 def boot__mixed_gpus_go_by_make():
     with node("--gpus", "1xA100-40GB", "--gpus", "1xT4") as n:
         n.boot("--layout", "all-1g.5gb")

@@ -67,7 +67,7 @@ static const char *wished(const struct seen *seen, const struct gs_migconfig *co
     struct gs_mig_wish wishes[GS_GPUS_MAX];
     const struct gs_migconfig_choice *layout;
     struct gs_err err;
-    if (gs_migconfig_select(config, name, &layout, &err) < 0) {
+    if (gs_layouts_select(config, name, seen->n, &arena, &layout, &err) < 0) {
         fail_msg("%s", err.msg);
     }
     gs_layouts_resolve(layout, seen->gpus, seen->n, NULL, wishes);
@@ -133,6 +133,31 @@ static void layouts__of_mixed_machines_go_by_make(void **state)
                         "2x 1g.5gb, 1x 2g.10gb, 1x 3g.20gb");
     assert_string_equal(wished(&seen, &config, "all-balanced", 1), "2x 1g.6gb, 1x 2g.12gb");
     assert_string_equal(wished(&seen, &config, "all-disabled", 2), "not named");
+}
+
+static void layouts__may_be_spelled_where_they_have_no_name(void **state)
+{
+    (void)state;
+    static struct gs_gpu_table table;
+    const struct gs_migconfig_choice *layout = NULL;
+    struct seen seen = {.n = 0};
+    struct gs_err err;
+    desk_machine(&table, "A100-40GB", 4);
+    look(&table, &seen);
+    struct gs_migconfig config = generate(&seen);
+    static const char name[] = "2x7-1g.5gb_1x1-3g.20gb--4-1g.5gb_1xwhole";
+    assert_string_equal(wished(&seen, &config, name, 0), "7x 1g.5gb");
+    assert_string_equal(wished(&seen, &config, name, 1), "7x 1g.5gb");
+    assert_string_equal(wished(&seen, &config, name, 2), "1x 3g.20gb, 4x 1g.5gb");
+    assert_string_equal(wished(&seen, &config, name, 3), "MIG off");
+    assert_int_equal(gs_layouts_select(&config, "3x7-1g.5gb", 4, &arena, &layout, &err),
+                     GS_INVALID);
+    assert_non_null(strstr(err.msg, "is for 3 GPUs; this machine has 4"));
+    assert_int_equal(gs_layouts_select(&config, "4x7", 4, &arena, &layout, &err), GS_INVALID);
+    assert_int_equal(gs_layouts_select(&config, "no-such", 4, &arena, &layout, &err),
+                     GS_NOT_FOUND);
+    assert_int_equal(gs_layouts_select(&config, NULL, 4, &arena, &layout, &err), GS_AMBIGUOUS);
+    assert_null(layout);
 }
 
 static void layouts__no_gpu_that_can_be_cut_has_none(void **state)
@@ -224,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layouts__are_those_that_each_model_offers),
         cmocka_unit_test(layouts__of_mixed_machines_go_by_make),
+        cmocka_unit_test(layouts__may_be_spelled_where_they_have_no_name),
         cmocka_unit_test(layouts__no_gpu_that_can_be_cut_has_none),
         cmocka_unit_test(layouts__count_no_more_than_there_is_room_for),
         cmocka_unit_test(layouts__of_a_file_are_read_and_doubted),
