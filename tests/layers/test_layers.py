@@ -35,6 +35,8 @@ MAY_SEE = {
     "net": {"base", "core", "wire"},
     "cluster": {"base", "core", "wire", "net"},
     "agent": {"base", "core", "wire", "gpu", "partition", "node", "net", "cluster", "boot"},
+    "controller": {"base", "core", "wire", "cloud", "decide", "admit", "karpenter", "net",
+                   "cluster", "cli"},
     "cli": {"base", "core", "wire", "cloud", "sim", "verify", "decide", "gpu", "partition", "lint"},
 }
 
