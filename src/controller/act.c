@@ -15,8 +15,9 @@
 #define BODY_BYTES_MAX ((size_t)1 << 20)
 #define LIMIT_US 10000000ull
 #define SETTLES_US 5000000ull
-#define REPEAT_US 30000000ull /* the same Event of a pod, or another one while little has changed  \
-                               */
+#define REPEAT_US                                                                                  \
+    30000000ull /* the same Event of a pod, or another one while little has changed                \
+                 */
 
 enum { PATH_BYTES_MAX = 700, KEY_BYTES_MAX = 2 * 254, EVENTS_UNDER_WAY_MAX = 64 };
 
@@ -289,7 +290,7 @@ void gs_act_wish(struct gs_act *act, struct gs_store_node *node)
         wishes[object.n_wishes++] = wish->wish;
         wish->sent = true;
     }
-    object.resource_version = node->gpus.resource_version;
+    object.resource_version = node->gpus_version;
     struct call *call = new_call(act, WISH, node->name, "");
     gs_buf_init(&body, BODY_BYTES_MAX);
     int r = call == NULL ? GS_NO_MEMORY : gs_gpunode_write_spec(&object, &body, &err);

@@ -234,7 +234,7 @@ static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t num
                     const struct gs_decide_recut *recut, const char *why, struct gs_err *err)
 {
     struct gs_store_node *node = pass->view.more[number].of;
-    const struct gs_gpunode_gpu *gpu = &node->gpus.gpus[recut->gpu];
+    const struct gs_store_gpu *gpu = &node->gpus[recut->gpu];
     char layout[GS_LAYOUT_TEXT_MAX + 1];
     char plain[GS_LAYOUT_TEXT_MAX + 1];
     char id[GS_GPUNODE_ID_MAX + 1];

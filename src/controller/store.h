@@ -77,24 +77,46 @@ struct gs_store_wish {
     bool shows;        /* the object has it */
 };
 
+#define GS_STORE_NO_PROFILE UINT8_MAX
+
+struct gs_store_slice {
+    uint8_t profile; /* of the GPU's model; GS_STORE_NO_PROFILE: none of it */
+    uint8_t start;
+    uint8_t state; /* enum gs_gpunode_slice_state */
+    bool plain;
+};
+
+/* What decisions need of a GPU in a GpuNode's status. */
+struct gs_store_gpu {
+    const char *uuid;
+    const struct gs_model *model; /* NULL: not known */
+    uint64_t revision;
+    bool mig;
+    bool healthy;
+    bool whole_held;
+    uint8_t n_slices;
+    struct gs_store_slice slices[GS_MEMORY_UNITS_MAX];
+};
+
 struct gs_store_node {
     char *name;
     bool known; /* there is a Node; false: only named by a pod or a GpuNode */
     bool seen;  /* in the list under way */
     bool gpu_seen;
-    struct gs_arena arena; /* of `node` */
     struct gs_kubenode node;
+    void *kept; /* the texts, labels and taints of `node` */
     const char *uid;
     bool ready;
     bool deleting;
-    bool starting;             /* has our startup taint, or is not initialized yet */
-    const char *slicepool;     /* label gpuslice.dev/slicepool; "": none */
-    bool held;                 /* karpenter.sh/do-not-disrupt is there, */
-    bool held_by_us;           /* and we have put it there */
-    bool holding;              /* a request about that is under way */
-    struct gs_arena gpu_arena; /* of `gpus` */
-    struct gs_gpunode gpus;
-    bool has_gpus;
+    bool starting;         /* has our startup taint, or is not initialized yet */
+    const char *slicepool; /* label gpuslice.dev/slicepool; "": none */
+    bool held;             /* karpenter.sh/do-not-disrupt is there, */
+    bool held_by_us;       /* and we have put it there */
+    bool holding;          /* a request about that is under way */
+    bool has_gpus;         /* there is a GpuNode */
+    struct gs_store_gpu *gpus;
+    unsigned n_gpus;
+    const char *gpus_version;     /* the GpuNode's resourceVersion */
     uint64_t gpus_at_us;          /* CLOCK_MONOTONIC: when the GpuNode was last shown */
     struct gs_store_wish *wishes; /* not answered yet; one a GPU at most */
     bool wishing;                 /* a request with them is under way */
@@ -160,6 +182,9 @@ struct gs_store_taken {
 };
 void gs_store_taken(const struct gs_store_node *node,
                     struct gs_store_taken ret[GS_STORE_RESOURCES_MAX]);
+
+/* NULL: it has no such GPU. */
+const struct gs_store_gpu *gs_store_gpu_of(const struct gs_store_node *node, const char *uuid);
 
 /* A wish is about to be sent; it is copied. An older one for the same GPU goes. GS_NO_MEMORY. */
 int gs_store_wish(struct gs_store_node *node, const struct gs_gpunode_wish *wish, uint64_t now_us,

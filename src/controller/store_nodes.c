@@ -1,21 +1,16 @@
-/* The nodes of the store: Node and GpuNode, and the wishes that are on their way. */
+/* The nodes of the store, from Node objects. */
 #include "controller/store_nodes.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "wire/kubejson.h"
 
 #define NODE_BYTES_MAX ((size_t)4 << 20)
 #define STARTUP_TAINT "gpuslice.dev/startup"
 #define HOLD_KEY "karpenter.sh/do-not-disrupt"
 #define HELD_BY_US_KEY "gpuslice.dev/held"
-#define WISH_BYTES_MAX ((size_t)64 << 10)
-#define WISH_SHOWS_US                                                                              \
-    10000000ull /* what was sent and is not in the watch by then was not taken                     \
-                 */
 
 static int no_memory(struct gs_err *err)
 {
@@ -38,26 +33,13 @@ struct gs_store_node *gs_store_node_named(struct gs_store *store, const char *na
     node->name = copy;
     node->store = store;
     node->slicepool = "";
-    gs_arena_init(&node->arena, &gs_alloc_heap, NODE_BYTES_MAX);
-    gs_arena_init(&node->gpu_arena, &gs_alloc_heap, NODE_BYTES_MAX);
     return node;
-}
-
-static void free_wish(struct gs_store_wish *wish)
-{
-    gs_arena_done(&wish->arena);
-    free(wish);
 }
 
 void gs_store_node_free(struct gs_store_node *node)
 {
-    while (node->wishes != NULL) {
-        struct gs_store_wish *next = node->wishes->next;
-        free_wish(node->wishes);
-        node->wishes = next;
-    }
-    gs_arena_done(&node->arena);
-    gs_arena_done(&node->gpu_arena);
+    gs_store_gpus_free(node);
+    free(node->kept);
     free(node->name);
     free(node);
 }
@@ -100,6 +82,78 @@ static bool is_starting(const struct gs_kubenode *node)
            strcmp(label_of(node, "karpenter.sh/initialized"), "true") != 0;
 }
 
+/* ---- what is kept of a Node: in one piece of memory, as there may be thousands ---- */
+
+struct keeping {
+    char *at; /* NULL: only the room is counted */
+    size_t n;
+};
+
+static const char *keep_text(struct keeping *keeping, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    char *here = keeping->at;
+    keeping->n += n;
+    if (here != NULL) {
+        memcpy(here, text, n);
+        keeping->at += n;
+    }
+    return here;
+}
+
+/* Copies the texts of `from` into those of `to`; without room it only counts. */
+static void keep_facts(struct keeping *keeping, const struct gs_kubenode *from, const char *uid,
+                       struct gs_store_node *node, struct gs_label *labels, struct gs_taint *taints)
+{
+    const struct gs_label none = {.key = ""};
+    const struct gs_taint no_taint = {.key = ""};
+    for (size_t i = 0; i < from->facts.n_labels; i++) {
+        struct gs_label kept = none;
+        kept.key = keep_text(keeping, from->facts.labels[i].key);
+        kept.value = keep_text(keeping, from->facts.labels[i].value);
+        if (labels != NULL) {
+            labels[i] = kept;
+        }
+    }
+    for (size_t i = 0; i < from->facts.n_taints; i++) {
+        struct gs_taint kept = no_taint;
+        kept.key = keep_text(keeping, from->facts.taints[i].key);
+        kept.value = keep_text(keeping, from->facts.taints[i].value);
+        kept.effect = keep_text(keeping, from->facts.taints[i].effect);
+        if (taints != NULL) {
+            taints[i] = kept;
+        }
+    }
+    node->uid = keep_text(keeping, uid);
+    node->node.product = keep_text(keeping, from->product);
+    node->node.instance_type = keep_text(keeping, from->instance_type);
+}
+
+static int keep_node(struct gs_store_node *node, const struct gs_kubenode *from, const char *uid,
+                     struct gs_err *err)
+{
+    struct keeping count = {.at = NULL};
+    size_t n_labels = from->facts.n_labels * sizeof(struct gs_label);
+    size_t n_taints = from->facts.n_taints * sizeof(struct gs_taint);
+    keep_facts(&count, from, uid, node, NULL, NULL);
+    char *kept = malloc(n_labels + n_taints + count.n);
+    if (kept == NULL) {
+        return no_memory(err);
+    }
+    struct gs_label *labels = (struct gs_label *)(void *)kept;
+    struct gs_taint *taints = (struct gs_taint *)(void *)(kept + n_labels);
+    struct keeping copy = {.at = kept + n_labels + n_taints};
+    node->node = *from;
+    keep_facts(&copy, from, uid, node, labels, taints);
+    node->node.name = node->name;
+    node->node.facts.name = from->facts.name == NULL ? NULL : node->name;
+    node->node.facts.labels = labels;
+    node->node.facts.taints = taints;
+    free(node->kept);
+    node->kept = kept;
+    return 0;
+}
+
 static void read_rest(struct gs_store_node *node, const json_t *object)
 {
     const json_t *metadata = json_object_get(object, "metadata");
@@ -131,183 +185,21 @@ int gs_store_node(struct gs_store *store, const struct json_t *object, bool gone
     if (gone) {
         return 0;
     }
-    gs_arena_done(&node->arena);
-    int r = gs_kubenode_parse(object, &node->arena, &node->node, err);
-    r = r == 0 ? gs_kubejson_copy(json_object_get(object, "metadata"), "uid", &node->arena,
-                                  &node->uid, err)
+    struct gs_arena scratch;
+    struct gs_kubenode read;
+    const char *uid = "";
+    gs_arena_init(&scratch, &gs_alloc_heap, NODE_BYTES_MAX);
+    int r = gs_kubenode_parse(object, &scratch, &read, err);
+    r = r == 0 ? gs_kubejson_copy(json_object_get(object, "metadata"), "uid", &scratch, &uid, err)
                : r;
+    r = r == 0 ? keep_node(node, &read, uid, err) : r;
+    gs_arena_done(&scratch);
     if (r != 0) {
-        store->refused++;
+        store->refused += r != GS_NO_MEMORY;
         return r;
     }
     read_rest(node, object);
     node->known = true;
     node->seen = true;
     return 0;
-}
-
-/* ---- GpuNode ---- */
-
-static const struct gs_gpunode_gpu *gpu_of(const struct gs_gpunode *gpus, const char *uuid)
-{
-    for (unsigned i = 0; i < gpus->n_gpus; i++) {
-        if (strcmp(gpus->gpus[i].uuid, uuid) == 0) {
-            return &gpus->gpus[i];
-        }
-    }
-    return NULL;
-}
-
-static bool is_answered(const struct gs_gpunode *gpus, const struct gs_gpunode_wish *wish)
-{
-    const struct gs_gpunode_gpu *gpu = gpu_of(gpus, wish->uuid);
-    return gpu == NULL ||
-           (strcmp(gpu->decision.id, wish->id) == 0 && gpu->decision.result != GS_GPUNODE_NONE &&
-            gpu->decision.result != GS_GPUNODE_RUNNING);
-}
-
-static const struct gs_gpunode_wish *wish_of(const struct gs_gpunode *gpus, const char *id)
-{
-    for (unsigned i = 0; i < gpus->n_wishes; i++) {
-        if (strcmp(gpus->wishes[i].id, id) == 0) {
-            return &gpus->wishes[i];
-        }
-    }
-    return NULL;
-}
-
-static bool copy_texts(struct gs_arena *arena, const char **const *texts, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        *texts[i] = gs_arena_text(arena, *texts[i], strlen(*texts[i]));
-        if (*texts[i] == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool copy_wish(struct gs_arena *arena, struct gs_gpunode_wish *wish)
-{
-    const char **const texts[] = {&wish->id, &wish->uuid, &wish->layout, &wish->reason};
-    struct gs_gpunode_pod *pods = GS_ARENA_NEW(arena, struct gs_gpunode_pod, wish->n_pods);
-    bool ok = pods != NULL && copy_texts(arena, texts, GS_ARRAY_LEN(texts));
-    for (unsigned i = 0; ok && i < wish->n_pods; i++) {
-        const char **const of_pod[] = {&pods[i].name_space, &pods[i].name, &pods[i].uid};
-        pods[i] = wish->pods[i];
-        ok = copy_texts(arena, of_pod, GS_ARRAY_LEN(of_pod));
-    }
-    wish->pods = pods;
-    return ok;
-}
-
-static void take_out(struct gs_store_node *node, struct gs_store_wish **at)
-{
-    struct gs_store_wish *wish = *at;
-    *at = wish->next;
-    node->store->n_wishes--;
-    free_wish(wish);
-}
-
-void gs_store_unwish(struct gs_store_node *node, const char *id)
-{
-    gs_store_touch(node);
-    for (struct gs_store_wish **at = &node->wishes; *at != NULL;) {
-        if (strcmp((*at)->wish.id, id) == 0) {
-            take_out(node, at);
-        } else {
-            at = &(*at)->next;
-        }
-    }
-}
-
-int gs_store_wish(struct gs_store_node *node, const struct gs_gpunode_wish *wish, uint64_t now_us,
-                  struct gs_err *err)
-{
-    struct gs_store_wish *ours = calloc(1, sizeof(*ours));
-    if (ours == NULL) {
-        return no_memory(err);
-    }
-    gs_arena_init(&ours->arena, &gs_alloc_heap, WISH_BYTES_MAX);
-    ours->wish = *wish;
-    ours->since_us = now_us;
-    if (!copy_wish(&ours->arena, &ours->wish)) {
-        free_wish(ours);
-        return no_memory(err);
-    }
-    for (struct gs_store_wish **at = &node->wishes; *at != NULL;) {
-        if (strcmp((*at)->wish.uuid, wish->uuid) == 0) {
-            take_out(node, at);
-        } else {
-            at = &(*at)->next;
-        }
-    }
-    gs_store_touch(node);
-    ours->next = node->wishes;
-    node->wishes = ours;
-    node->store->n_wishes++;
-    return 0;
-}
-
-/* Wishes that are still open: what the object has and the agent has not answered, and what was
- * sent and does not show yet. */
-static int settle_wishes(struct gs_store_node *node, uint64_t now_us, struct gs_err *err)
-{
-    const struct gs_gpunode *gpus = &node->gpus;
-    for (struct gs_store_wish **at = &node->wishes; *at != NULL;) {
-        struct gs_store_wish *wish = *at;
-        bool stands = wish_of(gpus, wish->wish.id) != NULL;
-        bool late = !stands && (wish->shows || now_us >= wish->since_us + WISH_SHOWS_US);
-        wish->shows |= stands;
-        if (late || is_answered(gpus, &wish->wish)) {
-            take_out(node, at);
-        } else {
-            at = &wish->next;
-        }
-    }
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < gpus->n_wishes; i++) {
-        bool known = false;
-        for (const struct gs_store_wish *one = node->wishes; one != NULL; one = one->next) {
-            known |= strcmp(one->wish.uuid, gpus->wishes[i].uuid) == 0;
-        }
-        if (!known && !is_answered(gpus, &gpus->wishes[i])) {
-            r = gs_store_wish(node, &gpus->wishes[i], now_us, err);
-            if (r == 0) {
-                node->wishes->shows = true;
-            }
-        }
-    }
-    return r;
-}
-
-int gs_store_gpunode(struct gs_store *store, const struct json_t *object, bool gone,
-                     uint64_t now_us, struct gs_err *err)
-{
-    const char *name =
-        json_string_value(json_object_get(json_object_get(object, "metadata"), "name"));
-    if (name == NULL || !gs_kubejson_is_name(name)) {
-        store->refused++;
-        return gs_fail(err, GS_INVALID, "a GpuNode without a name; expected metadata.name");
-    }
-    struct gs_store_node *node = gs_store_node_named(store, name);
-    if (node == NULL) {
-        return no_memory(err);
-    }
-    store->changed = true;
-    gs_store_touch(node);
-    node->has_gpus = false;
-    if (gone) {
-        return 0;
-    }
-    gs_arena_done(&node->gpu_arena);
-    int r = gs_gpunode_parse(object, &node->gpu_arena, &node->gpus, err);
-    if (r != 0) {
-        store->refused++;
-        return r;
-    }
-    node->has_gpus = true;
-    node->gpu_seen = true;
-    node->gpus_at_us = now_us;
-    return settle_wishes(node, now_us, err);
 }

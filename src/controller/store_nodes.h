@@ -1,4 +1,4 @@
-/* store_nodes: the store's nodes. Of store.c and store_nodes.c only. */
+/* store_nodes: the store's nodes. Of store*.c only. */
 #pragma once
 
 #include "controller/store.h"
@@ -7,3 +7,6 @@
 struct gs_store_node *gs_store_node_named(struct gs_store *store, const char *name);
 
 void gs_store_node_free(struct gs_store_node *node);
+
+/* store_gpus.c: its GPUs and wishes. */
+void gs_store_gpus_free(struct gs_store_node *node);

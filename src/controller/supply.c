@@ -26,10 +26,10 @@ static void find_makers(const struct gs_profile_name *profile, struct makers *re
     }
 }
 
-static bool is_maker(const struct makers *makers, const char *model)
+static bool is_maker(const struct makers *makers, const struct gs_model *model)
 {
     for (size_t i = 0; i < makers->n; i++) {
-        if (strcmp(makers->models[i]->id, model) == 0) {
+        if (makers->models[i] == model) {
             return true;
         }
     }
@@ -45,8 +45,8 @@ static bool can_have(const struct gs_store_node *node, const struct gs_profile_n
             return true;
         }
     }
-    for (unsigned i = 0; node->has_gpus && i < node->gpus.n_gpus; i++) {
-        if (is_maker(makers, node->gpus.gpus[i].model)) {
+    for (unsigned i = 0; i < node->n_gpus; i++) {
+        if (is_maker(makers, node->gpus[i].model)) {
             return true;
         }
     }

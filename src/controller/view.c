@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/catalog.h"
-
 #define SILENT_US 180000000ull
 #define SILENCE_EVERY_US 10000000ull
 
@@ -36,7 +34,7 @@ struct gs_decide_node *gs_nodes_view_of(const struct gs_nodes_view *view,
 
 /* ---- GPUs ---- */
 
-static bool is_open(const struct gs_store_node *node, const struct gs_gpunode_gpu *gpu)
+static bool is_open(const struct gs_store_node *node, const struct gs_store_gpu *gpu)
 {
     for (const struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
         if (strcmp(wish->wish.uuid, gpu->uuid) == 0) {
@@ -46,18 +44,17 @@ static bool is_open(const struct gs_store_node *node, const struct gs_gpunode_gp
     return gpu->healthy && gpu->mig;
 }
 
-static void see_slice(const struct gs_gpunode_slice *slice, const struct gs_model *model,
+static void see_slice(const struct gs_store_slice *slice, const struct gs_model *model,
                       struct gs_decide_gpu *gpu)
 {
-    int profile = gs_model_profile_index(model, &slice->profile);
-    if (profile < 0 || gpu->n_slices == GS_MEMORY_UNITS_MAX) {
+    if (slice->profile == GS_STORE_NO_PROFILE || gpu->n_slices == GS_MEMORY_UNITS_MAX) {
         gpu->open = false; /* something that we cannot reckon with */
         return;
     }
     gpu->slices[gpu->n_slices++] = (struct gs_decide_slice){
-        .placement = {.profile = (uint8_t)profile,
+        .placement = {.profile = slice->profile,
                       .start = slice->start,
-                      .span = gs_profile_span(&model->profiles[profile], slice->start)},
+                      .span = gs_profile_span(&model->profiles[slice->profile], slice->start)},
         .state = slice->state == GS_GPUNODE_FREE && slice->plain ? GS_DECIDE_IDLE : GS_DECIDE_FIXED,
         .pod = GS_DECIDE_NONE,
     };
@@ -66,7 +63,7 @@ static void see_slice(const struct gs_gpunode_slice *slice, const struct gs_mode
 /* Room for as many as the node has. */
 static int make_room(struct gs_view_node *more, struct gs_err *err)
 {
-    unsigned n = more->of->has_gpus ? more->of->gpus.n_gpus : 0;
+    unsigned n = more->of->n_gpus;
     if (n <= more->cap_gpus) {
         return 0;
     }
@@ -84,8 +81,8 @@ static void see_gpus(struct gs_view_node *more, const struct gs_model *model)
 {
     const struct gs_store_node *node = more->of;
     more->n_gpus = 0;
-    for (unsigned i = 0; node->has_gpus && i < node->gpus.n_gpus; i++) {
-        const struct gs_gpunode_gpu *from = &node->gpus.gpus[i];
+    for (unsigned i = 0; i < node->n_gpus; i++) {
+        const struct gs_store_gpu *from = &node->gpus[i];
         struct gs_decide_gpu *gpu = &more->gpus[more->n_gpus++];
         *gpu = (struct gs_decide_gpu){
             .model = model,
@@ -108,31 +105,18 @@ static uint32_t less(uint64_t a, uint64_t b)
 }
 
 /* What the hardware has of each profile and gives away, or is about to. */
-static void count_hardware(const struct gs_view_node *more, const struct gs_model *model,
-                           uint32_t ret[GS_PROFILES_MAX])
+static void count_hardware(const struct gs_store_node *node, uint32_t ret[GS_PROFILES_MAX])
 {
-    const struct gs_gpunode *gpus = &more->of->gpus;
-    for (unsigned i = 0; i < more->n_gpus; i++) {
-        for (unsigned k = 0; k < gpus->gpus[i].n_slices; k++) {
-            const struct gs_gpunode_slice *slice = &gpus->gpus[i].slices[k];
-            int profile = gs_model_profile_index(model, &slice->profile);
+    for (unsigned i = 0; i < node->n_gpus; i++) {
+        for (unsigned k = 0; k < node->gpus[i].n_slices; k++) {
+            const struct gs_store_slice *slice = &node->gpus[i].slices[k];
             bool counts = slice->plain && slice->state != GS_GPUNODE_LEAVING &&
                           slice->state != GS_GPUNODE_SICK;
-            if (profile >= 0 && counts) {
-                ret[profile]++;
+            if (slice->profile != GS_STORE_NO_PROFILE && counts) {
+                ret[slice->profile]++;
             }
         }
     }
-}
-
-static const struct gs_gpunode_gpu *gpu_of(const struct gs_gpunode *gpus, const char *uuid)
-{
-    for (unsigned i = 0; i < gpus->n_gpus; i++) {
-        if (strcmp(gpus->gpus[i].uuid, uuid) == 0) {
-            return &gpus->gpus[i];
-        }
-    }
-    return NULL;
 }
 
 /* What a wish takes is not free any more; what it adds is coming. */
@@ -142,15 +126,14 @@ static void count_wish(const struct gs_store_node *node, const struct gs_gpunode
     struct gs_layout layout;
     uint8_t wanted[GS_PROFILES_MAX] = {0};
     uint32_t there[GS_PROFILES_MAX] = {0};
-    const struct gs_gpunode_gpu *gpu = gpu_of(&node->gpus, wish->uuid);
+    const struct gs_store_gpu *gpu = gs_store_gpu_of(node, wish->uuid);
     if (gpu == NULL || gs_layout_parse(model, gs_view(wish->layout), &layout, NULL) != 0) {
         return;
     }
     gs_layout_counts(&layout, wanted);
     for (unsigned k = 0; k < gpu->n_slices; k++) {
-        int profile = gs_model_profile_index(model, &gpu->slices[k].profile);
-        if (profile >= 0) {
-            there[profile]++;
+        if (gpu->slices[k].profile != GS_STORE_NO_PROFILE) {
+            there[gpu->slices[k].profile]++;
         }
     }
     for (unsigned p = 0; p < model->n_profiles; p++) {
@@ -205,7 +188,7 @@ static void see_amounts(const struct gs_nodes_view *view, struct gs_view_node *m
             ret->free[profile] = (uint32_t)node->node.slices[i].count;
         }
     }
-    count_hardware(more, model, hardware);
+    count_hardware(node, hardware);
     for (unsigned p = 0; p < model->n_profiles; p++) {
         ret->coming[p] = less(hardware[p], ret->free[p]);
     }
@@ -227,17 +210,12 @@ static void see_amounts(const struct gs_nodes_view *view, struct gs_view_node *m
 
 static const struct gs_model *model_of(const struct gs_store_node *node)
 {
-    const struct gs_model *model = NULL;
-    const char *id = node->has_gpus && node->gpus.n_gpus > 0 ? node->gpus.gpus[0].model : "";
-    for (unsigned i = 1; node->has_gpus && i < node->gpus.n_gpus; i++) {
-        if (strcmp(node->gpus.gpus[i].model, id) != 0) {
+    for (unsigned i = 1; i < node->n_gpus; i++) {
+        if (node->gpus[i].model != node->gpus[0].model) {
             return NULL; /* of several models: not planned with */
         }
     }
-    if (id[0] != '\0' && gs_catalog_find(gs_view(id), &model, NULL) == 0) {
-        return model;
-    }
-    return node->has_gpus ? NULL : node->node.model;
+    return node->n_gpus > 0 ? node->gpus[0].model : node->node.model;
 }
 
 static int see_node(struct gs_nodes_view *view, size_t i, uint64_t now_us, struct gs_err *err)
@@ -268,6 +246,9 @@ static int see_node(struct gs_nodes_view *view, size_t i, uint64_t now_us, struc
     ret->recuttable = ret->usable && node->has_gpus && model != NULL &&
                       now_us < node->gpus_at_us + view->silent_us;
     see_amounts(view, more, model, ret);
+    if (node->deleting) {
+        memset(ret->coming, 0, sizeof(ret->coming));
+    }
     ret->sum = &more->sum;
     return gs_decide_sum(view->decider, model, more->gpus, more->n_gpus, &more->sum, err);
 }
