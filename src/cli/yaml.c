@@ -42,18 +42,21 @@ static bool may_be_number(const char *text)
            text[strspn(text, "0123456789abcdefABCDEF+-._:xXoOtTzZ ")] == '\0';
 }
 
-static void emit_scalar(struct walk *walk, const char *text, bool quoted)
+static void emit_scalar(struct walk *walk, const char *text, yaml_scalar_style_t style)
 {
     yaml_event_t event;
-    int made = yaml_scalar_event_initialize(
-        &event, NULL, NULL, (const yaml_char_t *)text, (int)strlen(text), 1, 1,
-        quoted ? YAML_SINGLE_QUOTED_SCALAR_STYLE : YAML_PLAIN_SCALAR_STYLE);
+    int made = yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text,
+                                            (int)strlen(text), 1, 1, style);
     emit(walk, made, &event);
 }
 
 static void emit_text(struct walk *walk, const char *text)
 {
-    emit_scalar(walk, text, is_reserved_word(text) || may_be_number(text));
+    bool quoted = is_reserved_word(text) || may_be_number(text);
+    emit_scalar(walk, text,
+                quoted                       ? YAML_SINGLE_QUOTED_SCALAR_STYLE
+                : strchr(text, '\n') != NULL ? YAML_LITERAL_SCALAR_STYLE /* where it can be */
+                                             : YAML_PLAIN_SCALAR_STYLE);
 }
 
 /* Numbers, true, false and null are written in YAML as in JSON. */
@@ -64,7 +67,7 @@ static void emit_simple(struct walk *walk, const json_t *value)
         walk->failed = true;
         return;
     }
-    emit_scalar(walk, text, false);
+    emit_scalar(walk, text, YAML_PLAIN_SCALAR_STYLE);
     free(text);
 }
 

@@ -80,6 +80,27 @@ class Cases:
         assert self.condition("gpus", "Open")[0] == "True"
         assert self.pools() == {}
 
+    def what_render_writes__is_taken_by_the_api_server(self):
+        """By the schema of EC2NodeClass that Karpenter for AWS ships, and by ours; nothing is kept."""
+        crd = os.path.join(self.karpenter.shipped, "aws-crds",
+                           "karpenter.k8s.aws_ec2nodeclasses.yaml")
+        self.bed.kubectl("apply", "--server-side", "-f", crd)
+        self.bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crd)
+        base = ["render", "eks", "--cluster", "prod", "--role", "nodes", "--region", "us-east-1"]
+        for words in (
+                ["--instance-types", "p4d.24xlarge", "--profiles", "1g.5gb,3g.20gb",
+                 "--limit-gpus", "64", "--limit-usd-per-hour", "180", "--boot-url",
+                 "https://example.com/gpuslice-boot", "--boot-sha256", "0" * 64],
+                ["--instance-types", "p5.48xlarge,g7e.2xlarge", "--boot-in-image", "-o", "json",
+                 "--capacity-types", "spot,on-demand", "--zones", "us-east-1a", "--name", "mine"],
+                ["--instance-types", "p4d.24xlarge", "--family", "bottlerocket", "--profiles",
+                 "1g.5gb"]):
+            made = system.run([os.path.join(self.bed.build, "bin", "gpuslice"), *base, *words])
+            said = system.wait_for("the kind EC2NodeClass", lambda made=made: self.bed.kubectl(
+                "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-",
+                stdin=made), 30)
+            assert said.count("serverside-applied (server dry run)") == 2, said
+
     def a_pod__gets_a_node_of_a_pool_that_was_made_for_it(self):
         begun = time.monotonic()
         self.bed.pods.create(pod("one", {SMALL: 1}))
