@@ -1,0 +1,367 @@
+#!/usr/bin/env python3
+"""The Helm chart and the images, as a user has them: lint, what a real API server says of every object,
+an installation that serves slices from its own images, and what is left when it is gone.
+
+usage: test_chart.py BUILD_DIR
+"""
+import glob
+import json
+import os
+import re
+import sys
+import tarfile
+
+import yaml
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..")]
+# pylint: disable=wrong-import-position
+import tap
+from bed import system
+from bed.bed import SOURCE, Bed
+from bed.errors import BedError, Skip
+from bed.network import CONTROL_PLANE
+from bed.pods import pod
+
+CHART = os.path.join(SOURCE, "deploy/chart/gpuslice")
+SPACE = "gpuslice-system"
+SMALL = "nvidia.com/mig-1g.5gb"
+PODS = f"/api/v1/namespaces/{SPACE}/pods"
+TAKEN_WITH = ("part-of", "instance", "version", "managed-by")  # of labels that only a release has
+
+# (values, what the refusal has to name)
+WRONG = [
+    ({"agnt": {"enabled": True}}, "agnt"),
+    ({"agent": {"port": 0}}, "port"),
+    ({"agent": {"driverRoot": {"host": "run/nvidia"}}}, "driverRoot"),
+    ({"agent": {"maxUnavailable": "0%"}}, "maxUnavailable"),
+    ({"agent": {"config": {"flags": {}, "version": None}}}, "version"),
+    ({"agent": {"extraEnv": [{"value": "x"}]}}, "name"),
+    ({"controller": {"replicas": -1}}, "replicas"),
+    ({"controller": {"region": "virginia"}}, "region"),
+    ({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy"),
+    ({"image": {"registry": ""}}, "registry"),
+    ({"networkPolicy": {"apiServerPorts": []}}, "apiServerPorts"),
+    ({"serviceMonitor": {"interval": "often"}}, "interval"),
+    ({"webhook": "off"}, "webhook"),
+]
+
+# Every switch the other way round, and every value set.
+ODD = [
+    {"agent": {"enabled": False}},
+    {"controller": {"enabled": False}},
+    {"webhook": {"enabled": False}, "policy": {"enabled": False},
+     "networkPolicy": {"enabled": False}, "controller": {"replicas": 1, "region": "us-east-1"}},
+    {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+     "dashboards": {"enabled": True}, "cleanup": {"enabled": True}},
+    {"image": {"registry": "registry.example:5000/team", "tag": "1.2.3", "pullPolicy": "Always",
+               "pullSecrets": [{"name": "mine"}]},
+     "agent": {"config": {"version": "v1", "agent": {"layout": "mine", "layoutFile":
+                                                     "/etc/gpuslice/layouts.yaml"}},
+               "layouts": "version: v1\nmig-configs:\n  mine:\n  - devices: all\n"
+                          "    mig-enabled: true\n    mig-devices: {\"1g.5gb\": 7}\n",
+               "args": ["--log-format=json"], "port": 9500, "kubeletDir": "/data/kubelet",
+               "driverRoot": {"host": "/run/nvidia/driver", "container": "/driver"},
+               "nodeSelector": {"pool": "gpu"}, "affinity": {}, "tolerations": [],
+               "priorityClassName": "", "maxUnavailable": 1, "podAnnotations": {},
+               "extraEnv": [{"name": "A", "value": "b"}],
+               "extraVolumes": [{"name": "more", "emptyDir": {}}],
+               "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}]},
+     "controller": {"args": ["--log-level=debug"], "nodeSelector": {"pool": "system"},
+                    "tolerations": [{"key": "system", "operator": "Exists"}],
+                    "affinity": {"nodeAffinity": {}}, "priorityClassName": "",
+                    "podAnnotations": {}, "extraEnv": [{"name": "A", "value": "b"}],
+                    "extraVolumes": [{"name": "more", "emptyDir": {}}],
+                    "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}]}},
+]
+
+# The operator's kind as far as an API server has to know it.
+SERVICE_MONITORS = {
+    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+    "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
+    "spec": {"group": "monitoring.coreos.com", "scope": "Namespaced",
+             "names": {"kind": "ServiceMonitor", "plural": "servicemonitors"},
+             "versions": [{"name": "v1", "served": True, "storage": True, "schema": {
+                 "openAPIV3Schema": {"type": "object",
+                                     "x-kubernetes-preserve-unknown-fields": True}}}]}}
+
+
+def objects(text):
+    """{(kind, name): object} of YAML documents."""
+    return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text) if one}
+
+
+def plain(thing):
+    """An object without what only a release has: as a user's plain file has it."""
+    meta = thing["metadata"]
+    labels = {key: value for key, value in meta.pop("labels", {}).items()
+              if key not in ["helm.sh/chart", *(f"app.kubernetes.io/{one}" for one in TAKEN_WITH)]}
+    if labels:
+        meta["labels"] = labels
+    if thing["kind"] == "DaemonSet":
+        thing["spec"]["template"]["metadata"]["annotations"].pop("checksum/config", None)
+    if thing["kind"] == "ConfigMap":  # files in it: what they say, not how it is written
+        thing["data"] = {key: yaml.safe_load(text) for key, text in thing["data"].items()}
+    return thing
+
+
+class Cases:
+    """One bed for all of them, in the order of the file."""
+
+    def __init__(self, bed):
+        self.bed, self.node = bed, bed.nodes[0]
+        self.helm_command = [*bed.network.enter, bed.programs["helm"]]
+        self.env = dict(system.PLAIN_ENV, HOME=bed.folder,
+                        KUBECONFIG=bed.control_plane.admin_config)
+        self.before = None
+
+    # ---- helpers ----
+
+    def helm(self, *words, values=None, timeout=300):
+        more = []
+        if values is not None:
+            more = ["--values", system.write(os.path.join(self.bed.folder, "values.json"),
+                                             json.dumps(values))]
+        return system.run([*self.helm_command, *words, *more], timeout, env=self.env)
+
+    def template(self, values=None, space=SPACE):
+        return self.helm("template", "gpuslice", CHART, "--namespace", space,
+                         "--kube-version", "1.36.3", values=values)
+
+    def values(self):
+        """For simulated GPUs, and for a cluster whose services have no way to pods."""
+        machine, build = self.node.machine, self.bed.build
+        api = [{"name": "KUBERNETES_SERVICE_HOST", "value": CONTROL_PLANE},
+               {"name": "KUBERNETES_SERVICE_PORT", "value": "6443"}]
+        mounts = {"machine": machine, "build": build}
+        return {
+            "agent": {
+                "driverRoot": {"container": ""},
+                "args": ["--log-level=debug"],
+                "extraEnv": [*api, {"name": "GPUSLICE_SIM", "value": machine},
+                             {"name": "LD_LIBRARY_PATH", "value": os.path.join(build, "lib")}],
+                "extraVolumes": [{"name": name, "hostPath": {"path": path}}
+                                 for name, path in mounts.items()],
+                # at the same path: what a CDI file says is read on the host
+                "extraVolumeMounts": [{"name": name, "mountPath": path}
+                                      for name, path in mounts.items()]},
+            "controller": {"extraEnv": api},
+        }
+
+    def pods_of(self, name):
+        return self.bed.api.list(PODS, labelSelector=f"app.kubernetes.io/name={name}")
+
+    def is_ready(self, found):
+        return any(one["type"] == "Ready" and one["status"] == "True"
+                   for one in found["status"].get("conditions", []))
+
+    def wait_ready(self, name, count):
+        """Its pods, once so many are ready; what they say where they do not get there."""
+        def ready():
+            found = [one for one in self.pods_of(name) if self.is_ready(one)]
+            return len(found) == count and found
+
+        try:
+            return system.wait_for(f"{count} pods of {name}", ready, 90)
+        except BedError as error:
+            raise BedError(f"{error}\n{self.said(name)}") from error
+
+    def said(self, name):
+        """What is known of its pods, for a case that failed."""
+        of = ["--namespace", SPACE, "-l", f"app.kubernetes.io/name={name}"]
+        said = self.bed.kubectl("describe", "pods", *of)
+        try:
+            return said + self.bed.kubectl("logs", "--tail=30", *of)
+        except BedError as none:
+            return said + str(none)
+
+    def wait_slices(self, count):
+        try:
+            self.node.wait_allocatable(SMALL, count)
+        except BedError as error:
+            raise BedError(f"{error}\n{self.said('gpuslice-agent')}") from error
+
+    def of_the_release(self):
+        """Everything in the cluster with its label, and what the programs made in its namespace."""
+        kinds = self.bed.kubectl("api-resources", "--verbs=list", "-o", "name").split()
+        found = self.bed.kubectl("get", ",".join(kinds), "--all-namespaces", "-o", "name",
+                                 "-l", "app.kubernetes.io/part-of=gpuslice")
+        return found.split()
+
+    # ---- the chart by itself ----
+
+    def chart__has_nothing_that_lint_finds(self):
+        self.helm("lint", "--strict", CHART)
+        for values in ODD:
+            self.helm("lint", "--strict", CHART, values=values)
+
+    def chart__says_what_the_plain_files_say(self):
+        rendered = objects(self.template())
+        for path in sorted(glob.glob(os.path.join(SOURCE, "deploy/*.yaml"))):
+            for key, wanted in objects(system.read(path)).items():
+                if wanted["kind"] == "Namespace":  # helm's to make
+                    continue
+                assert key in rendered, f"{path}: {key} is not in the chart"
+                found, wanted = plain(rendered.pop(key)), plain(wanted)
+                assert found == wanted, f"{path}, {key}: found {found}, expected {wanted}"
+        assert not rendered, f"not in plain files: {sorted(rendered)}"
+
+    def chart__is_of_one_namespace_whichever(self):
+        text = self.template(space="elsewhere", values=ODD[3])
+        assert "gpuslice-system" not in text
+        policy = objects(text)["ValidatingAdmissionPolicy", "gpuslice-agent"]
+        assert policy["spec"]["matchConditions"][0]["expression"].endswith(
+            "== 'system:serviceaccount:elsewhere:gpuslice-agent'")
+
+    def chart__packed_has_the_same_crds_byte_for_byte(self):
+        folder = os.path.join(self.bed.folder, "packed")
+        self.helm("package", CHART, "--destination", folder)
+        archive, = glob.glob(os.path.join(folder, "gpuslice-*.tgz"))
+        with tarfile.open(archive) as tar:
+            found = {os.path.basename(one.name): tar.extractfile(one).read() for one in tar
+                     if "/crds/" in one.name and one.isfile()}
+        wanted = {os.path.basename(path): open(path, "rb").read()
+                  for path in glob.glob(os.path.join(SOURCE, "deploy/crds/*.yaml"))}
+        assert wanted and found == wanted
+
+    def values__that_are_wrong_are_refused_by_name(self):
+        for values, named in WRONG:
+            try:
+                self.template(values)
+            except BedError as error:
+                assert "schema" in str(error) and named in str(error), error
+            else:
+                raise AssertionError(f"{values} was taken")
+
+    def values__are_all_in_the_schema(self):
+        values = yaml.safe_load(system.read(os.path.join(CHART, "values.yaml")))
+        schema = json.loads(system.read(os.path.join(CHART, "values.schema.json")))
+        for name, value in values.items():
+            found = schema["properties"][name]
+            if "$ref" in found:
+                found = schema["definitions"][found["$ref"].rsplit("/", 1)[1]]
+            assert set(found["properties"]) == set(value), name
+
+    def dashboard__shows_metrics_that_there_are(self):
+        text = system.read(os.path.join(CHART, "files/dashboard.json"))
+        asked = {re.sub("_bucket$", "", name) for panel in json.loads(text)["panels"]
+                 for target in panel["targets"]
+                 for name in re.findall(r"gpuslice_\w+", target["expr"])}
+        sources = "".join(system.read(path) for room in ("node", "controller")
+                          for path in glob.glob(os.path.join(SOURCE, "src", room, "*.c")))
+        missing = {name for name in asked if name not in sources}
+        assert asked and not missing, missing
+
+    # ---- on the API server ----
+
+    def api_server__takes_every_object_of_every_variant(self):
+        self.bed.kubectl("create", "namespace", SPACE)
+        self.bed.kubectl("apply", "-f", os.path.join(SOURCE, "deploy/crds"))
+        self.bed.kubectl("apply", "-f", "-", stdin=json.dumps(SERVICE_MONITORS))
+        self.bed.kubectl("wait", "--for=condition=Established", "--timeout=30s",
+                         "crd/servicemonitors.monitoring.coreos.com")
+        for values in [{}, *ODD]:
+            text = self.template(values)
+            said = self.bed.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-",
+                                    stdin=text)
+            assert len(said.splitlines()) == len(objects(text)), said
+        self.bed.kubectl("delete", "crd", "servicemonitors.monitoring.coreos.com")
+        self.bed.kubectl("delete", "-f", os.path.join(SOURCE, "deploy/crds"))
+        self.bed.kubectl("delete", "namespace", SPACE)
+
+    # ---- images, an installation ----
+
+    def images__are_taken_by_containerd_and_run(self):
+        folder = os.path.join(self.bed.folder, "images")
+        system.run([os.path.join(SOURCE, "scripts/images.py"), self.bed.build, "-o", folder])
+        for archive in sorted(glob.glob(os.path.join(folder, "*.tar"))):
+            self.node.ctr("images", "import", archive)
+        listed = self.node.ctr("images", "ls", "--quiet").split()
+        for name in ("gpuslice-agent", "gpuslice-controller"):
+            image, = [one for one in listed if one.startswith(f"localhost/{name}:")]
+            said = self.bed.pods.finish(pod(f"{name}-version", image=image,
+                                            command=[f"/usr/bin/{name}", "--version"]))
+            assert said.startswith(f"{name} {image.split(':')[1]}"), said
+
+    def release__is_installed_and_ready(self):
+        self.before = self.node.object()
+        # as systemd leaves a machine's root: what is mounted on the host later shows in the agent's pod
+        self.node.run(["mount", "--make-rshared", "/"])
+        self.helm("install", "gpuslice", CHART, "--namespace", SPACE, "--create-namespace",
+                  values=self.values())
+        self.wait_ready("gpuslice-agent", 1)
+        self.wait_ready("gpuslice-controller", 2)
+
+    def agent__of_the_daemon_set_cuts_and_serves(self):
+        self.bed.kubectl("label", "node", self.node.name, "nvidia.com/mig.config=all-1g.5gb")
+        self.wait_slices(7)
+        self.bed.run_pod("one", {SMALL: 1})
+        system.wait_for("the GpuNode names the pod", lambda: '"one"' in self.bed.kubectl(
+            "get", "gpunode", self.node.name, "-o", "json"), 30)
+
+    def controller__has_one_leader_and_no_root(self):
+        lease = system.wait_for("the Lease", lambda: self.bed.api.find(
+            f"/apis/coordination.k8s.io/v1/namespaces/{SPACE}/leases/gpuslice-controller"), 30)
+        names = [one["metadata"]["name"] for one in self.pods_of("gpuslice-controller")]
+        assert lease["spec"]["holderIdentity"] in names, (lease["spec"], names)
+        for one in self.pods_of("gpuslice-controller"):
+            assert one["spec"]["securityContext"]["runAsUser"] == 65532
+
+    def agent__is_replaced_while_a_pod_runs_on_its_slice(self):
+        old, = self.pods_of("gpuslice-agent")
+        values = self.values()
+        values["agent"]["config"] = {"version": "v1", "flags": {"migStrategy": "mixed"},
+                                     "agent": {"logFormat": "json"}}
+        self.helm("upgrade", "gpuslice", CHART, "--namespace", SPACE, values=values)
+        system.wait_for("another agent", lambda: [
+            one for one in self.pods_of("gpuslice-agent")
+            if one["metadata"]["uid"] != old["metadata"]["uid"] and self.is_ready(one)], 90)
+        self.wait_slices(7)
+        assert self.bed.pods.phase("one") == "Running"
+        self.bed.run_pod("two", {SMALL: 1})
+
+    def release__leaves_nothing_when_it_is_uninstalled(self):
+        for name in ("one", "two"):
+            self.bed.pods.delete(name, grace=0)
+        self.helm("uninstall", "gpuslice", "--namespace", SPACE, "--wait")
+        system.wait_equal("what is left", [], self.of_the_release, 60)
+        system.wait_equal("its pods", [], lambda: [
+            one["metadata"]["name"] for one in self.bed.api.list(PODS)], 60)
+        left = self.node.object()
+        assert left["spec"].get("taints", []) == self.before["spec"].get("taints", [])
+        for key in left["metadata"].get("annotations", {}):
+            assert "gpuslice.dev" not in key and "karpenter.sh" not in key, key
+        system.wait_equal("slices in node.status", 0,
+                          lambda: self.node.allocatable(SMALL) or 0, 30)
+        labels = set(left["metadata"]["labels"]) - set(self.before["metadata"]["labels"])
+        assert all(key.startswith("nvidia.com/") for key in labels), labels
+
+    def crds__go_by_hand_and_the_namespace_with_what_programs_made_there(self):
+        self.bed.kubectl("delete", "-f", os.path.join(SOURCE, "deploy/crds"))
+        self.bed.kubectl("delete", "namespace", SPACE)
+        found = self.bed.kubectl("get", "crds,clusterroles,clusterrolebindings,"
+                                 "validatingadmissionpolicies,mutatingwebhookconfigurations",
+                                 "-o", "name").split()
+        left = [one for one in found if "gpuslice" in one]
+        assert not left, left
+
+
+def cases_of(cases):
+    return [(n, getattr(cases, n)) for n, f in vars(type(cases)).items()
+            if "__" in n[1:] and callable(f) and not n.startswith("__")]
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    try:
+        with Bed(nodes=1, gpus="1xA100-40GB", sim=["--mig"], build_folder=sys.argv[1],
+                 also=("helm",), labels={"nvidia.com/gpu.present": "true"}) as bed:
+            tap.run(cases_of(Cases(bed)))
+    except Skip as why:
+        print(f"SKIP: {why}")
+        sys.exit(77)
+
+
+if __name__ == "__main__":
+    main()
