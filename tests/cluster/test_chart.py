@@ -307,6 +307,29 @@ class Cases:
         for one in self.pods_of("gpuslice-controller"):
             assert one["spec"]["securityContext"]["runAsUser"] == 65532
 
+    def webhook__is_reached_through_its_service_and_gates_pods_that_opted_in(self):
+        self.bed.api.create("/api/v1/namespaces", {"metadata": {
+            "name": "opted-in", "labels": {"gpuslice.dev/gate": "enabled"}}})
+        gated, tries = [], 0
+
+        def is_gated():
+            """It is, from when a replica has made the certificate and the others have read it."""
+            nonlocal tries
+            tries += 1
+            made = self.bed.api.create("/api/v1/namespaces/opted-in/pods",
+                                       pod(f"asks-{tries}", {SMALL: 1}, namespace="opted-in"))
+            gated[:] = [one["name"] for one in made["spec"].get("schedulingGates", [])]
+            self.bed.pods.wait_phase(f"asks-{tries}", "Running", namespace="opted-in")
+            self.bed.pods.delete(f"asks-{tries}", "opted-in", grace=0)
+            return gated == ["gpuslice.dev/slice"]
+
+        system.wait_for("a pod that is gated as it is created", is_gated, 60)
+        left = pod("ours", {SMALL: 1})
+        assert "schedulingGates" not in self.bed.api.create(
+            "/api/v1/namespaces/default/pods", left)["spec"]
+        self.bed.pods.delete("ours", grace=0)
+        self.bed.api.delete("/api/v1/namespaces/opted-in")
+
     def agent__is_replaced_while_a_pod_runs_on_its_slice(self):
         old, = self.pods_of("gpuslice-agent")
         values = self.values()

@@ -72,7 +72,9 @@ class ControlPlane:
                 "--requestheader-username-headers=X-Remote-User",
                 "--requestheader-group-headers=X-Remote-Group",
                 "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-                "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"]
+                "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
+                # services have no way to pods here: webhooks are called at their endpoints
+                "--enable-aggregator-routing=true"]
 
     def scheduler_flags(self):
         user = self.kubeconfig("scheduler", self.authority.client("system:kube-scheduler"))
