@@ -1,5 +1,6 @@
 /* The GPUs of the store's nodes, from GpuNode objects, and the wishes that are on their way. */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,9 +118,11 @@ static void take_out(struct gs_store_node *node, struct gs_store_wish **at)
 
 void gs_store_unwish(struct gs_store_node *node, const char *id)
 {
+    char gone[GS_GPUNODE_ID_MAX + 1]; /* `id` may be the wish's own */
+    (void)snprintf(gone, sizeof(gone), "%s", id);
     gs_store_touch(node);
     for (struct gs_store_wish **at = &node->wishes; *at != NULL;) {
-        if (strcmp((*at)->wish.id, id) == 0) {
+        if (strcmp((*at)->wish.id, gone) == 0) {
             take_out(node, at);
         } else {
             at = &(*at)->next;
