@@ -158,6 +158,16 @@ def archives__are_as_old_as_told_and_no_older():
         assert {one.mtime for one in image.entries.values()} == {1700000000}
 
 
+def names__are_as_told():
+    with tempfile.TemporaryDirectory() as other:
+        status, _, error = images(BUILD, "-o", other, "--prefix", "registry.example:5000/team",
+                                  "--tag", "7")
+        assert status == 0, error
+        found = Image(other, NAMES[0]).found["annotations"]
+        assert found == {"io.containerd.image.name": "registry.example:5000/team/gpuslice-agent:7",
+                         "org.opencontainers.image.ref.name": "7"}, found
+
+
 def refusals__name_what_is_wrong():
     status, _, error = images("/nowhere", "-o", FOLDER)
     assert status == 1 and "/nowhere/bin/gpuslice-agent is not there; `make` builds it" in error
