@@ -41,6 +41,7 @@ static void count_left(struct gs_pools *pools, struct gs_pools_owner *owner)
 static int put_offers(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_err *err)
 {
     size_t n = pools->n_offers + owner->n_offers;
+    owner->first_offer = SIZE_MAX;
     if (n > GS_OFFERS_MAX) {
         return gs_fail(err, GS_LIMIT, "more than %d instance types in all SlicePools",
                        GS_OFFERS_MAX);
@@ -145,7 +146,11 @@ static void market_end(void *ctx)
     size_t at = 0;
     bool whole = gs_pools_are_whole(pools);
     if (whole) {
-        gs_pools_look_at_claims(pools);
+        uint64_t next_us;
+        gs_pools_look_at_claims(pools, &next_us);
+        (void)sd_event_source_set_time(pools->due, next_us);
+        (void)sd_event_source_set_enabled(pools->due,
+                                          next_us == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
     }
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
         struct gs_err err = {.code = GS_OK};
@@ -186,6 +191,15 @@ struct gs_pass_market gs_pools_market(struct gs_pools *pools)
     };
 }
 
+static int on_late(sd_event_source *source, uint64_t usec, void *ctx)
+{
+    const struct gs_pools *pools = ctx;
+    (void)source;
+    (void)usec;
+    pools->options.changed(pools->options.ctx);
+    return 0;
+}
+
 int gs_pools_new(const struct gs_pools_options *options, struct gs_pools **ret, struct gs_err *err)
 {
     struct gs_pools *pools = calloc(1, sizeof(*pools));
@@ -193,7 +207,9 @@ int gs_pools_new(const struct gs_pools_options *options, struct gs_pools **ret, 
         return gs_fail(err, GS_NO_MEMORY, "no memory for the pools");
     }
     pools->options = *options;
-    int r = gs_pools_watch(pools, err);
+    int s = sd_event_add_time(gs_kube_event(options->kube), &pools->due, CLOCK_MONOTONIC,
+                              UINT64_MAX, 0, on_late, pools);
+    int r = s < 0 ? gs_fail_errno(err, -s, "adding a timer") : gs_pools_watch(pools, err);
     if (r != 0) {
         gs_pools_free(pools);
         return r;
@@ -207,6 +223,7 @@ void gs_pools_free(struct gs_pools *pools)
     if (pools != NULL) {
         gs_pools_cancel_calls(pools);
         gs_pools_unwatch(pools);
+        sd_event_source_disable_unref(pools->due);
         free(pools->offers);
         free(pools);
     }

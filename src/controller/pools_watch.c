@@ -121,6 +121,17 @@ static void forget_part(struct gs_pools *pools, struct gs_pools_part *part)
     }
 }
 
+/* What an object of before our change says does not count. */
+static void take_record(struct gs_pools_part *part, const struct gs_karpenter_record *seen)
+{
+    part->record_ours = part->record_ours && (part->record.failed_starts != seen->failed_starts ||
+                                              part->record.closed_until_s != seen->closed_until_s ||
+                                              part->record.lost_uusd != seen->lost_uusd);
+    if (!part->record_ours) {
+        part->record = *seen;
+    }
+}
+
 static int take_pool(struct gs_pools *pools, json_t *object, bool gone, struct gs_err *err)
 {
     struct gs_karpenter_pool_seen seen;
@@ -148,9 +159,7 @@ static int take_pool(struct gs_pools *pools, json_t *object, bool gone, struct g
     part->has = seen;
     part->pool_seen = true;
     snprintf(part->owner, sizeof(part->owner), "%s", seen.slicepool);
-    if (seen.record.failed_starts > part->record.failed_starts) {
-        part->record = seen.record; /* another leader's, or our own of before */
-    }
+    take_record(part, &seen.record);
     return 0;
 }
 
@@ -215,6 +224,13 @@ static void free_claim(struct gs_pools_claim *claim)
     free(claim);
 }
 
+static void drop_claim(struct gs_pools *pools, struct gs_pools_claim *claim)
+{
+    gs_pools_lost_claim(pools, claim);
+    (void)gs_map_take(&pools->claims, claim->has.name);
+    free_claim(claim);
+}
+
 static int take_claim(struct gs_pools *pools, const json_t *object, bool gone, struct gs_err *err)
 {
     struct gs_karpenter_claim_seen seen;
@@ -224,8 +240,7 @@ static int take_claim(struct gs_pools *pools, const json_t *object, bool gone, s
     struct gs_pools_claim *claim = r != 0 ? NULL : gs_map_find(&pools->claims, seen.name);
     if (r != 0 || gone) {
         if (claim != NULL) {
-            (void)gs_map_take(&pools->claims, seen.name);
-            free_claim(claim);
+            drop_claim(pools, claim);
         }
         gs_arena_done(&arena);
         return r;
@@ -329,8 +344,7 @@ static void on_listed(void *ctx)
         break;
     case GS_POOLS_CLAIMS:
         for (struct gs_pools_claim *one; (one = unseen_claim(pools)) != NULL;) {
-            (void)gs_map_take(&pools->claims, one->has.name);
-            free_claim(one);
+            drop_claim(pools, one);
         }
         break;
     case GS_POOLS_NODEPOOLS:

@@ -72,6 +72,7 @@ struct gs_pools_part {
     const char *closed; /* why, for people; "": open */
     uint64_t wanted_us; /* CLOCK_MONOTONIC: when it was wanted last */
     struct gs_karpenter_record record;
+    bool record_ours; /* it was changed here, and the NodePool does not say so yet */
     bool pool_acting; /* a request about it is under way */
     bool overlay_acting;
     uint64_t retry_us; /* CLOCK_MONOTONIC: after a request that failed */
@@ -82,6 +83,7 @@ struct gs_pools_claim {
     struct gs_karpenter_claim_seen has;
     bool seen;
     bool ending;  /* we have asked for its end */
+    bool counted; /* as a failed start */
     bool started; /* it was initialized when we last looked */
 };
 
@@ -112,6 +114,7 @@ struct gs_pools {
     uint64_t now_us;  /* of the pass under way: CLOCK_MONOTONIC */
     uint64_t real_us; /* CLOCK_REALTIME */
     uint64_t event_number;
+    sd_event_source *due; /* the next node that is late */
 };
 
 /* pools_watch.c */
@@ -136,7 +139,9 @@ size_t gs_pools_shares(struct gs_pools_part *const *parts, size_t n,
                        struct gs_karpenter_share ret[GS_KARPENTER_SHARES_MAX]);
 
 /* pools_starts.c: nodes that never start. */
-void gs_pools_look_at_claims(struct gs_pools *pools);
+/* *ret_next_us: CLOCK_MONOTONIC, when the next is late if it does not start; UINT64_MAX: none. */
+void gs_pools_look_at_claims(struct gs_pools *pools, uint64_t *ret_next_us);
+void gs_pools_lost_claim(struct gs_pools *pools, const struct gs_pools_claim *claim);
 
 /* pools_status.c */
 void gs_pools_say(struct gs_pools *pools, struct gs_pools_owner *owner);

@@ -86,13 +86,14 @@ class Cases:
                            "karpenter.k8s.aws_ec2nodeclasses.yaml")
         self.bed.kubectl("apply", "--server-side", "-f", crd)
         self.bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crd)
-        base = ["render", "eks", "--cluster", "prod", "--role", "nodes", "--region", "us-east-1"]
+        base = ["render", "eks", "--cluster", "prod", "--role", "nodes", "--region", "us-east-1",
+                "--name", "rendered"]
         for words in (
                 ["--instance-types", "p4d.24xlarge", "--profiles", "1g.5gb,3g.20gb",
                  "--limit-gpus", "64", "--limit-usd-per-hour", "180", "--boot-url",
                  "https://example.com/gpuslice-boot", "--boot-sha256", "0" * 64],
                 ["--instance-types", "p5.48xlarge,g7e.2xlarge", "--boot-in-image", "-o", "json",
-                 "--capacity-types", "spot,on-demand", "--zones", "us-east-1a", "--name", "mine"],
+                 "--capacity-types", "spot,on-demand", "--zones", "us-east-1a"],
                 ["--instance-types", "p4d.24xlarge", "--family", "bottlerocket", "--profiles",
                  "1g.5gb"]):
             made = system.run([os.path.join(self.bed.build, "bin", "gpuslice"), *base, *words])
