@@ -330,8 +330,16 @@ class Cases:
         self.bed.pods.delete("ours", grace=0)
         self.bed.api.delete("/api/v1/namespaces/opted-in")
 
-    def agent__is_replaced_while_a_pod_runs_on_its_slice(self):
-        old, = self.pods_of("gpuslice-agent")
+    def certificate(self):
+        """(the Secret's, the CA that the API server is told)"""
+        secret = self.bed.api.get(f"/api/v1/namespaces/{SPACE}/secrets/gpuslice-webhook-tls")
+        told = self.bed.api.get("/apis/admissionregistration.k8s.io/v1/"
+                                "mutatingwebhookconfigurations/gpuslice")
+        return secret.get("data"), told["webhooks"][0]["clientConfig"].get("caBundle")
+
+    def upgrade__replaces_the_agent_while_a_pod_runs_on_its_slice(self):
+        (old,), certificate = self.pods_of("gpuslice-agent"), self.certificate()
+        assert None not in certificate
         values = self.values()
         values["agent"]["config"] = {"version": "v1", "flags": {"migStrategy": "mixed"},
                                      "agent": {"logFormat": "json"}}
@@ -341,6 +349,7 @@ class Cases:
             if one["metadata"]["uid"] != old["metadata"]["uid"] and self.is_ready(one)], 90)
         self.wait_slices(7)
         assert self.bed.pods.phase("one") == "Running"
+        assert self.certificate() == certificate, "helm took the controller's certificate away"
         self.bed.run_pod("two", {SMALL: 1})
 
     def release__leaves_nothing_when_it_is_uninstalled(self):
