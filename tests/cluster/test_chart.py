@@ -24,7 +24,8 @@ from bed.network import CONTROL_PLANE
 from bed.pods import pod
 
 CHART = os.path.join(SOURCE, "deploy/chart/gpuslice")
-SPACE = "gpuslice-system"
+PLAIN_SPACE = "gpuslice-system"  # of the plain files
+SPACE = "slices"  # of the installation: any will do
 SMALL = "nvidia.com/mig-1g.5gb"
 PODS = f"/api/v1/namespaces/{SPACE}/pods"
 TAKEN_WITH = ("part-of", "instance", "version", "managed-by")  # of labels that only a release has
@@ -124,7 +125,7 @@ class Cases:
                                              json.dumps(values))]
         return system.run([*self.helm_command, *words, *more], timeout, env=self.env)
 
-    def template(self, values=None, space=SPACE):
+    def template(self, values=None, space=PLAIN_SPACE):
         return self.helm("template", "gpuslice", CHART, "--namespace", space,
                          "--kube-version", "1.36.3", values=values)
 
@@ -208,7 +209,7 @@ class Cases:
 
     def chart__is_of_one_namespace_whichever(self):
         text = self.template(space="elsewhere", values=ODD[3])
-        assert "gpuslice-system" not in text
+        assert PLAIN_SPACE not in text
         policy = objects(text)["ValidatingAdmissionPolicy", "gpuslice-agent"]
         assert policy["spec"]["matchConditions"][0]["expression"].endswith(
             "== 'system:serviceaccount:elsewhere:gpuslice-agent'")
@@ -255,7 +256,7 @@ class Cases:
     # ---- on the API server ----
 
     def api_server__takes_every_object_of_every_variant(self):
-        self.bed.kubectl("create", "namespace", SPACE)
+        self.bed.kubectl("create", "namespace", PLAIN_SPACE)
         self.bed.kubectl("apply", "-f", os.path.join(SOURCE, "deploy/crds"))
         self.bed.kubectl("apply", "-f", "-", stdin=json.dumps(SERVICE_MONITORS))
         self.bed.kubectl("wait", "--for=condition=Established", "--timeout=30s",
@@ -267,7 +268,7 @@ class Cases:
             assert len(said.splitlines()) == len(objects(text)), said
         self.bed.kubectl("delete", "crd", "servicemonitors.monitoring.coreos.com")
         self.bed.kubectl("delete", "-f", os.path.join(SOURCE, "deploy/crds"))
-        self.bed.kubectl("delete", "namespace", SPACE)
+        self.bed.kubectl("delete", "namespace", PLAIN_SPACE)
 
     # ---- images, an installation ----
 
