@@ -25,7 +25,9 @@ static uint64_t now_us(void)
 
 void gs_agent_refresh(struct gs_agent *agent)
 {
-    gs_plugins_update(agent->plugins);
+    if (!agent->unlisted) {
+        gs_plugins_update(agent->plugins);
+    }
     if (agent->labels != NULL) {
         gs_nodelabels_update(agent->labels);
     }
@@ -55,18 +57,21 @@ static void judge_health(struct gs_agent *agent)
     }
 }
 
-static void write_cdi(struct gs_agent *agent)
+/* Whether the file names what there is. */
+static bool write_cdi(struct gs_agent *agent)
 {
     struct gs_err err;
     const struct gs_box *box = gs_offering_box(agent->offering);
     if (box != NULL && gs_cdifile_write(agent->cdifile, &box->snapshot, &err) < 0) {
         gs_trouble_bad(&agent->troubles, GS_TROUBLE_CDI, "NotWritten", err.msg);
-    } else {
-        gs_trouble_good(&agent->troubles, GS_TROUBLE_CDI);
+        return false;
     }
+    gs_trouble_good(&agent->troubles, GS_TROUBLE_CDI);
+    return true;
 }
 
-/* The file before the list: who is granted a slice finds it there. */
+/* The file before the list: who is granted a slice finds it there. Where it cannot be written the
+ * kubelet is not told of the new ones yet. */
 static void on_offer(void *ctx, struct gs_box *box)
 {
     struct gs_agent *agent = ctx;
@@ -77,7 +82,7 @@ static void on_offer(void *ctx, struct gs_box *box)
     }
     judge_offer(agent);
     judge_health(agent);
-    write_cdi(agent);
+    agent->unlisted = !write_cdi(agent);
     gs_agent_refresh(agent);
     if (agent->monitor != NULL) {
         gs_monitor_look_at(agent->monitor, box);
@@ -193,11 +198,12 @@ static void on_begun(void *ctx, const struct gs_order *order)
 
 static void count(struct gs_agent *agent, const struct gs_order_result *result)
 {
-    if (result->code == 0) {
-        agent->counters.recuts += result->changed;
-    } else if (result->code == GS_BUSY) {
+    if (result->dry_run) {
+        return;
+    }
+    if (result->code == GS_BUSY) {
         agent->counters.recuts_busy++;
-    } else {
+    } else if (result->code != 0) {
         agent->counters.recuts_failed++;
     }
     if (result->changed) {
@@ -248,7 +254,7 @@ static void on_ended(void *ctx, const struct gs_order_result *result)
         }
         return;
     }
-    if (result->origin != GS_ORDER_CLUSTER) {
+    if (gs_order_stands(result->origin)) {
         gs_trouble_good(&agent->troubles, GS_TROUBLE_LAYOUT);
     }
     if (result->changed) {
@@ -366,7 +372,11 @@ static void on_found(void *ctx, struct gs_findings *findings)
             gs_log_error("health: %s", err.msg);
         }
     }
-    write_cdi(agent); /* somebody may have removed it */
+    if (write_cdi(agent) &&
+        agent->unlisted) { /* somebody may have removed it; or it was not to be */
+        agent->unlisted = false;
+        gs_agent_refresh(agent);
+    }
     tick(agent);
     gs_agentnode_found(agent->gpunode);
 }

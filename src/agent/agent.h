@@ -44,6 +44,7 @@ struct gs_agent {
     sd_event_source *tick;      /* health that comes back with time */
     uint64_t n_orders;
     unsigned n_running; /* orders of the socket that have not ended */
+    bool unlisted;      /* the CDI file lacks what is offered: the kubelet has the old lists */
     bool layout_failed; /* the last order that stands did not come true */
     bool ordered;       /* an order stands, and has not ended yet */
     /* the cluster; `has_cluster` false: none */

@@ -159,7 +159,8 @@ static int replace(const char *dir, const struct gs_buf *text, struct stat *ret_
     snprintf(path, sizeof(path), "%s/%s", dir, FILE_NAME);
     snprintf(fresh, sizeof(fresh), "%s/.%s.new", dir, FILE_NAME);
     (void)mkdir(dir, 0755);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    (void)unlink(fresh); /* of a run that was killed, or what somebody else has put there */
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) {
         return gs_fail_errno(err, errno, "making %s", fresh);
     }

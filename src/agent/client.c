@@ -150,7 +150,7 @@ static int make_order(const struct apply_args *args, char **ret, struct gs_err *
 }
 
 /* What was said, then how it ended, for people. */
-static int show_result(const struct exchange *exchange, bool json)
+static int show_result(const struct exchange *exchange, bool json, bool dry_run)
 {
     json_t *root = json_loadb(exchange->body, exchange->n, 0, NULL);
     const char *error = json_string_value(json_object_get(root, "error"));
@@ -165,7 +165,9 @@ static int show_result(const struct exchange *exchange, bool json)
         {
             printf("%s\n", json_string_value(line));
         }
-        if (status == 0) {
+        if (status == 0 && dry_run) {
+            puts("Nothing was touched: that is what would be done");
+        } else if (status == 0) {
             printf("%s in %.2f s\n",
                    json_is_true(json_object_get(root, "changed")) ? "The GPUs were cut anew"
                                                                   : "Nothing had to change",
@@ -283,7 +285,7 @@ int gs_agent_apply(int argc, char **argv)
     }
     int r = make_order(&args, &order, &err);
     r = r < 0 ? r : talk(&args, "POST", "/v1/apply", order, &exchange, &err);
-    status = r < 0 ? gs_program_fail(&err, 1) : show_result(&exchange, args.json);
+    status = r < 0 ? gs_program_fail(&err, 1) : show_result(&exchange, args.json, args.dry_run);
     free(order);
     free(exchange.body);
     return status;

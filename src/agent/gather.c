@@ -352,7 +352,8 @@ static int tolerate(int r)
 int gs_gather(const struct gs_gather *gather, const struct gs_offer *offer, struct gs_arena *arena,
               struct gs_holding *ret, struct gs_err *err)
 {
-    struct gs_holding_input input = {.offer = offer};
+    struct gs_holding_input input = {.offer = offer,
+                                     .grant_timeout_us = gather->config->grant_timeout_s * 1000000};
     struct gs_podres_list listed;
     struct gs_kubelet_checkpoint checkpoint;
     struct grants_call grants = {

@@ -164,7 +164,8 @@ void gs_recut(struct gs_recut *recut, const struct gs_order *order, struct gs_or
     struct gs_arena arena;
     uint64_t begun = now_us();
     gs_arena_init(&arena, &gs_alloc_heap, ORDER_BYTES_MAX);
-    *ret = (struct gs_order_result){.number = order->number, .origin = order->origin};
+    *ret = (struct gs_order_result){
+        .number = order->number, .origin = order->origin, .dry_run = order->dry_run};
     gs_buf_init(&ret->lines, LINES_MAX);
     ret->code = order->gpu != NULL ? carry_out_placed(recut, order, ret)
                                    : carry_out(recut, order, &arena, ret);

@@ -42,6 +42,7 @@ struct gs_order_result {
     enum gs_order_origin origin;
     int code; /* 0, or why not */
     struct gs_err err;
+    bool dry_run;
     bool changed; /* some step was done */
     bool retries; /* it is tried again by itself */
     uint64_t took_us;

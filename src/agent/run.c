@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "base/log.h"
 #include "agent/program.h"
 #include "agent/setup.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 
 #define CONFIG_BYTES_MAX ((size_t)16 << 20)
 
@@ -43,6 +44,9 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
     struct gs_err err;
     (void)source;
     (void)si;
+    if (daemon->agent.leaving != NULL) {
+        return 0; /* what is read at the next start is what there is then */
+    }
     gs_arena_init(&arena, &gs_alloc_heap, CONFIG_BYTES_MAX);
     int r = gs_setup_read(daemon->argc, daemon->argv, &arena, &config, &err);
     gs_arena_done(&arena);
@@ -65,8 +69,9 @@ static int heed_signals(struct daemon *daemon, sd_event *event, struct gs_err *e
     return r < 0 ? gs_fail_errno(err, -r, "taking signals") : 0;
 }
 
-/* Before any thread, so that all have it: signals go to the loop. */
-static void block_signals(sigset_t *before)
+/* Before any thread, so that all have it, and before anything that takes time: signals go to the
+ * loop. */
+static void block_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -74,7 +79,7 @@ static void block_signals(sigset_t *before)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGQUIT);
     sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, before);
+    sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -124,9 +129,10 @@ int gs_agent_run(int argc, char **argv)
     struct daemon daemon = {.argc = argc, .argv = argv};
     struct gs_agentconfig config;
     struct gs_err err;
-    sigset_t before;
     GS_CLEANUP(done_arena) struct gs_arena arena;
     keep_no_free_memory();
+    block_signals();
+    (void)prctl(PR_SET_NAME, "gpuslice-agent"); /* also when /proc/self/exe was started */
     gs_arena_init(&arena, &gs_alloc_heap, CONFIG_BYTES_MAX);
     int r = gs_setup_read(argc, argv, &arena, &config, &err);
     if (r == GS_AGENTCONFIG_HELP) {
@@ -143,15 +149,13 @@ int gs_agent_run(int argc, char **argv)
         gs_log_warning("%s", config.notes[i]);
     }
     find_driver(&config);
-    block_signals(&before);
     gs_log_info("gpuslice-agent " GS_VERSION " starts");
     r = turn_loop(&daemon, &config, &err);
     if (r < 0) {
         gs_log_error("%s", err.msg);
         return 1;
     }
-    if (daemon.agent.reload) {
-        sigprocmask(SIG_SETMASK, &before, NULL);
+    if (daemon.agent.reload) { /* signals stay blocked: one that comes meanwhile waits */
         execv("/proc/self/exe", argv);
         gs_log_error("starting anew: %s", strerror(errno));
         return 1;

@@ -308,12 +308,6 @@ int gs_agentconfig_finish(struct gs_arena *arena, struct gs_agentconfig *config,
     r = r < 0 ? r
               : follow(arena, config, "/pod-resources/kubelet.sock", &config->pod_resources_socket,
                        err);
-    if (r == 0 && config->layout_name[0] != '\0' && config->layout_file[0] == '\0') {
-        return gs_fail(err, GS_INVALID,
-                       "the layout \"%.100s\" is asked for and no file has layouts; expected "
-                       "--layout-file (agent.layoutFile), too",
-                       config->layout_name);
-    }
     return r;
 }
 
