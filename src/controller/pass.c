@@ -212,11 +212,28 @@ static void book(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs
     gs_act_book(pass->options.act, pod, pass->view.more[decision->node].of);
 }
 
-/* What the GPU becomes, in the picture: nobody else re-cuts it, and what comes is the pod's. */
-static void show_recut(struct gs_pass *pass, uint32_t node, const struct gs_decide_recut *recut)
+/* Whether the GPU has this slice now; what it is, then. */
+static const struct gs_decide_slice *same_slice(const struct gs_decide_gpu *gpu,
+                                                const struct gs_placement *placement)
+{
+    for (unsigned k = 0; k < gpu->n_slices; k++) {
+        if (gpu->slices[k].placement.profile == placement->profile &&
+            gpu->slices[k].placement.start == placement->start) {
+            return &gpu->slices[k];
+        }
+    }
+    return NULL;
+}
+
+/* What the GPU becomes, in the picture: what is new and the pod's may not make way any more; pods
+ * that come later in this pass may add to the same re-cut, as it was not sent yet. */
+static int show_recut(struct gs_pass *pass, uint32_t node, const struct gs_decide_recut *recut,
+                      uint32_t wants[GS_PROFILES_MAX], struct gs_err *err)
 {
     struct gs_decide_node *view = &pass->view.nodes[node];
-    struct gs_decide_gpu *gpu = &pass->view.more[node].gpus[recut->gpu];
+    struct gs_view_node *more = &pass->view.more[node];
+    struct gs_decide_gpu *gpu = &more->gpus[recut->gpu];
+    struct gs_decide_gpu then = *gpu;
     uint32_t there[GS_PROFILES_MAX] = {0};
     uint8_t wanted[GS_PROFILES_MAX] = {0};
     gs_layout_counts(&recut->layout, wanted);
@@ -227,7 +244,31 @@ static void show_recut(struct gs_pass *pass, uint32_t node, const struct gs_deci
         view->coming[p] += less(wanted[p], there[p]);
         view->free[p] = less(view->free[p], less(there[p], wanted[p]));
     }
-    gpu->open = false;
+    then.n_slices = recut->layout.n_slices;
+    for (unsigned k = 0; k < then.n_slices; k++) {
+        const struct gs_placement *placement = &recut->layout.slices[k].placement;
+        const struct gs_decide_slice *now = same_slice(gpu, placement);
+        bool is_wanted = now == NULL && wants[placement->profile] > 0;
+        wants[placement->profile] -= is_wanted;
+        then.slices[k] = now != NULL ? *now
+                                     : (struct gs_decide_slice){.placement = *placement,
+                                                                .state = is_wanted ? GS_DECIDE_FIXED
+                                                                                   : GS_DECIDE_IDLE,
+                                                                .pod = GS_DECIDE_NONE};
+    }
+    *gpu = then;
+    return gs_decide_sum(pass->decider, view->model, more->gpus, more->n_gpus, &more->sum, err);
+}
+
+/* The wish for that GPU that was made in this pass, to be added to. */
+static const struct gs_gpunode_wish *unsent_wish(const struct gs_store_node *node, const char *uuid)
+{
+    for (const struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
+        if (!wish->sent && !wish->shows && strcmp(wish->wish.uuid, uuid) == 0) {
+            return &wish->wish;
+        }
+    }
+    return NULL;
 }
 
 static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t number,
@@ -235,12 +276,19 @@ static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t num
 {
     struct gs_store_node *node = pass->view.more[number].of;
     const struct gs_store_gpu *gpu = &node->gpus[recut->gpu];
+    const struct gs_gpunode_wish *before = unsent_wish(node, gpu->uuid);
+    struct gs_gpunode_pod pods[GS_GPUNODE_PODS_MAX];
+    unsigned n_pods = 0;
     char layout[GS_LAYOUT_TEXT_MAX + 1];
     char plain[GS_LAYOUT_TEXT_MAX + 1];
     char id[GS_GPUNODE_ID_MAX + 1];
-    const struct gs_gpunode_pod for_pod = {.name_space = pod->waiting->pod.name_space,
-                                           .name = pod->waiting->pod.name,
-                                           .uid = pod->uid};
+    while (before != NULL && n_pods < before->n_pods && n_pods < GS_GPUNODE_PODS_MAX - 1) {
+        pods[n_pods] = before->pods[n_pods];
+        n_pods++;
+    }
+    pods[n_pods++] = (struct gs_gpunode_pod){.name_space = pod->waiting->pod.name_space,
+                                             .name = pod->waiting->pod.name,
+                                             .uid = pod->uid};
     gs_layout_format(pass->view.nodes[number].model, &recut->layout, layout);
     size_t n = 0;
     for (const char *c = layout; *c != '\0'; c++) { /* what is in use is not wanted, it is there */
@@ -256,8 +304,8 @@ static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t num
         .based_on = gpu->revision,
         .layout = plain,
         .reason = why,
-        .pods = &for_pod,
-        .n_pods = 1,
+        .pods = pods,
+        .n_pods = n_pods,
     };
     return gs_store_wish(node, &wish, pass->now_us, err);
 }
@@ -265,12 +313,13 @@ static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t num
 static int recut(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t number,
                  const struct gs_decision *decision, struct gs_err *err)
 {
+    uint32_t wants[GS_PROFILES_MAX] = {0};
+    uint32_t gpus = 0;
     int r = 0;
+    count_wants(pod, pass->view.nodes[number].model, wants, &gpus);
     for (unsigned i = 0; r == 0 && i < decision->n_recuts; i++) {
         r = wish_for(pass, pod, number, &decision->recuts[i], decision->why, err);
-        if (r == 0) {
-            show_recut(pass, number, &decision->recuts[i]);
-        }
+        r = r == 0 ? show_recut(pass, number, &decision->recuts[i], wants, err) : r;
     }
     if (r != 0) {
         return r;

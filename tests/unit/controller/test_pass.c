@@ -1,6 +1,7 @@
 /* What the controller does for pods that wait, by what it sees. */
 #include "unit/check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "unit/controller/world.h"
@@ -169,7 +170,35 @@ static void pass__a_refused_re_cut_is_decided_anew(void **state)
     assert_non_null(strstr(world_wishes(&world, "n1"), "3g.20gb@4"));
 }
 
-static void pass__two_pods_share_what_one_re_cut_brings(void **state)
+static void pass__pods_that_come_together_share_one_re_cut(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    (void)state;
+    world_node(&world, "n1", "7g.40gb@0", 7);
+    for (unsigned i = 0; i < 6; i++) {
+        world_pod(&world,
+                  &(struct world_pod){
+                      .name = names[i], .profile = "1g.5gb", .gated = true, .age_s = 9 - i});
+    }
+    world_run(&world);
+    const struct gs_store_node *node = gs_store_find_node(&world.store, "n1");
+    assert_null(strstr(world.acts, "lift "));
+    assert_null(strstr(world.acts, "NoSlice"));
+    assert_int_equal(world.store.n_wishes, 1);
+    assert_int_equal(node->wishes->wish.n_pods, 6);
+    assert_int_equal(node->wishes->wish.based_on, 7);
+    world_run(&world); /* under way: all wait */
+    assert_string_equal(world.acts, "");
+    carry_out("n1", "1g.5gb@0,1g.5gb@1,1g.5gb@2,1g.5gb@3,1g.5gb@4,1g.5gb@5,1g.5gb@6", 8);
+    world_run(&world);
+    for (unsigned i = 0; i < 6; i++) {
+        char line[40];
+        snprintf(line, sizeof(line), "book d/%s n1", names[i]);
+        assert_true(did(line));
+    }
+}
+
+static void pass__two_large_ones_share_a_gpu(void **state)
 {
     (void)state;
     world_node(&world, "n1", ONES, 7);
@@ -177,10 +206,14 @@ static void pass__two_pods_share_what_one_re_cut_brings(void **state)
               &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true, .age_s = 9});
     world_pod(&world,
               &(struct world_pod){.name = "b", .profile = "3g.20gb", .gated = true, .age_s = 8});
+    world_pod(&world,
+              &(struct world_pod){.name = "c", .profile = "3g.20gb", .gated = true, .age_s = 7});
     world_run(&world);
-    /* One GPU, one re-cut at a time: the second waits for the first to be answered, or goes on. */
-    assert_non_null(strstr(world_wishes(&world, "n1"), " for d/a"));
-    assert_null(strstr(world_wishes(&world, "n1"), " for d/b"));
+    assert_int_equal(world.store.n_wishes, 1);
+    assert_non_null(strstr(world_wishes(&world, "n1"), "3g.20gb@0"));
+    assert_non_null(strstr(world_wishes(&world, "n1"), "3g.20gb@4"));
+    assert_true(did("lift d/c"));
+    assert_false(did("lift d/b"));
 }
 
 static void pass__a_pod_without_the_gate_is_left_to_the_scheduler_first(void **state)
@@ -293,7 +326,8 @@ int main(void)
         CASE(pass__promised_slices_do_not_make_way),
         CASE(pass__a_re_cut_without_an_answer_does_not_hold_a_pod_for_ever),
         CASE(pass__a_refused_re_cut_is_decided_anew),
-        CASE(pass__two_pods_share_what_one_re_cut_brings),
+        CASE(pass__pods_that_come_together_share_one_re_cut),
+        CASE(pass__two_large_ones_share_a_gpu),
         CASE(pass__a_pod_without_the_gate_is_left_to_the_scheduler_first),
         CASE(pass__ours_goes_where_another_gate_is_and_nothing_is_booked),
         CASE(pass__a_booking_that_was_half_made_is_finished),
