@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,14 +48,26 @@ static int read_file(const char *path, struct gs_arena *arena, struct gs_agentco
     return gs_agentconfig_read(arena, &input, config, err);
 }
 
+/* A simulated machine has lock and journal in its own folder, as for gpuslice mig and the boot
+ * step, but where a folder is set. */
+static int preset(struct gs_arena *arena, struct gs_agentconfig *config, struct gs_err *err)
+{
+    const char *sim = getenv("GPUSLICE_SIM");
+    gs_agentconfig_init(config);
+    if (sim != NULL && sim[0] != '\0') {
+        config->state_dir = gs_arena_printf(arena, "%s/run", sim);
+    }
+    return config->state_dir != NULL ? 0 : gs_fail(err, GS_NO_MEMORY, "no memory for the settings");
+}
+
 int gs_setup_read(int argc, char *const *argv, struct gs_arena *arena,
                   struct gs_agentconfig *ret_config, struct gs_err *err)
 {
     const char *const *env = (const char *const *)environ;
     const char *path = "";
     struct gs_agentconfig config;
-    gs_agentconfig_init(&config);
-    int r = gs_agentconfig_file(argc, argv, env, &path, err);
+    int r = preset(arena, &config, err);
+    r = r < 0 ? r : gs_agentconfig_file(argc, argv, env, &path, err);
     r = r < 0 || path[0] == '\0' ? r : read_file(path, arena, &config, err);
     r = r < 0 ? r : gs_agentconfig_env(arena, env, &config, err);
     r = r < 0 ? r : gs_agentconfig_args(arena, argc, argv, &config, err);

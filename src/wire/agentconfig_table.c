@@ -285,8 +285,9 @@ static const struct gs_setting table[] = {
      .envs = {"GPUSLICE_STATE_DIR"},
      PATH(state_dir),
      .arg = "FOLDER",
-     .preset = "/var/lib/gpuslice",
-     .help = "where the journal of changes is kept; must outlive a restart"},
+     .preset = "/run/gpuslice",
+     .help = "where lock and journal of changes are: the same as of gpuslice mig and gpuslice-boot "
+             "on this node; with GPUSLICE_SIM=DIR it is DIR/run"},
     {.key = "agent.controlSocket",
      .flags = {"control-socket"},
      .envs = {"GPUSLICE_CONTROL_SOCKET"},
