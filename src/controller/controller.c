@@ -21,7 +21,8 @@ static uint64_t now_on(const struct gs_controller *controller, clockid_t clock)
 
 bool gs_controller_is_ready(const struct gs_controller *controller)
 {
-    return controller->feed != NULL && gs_feed_is_whole(controller->feed);
+    return controller->feed != NULL && gs_feed_is_whole(controller->feed) &&
+           gs_pools_are_settled(controller->pools);
 }
 
 /* ---- passes ---- */

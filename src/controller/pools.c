@@ -15,6 +15,22 @@ static uint64_t now_on(const struct gs_pools *pools, clockid_t clock)
 
 /* ---- what may be bought ---- */
 
+/* Nodes on their way: a pod that waits for one of them still needs a node, and no limit is in its
+ * way. */
+static void count_coming(const struct gs_pools *pools)
+{
+    size_t at = 0;
+    for (const struct gs_pools_claim *claim; (claim = gs_map_next(&pools->claims, &at)) != NULL;) {
+        bool starts = !claim->has.initialized && !claim->has.deleting && !claim->ending;
+        const struct gs_pools_part *part =
+            starts ? gs_map_find(&pools->parts, claim->has.pool) : NULL;
+        for (unsigned i = 0; part != NULL && part->known && i < part->of->n_offers; i++) {
+            struct gs_offer *offer = &part->of->offers[i];
+            offer->max_nodes += part->kind.offer == offer && offer->max_nodes < UINT32_MAX;
+        }
+    }
+}
+
 /* Nodes that its limits leave; none where Karpenter is not there, or its nodes do not start. */
 static void count_left(struct gs_pools *pools, struct gs_pools_owner *owner)
 {
@@ -83,8 +99,12 @@ static void market_begin(void *ctx)
     gs_pools_look_at_parts(pools);
     at = 0;
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
-        struct gs_err err = {.code = GS_OK};
         count_left(pools, owner);
+    }
+    count_coming(pools);
+    at = 0;
+    for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
+        struct gs_err err = {.code = GS_OK};
         if (put_offers(pools, owner, &err) != 0) {
             gs_log_error("SlicePool %s: %s", owner->pool.name, err.msg);
         }

@@ -35,5 +35,9 @@ struct gs_pools_counts {
 int gs_pools_new(const struct gs_pools_options *options, struct gs_pools **ret, struct gs_err *err);
 void gs_pools_free(struct gs_pools *pools);
 
+/* Of each kind it is known what there is, or that it cannot be known now: before that nobody is
+ * told that nothing can be bought. */
+bool gs_pools_are_settled(const struct gs_pools *pools);
+
 struct gs_pass_market gs_pools_market(struct gs_pools *pools);
 struct gs_pools_counts gs_pools_counts(const struct gs_pools *pools);

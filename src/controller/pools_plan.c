@@ -62,6 +62,18 @@ void gs_pools_look_at_parts(struct gs_pools *pools)
     }
 }
 
+const struct gs_pools_part *gs_pools_coming(const struct gs_pools *pools,
+                                            const struct gs_pools_claim *claim)
+{
+    const struct gs_pools_part *part = gs_map_find(&pools->parts, claim->has.pool);
+    const struct gs_store_node *node =
+        claim->has.node[0] == '\0' ? NULL
+                                   : gs_store_find_node(pools->options.store, claim->has.node);
+    bool coming = part != NULL && part->known && !claim->has.deleting && !claim->ending &&
+                  !claim->has.initialized && (node == NULL || !node->has_gpus);
+    return coming ? part : NULL;
+}
+
 static int by_order(const void *a, const void *b)
 {
     const struct gs_pools_part *x = *(struct gs_pools_part *const *)a;
@@ -166,12 +178,8 @@ static int gather(struct gs_pools *pools, struct gs_pools_owner *owner, struct g
     add_warm(owner, waiting);
     size_t at = 0;
     for (const struct gs_pools_claim *claim; (claim = gs_map_next(&pools->claims, &at)) != NULL;) {
-        const struct gs_pools_part *part = gs_map_find(&pools->parts, claim->has.pool);
-        const struct gs_store_node *node =
-            claim->has.node[0] == '\0' ? NULL
-                                       : gs_store_find_node(pools->options.store, claim->has.node);
-        if (part != NULL && part->known && part->of == owner && !claim->has.deleting &&
-            !claim->has.initialized && (node == NULL || !node->has_gpus)) {
+        const struct gs_pools_part *part = gs_pools_coming(pools, claim);
+        if (part != NULL && part->of == owner) {
             take_coming(&part->kind, waiting);
         }
     }

@@ -336,6 +336,7 @@ static void on_listed(void *ctx)
     struct gs_pools_stream *stream = ctx;
     struct gs_pools *pools = stream->pools;
     stream->listed = true;
+    stream->heard = true;
     switch (stream->kind) {
     case GS_POOLS_SLICEPOOLS:
         for (struct gs_pools_owner *one; (one = unseen_owner(pools)) != NULL;) {
@@ -394,6 +395,7 @@ static void on_reach(void *ctx, const struct gs_cluster_reach *reach)
     struct gs_pools_stream *stream = ctx;
     const char *kind = sources[stream->kind].kind;
     stream->reachable = reach->reachable;
+    stream->heard = stream->heard || !reach->reachable;
     if (reach->reachable) {
         gs_log_info("%s objects are watched", kind);
         return;
@@ -453,6 +455,15 @@ void gs_pools_unwatch(struct gs_pools *pools)
     gs_map_done(&pools->parts);
     gs_map_done(&pools->claims);
     gs_map_done(&pools->foreign);
+}
+
+bool gs_pools_are_settled(const struct gs_pools *pools)
+{
+    bool settled = true;
+    for (unsigned i = 0; i < GS_POOLS_KINDS; i++) {
+        settled = settled && pools->streams[i].heard;
+    }
+    return settled;
 }
 
 bool gs_pools_are_whole(const struct gs_pools *pools)

@@ -93,6 +93,7 @@ struct gs_pools_stream {
     struct gs_kube_watch *watch;
     bool listed;
     bool reachable;
+    bool heard; /* listed, or found not to be there */
     char why[GS_POOLS_TEXT_MAX];
 };
 
@@ -130,6 +131,9 @@ int gs_pools_make_offers(struct gs_pools *pools, struct gs_pools_owner *owner, s
 /* pools_plan.c: which NodePools there should be, and how wide open. */
 int gs_pools_plan(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_err *err);
 void gs_pools_look_at_parts(struct gs_pools *pools);
+/* Whose node is on its way, and not seen with its GPUs by decisions yet; NULL: it is not. */
+const struct gs_pools_part *gs_pools_coming(const struct gs_pools *pools,
+                                            const struct gs_pools_claim *claim);
 void gs_pools_weigh(struct gs_pools *pools);
 /* In the order in which they are served; owner NULL: of all. */
 size_t gs_pools_parts_of(const struct gs_pools *pools, const struct gs_pools_owner *owner,

@@ -197,6 +197,10 @@ class Cases:
         assert "_" in machine.labels[LAYOUT], machine.labels[LAYOUT]
         print(f"# layout {machine.labels[LAYOUT]}")
         assert len(self.karpenter.claims()) == 1
+        said = [one["reason"] for one in self.bed.api.list(EVENTS)
+                if one["regarding"].get("name") in ("small", "large")
+                and one.get("reportingController") == "gpuslice.dev/controller"]
+        assert "NeedsNode" in said and "NoSlice" not in said, said
         self.bed.pods.delete("small")
         self.bed.pods.delete("large")
         self.wait_empty()
