@@ -129,7 +129,9 @@ static int parse_dotted(struct gs_view name, struct gs_view text, struct gs_prof
         return gs_fail(err, GS_INVALID, "\"%.*s\" is longer than a resource name may be",
                        GS_VIEW_ARGS(text));
     }
-    memcpy(plain, name.p, name.n);
+    if (name.n > 0) {
+        memcpy(plain, name.p, name.n);
+    }
     plain[name.n] = '\0';
     char *dot = strstr(plain, "gb.");
     if (dot != NULL) {
