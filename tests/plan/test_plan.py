@@ -270,11 +270,11 @@ def readme_commands():
 
 
 def plan__does_what_the_readme_says_to_paste():
-    """In a folder that has the examples, as a fresh clone has."""
+    """In a folder that has the examples and the manifests, as a fresh clone has."""
     done = 0
     with tempfile.TemporaryDirectory() as folder:
-        examples = os.path.abspath(os.path.join(SOURCE, "examples"))
-        os.symlink(examples, os.path.join(folder, "examples"))
+        for name in ("examples", "deploy"):
+            os.symlink(os.path.abspath(os.path.join(SOURCE, name)), os.path.join(folder, name))
         for command in readme_commands():
             said = run_line(command, folder)
             assert said.returncode == 0, (command, said.stderr)
