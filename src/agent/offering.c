@@ -6,10 +6,12 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "node/gone.h"
 
 #define OFFER_BYTES_MAX ((size_t)16 << 20)
 
-enum { GONE_MAX = 4096 };
+#define GONE_BYTES_MAX ((size_t)64 << 20) /* GS_OFFER_GONE_MAX of them, and what grew in between   \
+                                           */
 
 /* A resource for as long as the agent runs: one that is offered no more has an empty list. */
 struct known {
@@ -17,11 +19,6 @@ struct known {
     char socket[GS_RESOURCE_NAME_MAX + 16];
     uint32_t ceiling; /* devices, replicas counted; UINT32_MAX: none */
     bool unheard;     /* no kubelet listens to its list */
-};
-
-struct gone {
-    char resource[GS_RESOURCE_NAME_MAX + 1];
-    char id[GS_DEVICE_ID_MAX];
 };
 
 struct gs_offering {
@@ -37,10 +34,9 @@ struct gs_offering {
     struct gs_grants *grants;
     unsigned n_known;
     struct known known[GS_OFFER_RESOURCES_MAX];
-    unsigned n_gone;
-    struct gs_offer_gone *gone; /* pointing into: */
-    struct gone *gone_texts;
-    unsigned n_leaving; /* of a re-cut */
+    struct gs_arena gone_arena;
+    struct gs_gone gone; /* in gone_arena */
+    unsigned n_leaving;  /* of a re-cut */
     struct gs_slice_id *leaving;
     bool retiring;
 };
@@ -67,6 +63,8 @@ int gs_offering_new(const struct gs_offering_options *options, struct gs_offerin
     offering->options = *options;
     offering->grants = gs_grants_new();
     gs_arena_init(&offering->arena, &gs_alloc_heap, OFFER_BYTES_MAX);
+    gs_arena_init(&offering->gone_arena, &gs_alloc_heap, GONE_BYTES_MAX);
+    offering->gone = (struct gs_gone){.arena = &offering->gone_arena, .copies = true};
     gs_health_init(&offering->health, &gs_alloc_heap);
     gs_health_rules_init(&offering->rules, options->config);
     if (offering->grants == NULL) {
@@ -86,8 +84,7 @@ void gs_offering_free(struct gs_offering *offering)
     gs_health_done(&offering->health);
     gs_arena_done(&offering->arena);
     gs_box_unref(offering->box);
-    free(offering->gone);
-    free(offering->gone_texts);
+    gs_arena_done(&offering->gone_arena);
     free(offering->leaving);
     free(offering);
 }
@@ -139,69 +136,65 @@ static void make_marks(struct gs_offering *offering)
 
 /* ---- Devices that left ---- */
 
-static int add_gone(struct gs_offering *offering, const char *resource, const char *id,
-                    struct gs_err *err)
-{
-    if (offering->n_gone == GONE_MAX) {
-        return gs_fail(err, GS_LIMIT, "more than %d devices are gone that may be held", GONE_MAX);
-    }
-    unsigned n = offering->n_gone;
-    for (unsigned i = 0; i < n; i++) {
-        if (strcmp(offering->gone[i].resource, resource) == 0 &&
-            strcmp(offering->gone[i].id, id) == 0) {
-            return 0;
-        }
-    }
-    struct gone *texts = realloc(offering->gone_texts, (n + 1) * sizeof(*texts));
-    if (texts == NULL) {
-        return no_memory(err);
-    }
-    offering->gone_texts = texts;
-    struct gs_offer_gone *gone = realloc(offering->gone, (n + 1) * sizeof(*gone));
-    if (gone == NULL) {
-        return no_memory(err);
-    }
-    offering->gone = gone;
-    snprintf(texts[n].resource, sizeof(texts[n].resource), "%s", resource);
-    snprintf(texts[n].id, sizeof(texts[n].id), "%s", id);
-    offering->n_gone++;
-    for (unsigned i = 0; i < offering->n_gone; i++) { /* the texts may have moved */
-        gone[i] = (struct gs_offer_gone){
-            .resource = texts[i].resource, .id = texts[i].id, .numa_node = -1};
-    }
-    return 0;
-}
-
 /* Whether a re-cut took this device out of the kubelet's hands before it went. */
 static bool went_well(const struct gs_offering *offering, const struct gs_offer_device *device)
 {
     return offering->retiring && is_leaving(offering, &device->slice);
 }
 
-/* Devices of the old offer that the new one does not have stay until it is known that nobody holds
- * them. */
-static int keep_gone(struct gs_offering *offering, const struct gs_offer *next, struct gs_err *err)
+/* One slice with its replicas. Replicas are numbered from 0: where the last one is there, all are.
+ */
+static int keep_device(struct gs_offering *offering, const struct gs_offer_resource *old,
+                       const struct gs_offer_device *device, const struct gs_offer_resource *now,
+                       struct gs_err *err)
+{
+    char id[GS_DEVICE_ID_MAX];
+    unsigned replica;
+    const struct gs_offer_gone gone = {.resource = old->name, .id = id, .numa_node = -1};
+    gs_offer_device_id(old, device, old->replicas - 1, id);
+    if (now != NULL && gs_offer_device_find(now, id, &replica) != NULL) {
+        return 0;
+    }
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < old->replicas; i++) {
+        gs_offer_device_id(old, device, i, id);
+        if (now == NULL || gs_offer_device_find(now, id, &replica) == NULL) {
+            r = gs_gone_add(&offering->gone, &gone, err);
+        }
+    }
+    return r;
+}
+
+static int keep_devices(struct gs_offering *offering, const struct gs_offer *next,
+                        struct gs_err *err)
 {
     int r = 0;
     for (unsigned i = 0; r == 0 && i < offering->offer.n_resources; i++) {
         const struct gs_offer_resource *old = &offering->offer.resources[i];
         const struct gs_offer_resource *now = gs_offer_find(next, old->name);
         for (unsigned k = 0; r == 0 && k < old->n; k++) {
-            unsigned replica;
-            const struct gs_offer_device *device = &old->devices[k];
-            if (went_well(offering, device)) {
-                continue;
-            }
-            for (unsigned n = 0; r == 0 && n < old->replicas; n++) {
-                char id[GS_DEVICE_ID_MAX];
-                gs_offer_device_id(old, device, n, id);
-                if (now == NULL || gs_offer_device_find(now, id, &replica) == NULL) {
-                    r = add_gone(offering, old->name, id, err);
-                }
+            if (!went_well(offering, &old->devices[k])) {
+                r = keep_device(offering, old, &old->devices[k], now, err);
             }
         }
     }
     return r;
+}
+
+/* Devices of the old offer that the new one does not have stay until it is known that nobody holds
+ * them. The new offer does not wait for that: what cannot be kept leaves its list at once. */
+static void keep_gone(struct gs_offering *offering, struct gs_offer *next, struct gs_arena *arena)
+{
+    struct gs_err err;
+    int r = keep_devices(offering, next, &err);
+    if (r < 0) {
+        gs_log_warning("%s; the others leave their lists, though somebody may hold them", err.msg);
+    }
+    if (r == GS_LIMIT) {
+        (void)gs_conditions_add(&next->conditions, arena, GS_COND_TOO_MANY_DEVICES, "",
+                                "%s; the others left their lists, though somebody may hold them",
+                                err.msg);
+    }
 }
 
 /* ---- Snapshots ---- */
@@ -243,11 +236,11 @@ static int offer_box(struct gs_offering *offering, struct gs_box *box, struct gs
         r = no_memory(err);
     }
     r = r < 0 ? r : know(offering, &offer, err);
-    r = r < 0 ? r : keep_gone(offering, &offer, err);
     if (r < 0) {
         gs_arena_done(&arena);
         return r;
     }
+    keep_gone(offering, &offer, &arena);
     gs_arena_done(&offering->arena);
     offering->arena = arena;
     offering->offer = offer;
@@ -317,7 +310,7 @@ int gs_offering_list(const struct gs_offering *offering, const char *resource,
     const struct gs_offer_resource *offered =
         offering->box == NULL ? NULL : gs_offer_find(&offering->offer, resource);
     return gs_offer_list(arena, resource, offered, offering->marks, offering->n_marks,
-                         offering->gone, offering->n_gone, ret, err);
+                         offering->gone.at, (unsigned)offering->gone.n, ret, err);
 }
 
 /* Version 4 of RFC 4122. */
@@ -425,27 +418,31 @@ int gs_offering_prefer(const struct gs_offering *offering, const char *resource,
 
 /* ---- Counts ---- */
 
-/* Devices that are healthy, without those that a re-cut is about to take. */
-static int count(const struct gs_offering *offering, const char *resource, bool without_leaving,
-                 struct gs_arena *arena, uint32_t *ret_listed, uint32_t *ret_healthy,
-                 struct gs_err *err)
+/* What gs_offering_list would list; those healthy, without what a re-cut is about to take. Without
+ * making the list: it has tens of thousands of devices where slices are shared. */
+static void count(const struct gs_offering *offering, const char *resource, bool without_leaving,
+                  uint32_t *ret_listed, uint32_t *ret_healthy)
 {
-    struct gs_dp_list list;
-    int r = gs_offering_list(offering, resource, arena, &list, err);
-    if (r < 0) {
-        return r;
-    }
-    const struct gs_offer_resource *offered = gs_offer_find(&offering->offer, resource);
-    *ret_listed = list.n;
+    const struct gs_offer_resource *offered =
+        offering->box == NULL ? NULL : gs_offer_find(&offering->offer, resource);
+    uint32_t listed = 0;
     *ret_healthy = 0;
-    for (unsigned i = 0; i < list.n; i++) {
-        unsigned replica;
-        const struct gs_offer_device *device =
-            offered == NULL ? NULL : gs_offer_device_find(offered, list.devices[i].id, &replica);
-        bool leaves = without_leaving && device != NULL && is_leaving(offering, &device->slice);
-        *ret_healthy += list.devices[i].healthy && !leaves;
+    for (unsigned i = 0; offered != NULL && i < offered->n; i++) {
+        const struct gs_offer_device *device = &offered->devices[i];
+        const struct gs_offer_mark *mark;
+        bool leaves = without_leaving && is_leaving(offering, &device->slice);
+        bool healthy = !device->unusable && !leaves &&
+                       !gs_offer_marked(device, offering->marks, offering->n_marks, &mark);
+        listed += offered->replicas;
+        *ret_healthy += healthy ? offered->replicas : 0;
     }
-    return 0;
+    for (size_t i = 0; i < offering->gone.n && listed < GS_OFFER_DEVICES_MAX; i++) {
+        const struct gs_offer_gone *gone = &offering->gone.at[i];
+        unsigned replica;
+        listed += strcmp(gone->resource, resource) == 0 &&
+                  (offered == NULL || gs_offer_device_find(offered, gone->id, &replica) == NULL);
+    }
+    *ret_listed = listed;
 }
 
 int gs_offering_rows(const struct gs_offering *offering, struct gs_arena *arena,
@@ -458,7 +455,7 @@ int gs_offering_rows(const struct gs_offering *offering, struct gs_arena *arena,
         const struct known *known = &offering->known[i];
         rows[i] = (struct gs_capacity_row){.resource = known->name,
                                            .ceiling = known->unheard ? 0 : known->ceiling};
-        r = count(offering, known->name, false, arena, &rows[i].listed, &rows[i].healthy, err);
+        count(offering, known->name, false, &rows[i].listed, &rows[i].healthy);
     }
     if (r == 0) {
         *ret = rows;
@@ -508,11 +505,8 @@ static int set_ceilings(struct gs_offering *offering, struct gs_recut_leaving *l
         uint32_t listed;
         uint32_t all;
         uint32_t left;
-        int r = count(offering, known->name, false, leaving->arena, &listed, &all, err);
-        r = r < 0 ? r : count(offering, known->name, true, leaving->arena, &listed, &left, err);
-        if (r < 0) {
-            return r;
-        }
+        count(offering, known->name, false, &listed, &all);
+        count(offering, known->name, true, &listed, &left);
         if (left < all) {
             known->ceiling = left;
             leaving->left[leaving->n_left++] =
@@ -623,6 +617,29 @@ void gs_offering_tick(struct gs_offering *offering, uint64_t now, uint64_t *ret_
     }
 }
 
+/* In the place of those that are kept. Where there is no memory these stay: too many unhealthy
+ * devices harm less than too few. */
+static void keep_strangers(struct gs_offering *offering, const struct gs_holding *holding)
+{
+    struct gs_arena arena;
+    struct gs_err err;
+    struct gs_gone gone = {.arena = &arena, .copies = true};
+    int r = 0;
+    gs_arena_init(&arena, &gs_alloc_heap, GONE_BYTES_MAX);
+    for (unsigned i = 0; r == 0 && i < holding->n_strangers; i++) {
+        r = gs_gone_add(&gone, &holding->strangers[i], &err);
+    }
+    if (r < 0) {
+        gs_log_warning("%s; those that were kept before are kept", err.msg);
+        gs_arena_done(&arena);
+        return;
+    }
+    gs_arena_done(&offering->gone_arena);
+    offering->gone_arena = arena;
+    offering->gone = gone;
+    offering->gone.arena = &offering->gone_arena;
+}
+
 void gs_offering_held(struct gs_offering *offering, uint64_t number,
                       const struct gs_holding *holding)
 {
@@ -631,18 +648,10 @@ void gs_offering_held(struct gs_offering *offering, uint64_t number,
             offering->held[i] = !gs_held_idle(&holding->slices[i]);
         }
     }
-    offering->n_gone = 0;
-    for (unsigned i = 0; i < holding->n_strangers; i++) {
-        struct gs_err err;
-        const struct gs_offer_gone *stranger = &holding->strangers[i];
-        if (add_gone(offering, stranger->resource, stranger->id, &err) < 0) {
-            gs_log_warning("%s", err.msg);
-            return;
-        }
-    }
+    keep_strangers(offering, holding);
 }
 
 bool gs_offering_has_gone(const struct gs_offering *offering)
 {
-    return offering->n_gone > 0;
+    return offering->gone.n > 0;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/map.h"
 #include "net/grpc_client.h"
 #include "wire/podresources.h"
 
@@ -40,7 +41,7 @@ struct gs_status {
     unsigned n_shown;
     struct shown shown[GS_OFFER_RESOURCES_MAX];
     struct gs_cluster_call *patch;
-    bool refused; /* the last one was, and that is the condition */
+    bool refused;       /* the last one was, and that is the condition */
     unsigned n_patched; /* what the patch under way says */
     struct shown patched[GS_OFFER_RESOURCES_MAX];
     sd_event_source *retry;
@@ -55,17 +56,20 @@ static void turn(struct gs_status *status);
 
 /* ---- The kubelet ---- */
 
-static bool names(const struct gs_podres_allocatable *answer, const char *resource, const char *id)
+/* The ids of a resource that the kubelet has. It tells of each in an entry of its own, and there
+ * are tens of thousands where slices are shared. */
+static int list_ids(const struct gs_podres_allocatable *answer, const char *resource,
+                    struct gs_map *ret, struct gs_err *err)
 {
     for (unsigned i = 0; i < answer->n; i++) {
         const struct gs_podres_devices *devices = &answer->devices[i];
         for (unsigned k = 0; k < devices->n_ids && strcmp(devices->resource, resource) == 0; k++) {
-            if (strcmp(devices->ids[k], id) == 0) {
-                return true;
+            if (!gs_map_put(ret, devices->ids[k], ret)) {
+                return gs_fail(err, GS_NO_MEMORY, "no memory for what the kubelet has");
             }
         }
     }
-    return false;
+    return 0;
 }
 
 /* How many devices of the list that are healthy the kubelet has, and whether it has one that is
@@ -74,15 +78,18 @@ static int compare(const struct gs_status *status, const char *resource, struct 
                    uint32_t *ret_has, bool *ret_too_much, struct gs_err *err)
 {
     struct gs_dp_list list;
+    struct gs_map ids = {.n = 0};
     int r = gs_offering_list(status->options.offering, resource, arena, &list, err);
+    r = r < 0 ? r : list_ids(&status->answer, resource, &ids, err);
     *ret_has = 0;
     *ret_too_much = false;
     for (unsigned i = 0; r == 0 && i < list.n; i++) {
-        if (names(&status->answer, resource, list.devices[i].id)) {
+        if (gs_map_find(&ids, list.devices[i].id) != NULL) {
             *ret_has += list.devices[i].healthy;
             *ret_too_much = *ret_too_much || !list.devices[i].healthy;
         }
     }
+    gs_map_done(&ids);
     return r;
 }
 

@@ -144,25 +144,10 @@ int gs_holding_note_stranger(struct gs_holding_builder *b, const char *resource,
         (offered != NULL && gs_offer_device_find(offered, id, &replica) != NULL)) {
         return 0;
     }
-    for (size_t i = 0; i < b->n_strangers; i++) {
-        if (strcmp(b->strangers[i].id, id) == 0 &&
-            strcmp(b->strangers[i].resource, resource) == 0) {
-            return 0;
-        }
-    }
-    if (b->n_strangers == GS_OFFER_GONE_MAX) {
-        return gs_fail(b->err, GS_LIMIT,
-                       "found more than %d devices that are held and not there (%s of %s)",
-                       GS_OFFER_GONE_MAX, id, resource);
-    }
-    if (!gs_arena_room(b->arena, &b->strangers, &b->cap_strangers, b->n_strangers,
-                       sizeof(*b->strangers))) {
-        return fail_memory(b);
-    }
     const struct gs_holding_place *place = gs_holding_find_place(b, id);
-    b->strangers[b->n_strangers++] = (struct gs_offer_gone){
+    const struct gs_offer_gone stranger = {
         .resource = resource, .id = id, .numa_node = place == NULL ? -1 : place->numa_node};
-    return 0;
+    return gs_gone_add(&b->strangers, &stranger, b->err);
 }
 
 int gs_holding_mark_ids(struct gs_holding_builder *b, const struct gs_holder *by,
@@ -273,8 +258,11 @@ static int finish(struct gs_holding_builder *b, struct gs_held *list, unsigned n
 int gs_holding_new(struct gs_arena *arena, const struct gs_holding_input *input,
                    struct gs_holding *ret, struct gs_err *err)
 {
-    struct gs_holding_builder b = {
-        .arena = arena, .input = input, .snapshot = input->offer->snapshot, .err = err};
+    struct gs_holding_builder b = {.arena = arena,
+                                   .input = input,
+                                   .snapshot = input->offer->snapshot,
+                                   .strangers = {.arena = arena},
+                                   .err = err};
     int r = list_places(&b);
     r = r < 0 ? r : gs_holding_read(&b);
     r = r < 0 ? r : sort_holders(&b, b.slices, b.snapshot->n_slices);
@@ -293,8 +281,8 @@ int gs_holding_new(struct gs_arena *arena, const struct gs_holding_input *input,
         .slices = b.slices,
         .n_gpus = b.snapshot->n_gpus,
         .gpus = b.gpus,
-        .n_strangers = (unsigned)b.n_strangers,
-        .strangers = b.strangers,
+        .n_strangers = (unsigned)b.strangers.n,
+        .strangers = b.strangers.at,
         .conditions = b.conditions,
     };
     return 0;

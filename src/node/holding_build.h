@@ -1,6 +1,7 @@
 /* holding_build: who holds what, while it is gathered. For holding*.c alone. */
 #pragma once
 
+#include "node/gone.h"
 #include "node/holding.h"
 
 /* A UUID of the snapshot and whose it is. */
@@ -37,9 +38,7 @@ struct gs_holding_builder {
     struct gs_held *gpus;
     struct gs_holding_place *places; /* by UUID */
     size_t n_places;
-    struct gs_offer_gone *strangers;
-    size_t n_strangers;
-    size_t cap_strangers;
+    struct gs_gone strangers;
     struct gs_holding_entry *entries; /* as they were found */
     size_t n_entries;
     size_t cap_entries;

@@ -13,8 +13,9 @@
 
 enum {
     GS_OFFER_RESOURCES_MAX = 128,
-    GS_OFFER_GONE_MAX = 4096,
     GS_OFFER_DEVICES_MAX = GS_DP_DEVICES_MAX, /* of one resource, replicas counted */
+    /* All that can be offered at once may go at once: 16 GPUs of 7 slices of 1024 replicas. */
+    GS_OFFER_GONE_MAX = 4 * GS_OFFER_DEVICES_MAX,
     GS_DEVICE_ID_MAX = GS_GPU_UUID_MAX + 16
 };
 
@@ -92,8 +93,10 @@ bool gs_offer_marked(const struct gs_offer_device *device, const struct gs_offer
                      unsigned n_marks, const struct gs_offer_mark **ret_mark);
 
 /* The list for ListAndWatch: replicas spelled out, by device then replica; then those of `gone`
- * that are of `name` and that no device has. `resource` is NULL where nothing of that name is
- * offered any more. The texts live in the arena or in `gone`. GS_NO_MEMORY, GS_LIMIT. */
+ * that are of `name` and that no device has, each once. `resource` is NULL where nothing of that
+ * name is offered any more. A list has GS_OFFER_DEVICES_MAX at most: those that are gone and for
+ * which there is no room are left out. The texts live in the arena or in `gone`. GS_NO_MEMORY,
+ * GS_LIMIT: more than GS_OFFER_GONE_MAX are gone. */
 int gs_offer_list(struct gs_arena *arena, const char *name,
                   const struct gs_offer_resource *resource, const struct gs_offer_mark *marks,
                   unsigned n_marks, const struct gs_offer_gone *gone, unsigned n_gone,

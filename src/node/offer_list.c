@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node/gone.h"
+
+enum { REPLICA_DIGITS = 10 }; /* of an unsigned */
+
 static int fail_memory(struct gs_err *err)
 {
     return gs_fail(err, GS_NO_MEMORY, "no memory for a list of devices");
@@ -110,38 +114,61 @@ struct filling {
     unsigned n;
 };
 
+/* "<uuid>::<replica>" at `at`; behind its end. A list has tens of thousands of these. */
+static char *write_id(char *at, const char *uuid, size_t n_uuid, unsigned replica)
+{
+    char digits[REPLICA_DIGITS];
+    unsigned n = 0;
+    do {
+        digits[n++] = (char)('0' + replica % 10);
+        replica /= 10;
+    } while (replica > 0);
+    memcpy(at, uuid, n_uuid);
+    at += n_uuid;
+    *at++ = ':';
+    *at++ = ':';
+    while (n > 0) {
+        *at++ = digits[--n];
+    }
+    *at++ = '\0';
+    return at;
+}
+
 /* A device with its replicas. */
 static int put_device(struct gs_arena *arena, const struct gs_offer_resource *resource,
                       const struct gs_offer_device *device, bool healthy, struct filling *list)
 {
-    for (unsigned i = 0; i < resource->replicas; i++) {
-        const char *id = device->uuid;
-        if (resource->shared) {
-            id = gs_arena_printf(arena, "%s::%u", device->uuid, i);
-        }
-        if (id == NULL) {
+    size_t n_uuid = strlen(device->uuid);
+    char *at = NULL;
+    if (resource->shared) {
+        at = gs_arena_get_raw(arena, resource->replicas, n_uuid + REPLICA_DIGITS + 3);
+        if (at == NULL) {
             return GS_NO_MEMORY;
         }
+    }
+    for (unsigned i = 0; i < resource->replicas; i++) {
+        const char *id = resource->shared ? at : device->uuid;
+        at = resource->shared ? write_id(at, device->uuid, n_uuid, i) : at;
         list->devices[list->n++] =
             (struct gs_dp_device){.id = id, .healthy = healthy, .numa_node = device->numa_node};
     }
     return 0;
 }
 
-/* Whether it is there already: a device, or an earlier one of those that are gone. */
-static bool is_listed(const struct gs_offer_resource *resource, const struct filling *list,
-                      unsigned from, const char *id)
+/* Those that are gone and that are of `name`, each once. */
+static int pick_gone(const char *name, const struct gs_offer_resource *resource,
+                     const struct gs_offer_gone *gone, unsigned n_gone, unsigned room,
+                     struct gs_gone *ret, struct gs_err *err)
 {
-    unsigned replica;
-    if (resource != NULL && gs_offer_device_find(resource, id, &replica) != NULL) {
-        return true;
-    }
-    for (unsigned i = from; i < list->n; i++) {
-        if (strcmp(list->devices[i].id, id) == 0) {
-            return true;
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < n_gone && ret->n < room; i++) {
+        unsigned replica;
+        if (strcmp(gone[i].resource, name) == 0 &&
+            (resource == NULL || gs_offer_device_find(resource, gone[i].id, &replica) == NULL)) {
+            r = gs_gone_add(ret, &gone[i], err);
         }
     }
-    return false;
+    return r;
 }
 
 int gs_offer_list(struct gs_arena *arena, const char *name,
@@ -149,13 +176,19 @@ int gs_offer_list(struct gs_arena *arena, const char *name,
                   unsigned n_marks, const struct gs_offer_gone *gone, unsigned n_gone,
                   struct gs_dp_list *ret, struct gs_err *err)
 {
+    struct gs_gone kept = {.arena = arena};
     unsigned n_here = resource == NULL ? 0 : resource->n * resource->replicas;
+    unsigned room = n_here < GS_OFFER_DEVICES_MAX ? GS_OFFER_DEVICES_MAX - n_here : 0;
     if (n_gone > GS_OFFER_GONE_MAX) {
         return gs_fail(err, GS_LIMIT,
                        "%s: found %u devices that are gone and held; expected %d at most", name,
                        n_gone, GS_OFFER_GONE_MAX);
     }
-    struct filling list = {.devices = GS_ARENA_NEW(arena, struct gs_dp_device, n_here + n_gone)};
+    int r = pick_gone(name, resource, gone, n_gone, room, &kept, err);
+    if (r < 0) {
+        return r;
+    }
+    struct filling list = {.devices = GS_ARENA_NEW(arena, struct gs_dp_device, n_here + kept.n)};
     if (list.devices == NULL) {
         return fail_memory(err);
     }
@@ -167,12 +200,9 @@ int gs_offer_list(struct gs_arena *arena, const char *name,
             return fail_memory(err);
         }
     }
-    for (unsigned i = 0; i < n_gone; i++) {
-        if (strcmp(gone[i].resource, name) == 0 &&
-            !is_listed(resource, &list, n_here, gone[i].id)) {
-            list.devices[list.n++] = (struct gs_dp_device){
-                .id = gone[i].id, .healthy = false, .numa_node = gone[i].numa_node};
-        }
+    for (size_t i = 0; i < kept.n; i++) {
+        list.devices[list.n++] = (struct gs_dp_device){
+            .id = kept.at[i].id, .healthy = false, .numa_node = kept.at[i].numa_node};
     }
     *ret = (struct gs_dp_list){.n = list.n, .devices = list.devices};
     return 0;

@@ -5,6 +5,7 @@
 #include "core/catalog.h"
 #include "node/allocate.h"
 #include "node/capacity.h"
+#include "node/gone.h"
 #include "node/health.h"
 #include "node/holding.h"
 #include "node/labels.h"
@@ -112,6 +113,27 @@ static int offer_and_allocate(const struct gs_alloc *source, struct gs_err *err)
     r = r < 0 ? r : gs_allocate(&arena, &with, &request, &grant, err);
     const struct gs_prefer prefer = {.offer = &offer, .resource = with.resource, .config = &config};
     r = r < 0 ? r : gs_prefer(&arena, &prefer, &choice, &chosen, err);
+    gs_arena_done(&arena);
+    return r;
+}
+
+static int many_gone(const struct gs_alloc *source, struct gs_err *err)
+{
+    struct gs_arena arena;
+    struct gs_dp_list list;
+    struct gs_gone gone = {.arena = &arena, .copies = true};
+    int r = 0;
+    gs_arena_init(&arena, source, 64 << 20);
+    for (unsigned i = 0; r == 0 && i < 40; i++) {
+        char id[GS_DEVICE_ID_MAX];
+        const struct gs_offer_gone device = {
+            .resource = i % 3 == 0 ? "nvidia.com/gpu" : "nvidia.com/mig-1g.5gb", .id = id};
+        snprintf(id, sizeof(id), "MIG-x::%u", i / 2);
+        r = gs_gone_add(&gone, &device, err);
+    }
+    r = r < 0 ? r
+              : gs_offer_list(&arena, "nvidia.com/mig-1g.5gb", NULL, NULL, 0, gone.at,
+                              (unsigned)gone.n, &list, err);
     gs_arena_done(&arena);
     return r;
 }
@@ -254,6 +276,7 @@ static int write_metrics(struct gs_err *err)
 
 ARENA_TEST(read_config)
 ARENA_TEST(offer_and_allocate)
+ARENA_TEST(many_gone)
 ARENA_TEST(prefer_replicas_and_whole)
 ARENA_TEST(label)
 ARENA_TEST(hold)
@@ -271,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(node__read_config_survives_each_failed_request),
         cmocka_unit_test(node__offer_and_allocate_survives_each_failed_request),
+        cmocka_unit_test(node__many_gone_survives_each_failed_request),
         cmocka_unit_test(node__prefer_replicas_and_whole_survives_each_failed_request),
         cmocka_unit_test(node__label_survives_each_failed_request),
         cmocka_unit_test(node__hold_survives_each_failed_request),

@@ -9,12 +9,16 @@
 #include "core/catalog.h"
 
 #define SMALL "nvidia.com/mig-1g.5gb"
+#define SHARED SMALL ".shared"
 #define BIG "nvidia.com/mig-3g.20gb"
+
+enum { SLICES = 14, REPLICAS = 1024 }; /* 14336 devices */
 
 struct world {
     struct gs_agentconfig config;
     struct gs_offering *offering;
     uint64_t number;
+    unsigned first; /* added to the numbers in UUIDs */
     struct gs_arena arena;
 };
 
@@ -22,7 +26,7 @@ static int begin(void **state)
 {
     struct world *world = calloc(1, sizeof(*world));
     gs_agentconfig_init(&world->config);
-    gs_arena_init(&world->arena, &gs_alloc_heap, (size_t)64 << 20);
+    gs_arena_init(&world->arena, &gs_alloc_heap, (size_t)256 << 20);
     assert_int_equal(gs_agentconfig_finish(&world->arena, &world->config, NULL), 0);
     const struct gs_offering_options options = {.config = &world->config};
     assert_int_equal(gs_offering_new(&options, &world->offering, NULL), 0);
@@ -61,7 +65,7 @@ static struct gs_box *box_of(struct world *world, unsigned small, unsigned big)
             .gi_minor = 1 + 2 * i,
             .ci_minor = 2 + 2 * i};
         snprintf(slices[i].uuid, sizeof(slices[i].uuid), "MIG-%s%u", is_small ? "s" : "b",
-                 is_small ? i : i - small);
+                 world->first + (is_small ? i : i - small));
         assert_int_equal(gs_profile_name_parse(gs_view(is_small ? "1g.5gb" : "3g.20gb"),
                                                &slices[i].profile, NULL),
                          0);
@@ -165,6 +169,83 @@ static void offering__a_slice_that_vanished_stays_unhealthy_while_somebody_may_h
     assert_string_equal(listed(world, SMALL), "2/2");
 }
 
+static void share(struct world *world)
+{
+    static const struct gs_shared_resource shared = {
+        .name = SMALL, .rename = SHARED, .replicas = REPLICAS};
+    world->config.shared = &shared;
+    world->config.n_shared = 1;
+}
+
+static void offering__thousands_of_replicas_that_vanish_stay_unhealthy_while_held(void **state)
+{
+    struct world *world = *state;
+    struct gs_dp_list list;
+    const struct gs_offer_gone held[] = {{.resource = SHARED, .id = "MIG-s3::7", .numa_node = -1},
+                                         {.resource = SHARED, .id = "MIG-s13::1023"},
+                                         {.resource = SHARED, .id = "MIG-s3::7"}};
+    share(world);
+    cut(world, SLICES, 0);
+    assert_string_equal(listed(world, SHARED), "14336/14336");
+    cut(world, 0, 1);
+    assert_string_equal(listed(world, SHARED), "14336/0");
+    assert_string_equal(listed(world, BIG), "1/1");
+    assert_int_equal(gs_offering_offer(world->offering)->conditions.n, 0);
+    const struct gs_holding some = {.n_strangers = 3, .strangers = held};
+    gs_offering_held(world->offering, 0, &some);
+    assert_int_equal(gs_offering_list(world->offering, SHARED, &world->arena, &list, NULL), 0);
+    assert_int_equal(list.n, 2);
+    assert_string_equal(list.devices[0].id, "MIG-s3::7");
+    assert_string_equal(list.devices[1].id, "MIG-s13::1023");
+    const struct gs_holding nobody = {.n_strangers = 0};
+    gs_offering_held(world->offering, 0, &nobody);
+    assert_string_equal(listed(world, SHARED), "0/0");
+    assert_false(gs_offering_has_gone(world->offering));
+}
+
+static void offering__a_device_that_vanishes_twice_is_listed_once(void **state)
+{
+    struct world *world = *state;
+    struct gs_capacity_row *rows;
+    unsigned n;
+    share(world);
+    cut(world, SLICES, 0);
+    cut(world, 3, 1);
+    assert_string_equal(listed(world, SHARED), "14336/3072");
+    cut(world, SLICES, 1);
+    assert_string_equal(listed(world, SHARED), "14336/14336");
+    cut(world, 2, 1);
+    assert_string_equal(listed(world, SHARED), "14336/2048");
+    assert_int_equal(gs_offering_rows(world->offering, &world->arena, &rows, &n, NULL), 0);
+    for (unsigned i = 0; i < n; i++) {
+        bool is_shared = strcmp(rows[i].resource, SHARED) == 0;
+        assert_int_equal(rows[i].listed, is_shared ? 14336 : 1);
+        assert_int_equal(rows[i].healthy, is_shared ? 2048 : 1);
+    }
+}
+
+static void offering__what_is_new_is_offered_though_too_much_is_gone(void **state)
+{
+    struct world *world = *state;
+    const struct gs_conditions *conditions;
+    share(world);
+    for (unsigned i = 0; i < 6; i++) { /* each has other UUIDs than the one before */
+        world->first = i * GS_OFFER_DEVICES_MAX;
+        cut(world, i < 5 ? GS_OFFER_DEVICES_MAX / REPLICAS : 1, 0);
+    }
+    assert_string_equal(listed(world, SHARED), "32768/1024");
+    conditions = &gs_offering_offer(world->offering)->conditions;
+    assert_int_equal(conditions->n, 1);
+    assert_int_equal(conditions->at[0].code, GS_COND_TOO_MANY_DEVICES);
+    cut(world, 0, 1);
+    assert_string_equal(listed(world, SHARED), "32768/0");
+    const struct gs_holding nobody = {.n_strangers = 0};
+    gs_offering_held(world->offering, 0, &nobody);
+    cut(world, 1, 1);
+    assert_string_equal(listed(world, SHARED), "1024/1024");
+    assert_int_equal(gs_offering_offer(world->offering)->conditions.n, 0);
+}
+
 /* To refuse would fail the pod for good: the re-cut sees the grant, and gives the slice back. */
 static void offering__a_slice_that_is_granted_as_it_retires_is_remembered(void **state)
 {
@@ -241,6 +322,12 @@ int main(void)
             offering__a_slice_that_was_retired_leaves_its_list_when_it_is_gone, begin, end),
         cmocka_unit_test_setup_teardown(
             offering__a_slice_that_vanished_stays_unhealthy_while_somebody_may_hold_it, begin, end),
+        cmocka_unit_test_setup_teardown(
+            offering__thousands_of_replicas_that_vanish_stay_unhealthy_while_held, begin, end),
+        cmocka_unit_test_setup_teardown(offering__a_device_that_vanishes_twice_is_listed_once,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(offering__what_is_new_is_offered_though_too_much_is_gone,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(
             offering__a_slice_that_is_granted_as_it_retires_is_remembered, begin, end),
         cmocka_unit_test_setup_teardown(offering__an_event_makes_its_slice_sick_and_no_other, begin,
