@@ -60,7 +60,7 @@ static const struct gs_example examples[] = {
 
 const struct gs_command gs_command_lint = {
     .name = "lint",
-    .summary = "find what manifests and guides for sliced GPUs get wrong, and correct it",
+    .summary = "find and correct what manifests and guides get wrong",
     .text = "Reads pods and what has pods in it, Karpenter's objects old and new, Helm values of "
             "NVIDIA's charts, user data, commands, and guides with all of that in code blocks. "
             "Each finding has its place, the reason, what to write instead, and where that is to "

@@ -97,7 +97,7 @@ static const struct gs_example examples[] = {
      "nodes that are cut as pods ask for slices"},
     {"gpuslice render eks --cluster prod --role nodes --instance-types g7e.2xlarge --boot-in-image "
      "--helm-values karpenter.yaml",
-     "images of your own; values for helm upgrade karpenter --values karpenter.yaml"},
+     "images of your own, and values for the chart of Karpenter"},
     {"gpuslice render eks --cluster prod --role nodes --instance-types p5.48xlarge --family "
      "bottlerocket --profiles 1g.10gb",
      "Bottlerocket: its settings are the layout"},
