@@ -188,7 +188,8 @@ static int perform_one(struct gs_apply_work *work, struct gs_perform *perform,
     for (unsigned attempt = 1; attempt < GS_CHANGE_ATTEMPTS && may_try_again(work, perform, gpu, r);
          attempt++) {
         struct gs_err ignored;
-        if (plan_one(work, gpu, false, attempt, &ignored) < 0) {
+        if (gs_guard_mark(work->options->guard, gpu->now, &ignored) < 0 ||
+            plan_one(work, gpu, false, attempt, &ignored) < 0) {
             break;
         }
         r = gs_perform(perform, gpu->now, gpu->change, &done, err);
@@ -229,7 +230,8 @@ static int perform_beside(struct gs_apply_work *work, struct gs_perform *perform
         for (unsigned k = 0; k < n; k++) {
             mark_refused(gpu->now, &refused[k]);
         }
-        r = gs_apply_goal(gpu, &goal, err);
+        r = gs_guard_mark(work->options->guard, gpu->now, err);
+        r = r < 0 ? r : gs_apply_goal(gpu, &goal, err);
         r = r < 0 ? r : plan_partly(work, gpu, &goal, &why, err);
         r = r < 0 ? r : perform_one(work, perform, gpu, err);
     }

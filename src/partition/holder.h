@@ -6,7 +6,7 @@
 #include "base/view.h"
 #include "gpu/gpu.h"
 
-enum { GS_HOLDER_COMMAND_MAX = 63, GS_HOLDER_POD_MAX = 36 };
+enum { GS_HOLDER_COMMAND_MAX = 223, GS_HOLDER_POD_MAX = 36 };
 
 struct gs_holder {
     uint32_t pid; /* 0: no process, but one that gs_inventory_mark_by names in `command` */

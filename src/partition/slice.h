@@ -22,7 +22,8 @@ struct gs_slice_made {
     struct gs_compute_instance compute[GS_COMPUTE_INSTANCES_MAX]; /* with their UUIDs */
 };
 
-/* Of the options, dir, what, wait_ms, stop, dry_run, note, detail, planned, io and alloc are used.
+/* Of the options, dir, what, wait_ms, stop, dry_run, note, detail, planned, io and alloc are used,
+ * and of a guard what it marks, where something goes.
  * Where no GPU can have it the error is of those that came nearest: GS_INFEASIBLE: no room;
  * GS_INVALID: a start or compute instances that the profile does not have; GS_NOT_FOUND: no GPU has
  * the profile; GS_UNSUPPORTED: MIG is off, or the GPUs cannot be cut. A dry run makes nothing and

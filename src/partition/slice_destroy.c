@@ -107,6 +107,7 @@ static int look_at(struct destroy_work *work, unsigned k, struct gs_err *err)
         return fail_memory(err);
     }
     int r = gs_inventory_read(work->gpus, k, false, &work->tables, now, &at->why);
+    r = r < 0 ? r : gs_guard_mark(work->options->guard, now, &at->why);
     if (r == GS_NO_MEMORY) {
         return gs_fail(err, r, "%s", at->why.msg);
     }

@@ -87,6 +87,7 @@ static int point_at(struct mig *mig, const char *printed, struct gs_err *err)
     setenv("PATH", all, 1);
     unsetenv("GPUSLICE_NVML");
     unsetenv("GPUSLICE_STATE_DIR");
+    setenv("GPUSLICE_KUBELET_ROOT", "", 1); /* no pod of this machine is on a simulated GPU */
     return 0;
 }
 

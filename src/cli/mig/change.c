@@ -11,12 +11,14 @@
 #include "base/cleanup.h"
 #include "cli/exit.h"
 #include "cli/mig/check.h"
+#include "cli/mig/granted.h"
 #include "cli/mig/kept.h"
 #include "cli/mig/preview.h"
 #include "cli/progress.h"
 #include "partition/recover.h"
 
 #define RUN_DIR "/run/gpuslice"
+#define KUBELET_DIR "/var/lib/kubelet"
 
 enum { LINES_MAX = 1 << 20 /* bytes of all steps, or of all notes */ };
 
@@ -232,7 +234,11 @@ void gs_mig_change_init(struct gs_mig_change *change, const struct gs_mig_change
 int gs_mig_change_open(struct gs_mig_change *change, bool keeps, struct gs_err *err)
 {
     const struct gs_mig_change_args *args = change->args;
+    const char *kubelet_root = args->kubelet_root == NULL ? KUBELET_DIR : args->kubelet_root;
+    change->guard =
+        (struct gs_guard){.mark = gs_granted_mark, .ctx = (void *)(uintptr_t)kubelet_root};
     change->options = (struct gs_apply_options){
+        .guard = &change->guard,
         .stop = &stop,
         .dir = gs_mig_state_dir(args->state_dir, change->arena),
         .what = change->what,
@@ -244,7 +250,8 @@ int gs_mig_change_open(struct gs_mig_change *change, bool keeps, struct gs_err *
     if (change->options.dir == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for a change of the GPUs");
     }
-    int r = gs_mig_open(&change->gpus, err);
+    int r = gs_granted_check(kubelet_root, err);
+    r = r < 0 ? r : gs_mig_open(&change->gpus, err);
     if (r < 0) {
         return r;
     }

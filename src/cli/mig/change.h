@@ -20,6 +20,7 @@
 /* The values of the options that all of them have. */
 struct gs_mig_change_args {
     const char *state_dir;
+    const char *kubelet_root; /* NULL: the usual one; "": it is not asked */
     uint64_t wait_s;
     unsigned format; /* enum gs_format */
     bool dry_run;
@@ -50,6 +51,15 @@ struct gs_mig_change_args {
                  "error"},                                                                         \
         GS_MIG_OPTION_STATE_DIR(type, common.state_dir), GS_MIG_OPTION_DEBUG(type, common.debug)
 
+/* For commands that take slices away. */
+#define GS_MIG_OPTION_KUBELET_ROOT(type)                                                           \
+    {                                                                                              \
+        .name = "kubelet-root", .arg = "DIR", GS_TO_TEXT(type, common.kubelet_root),               \
+        .env = "GPUSLICE_KUBELET_ROOT", .complete = GS_COMPLETE_DIR,                               \
+        .help = "where the kubelet's record of the slices that pods have is; /var/lib/kubelet; "   \
+                "\"\": it is not asked"                                                            \
+    }
+
 /* For commands that keep a checkpoint first. */
 #define GS_MIG_OPTION_NO_CHECKPOINT(type)                                                          \
     {                                                                                              \
@@ -63,6 +73,7 @@ struct gs_mig_change {
     const char *what; /* "mig apply" */
     struct gs_arena *arena;
     struct gs_gpus gpus;             /* from gs_mig_change_open on */
+    struct gs_guard guard;           /* asks the kubelet's record */
     struct gs_apply_options options; /* likewise; for gs_apply, gs_slice_create and the like */
     struct gs_apply_report report;   /* written by who calls gs_apply; n 0: nobody did */
     struct gs_slice_made made;       /* written by who calls gs_slice_create */
@@ -124,7 +135,8 @@ struct gs_mig_hook_args {
          .arg = "SECONDS",                                                                         \
          GS_TO_NUMBER(type, hooks.hook_timeout_s, GS_MIG_WAIT_MAX_S),                              \
          .help = "kill a hook that takes longer; without, hooks may take as long as they like"},   \
-        GS_MIG_OPTION_NO_CHECKPOINT(type), GS_MIG_CHANGE_OPTIONS(type)
+        GS_MIG_OPTION_NO_CHECKPOINT(type), GS_MIG_OPTION_KUBELET_ROOT(type),                       \
+        GS_MIG_CHANGE_OPTIONS(type)
 
 /* restore.c: reads a checkpoint ("-": stdin) into the arena; NULL or "": the option is missing. */
 int gs_mig_read_checkpoint(struct gs_arena *arena, const char *path,

@@ -25,6 +25,7 @@ static const struct gs_option options[] = {
      GS_TO_FLAG(struct mode_args, skip_reset),
      .help = "leave a MIG mode that waits for a reset pending"},
     GS_MIG_OPTION_NO_CHECKPOINT(struct mode_args),
+    GS_MIG_OPTION_KUBELET_ROOT(struct mode_args),
     GS_MIG_CHANGE_OPTIONS(struct mode_args),
 };
 

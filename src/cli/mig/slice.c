@@ -177,6 +177,7 @@ static const struct gs_option destroy_operand = {
 };
 
 static const struct gs_option destroy_options[] = {
+    GS_MIG_OPTION_KUBELET_ROOT(struct destroy_args),
     GS_MIG_CHANGE_OPTIONS(struct destroy_args),
 };
 
