@@ -107,7 +107,7 @@ static int render_eks(int argc, char **argv);
 
 static const struct gs_command eks_command = {
     .name = "render eks",
-    .summary = "write an EC2NodeClass and a SlicePool for EKS with Karpenter",
+    .summary = "an EC2NodeClass and a SlicePool for EKS with Karpenter",
     .text = "Prints a list of objects for kubectl apply: the node class with the user data that "
             "cuts GPUs before the kubelet starts, and a SlicePool that uses it.",
     .options = options,
