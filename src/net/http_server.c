@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "net/http_identity.h"
+#include "net/http_slow.h"
 
 enum {
     CONNECTIONS_DEFAULT = 64,
@@ -54,6 +55,7 @@ struct gs_http_server {
     size_t n_routes;
     size_t max_body;
     struct gs_http_exchange *waiting;
+    struct gs_http_slow *slow;
     struct gs_http_identity *identity; /* of connections to come; NULL: plain HTTP */
     unsigned max_connections;
     bool full; /* no more connections are accepted */
@@ -256,6 +258,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
         *n = 0;
         return more;
     }
+    gs_http_slow_came(((struct gs_http_server *)ctx)->slow, connection);
     if (exchange->route == NULL) {
         exchange->state = ANSWERED;
         return refuse(connection, exchange->refusal, exchange->allow);
@@ -267,9 +270,9 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **pe
                          enum MHD_RequestTerminationCode why)
 {
     struct gs_http_exchange *exchange = *per_request;
-    (void)ctx;
-    (void)connection;
+    struct gs_http_server *server = ctx;
     (void)why;
+    gs_http_slow_waits(server->slow, connection);
     if (exchange != NULL) {
         gs_buf_done(&exchange->body);
         free(exchange->path);
@@ -311,6 +314,7 @@ static bool has_room_again(struct gs_http_server *server)
         MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
     bool was_full = server->full;
     server->full = info != NULL && info->num_connections >= server->max_connections;
+    gs_http_slow_full(server->slow, server->full);
     return was_full && !server->full;
 }
 
@@ -366,13 +370,14 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **c
                           enum MHD_ConnectionNotificationCode what)
 {
     const struct gs_http_server *server = ctx;
-    (void)connection;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = gs_http_identity_keep(server->identity);
-    } else {
-        gs_http_identity_put(*context);
-        *context = NULL;
+        gs_http_slow_waits(server->slow, connection);
+        *context = server->identity == NULL ? NULL : gs_http_identity_keep(server->identity);
+        return;
     }
+    gs_http_slow_gone(server->slow, connection);
+    gs_http_identity_put(*context); /* NULL is fine */
+    *context = NULL;
 }
 
 static int start(struct gs_http_server *server, int fd,
@@ -381,7 +386,6 @@ static int start(struct gs_http_server *server, int fd,
     unsigned idle_s = options->idle_limit_s == 0 ? IDLE_S_DEFAULT : options->idle_limit_s;
     const struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)gs_http_identity_show},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
         {MHD_OPTION_END, 0, NULL},
     };
     const struct MHD_OptionItem none = {MHD_OPTION_END, 0, NULL};
@@ -392,8 +396,8 @@ static int start(struct gs_http_server *server, int fd,
         MHD_OPTION_CONNECTION_LIMIT, server->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         server->port == 0 ? 0 : (server->max_connections + 1) / 2, MHD_OPTION_CONNECTION_TIMEOUT,
         idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY, with_tls ? tls : &none,
-        MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_ARRAY, with_tls ? tls : &none, MHD_OPTION_END);
     return server->daemon != NULL ? 0 : gs_fail(err, GS_IO, "libmicrohttpd does not start");
 }
 
@@ -460,7 +464,10 @@ static int make(sd_event *event, int *fd, const struct gs_http_server_options *o
     server->max_connections =
         options->max_connections == 0 ? CONNECTIONS_DEFAULT : options->max_connections;
     server->port = port_of(*fd);
-    int r = start_with_keys(server, fd, options, err);
+    unsigned idle_s = options->idle_limit_s == 0 ? IDLE_S_DEFAULT : options->idle_limit_s;
+    uint64_t limit_us = 1000000ull * (idle_s < IDLE_S_DEFAULT ? idle_s : IDLE_S_DEFAULT);
+    int r = gs_http_slow_new(event, limit_us, server->max_connections, &server->slow, err);
+    r = r == 0 ? start_with_keys(server, fd, options, err) : r;
     r = r == 0 ? join_loop(server, event, err) : r;
     if (r != 0) {
         return r;
@@ -504,6 +511,7 @@ void gs_http_server_free(struct gs_http_server *server)
         sd_event_source_disable_unref(server->timer);
         MHD_stop_daemon(server->daemon);
     }
+    gs_http_slow_free(server->slow);
     gs_http_identity_put(server->identity);
     free(server->routes);
     free(server);

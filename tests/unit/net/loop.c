@@ -103,11 +103,19 @@ void raw_peer_stop(struct raw_peer *peer)
 
 int raw_connect(unsigned port)
 {
+    return raw_connect_from(1, port);
+}
+
+int raw_connect_from(unsigned number, unsigned port)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_addr = {.s_addr = htonl(0x7f000000u + number)}};
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)port),
                              .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
     return fd;
 }

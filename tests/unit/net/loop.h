@@ -33,3 +33,5 @@ void raw_peer_stop(struct raw_peer *peer);
 
 /* A connection of a test's own: 127.0.0.1:port. */
 int raw_connect(unsigned port);
+/* From 127.0.0.NUMBER. */
+int raw_connect_from(unsigned number, unsigned port);

@@ -473,6 +473,50 @@ static void http__a_connection_that_says_nothing_is_closed(void **state)
     end(&world);
 }
 
+/* A byte now and then, and never a whole request. */
+static void http__a_connection_that_takes_its_time_is_closed(void **state)
+{
+    static const char head[] = "GET /hello HTTP/1.1\r\nHost: a\r\nX-A: ";
+    struct world world;
+    (void)state;
+    begin_with(&world, (struct gs_http_server_options){.idle_limit_s = 2});
+    int fd = raw_connect(gs_http_server_port(world.server));
+    assert_int_equal(send(fd, head, strlen(head), MSG_NOSIGNAL), strlen(head));
+    bool open = true;
+    unsigned tenths = 0;
+    for (; tenths < 100 && open; tenths++) {
+        loop_for(world.event, 100);
+        open = send(fd, "a", 1, MSG_NOSIGNAL) == 1;
+    }
+    assert_false(open);
+    assert_in_range(tenths, 15, 60);
+    close(fd);
+    end(&world);
+}
+
+/* All places are taken by connections that take their time: somebody new is served all the same. */
+static void http__who_has_waited_longest_makes_room(void **state)
+{
+    static const char head[] = "GET /hello HTTP/1.1\r\nX-A: ";
+    struct world world;
+    int fds[4];
+    (void)state;
+    begin_with(&world, (struct gs_http_server_options){.max_connections = 4, .idle_limit_s = 30});
+    for (unsigned i = 0; i < GS_ARRAY_LEN(fds); i++) { /* one address gets half of the places */
+        fds[i] = raw_connect_from(2 + i / 2, gs_http_server_port(world.server));
+        assert_int_equal(send(fds[i], head, strlen(head), MSG_NOSIGNAL), strlen(head));
+    }
+    loop_for(world.event, 1200);
+    struct gs_http_request request = get(&world, url(&world, "/hello"));
+    request.connect_limit_us = 8000000;
+    request.total_limit_us = 8000000;
+    assert_int_equal(ask(&world, &request), 0);
+    for (size_t i = 0; i < GS_ARRAY_LEN(fds); i++) {
+        close(fds[i]);
+    }
+    end(&world);
+}
+
 static void http__bytes_that_are_no_request_are_answered_or_closed(void **state)
 {
     static const char *const cases[] = {
@@ -1120,6 +1164,8 @@ int main(void)
         cmocka_unit_test(http__a_client_that_has_left_does_not_hurt_a_late_answer),
         cmocka_unit_test(http__connections_beyond_the_bound_wait_for_their_turn),
         cmocka_unit_test(http__a_connection_that_says_nothing_is_closed),
+        cmocka_unit_test(http__a_connection_that_takes_its_time_is_closed),
+        cmocka_unit_test(http__who_has_waited_longest_makes_room),
         cmocka_unit_test(http__bytes_that_are_no_request_are_answered_or_closed),
         cmocka_unit_test(http__headers_without_end_are_refused),
         cmocka_unit_test(http__a_unix_socket_serves_with_its_rights_and_replaces_a_dead_one),
