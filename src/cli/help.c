@@ -147,8 +147,12 @@ void gs_help_command(const struct gs_command *command, struct gs_buf *out)
 {
     const struct gs_option *operand = command->operand;
     const char *program = gs_command_program(command);
-    gs_buf_printf(out, "%s %s: %s\n\n", program, command->name, command->summary);
-    gs_buf_printf(out, "Usage: %s %s%s [OPTIONS]", program, command->name,
+    /* A program that has no commands is one. */
+    bool alone = strcmp(program, command->name) == 0;
+    const char *gap = alone ? "" : " ";
+    const char *name = alone ? "" : command->name;
+    gs_buf_printf(out, "%s%s%s: %s\n\n", program, gap, name, command->summary);
+    gs_buf_printf(out, "Usage: %s%s%s%s [OPTIONS]", program, gap, name,
                   command->n_subcommands > 0 ? " COMMAND" : "");
     if (operand != NULL) {
         gs_buf_printf(out, command->operand_required ? " %s%s" : " [%s%s]", operand->arg,

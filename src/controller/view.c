@@ -246,8 +246,10 @@ static int see_node(struct gs_nodes_view *view, size_t i, uint64_t now_us, struc
     ret->recuttable = ret->usable && node->has_gpus && model != NULL &&
                       now_us < node->gpus_at_us + view->silent_us;
     see_amounts(view, more, model, ret);
-    if (node->deleting) {
-        memset(ret->coming, 0, sizeof(ret->coming));
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        ret->coming[p] = node->deleting   ? 0
+                         : node->starting ? ret->coming[p] + ret->free[p]
+                                          : ret->coming[p];
     }
     ret->sum = &more->sum;
     return gs_decide_sum(view->decider, model, more->gpus, more->n_gpus, &more->sum, err);
