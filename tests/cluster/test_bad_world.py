@@ -316,7 +316,7 @@ class Cases:
             shrink = self.beside("1g.5gb=7")
             assert shrink["result"] != "ok" and not shrink["changed"], shrink
             assert self.node.slices() == before
-            self.others_are_well("API", "Labels")
+            self.others_are_well("API", "Labels", "GpuNode")
             assert self.state()["ready"]
             while time.monotonic() < begun + AWAY_S:
                 time.sleep(0.5)
