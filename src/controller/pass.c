@@ -279,8 +279,8 @@ static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t num
     const struct gs_gpunode_wish *before = unsent_wish(node, gpu->uuid);
     struct gs_gpunode_pod pods[GS_GPUNODE_PODS_MAX];
     unsigned n_pods = 0;
+    struct gs_layout wanted = recut->layout;
     char layout[GS_LAYOUT_TEXT_MAX + 1];
-    char plain[GS_LAYOUT_TEXT_MAX + 1];
     char id[GS_GPUNODE_ID_MAX + 1];
     while (before != NULL && n_pods < before->n_pods && n_pods < GS_GPUNODE_PODS_MAX - 1) {
         pods[n_pods] = before->pods[n_pods];
@@ -289,20 +289,16 @@ static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t num
     pods[n_pods++] = (struct gs_gpunode_pod){.name_space = pod->waiting->pod.name_space,
                                              .name = pod->waiting->pod.name,
                                              .uid = pod->uid};
-    gs_layout_format(pass->view.nodes[number].model, &recut->layout, layout);
-    size_t n = 0;
-    for (const char *c = layout; *c != '\0'; c++) { /* what is in use is not wanted, it is there */
-        if (*c != '!') {
-            plain[n++] = *c;
-        }
+    for (unsigned k = 0; k < wanted.n_slices; k++) {
+        wanted.slices[k].in_use = false; /* that is what a GPU has, not what is wanted of it */
     }
-    plain[n] = '\0';
+    gs_layout_format(pass->view.nodes[number].model, &wanted, layout);
     snprintf(id, sizeof(id), "%" PRIx64 "-%" PRIx64, pass->real_us, ++pass->number);
     const struct gs_gpunode_wish wish = {
         .id = id,
         .uuid = gpu->uuid,
         .based_on = gpu->revision,
-        .layout = plain,
+        .layout = layout,
         .reason = why,
         .pods = pods,
         .n_pods = n_pods,

@@ -180,9 +180,10 @@ static int number_wants(struct gs_store *store, const struct gs_kubepod *read,
     return 0;
 }
 
-/* The pod waits: all that decisions ask of it is read into memory of its own. What we know of its
- * waiting stays. */
-static int keep_waiting(struct gs_store *store, struct gs_store_pod *pod, const json_t *object,
+/* The pod waits: all that was read of it stays, with the arena that it is in. What we know of its
+ * waiting stays too. */
+static int keep_waiting(struct gs_store *store, struct gs_store_pod *pod, struct gs_arena *arena,
+                        const struct gs_kubepod *read, const struct gs_kubewait *wait,
                         uint64_t now_us, struct gs_err *err)
 {
     struct gs_store_waiting *waiting = pod->waiting;
@@ -192,7 +193,6 @@ static int keep_waiting(struct gs_store *store, struct gs_store_pod *pod, const 
             return no_memory(err);
         }
         waiting->since_us = now_us;
-        gs_arena_init(&waiting->arena, &gs_alloc_heap, SCRATCH_BYTES_MAX);
         waiting->next = store->waiting;
         if (waiting->next != NULL) {
             waiting->next->prev = waiting;
@@ -200,15 +200,15 @@ static int keep_waiting(struct gs_store *store, struct gs_store_pod *pod, const 
         store->waiting = waiting;
         pod->waiting = waiting;
         store->n_waiting++;
+    } else {
+        gs_arena_done(&waiting->arena);
     }
     waiting->of = pod;
-    gs_arena_done(&waiting->arena);
-    int r = gs_kubepod_parse(object, &waiting->arena, &waiting->pod, err);
-    r = r == 0 ? gs_kubewait_parse(object, &waiting->arena, &waiting->wait, err) : r;
-    if (r != 0) {
-        drop_waiting(store, pod);
-    }
-    return r;
+    waiting->pod = *read;
+    waiting->wait = *wait;
+    waiting->arena = *arena;
+    gs_arena_init(arena, &gs_alloc_heap, SCRATCH_BYTES_MAX);
+    return 0;
 }
 
 /* The pod as it was read takes the place of the one we knew; what we know beside stays with it. */
@@ -271,7 +271,7 @@ static bool waits_for_slices(const struct gs_kubepod *read)
            read->refused == NULL && strcmp(read->owner_kind, "DaemonSet") != 0;
 }
 
-static int take_pod(struct gs_store *store, const json_t *object, const struct gs_kubepod *read,
+static int take_pod(struct gs_store *store, struct gs_arena *arena, const struct gs_kubepod *read,
                     const struct gs_kubewait *wait, uint64_t now_us, struct gs_err *err)
 {
     struct gs_store_pod *pod = NULL;
@@ -286,7 +286,7 @@ static int take_pod(struct gs_store *store, const json_t *object, const struct g
         return r;
     }
     if (waits_for_slices(read)) {
-        r = keep_waiting(store, pod, object, now_us, err);
+        r = keep_waiting(store, pod, arena, read, wait, now_us, err);
     } else {
         drop_waiting(store, pod);
     }
@@ -323,7 +323,7 @@ int gs_store_pod(struct gs_store *store, const struct json_t *object, bool gone,
             forget_pod(store, pod);
         }
     } else if (r == 0) {
-        r = take_pod(store, object, &read, &wait, now_us, err);
+        r = take_pod(store, &scratch, &read, &wait, now_us, err);
     }
     gs_arena_done(&scratch);
     store->refused += r == GS_INVALID || r == GS_LIMIT;
