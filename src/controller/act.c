@@ -103,30 +103,41 @@ struct gs_act_counts gs_act_counts(const struct gs_act *act)
 static void on_done(void *ctx, int result, const struct gs_kube_answer *answer,
                     const struct gs_kubestatus *status, const struct gs_err *err);
 
-/* Sends `body` (NULL: no memory for it). False: nothing was begun. */
-static bool send(struct call *call, const char *method, const char *path, const char *type,
-                 const json_t *body)
+/* False: nothing was begun, and that was said. */
+static bool send_text(struct call *call, const char *method, const char *path, const char *type,
+                      struct gs_view body)
 {
-    struct gs_err err = {.code = GS_NO_MEMORY, .msg = "no memory for a request"};
-    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+    struct gs_err err = {.code = GS_OK};
     const struct gs_kube_request request = {
         .method = method,
         .path = path,
         .type = type,
-        .body = {.p = text, .n = text == NULL ? 0 : strlen(text)},
+        .body = body,
         .limit_us = LIMIT_US,
         .done = on_done,
         .ctx = call,
     };
-    int r = text == NULL ? GS_NO_MEMORY
-                         : gs_kube_begin(call->act->options.kube, &request, &call->request, &err);
-    free(text);
+    int r = gs_kube_begin(call->act->options.kube, &request, &call->request, &err);
     call->act->counts.requests += r == 0;
     if (r != 0) {
         call->act->counts.failed++;
         gs_log_warning("%s %s: %s", method, path, err.msg);
     }
     return r == 0;
+}
+
+/* The same; `body` NULL: there was no memory for it. */
+static bool send(struct call *call, const char *method, const char *path, const char *type,
+                 const json_t *body)
+{
+    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+    bool begun = text != NULL && send_text(call, method, path, type, gs_view(text));
+    if (text == NULL) {
+        call->act->counts.failed++;
+        gs_log_warning("%s %s: no memory for a request", method, path);
+    }
+    free(text);
+    return begun;
 }
 
 static struct call *new_call(struct gs_act *act, enum kind kind, const char *key, const char *uid)
@@ -293,31 +304,17 @@ void gs_act_wish(struct gs_act *act, struct gs_store_node *node)
     object.resource_version = node->gpus_version;
     struct call *call = new_call(act, WISH, node->name, "");
     gs_buf_init(&body, BODY_BYTES_MAX);
-    int r = call == NULL ? GS_NO_MEMORY : gs_gpunode_write_spec(&object, &body, &err);
-    if (r == 0) {
-        snprintf(path, sizeof(path),
-                 GS_GPUNODE_PATH "/%s?fieldManager=gpuslice-controller&force=true", node->name);
-        const struct gs_kube_request request = {
-            .method = "PATCH",
-            .path = path,
-            .type = APPLY_TYPE,
-            .body = {.p = gs_buf_text(&body), .n = body.len},
-            .limit_us = LIMIT_US,
-            .done = on_done,
-            .ctx = call,
-        };
-        r = gs_kube_begin(act->options.kube, &request, &call->request, &err);
+    snprintf(path, sizeof(path), GS_GPUNODE_PATH "/%s?fieldManager=gpuslice-controller&force=true",
+             node->name);
+    if (call != NULL && gs_gpunode_write_spec(&object, &body, &err) != 0) {
+        gs_log_warning("node %s: %s", node->name, err.msg);
+    } else if (call != NULL) {
+        node->wishing = send_text(call, "PATCH", path, APPLY_TYPE, gs_view(gs_buf_text(&body)));
     }
     gs_buf_done(&body);
-    if (r != 0) {
-        gs_log_warning("node %s: %s", node->name, err.msg);
-        if (call != NULL) {
-            free_call(call);
-        }
-        return;
+    if (call != NULL && !node->wishing) {
+        free_call(call);
     }
-    node->wishing = true;
-    act->counts.requests++;
 }
 
 /* What was sent and not taken is not under way; pods that it was for are decided anew. */
@@ -431,24 +428,13 @@ void gs_act_say(struct gs_act *act, struct gs_store_pod *pod, bool warning, cons
     struct gs_buf body;
     gs_buf_init(&body, 16 << 10);
     gs_kubeevent_path(&event, path, sizeof(path));
-    int r = gs_kubeevent_write(&event, &body, &err);
-    const struct gs_kube_request request = {
-        .method = "POST",
-        .path = path,
-        .type = "application/json",
-        .body = {.p = gs_buf_text(&body), .n = body.len},
-        .limit_us = LIMIT_US,
-        .done = on_done,
-        .ctx = call,
-    };
-    r = r == 0 ? gs_kube_begin(act->options.kube, &request, &call->request, &err) : r;
+    bool begun = gs_kubeevent_write(&event, &body, &err) == 0 &&
+                 send_text(call, "POST", path, "application/json", gs_view(gs_buf_text(&body)));
     gs_buf_done(&body);
-    if (r != 0) {
+    act->counts.events += begun;
+    if (!begun) {
         free_call(call);
-        return;
     }
-    act->counts.requests++;
-    act->counts.events++;
 }
 
 /* ---- ends ---- */

@@ -143,11 +143,6 @@ static void count_wants(const struct gs_store_pod *pod, const struct gs_model *m
     }
 }
 
-static uint32_t less(uint32_t a, uint32_t b)
-{
-    return a > b ? a - b : 0;
-}
-
 /* The picture of the node is made anew at the next pass. */
 static void take_coming(struct gs_pass *pass, const struct gs_store_pod *pod, uint32_t number)
 {
@@ -157,7 +152,7 @@ static void take_coming(struct gs_pass *pass, const struct gs_store_pod *pod, ui
     gs_store_touch(pass->view.more[number].of);
     count_wants(pod, node->model, wants, &gpus);
     for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
-        node->coming[p] = less(node->coming[p], wants[p]);
+        node->coming[p] = gs_nodes_view_less(node->coming[p], wants[p]);
     }
 }
 
@@ -202,9 +197,9 @@ static void book(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs
     uint32_t gpus = 0;
     count_wants(pod, view->model, wants, &gpus);
     for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
-        view->free[p] = less(view->free[p], wants[p]);
+        view->free[p] = gs_nodes_view_less(view->free[p], wants[p]);
     }
-    view->free_gpus = less(view->free_gpus, gpus);
+    view->free_gpus = gs_nodes_view_less(view->free_gpus, gpus);
     view->cpu_milli -= pod->cpu_milli;
     view->memory_bytes -= pod->memory_bytes;
     view->pods--;
@@ -240,10 +235,7 @@ static int show_recut(struct gs_pass *pass, uint32_t node, const struct gs_decid
     for (unsigned k = 0; k < gpu->n_slices; k++) {
         there[gpu->slices[k].placement.profile]++;
     }
-    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
-        view->coming[p] += less(wanted[p], there[p]);
-        view->free[p] = less(view->free[p], less(there[p], wanted[p]));
-    }
+    gs_nodes_view_recut(view, there, wanted);
     then.n_slices = recut->layout.n_slices;
     for (unsigned k = 0; k < then.n_slices; k++) {
         const struct gs_placement *placement = &recut->layout.slices[k].placement;

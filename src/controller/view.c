@@ -99,9 +99,13 @@ static void see_gpus(struct gs_view_node *more, const struct gs_model *model)
 
 /* ---- what is promised ---- */
 
-static uint32_t less(uint64_t a, uint64_t b)
+void gs_nodes_view_recut(struct gs_decide_node *node, const uint32_t there[GS_PROFILES_MAX],
+                         const uint8_t wanted[GS_PROFILES_MAX])
 {
-    return a > b ? (uint32_t)(a - b) : 0;
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        node->coming[p] += gs_nodes_view_less(wanted[p], there[p]);
+        node->free[p] = gs_nodes_view_less(node->free[p], gs_nodes_view_less(there[p], wanted[p]));
+    }
 }
 
 /* What the hardware has of each profile and gives away, or is about to. */
@@ -119,7 +123,7 @@ static void count_hardware(const struct gs_store_node *node, uint32_t ret[GS_PRO
     }
 }
 
-/* What a wish takes is not free any more; what it adds is coming. */
+/* A wish under way. */
 static void count_wish(const struct gs_store_node *node, const struct gs_gpunode_wish *wish,
                        const struct gs_model *model, struct gs_decide_node *ret)
 {
@@ -136,10 +140,7 @@ static void count_wish(const struct gs_store_node *node, const struct gs_gpunode
             there[gpu->slices[k].profile]++;
         }
     }
-    for (unsigned p = 0; p < model->n_profiles; p++) {
-        ret->coming[p] += less(wanted[p], there[p]);
-        ret->free[p] = less(ret->free[p], less(there[p], wanted[p]));
-    }
+    gs_nodes_view_recut(ret, there, wanted);
 }
 
 /* What comes belongs to the pods that it was wished for, while they wait. */
@@ -154,7 +155,8 @@ static void reserve_coming(const struct gs_store *store, const struct gs_gpunode
         for (unsigned k = 0; k < pod->n_wants; k++) {
             int profile = gs_model_profile_index(model, &store->resources[pod->wants[k].resource]);
             if (pod->wants[k].resource != 0 && profile >= 0) {
-                ret->coming[profile] = less(ret->coming[profile], pod->wants[k].count);
+                ret->coming[profile] =
+                    gs_nodes_view_less(ret->coming[profile], pod->wants[k].count);
             }
         }
     }
@@ -177,8 +179,9 @@ static void see_amounts(const struct gs_nodes_view *view, struct gs_view_node *m
     uint32_t hardware[GS_PROFILES_MAX] = {0};
     const struct gs_store_node *node = more->of;
     gs_store_taken(node, taken);
-    ret->free_gpus =
-        node->node.gpu_means == GS_KUBENODE_WHOLE ? less(node->node.gpus, taken[0].all) : 0;
+    ret->free_gpus = node->node.gpu_means == GS_KUBENODE_WHOLE
+                         ? gs_nodes_view_less(node->node.gpus, taken[0].all)
+                         : 0;
     if (model == NULL) {
         return;
     }
@@ -190,12 +193,12 @@ static void see_amounts(const struct gs_nodes_view *view, struct gs_view_node *m
     }
     count_hardware(node, hardware);
     for (unsigned p = 0; p < model->n_profiles; p++) {
-        ret->coming[p] = less(hardware[p], ret->free[p]);
+        ret->coming[p] = gs_nodes_view_less(hardware[p], ret->free[p]);
     }
     map_profiles(view->store, model, profiles);
     for (unsigned i = 1; i < view->store->n_resources; i++) {
         if (profiles[i] >= 0) {
-            ret->free[profiles[i]] = less(ret->free[profiles[i]], taken[i].all);
+            ret->free[profiles[i]] = gs_nodes_view_less(ret->free[profiles[i]], taken[i].all);
         }
     }
     for (const struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
@@ -237,11 +240,11 @@ static int see_node(struct gs_nodes_view *view, size_t i, uint64_t now_us, struc
     ret->model = model;
     ret->gpus = more->gpus;
     ret->n_gpus = more->n_gpus;
-    ret->cpu_milli = less(node->node.cpu_milli, node->cpu_milli);
+    ret->cpu_milli = gs_nodes_view_less(node->node.cpu_milli, node->cpu_milli);
     ret->memory_bytes = node->node.memory_bytes > node->memory_bytes
                             ? node->node.memory_bytes - node->memory_bytes
                             : 0;
-    ret->pods = less(node->node.pods, node->n_pods);
+    ret->pods = gs_nodes_view_less(node->node.pods, node->n_pods);
     ret->usable = node->ready && !node->deleting && !node->starting;
     ret->recuttable = ret->usable && node->has_gpus && model != NULL &&
                       now_us < node->gpus_at_us + view->silent_us;

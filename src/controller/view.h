@@ -33,6 +33,17 @@ void gs_nodes_view_done(struct gs_nodes_view *view);
 /* Nodes that have changed are looked at anew. GS_NO_MEMORY. `now_us`: CLOCK_MONOTONIC. */
 int gs_nodes_view_refresh(struct gs_nodes_view *view, uint64_t now_us, struct gs_err *err);
 
+/* a - b, and 0 where there is less. */
+static inline uint32_t gs_nodes_view_less(uint64_t a, uint64_t b)
+{
+    return a > b ? (uint32_t)(a - b) : 0;
+}
+
+/* A GPU of the node that has so many slices of each profile is to have so many: what goes is not
+ * free any more, what is added is coming. */
+void gs_nodes_view_recut(struct gs_decide_node *node, const uint32_t there[GS_PROFILES_MAX],
+                         const uint8_t wanted[GS_PROFILES_MAX]);
+
 /* NULL: it has no GPUs that we know. */
 struct gs_decide_node *gs_nodes_view_of(const struct gs_nodes_view *view,
                                         const struct gs_store_node *node);
