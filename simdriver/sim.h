@@ -4,7 +4,7 @@
  * the machine's folder and may be left out where GPUSLICE_SIM does. */
 #pragma once
 
-#include "cli/options.h"
+#include "term/options.h"
 #include "simdriver/store.h"
 
 enum sim_exit {

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/table.h"
-#include "cli/output.h"
+#include "term/output.h"
 #include "simdriver/sim.h"
 
 enum { HELP_MAX = 64 * 1024 };

@@ -1,5 +1,5 @@
 #include "base/cleanup.h"
-#include "cli/output.h"
+#include "term/output.h"
 #include "simdriver/sim.h"
 
 static const struct gs_example examples[] = {

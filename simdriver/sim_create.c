@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "cli/output.h"
+#include "term/output.h"
 #include "simdriver/sim.h"
 
 static const char *const driver_names[] = {"450", "470", "525", "535", "550",

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/near.h"
-#include "cli/output.h"
+#include "term/output.h"
 #include "simdriver/fault.h"
 #include "simdriver/nvml_symbols.h"
 #include "simdriver/sim.h"

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/near.h"
-#include "cli/output.h"
+#include "term/output.h"
 #include "simdriver/sim.h"
 
 const struct gs_command *const sim_commands[] = {

@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/table.h"
-#include "cli/output.h"
+#include "term/output.h"
 #include "simdriver/fault.h"
 #include "simdriver/sim.h"
 

@@ -16,7 +16,7 @@
  */
 #pragma once
 
-#include "cli/options.h"
+#include "term/options.h"
 
 /* Every command, in the order of the help text. */
 extern const struct gs_command *const gs_commands[];

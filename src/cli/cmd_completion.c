@@ -1,7 +1,7 @@
 #include "base/cleanup.h"
 #include "cli/cmd.h"
-#include "cli/exit.h"
-#include "cli/output.h"
+#include "term/exit.h"
+#include "term/output.h"
 
 static const struct gs_example examples[] = {
     {"gpuslice completion bash > /etc/bash_completion.d/gpuslice", "for every user of bash"},

@@ -5,8 +5,8 @@
 #include "base/table.h"
 #include "cli/cmd.h"
 #include "cli/draw.h"
-#include "cli/exit.h"
-#include "cli/output.h"
+#include "term/exit.h"
+#include "term/output.h"
 #include "core/catalog.h"
 
 #define TABLE_MEMORY_MAX ((size_t)256 << 20)

@@ -4,8 +4,8 @@
 #include "base/cleanup.h"
 #include "base/table.h"
 #include "cli/cmd.h"
-#include "cli/exit.h"
-#include "cli/output.h"
+#include "term/exit.h"
+#include "term/output.h"
 #include "core/catalog.h"
 
 struct profiles_args {

@@ -4,9 +4,9 @@
 #include "base/near.h"
 #include "cli/bench/child.h"
 #include "cli/cmd.h"
-#include "cli/exit.h"
-#include "cli/output.h"
-#include "cli/shell/words.h"
+#include "term/exit.h"
+#include "term/output.h"
+#include "cli/words.h"
 
 enum { HELP_MAX = 64 * 1024 };
 

@@ -4,8 +4,8 @@
 #include <signal.h>
 
 #include "cli/cmd.h"
-#include "cli/exit.h"
-#include "cli/output.h"
+#include "term/exit.h"
+#include "term/output.h"
 
 int main(int argc, char **argv)
 {

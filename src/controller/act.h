@@ -7,7 +7,7 @@
 #pragma once
 
 #include "cluster/kube.h"
-#include "controller/store.h"
+#include "picture/store.h"
 
 struct gs_act;
 

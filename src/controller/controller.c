@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "controller/feed.h"
+#include "picture/feed.h"
 #include "controller/supply.h"
 
 #define SOON_US 3000ull         /* what comes within it is decided together */

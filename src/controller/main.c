@@ -5,8 +5,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "cli/options.h"
-#include "cli/output.h"
+#include "term/options.h"
+#include "term/output.h"
 #include "controller/controller.h"
 
 struct args {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "controller/act.h"
-#include "controller/view.h"
+#include "picture/view.h"
 
 enum { GS_PASS_WHATS = GS_DECIDE_WAIT + 1 };
 

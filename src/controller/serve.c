@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "controller/controller.h"
-#include "controller/feed.h"
+#include "picture/feed.h"
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"

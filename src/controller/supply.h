@@ -4,7 +4,7 @@
 
 #include "admit/admit.h"
 #include "controller/pools.h"
-#include "controller/store.h"
+#include "picture/store.h"
 
 /* YES: a node has it, or a GPU that can be cut into it. NO: neither, and of the SlicePools, all of
  * which are known, none has it. UNKNOWN: nodes may still come that have it. `pools` may be NULL. */

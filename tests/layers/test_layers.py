@@ -36,8 +36,11 @@ MAY_SEE = {
     "cluster": {"base", "core", "wire", "net"},
     "agent": {"base", "core", "wire", "gpu", "partition", "node", "net", "cluster", "boot"},
     "controller": {"base", "core", "wire", "cloud", "decide", "admit", "karpenter", "net",
-                   "cluster", "cli"},
-    "cli": {"base", "core", "wire", "cloud", "sim", "verify", "decide", "gpu", "partition", "lint"},
+                   "cluster", "picture", "term"},
+    "picture": {"base", "core", "wire", "decide", "net", "cluster"},
+    "term": {"base", "core"},
+    "cli": {"base", "core", "wire", "cloud", "sim", "verify", "decide", "gpu", "partition", "lint",
+            "karpenter", "net", "cluster", "picture", "term"},
 }
 
 # All that core may take from outside: no file, socket, clock, thread, environment, heap.

@@ -12,8 +12,8 @@
 #include "base/cleanup.h"
 #include "base/near.h"
 #include "cli/cmd.h"
-#include "cli/exit.h"
-#include "cli/progress.h"
+#include "term/exit.h"
+#include "term/progress.h"
 
 enum { SIZE_FULL, SIZE_SMALL };
 enum { LOSS_SEEDS_MAX = 1000, PEER_SECONDS_MAX = 86400 };

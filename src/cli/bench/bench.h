@@ -19,8 +19,8 @@
 #pragma once
 
 #include "base/arena.h"
-#include "cli/options.h"
-#include "cli/output.h"
+#include "term/options.h"
+#include "term/output.h"
 #include "core/solve/ip.h"
 
 enum {

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "cli/bench/bench.h"
-#include "cli/infile.h"
+#include "term/infile.h"
 #include "cloud/instances.h"
 #include "core/catalog.h"
 #include "core/plan/plan.h"

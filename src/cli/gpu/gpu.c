@@ -6,7 +6,7 @@
 #include "base/table.h"
 #include "cli/cmd.h"
 #include "cli/draw.h"
-#include "cli/exit.h"
+#include "term/exit.h"
 #include "cli/gpu/gpu.h"
 #include "gpu/gpu_env.h"
 

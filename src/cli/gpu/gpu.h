@@ -6,8 +6,8 @@
 #pragma once
 
 #include "base/arena.h"
-#include "cli/options.h"
-#include "cli/output.h"
+#include "term/options.h"
+#include "term/output.h"
 #include "gpu/gpu.h"
 #include "gpu/gpu_model.h"
 #include "partition/holder.h"

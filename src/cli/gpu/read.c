@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
-#include "cli/exit.h"
+#include "term/exit.h"
 #include "cli/gpu/gpu.h"
 #include "cli/mig/mig.h"
 #include "gpu/gpu_env.h"

@@ -2,7 +2,7 @@
 #include "base/near.h"
 #include "base/table.h"
 #include "cli/lint/lint.h"
-#include "cli/result.h"
+#include "term/result.h"
 
 static void put_rule(struct gs_result *result, json_t *item, const struct gs_lint_rule *rule)
 {

@@ -1,6 +1,6 @@
 #include "base/cleanup.h"
 #include "cli/lint/lint.h"
-#include "cli/result.h"
+#include "term/result.h"
 
 static void put_finding(struct gs_result *result, json_t *at, const struct gs_lint_finding *finding)
 {

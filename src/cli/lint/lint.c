@@ -4,9 +4,9 @@
 
 #include "base/cleanup.h"
 #include "cli/cmd.h"
-#include "cli/exit.h"
-#include "cli/infile.h"
-#include "cli/outfile.h"
+#include "term/exit.h"
+#include "term/infile.h"
+#include "term/outfile.h"
 #include "lint/diff.h"
 
 static const char *const formats[] = {"table", "json", "yaml", "sarif", NULL};

@@ -1,8 +1,8 @@
 /* lint: the parts of gpuslice lint: reading, what is shown, what is written. */
 #pragma once
 
-#include "cli/options.h"
-#include "cli/output.h"
+#include "term/options.h"
+#include "term/output.h"
 #include "lint/lint.h"
 
 enum { GS_CMD_LINT_FORMAT_SARIF = GS_FORMATS };

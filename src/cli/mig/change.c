@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "cli/exit.h"
+#include "term/exit.h"
 #include "cli/mig/check.h"
 #include "cli/mig/granted.h"
 #include "cli/mig/kept.h"
 #include "cli/mig/preview.h"
-#include "cli/progress.h"
+#include "term/progress.h"
 #include "partition/recover.h"
 
 #define RUN_DIR "/run/gpuslice"

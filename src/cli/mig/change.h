@@ -13,7 +13,7 @@
 #include "cli/gpu/gpu.h"
 #include "cli/mig/mig.h"
 #include "cli/mig/tap.h"
-#include "cli/output.h"
+#include "term/output.h"
 #include "partition/apply.h"
 #include "partition/slice.h"
 

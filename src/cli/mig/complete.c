@@ -6,10 +6,10 @@
 
 #include "base/cleanup.h"
 #include "cli/cmd.h"
-#include "cli/exit.h"
+#include "term/exit.h"
 #include "cli/mig/mig.h"
-#include "cli/output.h"
-#include "cli/shell/words.h"
+#include "term/output.h"
+#include "cli/words.h"
 
 static const char question[] = "--generate-shell-completion";
 

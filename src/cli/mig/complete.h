@@ -4,7 +4,7 @@
  * --generate-shell-completion behind all others; it answers with lines "word:what it is". */
 #pragma once
 
-#include "cli/options.h"
+#include "term/options.h"
 
 /* Whether the last word asks for that, and then answers it. A question behind "--" is none: the
  * word is taken off *argc and the command runs. */

@@ -1,7 +1,7 @@
 #include "base/cleanup.h"
 #include "cli/mig/check.h"
 #include "cli/mig/mig.h"
-#include "cli/output.h"
+#include "term/output.h"
 
 struct export_args {
     unsigned form;

@@ -3,8 +3,8 @@
 #include "base/cleanup.h"
 #include "cli/mig/check.h"
 #include "cli/mig/mig.h"
-#include "cli/outfile.h"
-#include "cli/output.h"
+#include "term/outfile.h"
+#include "term/output.h"
 
 struct generate_args {
     const char *file;

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "cli/infile.h"
+#include "term/infile.h"
 #include "wire/kubeletcheckpoint.h"
 
 #define RECORD "device-plugins/kubelet_internal_checkpoint"

@@ -10,7 +10,7 @@
 
 #include <limits.h>
 
-#include "cli/infile.h"
+#include "term/infile.h"
 #include "wire/migspec.h"
 
 enum {

@@ -1,7 +1,7 @@
 /* The checkpoints that were kept, for people and programs. */
 #include "base/cleanup.h"
 #include "base/table.h"
-#include "cli/exit.h"
+#include "term/exit.h"
 #include "cli/mig/change.h"
 #include "cli/mig/kept.h"
 

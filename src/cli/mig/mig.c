@@ -10,12 +10,12 @@
 #include "base/near.h"
 #include "base/table.h"
 #include "cli/cmd.h"
-#include "cli/exit.h"
-#include "cli/infile.h"
+#include "term/exit.h"
+#include "term/infile.h"
 #include "cli/mig/complete.h"
 #include "cli/mig/spelling.h"
-#include "cli/output.h"
-#include "cli/progress.h"
+#include "term/output.h"
+#include "term/progress.h"
 #include "gpu/gpu_env.h"
 
 enum {

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "cli/options.h"
+#include "term/options.h"
 #include "gpu/gpu.h"
 #include "wire/migconfig.h"
 

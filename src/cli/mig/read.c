@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli/exit.h"
-#include "cli/infile.h"
+#include "term/exit.h"
+#include "term/infile.h"
 #include "cli/mig/mig.h"
 #include "gpu/gpu_env.h"
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli/infile.h"
+#include "term/infile.h"
 #include "cli/mig/change.h"
 #include "cli/mig/kept.h"
 #include "cli/mig/mig.h"

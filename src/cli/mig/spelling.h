@@ -5,7 +5,7 @@
  * A value is pointed to, never copied: it lives as long as argv. */
 #pragma once
 
-#include "cli/options.h"
+#include "term/options.h"
 
 enum { GS_MIG_WORDS_MAX = 4096 /* of one command line */ };
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli/infile.h"
+#include "term/infile.h"
 #include "cli/plan/plan.h"
 #include "wire/demandarg.h"
 #include "wire/demandfile.h"

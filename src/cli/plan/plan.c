@@ -5,8 +5,8 @@
 
 #include "base/cleanup.h"
 #include "cli/cmd.h"
-#include "cli/exit.h"
-#include "cli/progress.h"
+#include "term/exit.h"
+#include "term/progress.h"
 
 enum { PODS_MAX = 10000 }; /* of one node: far beyond what any kubelet takes */
 

@@ -13,8 +13,8 @@
 #pragma once
 
 #include "base/table.h"
-#include "cli/options.h"
-#include "cli/output.h"
+#include "term/options.h"
+#include "term/output.h"
 #include "cloud/offers.h"
 #include "core/plan/plan.h"
 #include "core/transition.h"

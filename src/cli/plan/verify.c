@@ -1,9 +1,9 @@
 #include "verify/verify.h"
 #include "base/cleanup.h"
-#include "cli/exit.h"
-#include "cli/infile.h"
+#include "term/exit.h"
+#include "term/infile.h"
 #include "cli/plan/plan.h"
-#include "cli/progress.h"
+#include "term/progress.h"
 
 enum { REPORT_MAX = 16 * 1024 };
 

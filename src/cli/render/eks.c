@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli/exit.h"
-#include "cli/outfile.h"
-#include "cli/output.h"
+#include "term/exit.h"
+#include "term/outfile.h"
+#include "term/output.h"
 #include "cli/render/render.h"
 
 #define USER_DATA_BYTES_MAX 16384 /* EC2's limit */

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/cmd.h"
-#include "cli/result.h"
+#include "term/result.h"
 #include "cloud/instances.h"
 
 enum { GS_RENDER_LIST_MAX = 32 };

@@ -1,0 +1,205 @@
+/* The nodes of the store, from Node objects. */
+#include "picture/store_nodes.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/kubejson.h"
+
+#define NODE_BYTES_MAX ((size_t)4 << 20)
+#define STARTUP_TAINT "gpuslice.dev/startup"
+#define HOLD_KEY "karpenter.sh/do-not-disrupt"
+#define HELD_BY_US_KEY "gpuslice.dev/held"
+
+static int no_memory(struct gs_err *err)
+{
+    return gs_fail(err, GS_NO_MEMORY, "no memory for a node");
+}
+
+struct gs_store_node *gs_store_node_named(struct gs_store *store, const char *name)
+{
+    struct gs_store_node *node = gs_map_find(&store->nodes, name);
+    if (node != NULL) {
+        return node;
+    }
+    node = calloc(1, sizeof(*node));
+    char *copy = strdup(name);
+    if (node == NULL || copy == NULL || !gs_map_put(&store->nodes, copy, node)) {
+        free(copy);
+        free(node);
+        return NULL;
+    }
+    node->name = copy;
+    node->store = store;
+    node->slicepool = "";
+    return node;
+}
+
+void gs_store_node_free(struct gs_store_node *node)
+{
+    gs_store_gpus_free(node);
+    free(node->kept);
+    free(node->name);
+    free(node);
+}
+
+/* ---- Node ---- */
+
+static const char *label_of(const struct gs_kubenode *node, const char *key)
+{
+    for (size_t i = 0; i < node->facts.n_labels; i++) {
+        if (strcmp(node->facts.labels[i].key, key) == 0) {
+            return node->facts.labels[i].value;
+        }
+    }
+    return "";
+}
+
+static bool is_ready(const json_t *object)
+{
+    const json_t *list = json_object_get(json_object_get(object, "status"), "conditions");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const char *type = json_string_value(json_object_get(one, "type"));
+        const char *status = json_string_value(json_object_get(one, "status"));
+        if (type != NULL && strcmp(type, "Ready") == 0) {
+            return status != NULL && strcmp(status, "True") == 0;
+        }
+    }
+    return false;
+}
+
+/* A node that Karpenter made is not to be touched before it has called it initialized. */
+static bool is_starting(const struct gs_kubenode *node)
+{
+    for (size_t i = 0; i < node->facts.n_taints; i++) {
+        if (strcmp(node->facts.taints[i].key, STARTUP_TAINT) == 0) {
+            return true;
+        }
+    }
+    return label_of(node, "karpenter.sh/nodepool")[0] != '\0' &&
+           strcmp(label_of(node, "karpenter.sh/initialized"), "true") != 0;
+}
+
+/* ---- what is kept of a Node: in one piece of memory, as there may be thousands ---- */
+
+struct keeping {
+    char *at; /* NULL: only the room is counted */
+    size_t n;
+};
+
+static const char *keep_text(struct keeping *keeping, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    char *here = keeping->at;
+    keeping->n += n;
+    if (here != NULL) {
+        memcpy(here, text, n);
+        keeping->at += n;
+    }
+    return here;
+}
+
+/* Copies the texts of `from` into those of `to`; without room it only counts. */
+static void keep_facts(struct keeping *keeping, const struct gs_kubenode *from, const char *uid,
+                       struct gs_store_node *node, struct gs_label *labels, struct gs_taint *taints)
+{
+    const struct gs_label none = {.key = ""};
+    const struct gs_taint no_taint = {.key = ""};
+    for (size_t i = 0; i < from->facts.n_labels; i++) {
+        struct gs_label kept = none;
+        kept.key = keep_text(keeping, from->facts.labels[i].key);
+        kept.value = keep_text(keeping, from->facts.labels[i].value);
+        if (labels != NULL) {
+            labels[i] = kept;
+        }
+    }
+    for (size_t i = 0; i < from->facts.n_taints; i++) {
+        struct gs_taint kept = no_taint;
+        kept.key = keep_text(keeping, from->facts.taints[i].key);
+        kept.value = keep_text(keeping, from->facts.taints[i].value);
+        kept.effect = keep_text(keeping, from->facts.taints[i].effect);
+        if (taints != NULL) {
+            taints[i] = kept;
+        }
+    }
+    node->uid = keep_text(keeping, uid);
+    node->node.product = keep_text(keeping, from->product);
+    node->node.instance_type = keep_text(keeping, from->instance_type);
+}
+
+static int keep_node(struct gs_store_node *node, const struct gs_kubenode *from, const char *uid,
+                     struct gs_err *err)
+{
+    struct keeping count = {.at = NULL};
+    size_t n_labels = from->facts.n_labels * sizeof(struct gs_label);
+    size_t n_taints = from->facts.n_taints * sizeof(struct gs_taint);
+    keep_facts(&count, from, uid, node, NULL, NULL);
+    char *kept = malloc(n_labels + n_taints + count.n);
+    if (kept == NULL) {
+        return no_memory(err);
+    }
+    struct gs_label *labels = (struct gs_label *)(void *)kept;
+    struct gs_taint *taints = (struct gs_taint *)(void *)(kept + n_labels);
+    struct keeping copy = {.at = kept + n_labels + n_taints};
+    node->node = *from;
+    keep_facts(&copy, from, uid, node, labels, taints);
+    node->node.name = node->name;
+    node->node.facts.name = from->facts.name == NULL ? NULL : node->name;
+    node->node.facts.labels = labels;
+    node->node.facts.taints = taints;
+    free(node->kept);
+    node->kept = kept;
+    return 0;
+}
+
+static void read_rest(struct gs_store_node *node, const json_t *object)
+{
+    const json_t *metadata = json_object_get(object, "metadata");
+    const json_t *annotations = json_object_get(metadata, "annotations");
+    node->deleting = json_object_get(metadata, "deletionTimestamp") != NULL;
+    node->held = json_object_get(annotations, HOLD_KEY) != NULL;
+    node->held_by_us = json_object_get(annotations, HELD_BY_US_KEY) != NULL;
+    node->ready = is_ready(object);
+    node->starting = is_starting(&node->node);
+    node->slicepool = label_of(&node->node, "gpuslice.dev/slicepool");
+}
+
+int gs_store_node(struct gs_store *store, const struct json_t *object, bool gone,
+                  struct gs_err *err)
+{
+    const char *name =
+        json_string_value(json_object_get(json_object_get(object, "metadata"), "name"));
+    if (name == NULL || !gs_kubejson_is_name(name)) {
+        store->refused++;
+        return gs_fail(err, GS_INVALID, "a node without a name; expected metadata.name");
+    }
+    struct gs_store_node *node = gs_store_node_named(store, name);
+    if (node == NULL) {
+        return no_memory(err);
+    }
+    store->changed = true;
+    gs_store_touch(node);
+    node->known = false;
+    if (gone) {
+        return 0;
+    }
+    struct gs_arena scratch;
+    struct gs_kubenode read;
+    const char *uid = "";
+    gs_arena_init(&scratch, &gs_alloc_heap, NODE_BYTES_MAX);
+    int r = gs_kubenode_parse(object, &scratch, &read, err);
+    r = r == 0 ? gs_kubejson_copy(json_object_get(object, "metadata"), "uid", &scratch, &uid, err)
+               : r;
+    r = r == 0 ? keep_node(node, &read, uid, err) : r;
+    gs_arena_done(&scratch);
+    if (r != 0) {
+        store->refused += r != GS_NO_MEMORY;
+        return r;
+    }
+    read_rest(node, object);
+    node->known = true;
+    node->seen = true;
+    return 0;
+}
