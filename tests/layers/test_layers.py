@@ -22,6 +22,7 @@ MAY_SEE = {
     "core": {"base"},
     "sim": {"base", "core"},
     "wire": {"base", "core"},
+    "trace": {"base", "core", "wire", "sim"},
     "cloud": {"base", "core", "wire"},
     "verify": {"base", "core"},
     "lint": {"base", "core", "wire", "cloud"},
@@ -39,8 +40,8 @@ MAY_SEE = {
                    "cluster", "picture", "term"},
     "picture": {"base", "core", "wire", "decide", "net", "cluster"},
     "term": {"base", "core"},
-    "cli": {"base", "core", "wire", "cloud", "sim", "verify", "decide", "gpu", "partition", "lint",
-            "karpenter", "net", "cluster", "picture", "term"},
+    "cli": {"base", "core", "wire", "cloud", "sim", "trace", "verify", "decide", "gpu", "partition",
+            "lint", "karpenter", "net", "cluster", "picture", "term"},
 }
 
 # All that core may take from outside: no file, socket, clock, thread, environment, heap.
