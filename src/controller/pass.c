@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "picture/take.h"
+
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
 #define RECUT_LIMIT_US 30000000ull
 #define BOOK_LIMIT_US 120000000ull
@@ -76,25 +78,10 @@ static void look_again(struct gs_pass *pass, uint64_t at_us)
 
 /* ---- who waits ---- */
 
-static struct gs_decide_pod ask_of(const struct gs_store_pod *pod)
-{
-    const struct gs_store_waiting *waiting = pod->waiting;
-    return (struct gs_decide_pod){
-        .name = waiting->pod.id,
-        .priority = waiting->pod.priority,
-        .created_us = waiting->wait.created_us,
-        .cpu_milli = waiting->pod.cpu_milli,
-        .memory_bytes = waiting->pod.memory_bytes,
-        .wants = waiting->pod.wants,
-        .n_wants = waiting->pod.n_wants,
-        .constraint = waiting->pod.constraint,
-    };
-}
-
 static int by_order(const void *a, const void *b)
 {
-    struct gs_decide_pod x = ask_of(*(struct gs_store_pod *const *)a);
-    struct gs_decide_pod y = ask_of(*(struct gs_store_pod *const *)b);
+    struct gs_decide_pod x = gs_take_ask(*(struct gs_store_pod *const *)a);
+    struct gs_decide_pod y = gs_take_ask(*(struct gs_store_pod *const *)b);
     return gs_decide_order(&x, &y);
 }
 
@@ -122,38 +109,6 @@ static int gather(struct gs_pass *pass, size_t *ret_n, struct gs_err *err)
     }
     qsort(pass->waiting, *ret_n, sizeof(struct gs_store_pod *), by_order);
     return 0;
-}
-
-/* ---- what a decision takes off the picture ---- */
-
-/* The pod's wants in profiles of the node's model. */
-static void count_wants(const struct gs_store_pod *pod, const struct gs_model *model,
-                        uint32_t ret[GS_PROFILES_MAX], uint32_t *ret_gpus)
-{
-    *ret_gpus = 0;
-    for (size_t i = 0; i < pod->waiting->pod.n_wants; i++) {
-        const struct gs_want *want = &pod->waiting->pod.wants[i];
-        int profile =
-            want->whole_gpu || model == NULL ? -1 : gs_model_profile_index(model, &want->profile);
-        if (want->whole_gpu) {
-            *ret_gpus += want->count;
-        } else if (profile >= 0) {
-            ret[profile] += want->count;
-        }
-    }
-}
-
-/* The picture of the node is made anew at the next pass. */
-static void take_coming(struct gs_pass *pass, const struct gs_store_pod *pod, uint32_t number)
-{
-    struct gs_decide_node *node = &pass->view.nodes[number];
-    uint32_t wants[GS_PROFILES_MAX] = {0};
-    uint32_t gpus = 0;
-    gs_store_touch(pass->view.more[number].of);
-    count_wants(pod, node->model, wants, &gpus);
-    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
-        node->coming[p] = gs_nodes_view_less(node->coming[p], wants[p]);
-    }
 }
 
 /* ---- bookings that stand ---- */
@@ -192,64 +147,9 @@ static void remember(struct gs_store_pod *pod, const struct gs_decision *decisio
 
 static void book(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs_decision *decision)
 {
-    struct gs_decide_node *view = &pass->view.nodes[decision->node];
-    uint32_t wants[GS_PROFILES_MAX] = {0};
-    uint32_t gpus = 0;
-    count_wants(pod, view->model, wants, &gpus);
-    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
-        view->free[p] = gs_nodes_view_less(view->free[p], wants[p]);
-    }
-    view->free_gpus = gs_nodes_view_less(view->free_gpus, gpus);
-    view->cpu_milli -= pod->cpu_milli;
-    view->memory_bytes -= pod->memory_bytes;
-    view->pods--;
+    gs_take_booking(&pass->view, pod, decision->node);
     gs_act_say(pass->options.act, pod, false, "SliceBooked", "Book", decision->why);
     gs_act_book(pass->options.act, pod, pass->view.more[decision->node].of);
-}
-
-/* Whether the GPU has this slice now; what it is, then. */
-static const struct gs_decide_slice *same_slice(const struct gs_decide_gpu *gpu,
-                                                const struct gs_placement *placement)
-{
-    for (unsigned k = 0; k < gpu->n_slices; k++) {
-        if (gpu->slices[k].placement.profile == placement->profile &&
-            gpu->slices[k].placement.start == placement->start) {
-            return &gpu->slices[k];
-        }
-    }
-    return NULL;
-}
-
-/* What the GPU becomes, in the picture: what is new and the pod's may not make way any more; pods
- * that come later in this pass may add to the same re-cut, as it was not sent yet. */
-static int show_recut(struct gs_pass *pass, uint32_t node, const struct gs_decide_recut *recut,
-                      uint32_t wants[GS_PROFILES_MAX], struct gs_err *err)
-{
-    struct gs_decide_node *view = &pass->view.nodes[node];
-    struct gs_view_node *more = &pass->view.more[node];
-    struct gs_decide_gpu *gpu = &more->gpus[recut->gpu];
-    struct gs_decide_gpu then = *gpu;
-    uint32_t there[GS_PROFILES_MAX] = {0};
-    uint8_t wanted[GS_PROFILES_MAX] = {0};
-    gs_layout_counts(&recut->layout, wanted);
-    for (unsigned k = 0; k < gpu->n_slices; k++) {
-        there[gpu->slices[k].placement.profile]++;
-    }
-    gs_nodes_view_recut(view, there, wanted);
-    then.n_slices = recut->layout.n_slices;
-    for (unsigned k = 0; k < then.n_slices; k++) {
-        const struct gs_placement *placement = &recut->layout.slices[k].placement;
-        const struct gs_decide_slice *now = same_slice(gpu, placement);
-        bool is_wanted = now == NULL && wants[placement->profile] > 0;
-        wants[placement->profile] -= is_wanted;
-        then.slices[k] = now != NULL ? *now
-                                     : (struct gs_decide_slice){.placement = *placement,
-                                                                .state = is_wanted ? GS_DECIDE_FIXED
-                                                                                   : GS_DECIDE_IDLE,
-                                                                .pod = GS_DECIDE_NONE};
-    }
-    *gpu = then;
-    return gs_decide_sum(pass->decider, view->model, more->gpus, more->n_gpus, &more->sum, err);
 }
 
 /* The wish for that GPU that was made in this pass, to be added to. */
@@ -301,37 +201,19 @@ static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t num
 static int recut(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t number,
                  const struct gs_decision *decision, struct gs_err *err)
 {
-    uint32_t wants[GS_PROFILES_MAX] = {0};
-    uint32_t gpus = 0;
     int r = 0;
-    count_wants(pod, pass->view.nodes[number].model, wants, &gpus);
     for (unsigned i = 0; r == 0 && i < decision->n_recuts; i++) {
         r = wish_for(pass, pod, number, &decision->recuts[i], decision->why, err);
-        r = r == 0 ? show_recut(pass, number, &decision->recuts[i], wants, err) : r;
     }
+    r = r == 0 ? gs_take_recut(&pass->view, pod, number, decision->recuts, decision->n_recuts, err)
+               : r;
     if (r != 0) {
         return r;
     }
-    take_coming(pass, pod, number);
     pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
     look_again(pass, pod->waiting->keep_until_us);
     gs_act_say(pass->options.act, pod, false, "Recutting", "Recut", decision->why);
     return 0;
-}
-
-static void keep_for(struct gs_pass *pass, const struct gs_decide_pod *ask,
-                     const struct gs_decision *decision)
-{
-    if (decision->keep.node == GS_DECIDE_NONE) {
-        return;
-    }
-    struct gs_view_node *more = &pass->view.more[decision->keep.node];
-    for (unsigned g = 0; g < more->n_gpus; g++) {
-        if ((decision->keep.gpus >> g & 1u) != 0) {
-            more->gpus[g].kept_for = gs_decide_rank(ask);
-            pass->keeps = true;
-        }
-    }
 }
 
 /* Nothing holds the gate any more: it goes, and Karpenter and the scheduler see the pod. */
@@ -364,9 +246,9 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
         let_go(pass, pod, "NeedsNode", "Buy", decision->why);
         return 0;
     case GS_DECIDE_WAIT:
-        keep_for(pass, ask, decision);
+        pass->keeps |= gs_take_keep(&pass->view, ask, decision);
         if (decision->until_node != GS_DECIDE_NONE) {
-            take_coming(pass, pod, decision->until_node);
+            gs_take_coming(&pass->view, pod, decision->until_node);
             look_again(pass, pass->now_us + pass->options.recut_limit_us);
             gs_act_say(pass->options.act, pod, false, "WaitsForRecut", "Wait", decision->why);
             if (pod->waiting->keep_until_us == 0) {
@@ -398,7 +280,7 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
     const struct gs_pass_market *market = &pass->options.market;
     struct gs_decide_cluster cluster = {
         .nodes = pass->view.nodes, .n_nodes = pass->view.n, .now_us = pass->real_us};
-    struct gs_decide_pod ask = ask_of(pod);
+    struct gs_decide_pod ask = gs_take_ask(pod);
     struct gs_decision decision;
     if (market->offers != NULL) {
         cluster.offers = market->offers(market->ctx, &cluster.n_offers);

@@ -1,0 +1,139 @@
+#include "picture/take.h"
+
+struct gs_decide_pod gs_take_ask(const struct gs_store_pod *pod)
+{
+    const struct gs_store_waiting *waiting = pod->waiting;
+    return (struct gs_decide_pod){
+        .name = waiting->pod.id,
+        .priority = waiting->pod.priority,
+        .created_us = waiting->wait.created_us,
+        .cpu_milli = waiting->pod.cpu_milli,
+        .memory_bytes = waiting->pod.memory_bytes,
+        .wants = waiting->pod.wants,
+        .n_wants = waiting->pod.n_wants,
+        .constraint = waiting->pod.constraint,
+    };
+}
+
+/* The pod's wants in profiles of the node's model. */
+static void count_wants(const struct gs_store_pod *pod, const struct gs_model *model,
+                        uint32_t ret[GS_PROFILES_MAX], uint32_t *ret_gpus)
+{
+    *ret_gpus = 0;
+    for (size_t i = 0; i < pod->waiting->pod.n_wants; i++) {
+        const struct gs_want *want = &pod->waiting->pod.wants[i];
+        int profile =
+            want->whole_gpu || model == NULL ? -1 : gs_model_profile_index(model, &want->profile);
+        if (want->whole_gpu) {
+            *ret_gpus += want->count;
+        } else if (profile >= 0) {
+            ret[profile] += want->count;
+        }
+    }
+}
+
+void gs_take_booking(struct gs_nodes_view *view, const struct gs_store_pod *pod, uint32_t node)
+{
+    struct gs_decide_node *on = &view->nodes[node];
+    uint32_t wants[GS_PROFILES_MAX] = {0};
+    uint32_t gpus = 0;
+    count_wants(pod, on->model, wants, &gpus);
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        on->free[p] = gs_nodes_view_less(on->free[p], wants[p]);
+    }
+    on->free_gpus = gs_nodes_view_less(on->free_gpus, gpus);
+    on->cpu_milli -= pod->cpu_milli;
+    on->memory_bytes -= pod->memory_bytes;
+    on->pods--;
+}
+
+/* The picture of the node is made anew at the next pass. */
+void gs_take_coming(struct gs_nodes_view *view, const struct gs_store_pod *pod, uint32_t node)
+{
+    struct gs_decide_node *on = &view->nodes[node];
+    uint32_t wants[GS_PROFILES_MAX] = {0};
+    uint32_t gpus = 0;
+    gs_store_touch(view->more[node].of);
+    count_wants(pod, on->model, wants, &gpus);
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        on->coming[p] = gs_nodes_view_less(on->coming[p], wants[p]);
+    }
+}
+
+/* Whether the GPU has this slice now; what it is, then. */
+static const struct gs_decide_slice *same_slice(const struct gs_decide_gpu *gpu,
+                                                const struct gs_placement *placement)
+{
+    for (unsigned k = 0; k < gpu->n_slices; k++) {
+        if (gpu->slices[k].placement.profile == placement->profile &&
+            gpu->slices[k].placement.start == placement->start) {
+            return &gpu->slices[k];
+        }
+    }
+    return NULL;
+}
+
+/* What one GPU becomes. */
+static int show_recut(struct gs_nodes_view *view, uint32_t node,
+                      const struct gs_decide_recut *recut, uint32_t wants[GS_PROFILES_MAX],
+                      struct gs_err *err)
+{
+    struct gs_decide_node *on = &view->nodes[node];
+    struct gs_view_node *more = &view->more[node];
+    struct gs_decide_gpu *gpu = &more->gpus[recut->gpu];
+    struct gs_decide_gpu then = *gpu;
+    uint32_t there[GS_PROFILES_MAX] = {0};
+    uint8_t wanted[GS_PROFILES_MAX] = {0};
+    gs_layout_counts(&recut->layout, wanted);
+    for (unsigned k = 0; k < gpu->n_slices; k++) {
+        there[gpu->slices[k].placement.profile]++;
+    }
+    gs_nodes_view_recut(on, there, wanted);
+    then.n_slices = recut->layout.n_slices;
+    for (unsigned k = 0; k < then.n_slices; k++) {
+        const struct gs_placement *placement = &recut->layout.slices[k].placement;
+        const struct gs_decide_slice *now = same_slice(gpu, placement);
+        bool is_wanted = now == NULL && wants[placement->profile] > 0;
+        wants[placement->profile] -= is_wanted;
+        then.slices[k] = now != NULL ? *now
+                                     : (struct gs_decide_slice){.placement = *placement,
+                                                                .state = is_wanted ? GS_DECIDE_FIXED
+                                                                                   : GS_DECIDE_IDLE,
+                                                                .pod = GS_DECIDE_NONE};
+    }
+    *gpu = then;
+    return gs_decide_sum(view->decider, on->model, more->gpus, more->n_gpus, &more->sum, err);
+}
+
+int gs_take_recut(struct gs_nodes_view *view, const struct gs_store_pod *pod, uint32_t node,
+                  const struct gs_decide_recut *recuts, unsigned n, struct gs_err *err)
+{
+    uint32_t wants[GS_PROFILES_MAX] = {0};
+    uint32_t gpus = 0;
+    int r = 0;
+    count_wants(pod, view->nodes[node].model, wants, &gpus);
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        r = show_recut(view, node, &recuts[i], wants, err);
+    }
+    if (r == 0) {
+        gs_take_coming(view, pod, node);
+    }
+    return r;
+}
+
+bool gs_take_keep(struct gs_nodes_view *view, const struct gs_decide_pod *ask,
+                  const struct gs_decision *decision)
+{
+    bool keeps = false;
+    if (decision->keep.node == GS_DECIDE_NONE) {
+        return false;
+    }
+    struct gs_view_node *more = &view->more[decision->keep.node];
+    for (unsigned g = 0; g < more->n_gpus; g++) {
+        if ((decision->keep.gpus >> g & 1u) != 0) {
+            more->gpus[g].kept_for = gs_decide_rank(ask);
+            keeps = true;
+        }
+    }
+    return keeps;
+}
