@@ -18,3 +18,8 @@ extern const char *const gs_gpunode_results[GS_GPUNODE_RESULTS];
 struct gs_jsonwrite;
 void gs_gpunode_put_conditions(struct gs_jsonwrite *json,
                                const struct gs_gpunode_condition *conditions, unsigned n);
+
+/* A condition, as an item of kubefield.h's lists. */
+struct json_t;
+int gs_gpunode_read_condition(const struct json_t *object, struct gs_arena *arena, void *item,
+                              struct gs_err *err);

@@ -130,8 +130,8 @@ static int read_gpu(const json_t *object, struct gs_arena *arena, void *item, st
     return r;
 }
 
-static int read_condition(const json_t *object, struct gs_arena *arena, void *item,
-                          struct gs_err *err)
+int gs_gpunode_read_condition(const json_t *object, struct gs_arena *arena, void *item,
+                              struct gs_err *err)
 {
     struct gs_gpunode_condition *condition = item;
     const char *status = NULL;
@@ -182,7 +182,7 @@ static int read_status(const json_t *object, struct gs_arena *arena, struct gs_g
     struct gs_kubefield_list conditions = {.key = "conditions",
                                            .size = sizeof(*node->conditions),
                                            .max = GS_GPUNODE_CONDITIONS_MAX,
-                                           read_condition};
+                                           gs_gpunode_read_condition};
     int r = gs_kubejson_object(object, "status", &status, err);
     r = r < 0 ? r : gs_kubefield_text(status, "agent", VERSION_MAX, arena, &node->agent, err);
     r = r < 0 ? r : gs_kubefield_time(status, "seen", &node->seen_us, err);

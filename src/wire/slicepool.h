@@ -101,6 +101,11 @@ struct gs_slicepool_status {
 int gs_slicepool_write_status(const struct gs_slicepool_status *status, struct gs_buf *out,
                               struct gs_err *err);
 
+/* The status of a SlicePool; one that has none yet is all "", 0 and none. Everything lives in the
+ * arena. GS_INVALID: what the schema would refuse; GS_LIMIT, GS_NO_MEMORY. */
+int gs_slicepool_parse_status(const struct json_t *object, struct gs_arena *arena,
+                              struct gs_slicepool_status *ret, struct gs_err *err);
+
 /* Millionths of a dollar as a decimal, exactly: 1500000 is "1.5". */
 void gs_slicepool_usd_format(uint64_t uusd, char ret[GS_SLICEPOOL_USD_MAX]);
 

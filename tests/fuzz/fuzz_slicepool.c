@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct gs_arena arena;
     struct gs_slicepool pool;
+    struct gs_slicepool_status status;
     char usd[GS_SLICEPOOL_USD_MAX];
     uint64_t again = 0;
     json_t *object = json_loadb((const char *)data, size, JSON_DECODE_ANY, NULL);
@@ -24,6 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             (!gs_slicepool_usd_parse(gs_view(usd), &again) || again != pool.uusd_limit)) {
             abort();
         }
+    }
+    if (gs_slicepool_parse_status(object, &arena, &status, NULL) == 0 &&
+        (status.name[0] == '\0' || status.n_parts > GS_SLICEPOOL_PARTS_MAX)) {
+        abort();
     }
     gs_arena_done(&arena);
     json_decref(object);

@@ -223,6 +223,66 @@ static void slicepool__a_status_is_one_object_for_an_apply(void **state)
     gs_buf_done(&out);
 }
 
+static void slicepool__a_status_that_was_written_is_read_back(void **state)
+{
+    (void)state;
+    const struct gs_slicepool_part parts[] = {
+        {.name = "p-a", .instance_type = "t", .layout = "all-1g.5gb", .nodes = 2, .open = true},
+        {.name = "p-b", .instance_type = "t", .layout = "l", .reason = "its overlay is not valid"}};
+    const struct gs_gpunode_condition conditions[] = {
+        {.type = "Open", .reason = "LimitsReached", .message = "why", .since_us = 1000000}};
+    const struct gs_slicepool_status status = {.name = "p",
+                                               .observed_generation = 4,
+                                               .conditions = conditions,
+                                               .n_conditions = 1,
+                                               .parts = parts,
+                                               .n_parts = 2,
+                                               .gpus = 16,
+                                               .uusd = 32772600};
+    struct gs_slicepool_status read;
+    struct gs_arena arena;
+    struct gs_buf out;
+    gs_arena_init(&arena, &gs_alloc_heap, 1 << 20);
+    gs_buf_init(&out, 1 << 16);
+    assert_int_equal(gs_slicepool_write_status(&status, &out, NULL), 0);
+    json_t *object = json_loads(gs_buf_text(&out), 0, NULL);
+    assert_int_equal(gs_slicepool_parse_status(object, &arena, &read, NULL), 0);
+    assert_string_equal(read.name, "p");
+    assert_true(read.observed_generation == 4 && read.gpus == 16 && read.uusd == 32772600);
+    assert_true(read.n_parts == 2 && read.parts[0].open && !read.parts[1].open);
+    assert_true(read.parts[0].nodes == 2);
+    assert_string_equal(read.parts[1].reason, "its overlay is not valid");
+    assert_true(read.n_conditions == 1 && !read.conditions[0].is_true);
+    assert_string_equal(read.conditions[0].message, "why");
+    json_decref(object);
+    gs_buf_done(&out);
+    gs_arena_done(&arena);
+}
+
+static void slicepool__a_status_is_refused_where_the_schema_would(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "{'status': {}}",
+        "{'metadata': {'name': 'p'}, 'status': []}",
+        "{'metadata': {'name': 'p'}, 'status': {'gpus': -1}}",
+        "{'metadata': {'name': 'p'}, 'status': {'usdPerHour': 3}}",
+        "{'metadata': {'name': 'p'}, 'status': {'usdPerHour': 'much'}}",
+        "{'metadata': {'name': 'p'}, 'status': {'pools': [{'nodes': 1}]}}",
+        "{'metadata': {'name': 'p'}, 'status': {'pools': [{'name': 'a', 'nodes': 4294967296}]}}",
+        "{'metadata': {'name': 'p'}, 'status': {'conditions': [{}]}}",
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct gs_slicepool_status read;
+        struct gs_arena arena;
+        gs_arena_init(&arena, &gs_alloc_heap, 1 << 20);
+        json_t *object = json_text(wrong[i]);
+        assert_int_equal(gs_slicepool_parse_status(object, &arena, &read, NULL), GS_INVALID);
+        json_decref(object);
+        gs_arena_done(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +291,8 @@ int main(void)
         cmocka_unit_test(slicepool__dollars_are_exact),
         cmocka_unit_test(slicepool__refuses_what_the_schema_would_refuse),
         cmocka_unit_test(slicepool__a_status_is_one_object_for_an_apply),
+        cmocka_unit_test(slicepool__a_status_that_was_written_is_read_back),
+        cmocka_unit_test(slicepool__a_status_is_refused_where_the_schema_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
