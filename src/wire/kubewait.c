@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "wire/kubejson.h"
+#include "wire/kubemove.h"
 #include "wire/kubetime.h"
 
 enum { LIST_BYTES_MAX = 256 << 10 };
@@ -112,6 +113,7 @@ static int read_metadata(const json_t *metadata, struct gs_arena *arena, struct 
     }
     r = r == 0 ? gs_kubejson_object(metadata, "annotations", &annotations, err) : r;
     r = r == 0 ? gs_kubejson_copy(annotations, GS_KUBEWAIT_BOOKED, arena, &ret->booked, err) : r;
+    r = r == 0 ? gs_kubejson_copy(annotations, GS_KUBEMOVE_NOTE, arena, &ret->moving, err) : r;
     if (r == 0) {
         ret->may_move = says(annotations, GS_KUBEWAIT_MOVE, "allow");
         ret->stays = says(annotations, "karpenter.sh/do-not-disrupt", NULL);

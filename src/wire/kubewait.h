@@ -23,6 +23,7 @@ struct gs_kubewait {
     bool unschedulable;    /* the scheduler found no node */
     const char *nominated; /* status.nominatedNodeName; "": none */
     const char *booked;    /* our annotation: the node that we have nominated it to; "": none */
+    const char *moving;    /* our note of the move that is made for it (kubemove.h); "": none */
     bool may_move;         /* its owner lets us evict it */
     bool stays;            /* karpenter.sh/do-not-disrupt */
 };

@@ -34,14 +34,15 @@ static void kubewait__a_pod_that_waits_for_us_and_others(void **state)
     struct gs_kubewait wait;
     (void)state;
     assert_int_equal(
-        parse("{'metadata':{'uid':'u','resourceVersion':'7','creationTimestamp':"
-              "'2026-01-01T00:00:01Z','annotations':{'gpuslice.dev/booked':'n1',"
-              "'gpuslice.dev/move':'allow','karpenter.sh/do-not-disrupt':'true'}},'spec':{"
-              "'schedulingGates':[{'name':'a.io/x'},{'name':'gpuslice.dev/slice'}],'affinity':{"
-              "'nodeAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':[{'weight':1}]}}},"
-              "'status':{'nominatedNodeName':'n2','conditions':[{'type':'PodScheduled','status':"
-              "'False','reason':'Unschedulable'}]}}",
-              &wait, NULL),
+        parse(
+            "{'metadata':{'uid':'u','resourceVersion':'7','creationTimestamp':"
+            "'2026-01-01T00:00:01Z','annotations':{'gpuslice.dev/booked':'n1',"
+            "'gpuslice.dev/move':'allow','gpuslice.dev/moving':'{}','karpenter.sh/do-not-disrupt':'true'}},'spec':{"
+            "'schedulingGates':[{'name':'a.io/x'},{'name':'gpuslice.dev/slice'}],'affinity':{"
+            "'nodeAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':[{'weight':1}]}}},"
+            "'status':{'nominatedNodeName':'n2','conditions':[{'type':'PodScheduled','status':"
+            "'False','reason':'Unschedulable'}]}}",
+            &wait, NULL),
         0);
     assert_string_equal(wait.uid, "u");
     assert_string_equal(wait.resource_version, "7");
@@ -53,6 +54,7 @@ static void kubewait__a_pod_that_waits_for_us_and_others(void **state)
     assert_true(wait.unschedulable);
     assert_string_equal(wait.nominated, "n2");
     assert_string_equal(wait.booked, "n1");
+    assert_string_equal(wait.moving, "{}");
     assert_true(wait.may_move);
     assert_true(wait.stays);
 }
