@@ -165,12 +165,9 @@ static void market_end(void *ctx)
     struct gs_pools *pools = ctx;
     size_t at = 0;
     bool whole = gs_pools_are_whole(pools);
+    pools->due_us = UINT64_MAX;
     if (whole) {
-        uint64_t next_us;
-        gs_pools_look_at_claims(pools, &next_us);
-        (void)sd_event_source_set_time(pools->due, next_us);
-        (void)sd_event_source_set_enabled(pools->due,
-                                          next_us == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+        gs_pools_look_at_claims(pools, &pools->due_us);
     }
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
         struct gs_err err = {.code = GS_OK};
@@ -182,6 +179,9 @@ static void market_end(void *ctx)
     if (whole) {
         gs_pools_weigh(pools);
         gs_pools_send_parts(pools);
+        (void)sd_event_source_set_time(pools->due, pools->due_us);
+        (void)sd_event_source_set_enabled(
+            pools->due, pools->due_us == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
     }
     at = 0;
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {

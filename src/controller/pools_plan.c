@@ -234,6 +234,35 @@ static int adopt(struct gs_pools *pools, struct gs_pools_owner *owner,
     return 0;
 }
 
+static void look_again(struct gs_pools *pools, uint64_t at_us)
+{
+    pools->due_us = at_us < pools->due_us ? at_us : pools->due_us;
+}
+
+/* Whether more may come that should be planned together with what waits: a layout for the first pod
+ * of many would be the wrong one for the rest. */
+static bool gathers(struct gs_pools *pools, struct gs_pools_owner *owner, uint64_t unserved)
+{
+    if (unserved == 0) {
+        owner->gathers_us = 0;
+        return false;
+    }
+    owner->gathers_us = owner->gathers_us == 0 ? pools->now_us : owner->gathers_us;
+    if (owner->quiet_us == 0 || owner->unserved != unserved) {
+        owner->quiet_us = pools->now_us;
+        owner->unserved = unserved;
+    }
+    uint64_t until = owner->quiet_us + GS_POOLS_QUIET_US;
+    uint64_t last = owner->gathers_us + GS_POOLS_PATIENCE_US;
+    until = until < last ? until : last;
+    if (pools->now_us < until) {
+        look_again(pools, until);
+        return true;
+    }
+    owner->gathers_us = owner->quiet_us = 0;
+    return false;
+}
+
 /* Layouts are chosen anew where something is served by none of those that there are, or where the
  * last choice is old enough and another would be cheaper. */
 static int choose(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_arena *arena,
@@ -243,7 +272,7 @@ static int choose(struct gs_pools *pools, struct gs_pools_owner *owner, struct g
     size_t n = gs_pools_parts_of(pools, owner, parts);
     uint64_t unserved = load_parts(pools, parts, n, waiting);
     bool old = pools->now_us >= owner->chosen_us + GS_POOLS_STAYS_US;
-    if (waiting->n == 0 || (unserved == 0 && !old)) {
+    if (gathers(pools, owner, unserved) || waiting->n == 0 || (unserved == 0 && !old)) {
         return 0;
     }
     const struct gs_karpenter_ask ask = {.slicepool = owner->pool.name,
@@ -336,7 +365,10 @@ static void set_limits(struct gs_pools *pools, struct gs_pools_owner *owner,
     }
     (void)gs_pools_shares(parts, n, shares);
     for (size_t i = 0; i < n; i++) {
-        shares[i].keeps = pools->now_us < parts[i]->wanted_us + GS_POOLS_STAYS_US;
+        shares[i].keeps = pools->now_us < parts[i]->wanted_us + GS_POOLS_OPEN_US;
+        if (shares[i].keeps && parts[i]->planned == 0) {
+            look_again(pools, parts[i]->wanted_us + GS_POOLS_OPEN_US);
+        }
     }
     owner->short_of_room = !gs_karpenter_share(shares, n, &caps, limits);
     for (size_t i = 0; i < n; i++) {

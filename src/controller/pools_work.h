@@ -10,7 +10,13 @@
 #include "karpenter/share.h"
 #include "karpenter/weights.h"
 
-#define GS_POOLS_STAYS_US 600000000ull /* a layout that was wanted stays open for so long */
+#define GS_POOLS_STAYS_US 600000000ull /* a layout that was wanted stays there for so long */
+/* ... and open. Not longer: Karpenter would buy for a pod that gets its slice by a re-cut. */
+#define GS_POOLS_OPEN_US 5000000ull
+/* Pods come one by one, also those of one Deployment: layouts are chosen once nothing new has come
+ * for so long, or the first has waited for so long. */
+#define GS_POOLS_QUIET_US 400000ull
+#define GS_POOLS_PATIENCE_US 5000000ull
 
 enum gs_pools_kind {
     GS_POOLS_SLICEPOOLS,
@@ -43,7 +49,10 @@ struct gs_pools_owner {
     struct gs_arena demand_arena;
     struct gs_demand *demand; /* of the pass under way; NULL: nothing waits */
     uint64_t chosen_us;       /* CLOCK_MONOTONIC: when layouts were chosen last; 0: never */
-    bool short_of_room;       /* a limit stands in the way */
+    uint64_t gathers_us; /* since when something waits that no layout serves; 0: nothing does */
+    uint64_t quiet_us;   /* since when it is as much as now */
+    uint64_t unserved;   /* pods, then */
+    bool short_of_room;  /* a limit stands in the way */
     struct gs_pools_said said[GS_POOLS_CONDITIONS];
     uint32_t written; /* hash of the status that was sent; 0: none */
     bool writing;
@@ -115,7 +124,9 @@ struct gs_pools {
     uint64_t now_us;  /* of the pass under way: CLOCK_MONOTONIC */
     uint64_t real_us; /* CLOCK_REALTIME */
     uint64_t event_number;
-    sd_event_source *due; /* the next node that is late */
+    sd_event_source
+        *due; /* the next node that is late, layouts that are to be chosen, a pool to close */
+    uint64_t due_us;
 };
 
 /* pools_watch.c */
