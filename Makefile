@@ -19,7 +19,7 @@ export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 
 .DEFAULT_GOAL := all
 .PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench bench-node \
-	sizes judges cluster check-cluster images clean help
+	sizes judges cluster demo-cluster check-cluster images clean help
 
 all: ## build the programs and libraries
 	@scripts/deps.sh build
@@ -76,6 +76,10 @@ cluster: all ## a real Kubernetes with simulated GPUs, until Ctrl-C: [NODES=1] [
 	@scripts/deps.sh cluster
 	@cd tests/cluster && GPUSLICE_BUILD=$(abspath $(BUILD)) GPUSLICE_CLUSTER=fetch \
 		python3 -m bed $(NODES) $(GPUS)
+
+demo-cluster: all ## pods ask for slices, Karpenter buys, GPUs are cut, all of it goes again: [KEEP=1]
+	@scripts/deps.sh cluster
+	@GPUSLICE_CLUSTER=fetch python3 tests/cluster/demo.py $(BUILD)
 
 check-cluster: ## the tests on a real Kubernetes, built the first time; FULL=1 takes most of an hour
 	@scripts/deps.sh test cluster

@@ -69,6 +69,7 @@ class Options:
         self.before_boot = []  # gpuslice-sim commands before the boot step: [("unload",)]
         self.boot_step = True  # False: an image without it
         self.boot_words = ["--wait", "5"]
+        self.before_kubelet = None  # called with the bed's node: mounts, images in place of a registry
         self.kubelet = True  # False: it never comes
         self.kubelet_config = {}
         self.agent = True
@@ -154,6 +155,8 @@ class Machine:
             self.cut()
         self.check()
         self.become("starting")
+        if self.options.before_kubelet:
+            self.options.before_kubelet(self.node)
         if self.options.kubelet:
             # No look at the Node first: it is there, and was never Ready.
             self.node.kubelet.start()
@@ -216,10 +219,13 @@ class Machine:
 class Launcher:
     """Options as for Options, of all machines. `label` is the label that names a node's layout;
     `most` how many machines there may be at once; `choose(node_object)` gives options of that
-    machine that go over those of all, {"boot_delay_s": 5}."""
+    machine that go over those of all, {"boot_delay_s": 5}. `daemon_set`: the pods that agents' tokens
+    are bound to; False where agents are pods themselves."""
 
-    def __init__(self, bed, label="nvidia.com/mig.config", most=8, choose=None, **options):
+    def __init__(self, bed, label="nvidia.com/mig.config", most=8, choose=None, daemon_set=True,
+                 **options):
         self.bed, self.label, self.most = bed, label, most
+        self.daemon_set = daemon_set
         self.choose = choose or (lambda found: {})
         self.options = options
         Options(**options)  # says at once what is wrong with them
@@ -233,7 +239,8 @@ class Launcher:
     def start(self):
         """What it may read, and the DaemonSet of agents, are made by the bed and not by it."""
         rights.give_launcher(self.bed, USER)
-        rights.apply_agent_daemon_set(self.bed, SELECTOR)
+        if self.daemon_set:
+            rights.apply_agent_daemon_set(self.bed, SELECTOR)
         self.stopping = False
         self.thread = threading.Thread(target=self.look, name="launcher", daemon=True)
         self.thread.start()
