@@ -39,6 +39,7 @@ need_build() {
     need libsystemd-dev has_pc libsystemd
     need libgnutls28-dev has_pc gnutls
     need libmicrohttpd-dev has_pc libmicrohttpd
+    need zlib1g-dev has_pc zlib
 }
 
 need_test() {

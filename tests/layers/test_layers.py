@@ -28,6 +28,7 @@ MAY_SEE = {
     "lint": {"base", "core", "wire", "cloud"},
     "decide": {"base", "core"},
     "admit": {"base", "core", "wire"},
+    "money": {"base", "core"},
     "karpenter": {"base", "core", "wire"},
     "gpu": {"base", "core"},
     "partition": {"base", "core", "wire", "gpu"},
