@@ -244,7 +244,7 @@ static void look_again(struct gs_pools *pools, uint64_t at_us)
 static bool gathers(struct gs_pools *pools, struct gs_pools_owner *owner, uint64_t unserved)
 {
     if (unserved == 0) {
-        owner->gathers_us = 0;
+        owner->gathers_us = owner->quiet_us = 0;
         return false;
     }
     owner->gathers_us = owner->gathers_us == 0 ? pools->now_us : owner->gathers_us;

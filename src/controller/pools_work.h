@@ -124,8 +124,7 @@ struct gs_pools {
     uint64_t now_us;  /* of the pass under way: CLOCK_MONOTONIC */
     uint64_t real_us; /* CLOCK_REALTIME */
     uint64_t event_number;
-    sd_event_source
-        *due; /* the next node that is late, layouts that are to be chosen, a pool to close */
+    sd_event_source *due; /* a node that is late, layouts to choose, a pool to close */
     uint64_t due_us;
 };
 
