@@ -1,6 +1,9 @@
 #include "wire/jsonwrite.h"
 
+#include <assert.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/view.h"
@@ -77,6 +80,18 @@ void gs_jsonwrite_number(struct gs_jsonwrite *json, const char *key, uint64_t nu
     begin(json, key);
     char text[24];
     snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    puts_plain(json, text);
+}
+
+void gs_jsonwrite_real(struct gs_jsonwrite *json, const char *key, double number)
+{
+    char text[32];
+    int digits = 1;
+    assert(isfinite(number));
+    do {
+        snprintf(text, sizeof(text), "%.*g", digits, number);
+    } while (strtod(text, NULL) != number && ++digits <= 17);
+    begin(json, key);
     puts_plain(json, text);
 }
 

@@ -21,6 +21,8 @@ void gs_jsonwrite_open(struct gs_jsonwrite *json, const char *key, char bracket)
 void gs_jsonwrite_close(struct gs_jsonwrite *json, char bracket);
 void gs_jsonwrite_text(struct gs_jsonwrite *json, const char *key, const char *text);
 void gs_jsonwrite_number(struct gs_jsonwrite *json, const char *key, uint64_t number);
+/* A finite number, in the fewest digits that read back the same. */
+void gs_jsonwrite_real(struct gs_jsonwrite *json, const char *key, double number);
 void gs_jsonwrite_bool(struct gs_jsonwrite *json, const char *key, bool value);
 
 /* A text that is left out where it is empty. */
