@@ -3,7 +3,7 @@
 # (root, or sudo that asks no password), saying which; else says what to install, and fails.
 # Quick when nothing is missing: it looks for the things themselves and calls no apt.
 #
-# usage: scripts/deps.sh build|test|cluster|ci|dev ...      (build is part of every purpose)
+# usage: scripts/deps.sh build|test|cluster|web|ci|dev ...      (build is part of every purpose)
 set -eu
 
 missing=
@@ -59,6 +59,10 @@ need_cluster() { # and Go, which Debian 12 has too old a version of (tests/clust
     need openssl has_command openssl
 }
 
+need_web() { # and node, which Debian 12 has too old a version of
+    need chromium has_command chromium
+}
+
 need_ci() {
     need_test
     need clang has_command clang
@@ -100,9 +104,9 @@ need_build
 for purpose in "$@"; do
     case $purpose in
     build) ;;
-    test | cluster | ci | dev) "need_$purpose" ;;
+    test | cluster | web | ci | dev) "need_$purpose" ;;
     *)
-        echo "deps.sh: unknown purpose '$purpose': expected build, test, cluster, ci or dev" >&2
+        echo "deps.sh: unknown purpose '$purpose': expected build, test, cluster, web, ci or dev" >&2
         exit 2
         ;;
     esac

@@ -1,0 +1,246 @@
+/* The pages in a real Chromium over a recorded cluster, small and of ten thousand GPUs.
+ *
+ * usage: node test_pages.mjs WEB_DIR OUT_DIR    OUT_DIR gets screenshots */
+import {spawn} from 'node:child_process';
+import {mkdirSync, readFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+/* What is not of ours lies where scripts/deps.sh puts it. */
+const require = createRequire(join(process.env.GPUSLICE_NODE_MODULES ?? import.meta.dirname, 'x.js'));
+const {chromium} = require('playwright-core');
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const [WEB, OUT] = process.argv.slice(2);
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync'];
+const HOSTILE = '<img src=x onerror=alert(1)>';
+const VIEWS = ['fleet', 'waiting', 'money', 'time'];
+
+function assert(holds, text) {
+  if (!holds) {
+    throw new Error(text);
+  }
+}
+
+function same(found, expected, what) {
+  assert(found === expected, `${what}: found ${JSON.stringify(found)}; expected ${JSON.stringify(expected)}`);
+}
+
+async function serve(nodes) {
+  const child = spawn('python3', [join(HERE, 'serve.py'), WEB, String(nodes)], {stdio: ['ignore', 'pipe', 'inherit']});
+  const address = await new Promise((resolve, reject) => {
+    child.stdout.once('data', (bytes) => resolve(String(bytes).trim()));
+    child.once('exit', (status) => reject(new Error(`serve.py ended with ${status}`)));
+  });
+  return {address, end: () => child.kill(), post: (path) => fetch(address + path, {method: 'POST'})};
+}
+
+/* A page whose errors fail the case; `faults`: the texts of errors that the case makes itself. */
+async function open(world, options = {}, faults = /^$/) {
+  const context = await world.browser.newContext({viewport: {width: 1280, height: 800}, ...options});
+  const page = await context.newPage();
+  const errors = [];
+  page.on('console', (message) => message.type() === 'error' && !faults.test(message.text())
+    && errors.push(message.text()));
+  page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('dialog', (dialog) => {
+    errors.push(`a dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  return {page, end: async () => {
+    await context.close();
+    same(errors.join('; '), '', 'errors of the page');
+  }};
+}
+
+async function shown(page, address, view = 'fleet') {
+  await page.goto(`${address}#/${view}`);
+  await page.waitForFunction(() => document.getElementById('link').textContent === 'live');
+  if (view === 'fleet') {
+    await page.waitForFunction(() => document.querySelector('canvas').dataset.gpus > 0);
+  }
+  await page.waitForTimeout(200);
+}
+
+async function violations(page) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => globalThis.axe.run(document, {resultTypes: ['violations']}));
+  return found.violations.map((one) => `${one.id}: ${one.help} (${one.nodes.map((node) => node.target).join(' ')})`);
+}
+
+const CASES = {
+  async 'each view is shown, in light, in dark and on a phone'(world) {
+    for (const [name, options] of [['light', {colorScheme: 'light'}], ['dark', {colorScheme: 'dark'}],
+      ['phone', {colorScheme: 'dark', viewport: {width: 390, height: 844}}]]) {
+      const {page, end} = await open(world, options);
+      for (const view of VIEWS) {
+        await shown(page, world.small.address, view);
+        await page.screenshot({path: join(OUT, `${name}-${view}.png`)});
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert(wider <= 0, `${name} ${view}: ${wider} pixels wider than the window`);
+      }
+      await end();
+    }
+  },
+
+  async 'axe finds nothing, in light and in dark'(world) {
+    for (const colorScheme of ['light', 'dark']) {
+      const {page, end} = await open(world, {colorScheme, bypassCSP: true});
+      for (const view of [...VIEWS, 'fleet/gpu/GPU-00000000-0000', 'fleet/pod/team-a/waits-0']) {
+        await shown(page, world.small.address, view);
+        same((await violations(page)).join('\n'), '', `${colorScheme} ${view}`);
+      }
+      await page.goto(`${world.small.address}#/fleet`);
+      await page.getByLabel('as a table').check();
+      same((await violations(page)).join('\n'), '', `${colorScheme} table`);
+      await end();
+    }
+  },
+
+  async 'a click on a GPU shows it, its slices, its history'(world) {
+    const {page, end} = await open(world);
+    await shown(page, world.small.address);
+    const box = await page.locator('canvas').boundingBox();
+    await page.mouse.click(box.x + 40, box.y + 28 + 20 + 8 + 15);
+    await page.locator('aside h2').waitFor();
+    assert(/GPU \d/.test(await page.locator('aside h2').textContent()), 'the chosen GPU has no heading');
+    await page.locator('aside caption', {hasText: 'History'}).waitFor();
+    await page.screenshot({path: join(OUT, 'chosen.png')});
+    await page.getByLabel('Close').click();
+    await page.locator('aside').waitFor({state: 'hidden'});
+    await end();
+  },
+
+  async 'a pod is reached from its slice'(world) {
+    const {page, end} = await open(world);
+    await shown(page, world.small.address);
+    await page.getByLabel('as a table').check();
+    await page.locator('.list a').first().click();
+    await page.locator('aside a[href^="#/fleet/pod/"]').first().click();
+    await page.locator('aside caption', {hasText: 'Holds'}).waitFor();
+    await end();
+  },
+
+  async 'the filter leaves what has all its words'(world) {
+    const {page, end} = await open(world);
+    await shown(page, world.small.address);
+    const gpus = () => page.locator('canvas').getAttribute('data-gpus').then(Number);
+    same(await gpus(), 24, 'GPUs');
+    await page.getByLabel('Filter').fill('serving ip-10-0-0-1');
+    await page.waitForFunction(() => document.querySelector('canvas').dataset.gpus === '8');
+    await page.getByLabel('Filter').fill('no such thing');
+    await page.waitForFunction(() => document.querySelector('canvas').dataset.gpus === '0');
+    await end();
+  },
+
+  async 'the map can be walked by keyboard, and says where one is'(world) {
+    const {page, end} = await open(world);
+    await shown(page, world.small.address);
+    await page.locator('canvas').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowRight');
+    const said = await page.locator('.live').textContent();
+    assert(/GPU 1/.test(said), `said "${said}"`);
+    await page.keyboard.press('Enter');
+    await page.locator('aside h2').waitFor();
+    await end();
+  },
+
+  async 'names from data are text and nothing else'(world) {
+    const {page, end} = await open(world);
+    await shown(page, world.small.address, 'waiting');
+    assert((await page.locator('main').textContent()).includes(HOSTILE), 'the name is not shown');
+    same(await page.locator('main img').count(), 0, 'images in the view');
+    await page.goto(`${world.small.address}#/fleet/pod/x/${encodeURIComponent(HOSTILE)}`);
+    await page.locator('aside h2').waitFor();
+    same(await page.locator('aside img').count(), 0, 'images in the aside');
+    await end();
+  },
+
+  async 'a lost connection is said, and what was seen stays; it comes back by itself'(world) {
+    const {page, end} = await open(world, {}, /Failed to load resource|ERR_/);
+    await shown(page, world.small.address);
+    await world.small.post('test/down');
+    await page.locator('#link.dead').waitFor();
+    assert(/next try/.test(await page.locator('#link').textContent()), 'it does not say when it tries again');
+    same(await page.locator('canvas').getAttribute('data-gpus'), '24', 'GPUs still shown');
+    await world.small.post('test/up');
+    await page.waitForFunction(() => document.getElementById('link').textContent === 'live', null, {timeout: 20000});
+    await end();
+  },
+
+  async 'a change comes by itself'(world) {
+    const {page, end} = await open(world);
+    await shown(page, world.small.address);
+    const before = await page.locator('#summary').textContent();
+    for (let i = 0; i < 20 && await page.locator('#summary').textContent() === before; i++) {
+      await world.small.post('test/change?n=3');
+      await page.waitForTimeout(100);
+    }
+    assert(await page.locator('#summary').textContent() !== before, 'nothing has changed');
+    await end();
+  },
+
+  async 'ten thousand GPUs are drawn, scrolled and changed'(world) {
+    const {page, end} = await open(world);
+    const begun = Date.now();
+    await shown(page, world.large.address);
+    const first = Date.now() - begun;
+    same(await page.locator('canvas').getAttribute('data-gpus'), '10000', 'GPUs');
+    await page.screenshot({path: join(OUT, 'ten-thousand.png')});
+    const frames = await page.evaluate(async () => {
+      const stage = document.querySelector('.stage');
+      const times = [];
+      for (let i = 0; i < 60; i++) {
+        const at = performance.now();
+        stage.scrollTop = i * 97 % (stage.scrollHeight - stage.clientHeight);
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        times.push(performance.now() - at);
+      }
+      return times.sort((a, b) => a - b);
+    });
+    const long = await page.evaluate(() => {
+      globalThis.longest = 0;
+      new PerformanceObserver((list) => list.getEntries().forEach((one) => {
+        globalThis.longest = Math.max(globalThis.longest, one.duration);
+      })).observe({entryTypes: ['longtask']});
+      return true;
+    });
+    assert(long, 'no observer');
+    for (let i = 0; i < 10; i++) {
+      await world.large.post('test/change?n=12');
+      await page.waitForTimeout(100);
+    }
+    const longest = await page.evaluate(() => globalThis.longest);
+    console.log(`# 10,000 GPUs: shown after ${first} ms; a scrolled frame p50 ${frames[30].toFixed(1)} ms, p95 `
+      + `${frames[57].toFixed(1)} ms (two frames); longest task while 12 nodes change ten times a second: ${longest} ms`);
+    await end();
+  },
+};
+
+const chrome = process.env.GPUSLICE_CHROMIUM ?? '/usr/bin/chromium';
+mkdirSync(OUT, {recursive: true});
+const world = {small: await serve(3), large: await serve(1250)};
+let failed = 0;
+try {
+  world.browser = await chromium.launch({executablePath: chrome, args: FLAGS});
+  const names = Object.keys(CASES);
+  console.log(`1..${names.length}`);
+  for (const [i, name] of names.entries()) {
+    try {
+      await CASES[name](world);
+      console.log(`ok ${i + 1} - ${name}`);
+    } catch (error) {
+      failed += 1;
+      console.log(`not ok ${i + 1} - ${name}\n${String(error.stack).replace(/^/gm, '# ')}`);
+    }
+  }
+} finally {
+  await world.browser?.close();
+  world.small.end();
+  world.large.end();
+}
+process.exitCode = failed > 0 ? 1 : 0;

@@ -1,0 +1,54 @@
+/* dom: elements made of names, attributes and children. Text from data goes in as text nodes and as
+ * attributes, never as HTML, so that a pod may be called anything. */
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) {
+      continue;
+    }
+    if (name.startsWith('on')) {
+      element.addEventListener(name.slice(2), value);
+    } else {
+      element.setAttribute(name, value === true ? '' : String(value));
+    }
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child !== null && child !== undefined && child !== false) {
+      element.append(child instanceof Node ? child : String(child));
+    }
+  }
+  return element;
+}
+
+/* make('a', {href: '#/fleet'}, 'Fleet') */
+export function make(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+export function makeSvg(name, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, name), attributes, children);
+}
+
+/* A table with a caption. `columns`: [{title, number, cell(row)}]. */
+export function table(caption, columns, rows, none = 'nothing') {
+  const head = make('tr', {}, columns.map((column) =>
+    make('th', {scope: 'col', class: column.number ? 'number' : null}, column.title)));
+  const body = rows.map((row) => make('tr', {}, columns.map((column, i) => {
+    const attributes = {class: column.number ? 'number' : null};
+    return i === 0 ? make('th', {...attributes, scope: 'row'}, column.cell(row))
+      : make('td', attributes, column.cell(row));
+  })));
+  if (rows.length === 0) {
+    body.push(make('tr', {}, make('td', {colspan: columns.length, class: 'none'}, none)));
+  }
+  return make('div', {class: 'wide', tabindex: 0, role: 'region', 'aria-label': caption},
+    make('table', {}, make('caption', {}, caption), make('thead', {}, head),
+      make('tbody', {}, body)));
+}
+
+/* A number that links to where it came from. */
+export function sourced(href, ...children) {
+  return make('a', {class: 'sourced', href, title: `from ${href}`}, ...children);
+}

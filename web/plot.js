@@ -1,0 +1,82 @@
+/* plot: lines over time, as SVG; the numbers behind it as a table for who wants them. */
+import {make, makeSvg, sourced, table} from './dom.js';
+import * as format from './format.js';
+
+const WIDTH = 560;
+const HEIGHT = 180;
+const LEFT = 48;
+const RIGHT = 8;
+const TOP = 8;
+const BOTTOM = 22;
+
+/* 1, 2 or 5 times a power of ten: about `n` steps to `most`. */
+function stepTo(most, n) {
+  const raw = most / n || 1;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  return [1, 2, 5, 10].map((m) => m * power).find((step) => step >= raw);
+}
+
+function ticksOfTime(from, to) {
+  const steps = [300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 5 * 86400];
+  const step = steps.find((one) => (to - from) / one <= 8) ?? steps.at(-1);
+  const ticks = [];
+  for (let t = Math.ceil(from / step) * step; t <= to; t += step) {
+    ticks.push(t);
+  }
+  const day = step >= 86400;
+  return ticks.map((t) => [t, new Date(t * 1000).toLocaleString('en-GB',
+    day ? {day: 'numeric', month: 'short'} : {hour: '2-digit', minute: '2-digit'})]);
+}
+
+/* A gap in the points (null) is a gap in the line. */
+function path(points, x, y) {
+  let text = '';
+  let pen = false;
+  for (const [t, value] of points) {
+    if (value === null) {
+      pen = false;
+    } else {
+      text += `${pen ? 'L' : 'M'}${x(t).toFixed(1)} ${y(value).toFixed(1)}`;
+      pen = true;
+    }
+  }
+  return text;
+}
+
+function spoken(name) {
+  return name.replace(/_(percent|usd_h|s)$/, '').replaceAll('_', ' ');
+}
+
+/* `what`: {title, unit, lines: [{name, points: [[seconds, value]]}]}. */
+export function plot(what, {from, to, href}) {
+  const values = what.lines.flatMap((line) => line.points.map(([, value]) => value)).filter((value) => value !== null);
+  const step = stepTo(Math.max(...values, what.unit === '%' ? 1 : 0.01), 4);
+  const most = Math.max(step, Math.ceil(Math.max(...values, 0) / step) * step);
+  const x = (t) => LEFT + (t - from) / (to - from) * (WIDTH - LEFT - RIGHT);
+  const y = (value) => HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM);
+  const grid = [];
+  for (let value = 0; value <= most + step / 2; value += step) {
+    grid.push(makeSvg('line', {class: 'grid', x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value)}),
+      makeSvg('text', {class: 'tick', x: LEFT - 6, y: y(value) + 4, 'text-anchor': 'end'},
+        Number(value.toPrecision(3)).toLocaleString('en-US')));
+  }
+  for (const [t, text] of ticksOfTime(from, to)) {
+    grid.push(makeSvg('text', {class: 'tick', x: x(t), y: HEIGHT - 6, 'text-anchor': 'middle'}, text));
+  }
+  const last = what.lines.map((line) => {
+    const known = line.points.filter(([, value]) => value !== null).at(-1);
+    return `${spoken(line.name)} ${known ? Number(known[1].toPrecision(4)).toLocaleString('en-US') : format.UNKNOWN} ${what.unit}`;
+  });
+  const picture = makeSvg('svg', {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img',
+    'aria-label': `${what.title}: now ${last.join(', ')}`}, grid,
+  what.lines.map((line, i) => makeSvg('path', {class: `line line-${i}`, d: path(line.points, x, y)})));
+  return make('figure', {}, make('figcaption', {}, sourced(href, what.title), what.unit ? ` (${what.unit})` : ''),
+    picture,
+    make('ul', {class: 'legend'}, what.lines.map((line, i) =>
+      make('li', {}, make('span', {class: `swatch line-${i}`}), spoken(line.name)))),
+    make('details', {}, make('summary', {}, 'as a table'),
+      table(what.title, [{title: 'When', cell: ([t]) => format.clock(t * 1000)},
+        ...what.lines.map((line, i) => ({title: spoken(line.name), number: true,
+          cell: ([, ...row]) => row[i] === null || row[i] === undefined ? format.UNKNOWN : row[i].toLocaleString('en-US')}))],
+      what.lines[0].points.map(([t], k) => [t, ...what.lines.map((line) => line.points[k]?.[1] ?? null)]))));
+}

@@ -1,0 +1,61 @@
+/* time: what was, from the last hour to thirty days. */
+import * as api from './api.js';
+import {make} from './dom.js';
+import {plot} from './plot.js';
+
+const SPANS = {'1 h': 3600, '6 h': 6 * 3600, '24 h': 86400, '7 d': 7 * 86400, '30 d': 30 * 86400};
+const POINTS = 240;
+
+/* One plot each; what the server keeps no series of is left out. */
+const PLOTS = [
+  {title: 'GPU memory', unit: '%', series: ['held_percent', 'idle_percent', 'stranded_percent']},
+  {title: 'Dollars an hour', unit: '$', series: ['bill_usd_h', 'whole_gpus_usd_h', 'bound_usd_h']},
+  {title: 'Waiting pods', unit: '', series: ['waiting_pods']},
+  {title: 'Accepted at once', unit: '%', series: ['accepted_percent']},
+  {title: 'Re-cuts', unit: '', series: ['recuts', 'failed_recuts']},
+  {title: 'Seconds a re-cut', unit: 's', series: ['recut_p50_s', 'recut_p95_s']},
+  {title: 'Fragmentation', unit: '%', series: ['fragmentation_percent']},
+  {title: 'Node starts', unit: '', series: ['node_starts', 'failed_node_starts']},
+];
+
+export function time(container, words) {
+  const span = Object.hasOwn(SPANS, words[0] ?? '') ? words[0] : '24 h';
+  const into = make('div', {class: 'plots'});
+  let abort = new AbortController();
+  container.append(make('h1', {}, 'Time'),
+    make('p', {class: 'spans', role: 'group', 'aria-label': 'How far back'}, Object.keys(SPANS).map((name) =>
+      make('a', {href: `#/time/${encodeURIComponent(name)}`, 'aria-current': name === span ? 'true' : null}, name))),
+    into);
+
+  async function load() {
+    abort.abort();
+    abort = new AbortController();
+    const to = Math.floor(Date.now() / 1000);
+    const from = to - SPANS[span];
+    const names = PLOTS.flatMap((one) => one.series).join(',');
+    const path = `history?series=${names}&from=${from}&to=${to}&step=${Math.max(15, Math.round(SPANS[span] / POINTS))}`;
+    try {
+      const found = await api.get(path, abort.signal);
+      const of = new Map(found.series.map((one) => [one.name, one]));
+      into.replaceChildren(...PLOTS.map((one) => ({...one, lines: one.series.map((name) => of.get(name))
+        .filter((line) => line && line.points.length > 0)})).filter((one) => one.lines.length > 0)
+        .map((one) => plot(one, {from, to, href: api.BASE + path})));
+      if (into.children.length === 0) {
+        into.replaceChildren(make('p', {class: 'none'}, 'nothing was kept in this time'));
+      }
+    } catch (error) {
+      if (error.name !== 'AbortError') {
+        into.replaceChildren(make('p', {class: 'none'}, error.message));
+      }
+    }
+  }
+  load();
+  const ticking = setInterval(load, 60000);
+  return {
+    update() {},
+    end() {
+      clearInterval(ticking);
+      abort.abort();
+    },
+  };
+}
