@@ -20,7 +20,7 @@ enum {
     GS_TRACE_REORDER_MAX = 1 << 16, /* asks that wait until all before them must have come */
     GS_TRACE_LINE_MAX = 64 << 10,   /* bytes of one line */
     GS_TRACE_COUNT_MAX = 1 << 16,   /* equal pieces of work of one row */
-    GS_TRACE_TEXTS_MAX = 1 << 16,   /* different profiles, kinds of work, GPUs, namespaces */
+    GS_TRACE_TEXTS_MAX = 1 << 14,   /* different profiles, kinds of work, GPUs, namespaces */
     GS_TRACE_INPUTS_MAX = 4
 };
 #define GS_TRACE_BYTES_MAX (1ull << 40) /* of one input, unpacked */

@@ -1,0 +1,163 @@
+#include "trace/samples.h"
+
+#include <stdlib.h>
+
+void gs_samples_done(struct gs_samples *samples)
+{
+    gs_map_done(&samples->by_name);
+}
+
+/* The series of this name, a new one if there is none. The map holds its number, counted from 1:
+ * the array moves as it grows. */
+static int find_series(struct gs_samples *samples, struct gs_trace *trace, struct gs_view name,
+                       int64_t at_us, struct gs_series **ret, struct gs_err *err)
+{
+    const char *kept;
+    int r = gs_texts_keep(&trace->texts, name, &kept, err);
+    if (r < 0) {
+        return gs_wrap(err, r, "%s", gs_trace_label(trace));
+    }
+    uintptr_t number = (uintptr_t)gs_map_find(&samples->by_name, kept);
+    if (number == 0) {
+        if (samples->n_series == GS_SERIES_MAX) {
+            return gs_fail(err, GS_LIMIT, "%s: more than %d series; expected less",
+                           gs_trace_label(trace), GS_SERIES_MAX);
+        }
+        number = samples->n_series + 1;
+        if (!gs_arena_room(&trace->arena, &samples->series, &samples->cap, samples->n_series,
+                           sizeof(*samples->series)) ||
+            !gs_map_put(&samples->by_name, kept, (void *)number)) {
+            return gs_trace_no_memory(trace, err);
+        }
+        samples->series[samples->n_series++] = (struct gs_series){.name = kept,
+                                                                  .row = trace->row,
+                                                                  .input = trace->input,
+                                                                  .first_us = at_us,
+                                                                  .last_us = at_us};
+    }
+    *ret = &samples->series[number - 1];
+    return 0;
+}
+
+static void note_time(struct gs_samples *samples, struct gs_series *series,
+                      struct gs_samples_of *of, int64_t at_us)
+{
+    int64_t gap = at_us > of->last_us ? at_us - of->last_us : of->last_us - at_us;
+    if (of->n > 0 && gap > 0 && (samples->interval_us == 0 || gap < samples->interval_us)) {
+        samples->interval_us = gap;
+    }
+    of->last_us = at_us;
+    series->first_us = at_us < series->first_us ? at_us : series->first_us;
+    series->last_us = at_us > series->last_us ? at_us : series->last_us;
+    samples->first_us =
+        samples->n_samples == 0 || at_us < samples->first_us ? at_us : samples->first_us;
+    samples->last_us = at_us > samples->last_us ? at_us : samples->last_us;
+}
+
+int gs_samples_add(struct gs_samples *samples, struct gs_trace *trace, struct gs_view name,
+                   enum gs_metric metric, int64_t at_us, uint32_t value, struct gs_err *err)
+{
+    struct gs_series *series = NULL;
+    int r = find_series(samples, trace, name, at_us, &series, err);
+    if (r < 0) {
+        return r;
+    }
+    struct gs_samples_of *of = &series->of[metric];
+    if (samples->n_samples == GS_SAMPLES_MAX) {
+        return gs_fail(err, GS_LIMIT,
+                       "%s: more than %d samples; expected less: ask for a longer "
+                       "step",
+                       gs_trace_label(trace), GS_SAMPLES_MAX);
+    }
+    if (!gs_arena_room(&trace->arena, &of->values, &of->cap, of->n, sizeof(*of->values))) {
+        return gs_trace_no_memory(trace, err);
+    }
+    note_time(samples, series, of, at_us);
+    of->values[of->n++] = value;
+    samples->n_samples++;
+    return 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const uint32_t *p = a;
+    const uint32_t *q = b;
+    return (*p > *q) - (*p < *q);
+}
+
+static int by_first(const void *a, const void *b)
+{
+    const struct gs_series *p = a;
+    const struct gs_series *q = b;
+    if (p->first_us != q->first_us) {
+        return p->first_us < q->first_us ? -1 : 1;
+    }
+    return strcmp(p->name, q->name);
+}
+
+/* The smallest value that `percent` of all do not exceed; `of` is sorted. */
+static uint32_t rank(const struct gs_samples_of *of, unsigned percent)
+{
+    size_t at = (of->n * percent + 99) / 100;
+    return of->values[at == 0 ? 0 : at - 1];
+}
+
+static struct gs_trace_use use_of(struct gs_samples_of *of)
+{
+    if (of->n == 0) {
+        return GS_TRACE_USE_UNKNOWN;
+    }
+    uint64_t sum = 0;
+    qsort(of->values, of->n, sizeof(*of->values), by_value);
+    for (size_t i = 0; i < of->n; i++) {
+        sum += of->values[i];
+    }
+    return (struct gs_trace_use){.peak = of->values[of->n - 1],
+                                 .p99 = rank(of, 99),
+                                 .p95 = rank(of, 95),
+                                 .mean = (uint32_t)((sum + of->n / 2) / of->n)};
+}
+
+/* "namespace/pod" apart. */
+static int set_names(struct gs_trace *trace, const char *name, struct gs_trace_ask *ask)
+{
+    const char *slash = strchr(name, '/');
+    gs_trace_set_name(ask, gs_view(slash == NULL ? name : slash + 1));
+    struct gs_view space = {.p = name, .n = slash == NULL ? 0 : (size_t)(slash - name)};
+    /* A namespace that no longer has room among the texts is left out: it is for people only. */
+    return space.n > 0 ? gs_texts_keep(&trace->texts, space, &ask->name_space, NULL) : 0;
+}
+
+int gs_samples_draw(struct gs_samples *samples, struct gs_trace *trace)
+{
+    if (!samples->sorted) {
+        samples->sorted = true;
+        if (samples->n_series > 0) {
+            qsort(samples->series, samples->n_series, sizeof(*samples->series), by_first);
+        }
+    }
+    if (samples->drawn == samples->n_series) {
+        return 0;
+    }
+    struct gs_series *series = &samples->series[samples->drawn++];
+    struct gs_trace_ask ask = gs_trace_nothing_known();
+    trace->row = series->row;
+    if (series->first_us == series->last_us) {
+        struct gs_err why;
+        (void)gs_fail(&why, GS_INVALID,
+                      "%s:%llu: \"%.100s\" has one sample; expected two, to know how long it ran",
+                      trace->inputs[series->input].label, (unsigned long long)series->row,
+                      series->name);
+        (void)gs_trace_skip_for(trace, GS_TRACE_FAULT_TIME, &why);
+        return 1;
+    }
+    ask.start_us = series->first_us;
+    ask.run_us = series->last_us - series->first_us + samples->interval_us;
+    ask.fate = series->last_us == samples->last_us ? GS_TRACE_CUT_OFF : GS_TRACE_RAN;
+    ask.gpus = 1;
+    ask.memory_mib = use_of(&series->of[GS_METRIC_MEMORY_MIB]);
+    ask.util_permille = use_of(&series->of[GS_METRIC_UTIL_PERMILLE]);
+    (void)set_names(trace, series->name, &ask);
+    (void)gs_trace_put(trace, &ask, 1);
+    return 1;
+}

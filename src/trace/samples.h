@@ -1,0 +1,51 @@
+/* samples: measured use, sample by sample, as one ask a series: it runs from its first sample to
+ * its last and one interval more, and uses what its percentiles say. A percentile is the smallest
+ * sample that so many of all do not exceed (nearest rank). */
+#pragma once
+
+#include "base/map.h"
+#include "trace/reader.h"
+
+enum gs_metric { GS_METRIC_MEMORY_MIB, GS_METRIC_UTIL_PERMILLE, GS_METRICS };
+
+enum {
+    GS_SAMPLES_MAX = 1 << 25, /* of a trace: 32 million */
+    GS_SERIES_MAX = 1 << 14   /* GPU pods of a trace */
+};
+
+struct gs_series {
+    const char *name; /* "pod" or "namespace/pod" */
+    uint64_t row;     /* where it was first seen */
+    unsigned input;
+    int64_t first_us;
+    int64_t last_us;
+    struct gs_samples_of {
+        uint32_t *values;
+        size_t n;
+        size_t cap;
+        int64_t last_us;
+    } of[GS_METRICS];
+};
+
+struct gs_samples {
+    struct gs_map by_name;
+    struct gs_series *series;
+    size_t n_series;
+    size_t cap;
+    size_t n_samples;
+    int64_t interval_us; /* the shortest between two samples of a series; 0: none yet */
+    int64_t first_us;    /* of all */
+    int64_t last_us;
+    bool sorted;
+    size_t drawn;
+};
+
+void gs_samples_done(struct gs_samples *samples);
+
+/* GS_LIMIT, GS_NO_MEMORY. */
+int gs_samples_add(struct gs_samples *samples, struct gs_trace *trace, struct gs_view name,
+                   enum gs_metric metric, int64_t at_us, uint32_t value, struct gs_err *err);
+
+/* As gs_trace_reader.draw: the next series in order of its first sample. A series of one sample is
+ * skipped: how long it ran is not known. */
+int gs_samples_draw(struct gs_samples *samples, struct gs_trace *trace);

@@ -1,0 +1,366 @@
+#include "trace/reader.h"
+
+#include <stdarg.h>
+
+static const struct gs_trace_reader *const readers[] = {
+    &gs_trace_reader_rows_csv, &gs_trace_reader_rows_jsonl, &gs_trace_reader_synthetic,
+    &gs_trace_reader_openb,    &gs_trace_reader_gentd26,    &gs_trace_reader_miso,
+};
+
+const char *gs_trace_fault_text(enum gs_trace_fault fault)
+{
+    switch (fault) {
+    case GS_TRACE_FAULT_FORM:
+        return "not readable";
+    case GS_TRACE_FAULT_TIME:
+        return "times missing or contradicting";
+    case GS_TRACE_FAULT_SIZE:
+        return "amounts out of range or contradicting";
+    case GS_TRACE_FAULT_ORDER:
+        return "too far out of order";
+    case GS_TRACE_FAULTS:
+        break;
+    }
+    return "";
+}
+
+int gs_trace_no_memory(const struct gs_trace *trace, struct gs_err *err)
+{
+    return gs_fail(err, GS_NO_MEMORY, "%s: no memory to read it", gs_trace_label(trace));
+}
+
+int gs_trace_skip_for(struct gs_trace *trace, enum gs_trace_fault fault, const struct gs_err *why)
+{
+    struct gs_trace_totals *totals = &trace->totals;
+    if (totals->skipped_rows == 0) {
+        trace->first_bad = *why;
+    }
+    totals->skipped_rows++;
+    totals->skipped[fault]++;
+    if (totals->skipped_rows <= GS_TRACE_BAD_MAX && trace->options.bad != NULL) {
+        trace->options.bad(trace->options.bad_ctx, why);
+    }
+    return 0;
+}
+
+int gs_trace_skip(struct gs_trace *trace, enum gs_trace_fault fault, const char *fmt, ...)
+{
+    struct gs_err why;
+    va_list ap;
+    va_start(ap, fmt);
+    (void)gs_vfail(&why, GS_INVALID, fmt, ap);
+    va_end(ap);
+    (void)gs_wrap(&why, GS_INVALID, "%s:%llu", gs_trace_label(trace),
+                  (unsigned long long)trace->row);
+    return gs_trace_skip_for(trace, fault, &why);
+}
+
+struct gs_trace_ask gs_trace_nothing_known(void)
+{
+    return (struct gs_trace_ask){.created_us = GS_TRACE_NO_TIME,
+                                 .start_us = GS_TRACE_NO_TIME,
+                                 .milli = GS_NOT_KNOWN,
+                                 .memory_mib = GS_TRACE_USE_UNKNOWN,
+                                 .util_permille = GS_TRACE_USE_UNKNOWN,
+                                 .cpu_milli = UINT64_MAX,
+                                 .host_memory_mib = UINT64_MAX};
+}
+
+void gs_trace_set_name(struct gs_trace_ask *ask, struct gs_view name)
+{
+    size_t n = name.n < GS_TRACE_NAME_MAX ? name.n : GS_TRACE_NAME_MAX;
+    if (n > 0) {
+        memcpy(ask->name, name.p, n);
+    }
+    ask->name[n] = 0;
+}
+
+/* What is seen of the trace's beginning and end. */
+static void note_end(struct gs_trace_totals *totals, const struct gs_trace_ask *ask)
+{
+    if (ask->fate == GS_TRACE_NEVER_RAN || ask->gpus == 0) {
+        return;
+    }
+    int64_t from = ask->start_us == GS_TRACE_NO_TIME ? ask->arrive_us : ask->start_us;
+    int64_t end = from + ask->run_us;
+    if (totals->first_end_us == GS_TRACE_NO_TIME || end < totals->first_end_us) {
+        totals->first_end_us = end;
+    }
+    if (end > totals->last_end_us) {
+        totals->last_end_us = end;
+    }
+}
+
+int gs_trace_put(struct gs_trace *trace, const struct gs_trace_ask *asked, uint32_t count)
+{
+    struct gs_trace_ask ask = *asked;
+    bool created = trace->options.at == GS_TRACE_AT_CREATION;
+    int64_t first = created ? ask.created_us : ask.start_us;
+    int64_t second = created ? ask.start_us : ask.created_us;
+    ask.row = trace->row;
+    ask.arrive_us = first == GS_TRACE_NO_TIME ? second : first;
+    if (ask.arrive_us < 0 || ask.arrive_us > GS_SIM_TIME_MAX) {
+        return gs_trace_skip(trace, GS_TRACE_FAULT_TIME,
+                             "found no time of arrival within a hundred years; expected one");
+    }
+    if (ask.run_us < 0 || ask.run_us > GS_SIM_TIME_MAX) {
+        return gs_trace_skip(trace, GS_TRACE_FAULT_TIME,
+                             "it ends %s; expected a time behind its start, a hundred years at "
+                             "most",
+                             ask.run_us < 0 ? "before it begins" : "too late");
+    }
+    if (ask.run_us == 0) {
+        ask.run_us = 1; /* began and ended in the same tick of the trace's clock */
+    }
+    if (!gs_order_put(&trace->order, &ask, count)) {
+        return gs_trace_skip(trace, GS_TRACE_FAULT_ORDER,
+                             "arrives at %lld.%06lld s, before a row that has gone its way; "
+                             "expected rows out of order by %d at most: sort them by arrival",
+                             (long long)(ask.arrive_us / 1000000),
+                             (long long)(ask.arrive_us % 1000000), GS_TRACE_REORDER_MAX);
+    }
+    note_end(&trace->totals, &ask);
+    return 0;
+}
+
+static int begin_input(struct gs_trace *trace)
+{
+    gs_unpack_done(&trace->unpack);
+    gs_unpack_init(&trace->unpack, gs_trace_label(trace), trace->arena.source, trace->unpacked,
+                   GS_TRACE_BYTES_MAX);
+    gs_lines_init(&trace->lines, trace->lines.held, GS_TRACE_LINE_MAX);
+    return 0;
+}
+
+static int check_options(const struct gs_trace_options *options, struct gs_err *err)
+{
+    const struct gs_trace_format *format = options->format;
+    unsigned want = format->max_files;
+    bool few = options->n_inputs < 1 && want > 0;
+    bool wrong = format->takes == GS_TRACE_TAKES_FOLDER ? options->n_inputs != want
+                                                        : few || options->n_inputs > want;
+    if (wrong || want > GS_TRACE_INPUTS_MAX) {
+        return gs_fail(err, GS_INVALID, "found %zu files for a trace of format %s; expected %s%u",
+                       options->n_inputs, format->name,
+                       format->takes == GS_TRACE_TAKES_FILES && want > 1 ? "1 to " : "", want);
+    }
+    return 0;
+}
+
+static const struct gs_trace_reader *find_reader(const char *name)
+{
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+        if (strcmp(readers[i]->name, name) == 0) {
+            return readers[i];
+        }
+    }
+    return NULL;
+}
+
+static int prepare(struct gs_trace *trace, struct gs_err *err)
+{
+    struct gs_arena *arena = &trace->arena;
+    trace->raw = gs_arena_get_raw(arena, 1, GS_UNPACK_PIECE);
+    trace->unpacked = gs_arena_get_raw(arena, 1, GS_UNPACK_PIECE);
+    trace->lines.held = gs_arena_get_raw(arena, 1, GS_TRACE_LINE_MAX);
+    if (trace->raw == NULL || trace->unpacked == NULL || trace->lines.held == NULL ||
+        !gs_texts_init(&trace->texts, arena, GS_TRACE_TEXTS_MAX) ||
+        !gs_order_init(&trace->order, arena, GS_TRACE_REORDER_MAX)) {
+        return gs_trace_no_memory(trace, err);
+    }
+    (void)begin_input(trace);
+    return trace->reader->begin == NULL ? 0 : trace->reader->begin(trace, err);
+}
+
+int gs_trace_new(const struct gs_trace_options *options, struct gs_trace **ret, struct gs_err *err)
+{
+    int r = check_options(options, err);
+    if (r < 0) {
+        return r;
+    }
+    const struct gs_alloc *alloc = options->alloc == NULL ? &gs_alloc_heap : options->alloc;
+    struct gs_trace *trace = alloc->get(alloc->ctx, sizeof(*trace));
+    if (trace == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory to read a trace");
+    }
+    *trace = (struct gs_trace){.options = *options, .reader = find_reader(options->format->name)};
+    for (size_t i = 0; i < options->n_inputs; i++) {
+        trace->inputs[i] = options->inputs[i];
+    }
+    trace->totals.first_arrive_us = GS_TRACE_NO_TIME;
+    trace->totals.first_end_us = GS_TRACE_NO_TIME;
+    trace->totals.last_end_us = GS_TRACE_NO_TIME;
+    gs_arena_init(&trace->arena, alloc, GS_TRACE_ARENA_MAX);
+    r = prepare(trace, err);
+    if (r < 0) {
+        gs_trace_free(trace);
+        return r;
+    }
+    *ret = trace;
+    return 0;
+}
+
+void gs_trace_free(struct gs_trace *trace)
+{
+    if (trace == NULL) {
+        return;
+    }
+    if (trace->own != NULL && trace->reader->end != NULL) {
+        trace->reader->end(trace);
+    }
+    gs_unpack_done(&trace->unpack);
+    const struct gs_alloc *alloc = trace->arena.source;
+    gs_arena_done(&trace->arena);
+    alloc->put(alloc->ctx, trace, sizeof(*trace));
+}
+
+void gs_trace_feed(struct gs_trace *trace, const void *bytes, size_t n)
+{
+    trace->pushed = (struct gs_view){.p = bytes, .n = n};
+    trace->was_pushed = true;
+}
+
+const struct gs_trace_totals *gs_trace_totals(const struct gs_trace *trace)
+{
+    return &trace->totals;
+}
+
+/* More bytes of the input, from its callback or from what was pushed. GS_TRACE_MORE: none yet. */
+static int fetch(struct gs_trace *trace, struct gs_err *err)
+{
+    const struct gs_trace_input *input = &trace->inputs[trace->input];
+    struct gs_view bytes = {.p = trace->raw};
+    if (input->read != NULL) {
+        int r = input->read(input->ctx, trace->raw, GS_UNPACK_PIECE, &bytes.n, err);
+        if (r < 0) {
+            return r;
+        }
+    } else {
+        if (!trace->was_pushed) {
+            return GS_TRACE_MORE;
+        }
+        bytes = trace->pushed;
+        trace->was_pushed = false;
+    }
+    trace->totals.bytes += bytes.n;
+    gs_unpack_feed(&trace->unpack, bytes);
+    return 0;
+}
+
+static int end_input(struct gs_trace *trace, struct gs_err *err)
+{
+    int r = trace->reader->input_end == NULL ? 0 : trace->reader->input_end(trace, err);
+    if (r < 0) {
+        return r;
+    }
+    trace->input++;
+    if (trace->input < trace->options.n_inputs) {
+        return begin_input(trace);
+    }
+    return 0;
+}
+
+static int take_line(struct gs_trace *trace, struct gs_view line, struct gs_err *err)
+{
+    trace->row = trace->lines.line;
+    if (trace->lines.too_long) {
+        trace->totals.input_rows++;
+        return gs_trace_skip(trace, GS_TRACE_FAULT_FORM,
+                             "found a line of more than %d bytes; expected less",
+                             GS_TRACE_LINE_MAX);
+    }
+    return gs_view_trim(line).n == 0 ? 0 : trace->reader->line(trace, line, err);
+}
+
+/* One line, one piece, or one call of the callback. */
+static int read_on(struct gs_trace *trace, struct gs_err *err)
+{
+    struct gs_view part = {0};
+    if (trace->reader->line != NULL) {
+        switch (gs_lines_next(&trace->lines, &part)) {
+        case GS_LINES_LINE:
+            return take_line(trace, part, err);
+        case GS_LINES_OVER:
+            return end_input(trace, err);
+        case GS_LINES_MORE:
+            break;
+        }
+    }
+    int r = gs_unpack_next(&trace->unpack, &part, err);
+    if (r < 0) {
+        return r;
+    }
+    if (r == GS_UNPACK_MORE) {
+        return fetch(trace, err);
+    }
+    if (r == GS_UNPACK_OVER) {
+        if (trace->reader->line == NULL) {
+            return end_input(trace, err);
+        }
+        gs_lines_end(&trace->lines);
+        return 0;
+    }
+    if (trace->reader->line == NULL) {
+        return trace->reader->piece(trace, part, err);
+    }
+    gs_lines_feed(&trace->lines, part);
+    return 0;
+}
+
+static void count_ask(struct gs_trace *trace, struct gs_trace_ask *ask)
+{
+    struct gs_trace_totals *totals = &trace->totals;
+    if (trace->reader->cut_at_end && trace->all_read && ask->fate == GS_TRACE_RAN &&
+        ask->start_us + ask->run_us == totals->last_end_us) {
+        ask->fate = GS_TRACE_CUT_OFF;
+    }
+    totals->asks++;
+    totals->without_gpu += ask->gpus == 0;
+    totals->never_ran += ask->gpus > 0 && ask->fate == GS_TRACE_NEVER_RAN;
+    totals->cut_off += ask->gpus > 0 && ask->fate == GS_TRACE_CUT_OFF;
+    if (totals->first_arrive_us == GS_TRACE_NO_TIME) {
+        totals->first_arrive_us = ask->arrive_us;
+    }
+}
+
+/* A trace of which nothing came is a wrong file, not an empty one. */
+static int finish(const struct gs_trace *trace, struct gs_err *err)
+{
+    const struct gs_trace_totals *totals = &trace->totals;
+    if (totals->asks > 0) {
+        return GS_TRACE_OVER;
+    }
+    const char *name = trace->options.n_inputs > 0 ? trace->inputs[0].label : "synthetic";
+    if (totals->skipped_rows == 0) {
+        return gs_fail(err, GS_INVALID, "%s: found no rows; expected a trace of format %s", name,
+                       trace->options.format->name);
+    }
+    return gs_fail(err, GS_INVALID, "%s: none of %llu rows could be used; the first: %s", name,
+                   (unsigned long long)totals->input_rows, trace->first_bad.msg);
+}
+
+int gs_trace_next(struct gs_trace *trace, struct gs_trace_ask *ret, struct gs_err *err)
+{
+    for (;;) {
+        if (gs_order_is_full(&trace->order) || trace->all_read) {
+            if (!gs_order_take(&trace->order, ret)) {
+                return finish(trace, err);
+            }
+            count_ask(trace, ret);
+            return GS_TRACE_ASK;
+        }
+        int r;
+        if (trace->input < trace->options.n_inputs) {
+            r = read_on(trace, err);
+            if (r != 0) {
+                return r;
+            }
+            continue;
+        }
+        r = trace->reader->draw == NULL ? 0 : trace->reader->draw(trace, err);
+        if (r < 0) {
+            return r;
+        }
+        trace->all_read = r == 0;
+    }
+}
