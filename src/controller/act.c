@@ -1,55 +1,20 @@
-#include "controller/act.h"
+#include "controller/act_work.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/cleanup.h"
 #include "base/log.h"
-#include "wire/kubeevent.h"
+#include "wire/kubemove.h"
 #include "wire/kubepatch.h"
 
 #define APPLY_TYPE "application/apply-patch+yaml"
 #define BODY_BYTES_MAX ((size_t)1 << 20)
 #define LIMIT_US 10000000ull
 #define SETTLES_US 5000000ull
-#define REPEAT_US                                                                                  \
-    30000000ull /* the same Event of a pod, or another one while little has changed                \
-                 */
 
-enum { PATH_BYTES_MAX = 700, KEY_BYTES_MAX = 2 * 254, EVENTS_UNDER_WAY_MAX = 64 };
-
-enum kind { BOOK_NOMINATE, BOOK_LIFT, LIFT, CLEAR, WISH, EVICT, HOLD, EVENT };
-
-/* A request under way. The object is found again by its name: it may be gone meanwhile. */
-struct call {
-    struct call *next;
-    struct call *prev;
-    struct gs_act *act;
-    struct gs_kube_call *request;
-    enum kind kind;
-    char key[KEY_BYTES_MAX]; /* of the pod, or the node's name */
-    char uid[64];            /* of the pod */
-    char node[254];
-};
-
-struct gs_act {
-    struct gs_act_options options;
-    struct call *calls;
-    struct gs_act_counts counts;
-    unsigned events_under_way;
-    uint64_t event_number;
-};
-
-static void drop(json_t **value)
-{
-    json_decref(*value);
-}
-#define AUTO_JSON GS_CLEANUP(drop) json_t *
-
-static uint64_t now_on(const struct gs_act *act, clockid_t clock)
+uint64_t gs_act_now(const struct gs_act *act, clockid_t clock)
 {
     uint64_t at = 0;
     (void)sd_event_now(gs_kube_event(act->options.kube), clock, &at);
@@ -67,7 +32,7 @@ int gs_act_new(const struct gs_act_options *options, struct gs_act **ret, struct
     return 0;
 }
 
-static void free_call(struct call *call)
+void gs_act_call_free(struct gs_act_call *call)
 {
     if (call->prev != NULL) {
         call->prev->next = call->next;
@@ -77,7 +42,7 @@ static void free_call(struct call *call)
     if (call->next != NULL) {
         call->next->prev = call->prev;
     }
-    call->act->events_under_way -= call->kind == EVENT;
+    call->act->events_under_way -= call->kind == GS_ACT_EVENT;
     free(call);
 }
 
@@ -88,7 +53,7 @@ void gs_act_free(struct gs_act *act)
     }
     while (act->calls != NULL) {
         gs_kube_cancel(act->calls->request);
-        free_call(act->calls);
+        gs_act_call_free(act->calls);
     }
     free(act);
 }
@@ -103,9 +68,8 @@ struct gs_act_counts gs_act_counts(const struct gs_act *act)
 static void on_done(void *ctx, int result, const struct gs_kube_answer *answer,
                     const struct gs_kubestatus *status, const struct gs_err *err);
 
-/* False: nothing was begun, and that was said. */
-static bool send_text(struct call *call, const char *method, const char *path, const char *type,
-                      struct gs_view body)
+bool gs_act_send_text(struct gs_act_call *call, const char *method, const char *path,
+                      const char *type, struct gs_view body)
 {
     struct gs_err err = {.code = GS_OK};
     const struct gs_kube_request request = {
@@ -114,6 +78,8 @@ static bool send_text(struct call *call, const char *method, const char *path, c
         .type = type,
         .body = body,
         .limit_us = LIMIT_US,
+        .once =
+            call->kind == GS_ACT_MOVE_EVICT, /* a budget that says no is not asked again at once */
         .done = on_done,
         .ctx = call,
     };
@@ -126,12 +92,11 @@ static bool send_text(struct call *call, const char *method, const char *path, c
     return r == 0;
 }
 
-/* The same; `body` NULL: there was no memory for it. */
-static bool send(struct call *call, const char *method, const char *path, const char *type,
+bool gs_act_send(struct gs_act_call *call, const char *method, const char *path, const char *type,
                  const json_t *body)
 {
     char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
-    bool begun = text != NULL && send_text(call, method, path, type, gs_view(text));
+    bool begun = text != NULL && gs_act_send_text(call, method, path, type, gs_view(text));
     if (text == NULL) {
         call->act->counts.failed++;
         gs_log_warning("%s %s: no memory for a request", method, path);
@@ -140,9 +105,11 @@ static bool send(struct call *call, const char *method, const char *path, const 
     return begun;
 }
 
-static struct call *new_call(struct gs_act *act, enum kind kind, const char *key, const char *uid)
+struct gs_act_call *gs_act_call(struct gs_act *act, enum gs_act_kind kind, const char *key,
+                                const char *uid)
 {
-    struct call *call = calloc(1, sizeof(*call));
+    size_t more = kind == GS_ACT_MOVE_NOTE ? sizeof(struct gs_kubemove) : 0;
+    struct gs_act_call *call = calloc(1, sizeof(*call) + more);
     if (call == NULL) {
         gs_log_error("no memory for a request");
         return NULL;
@@ -156,36 +123,33 @@ static struct call *new_call(struct gs_act *act, enum kind kind, const char *key
         call->next->prev = call;
     }
     act->calls = call;
-    act->events_under_way += kind == EVENT;
+    act->events_under_way += kind == GS_ACT_EVENT;
     return call;
 }
 
-/* "/api/v1/namespaces/NS/pods/NAME" and what follows. */
-static void pod_path(const char *key, const char *end, char ret[PATH_BYTES_MAX])
+void gs_act_pod_path(const char *key, const char *end, char ret[GS_ACT_PATH_BYTES_MAX])
 {
     const char *slash = strchr(key, '/');
-    snprintf(ret, PATH_BYTES_MAX, "/api/v1/namespaces/%.*s/pods/%s%s", (int)(slash - key), key,
-             slash + 1, end);
+    snprintf(ret, GS_ACT_PATH_BYTES_MAX, "/api/v1/namespaces/%.*s/pods/%s%s", (int)(slash - key),
+             key, slash + 1, end);
 }
 
-/* The pod of a call, if it still is that one and waits. */
-static struct gs_store_pod *pod_of(const struct call *call)
+struct gs_store_pod *gs_act_pod(const struct gs_act_call *call)
 {
     struct gs_store_pod *pod = gs_store_find_pod(call->act->options.store, call->key);
     return pod != NULL && pod->waiting != NULL && strcmp(pod->uid, call->uid) == 0 ? pod : NULL;
 }
 
-static void begin_with(struct gs_act *act, struct gs_store_pod *pod)
+void gs_act_begin(struct gs_act *act, struct gs_store_pod *pod)
 {
     pod->waiting->acting = true;
-    pod->waiting->settles_us = now_on(act, CLOCK_MONOTONIC) + LIMIT_US + SETTLES_US;
+    pod->waiting->settles_us = gs_act_now(act, CLOCK_MONOTONIC) + LIMIT_US + SETTLES_US;
 }
 
-/* It is left to the watch to show what was done; or it is decided anew. */
-static void end_with(struct gs_act *act, struct gs_store_pod *pod, bool ok)
+void gs_act_end(struct gs_act *act, struct gs_store_pod *pod, bool ok)
 {
     pod->waiting->acting = false;
-    pod->waiting->settles_us = ok ? now_on(act, CLOCK_MONOTONIC) + SETTLES_US : 0;
+    pod->waiting->settles_us = ok ? gs_act_now(act, CLOCK_MONOTONIC) + SETTLES_US : 0;
     if (!ok) {
         gs_store_nominate(pod, NULL);
     }
@@ -207,11 +171,11 @@ static json_t *preferred_with(const struct gs_store_waiting *waiting, const char
 }
 
 /* Ours goes from the pod's gates; `node`: with a preference for that node. */
-static bool send_lift(struct call *call, struct gs_store_pod *pod, const char *node)
+static bool send_lift(struct gs_act_call *call, struct gs_store_pod *pod, const char *node)
 {
     const struct gs_kubewait *wait = &pod->waiting->wait;
-    char path[PATH_BYTES_MAX];
-    pod_path(pod->key, "", path);
+    char path[GS_ACT_PATH_BYTES_MAX];
+    gs_act_pod_path(pod->key, "", path);
     json_t *spec = json_pack("{s:o*}", "schedulingGates", json_loads(wait->others, 0, NULL));
     if (spec != NULL && node != NULL) {
         json_t *affinity = json_pack("{s:{s:o}}", "nodeAffinity",
@@ -221,69 +185,69 @@ static bool send_lift(struct call *call, struct gs_store_pod *pod, const char *n
             (void)json_object_set_new(spec, "affinity", affinity);
         }
     }
-    AUTO_JSON patch = json_pack("{s:{s:s}, s:o}", "metadata", "uid", wait->uid, "spec", spec);
-    return send(call, "PATCH", path, GS_KUBEPATCH_MERGE, patch);
+    GS_ACT_JSON patch = json_pack("{s:{s:s}, s:o}", "metadata", "uid", wait->uid, "spec", spec);
+    return gs_act_send(call, "PATCH", path, GS_KUBEPATCH_MERGE, patch);
 }
 
 void gs_act_book(struct gs_act *act, struct gs_store_pod *pod, struct gs_store_node *node)
 {
-    char path[PATH_BYTES_MAX];
-    struct call *call = new_call(act, BOOK_NOMINATE, pod->key, pod->uid);
+    char path[GS_ACT_PATH_BYTES_MAX];
+    struct gs_act_call *call = gs_act_call(act, GS_ACT_BOOK_NOMINATE, pod->key, pod->uid);
     if (call == NULL) {
         return;
     }
-    pod_path(pod->key, "/status", path);
+    gs_act_pod_path(pod->key, "/status", path);
     snprintf(call->node, sizeof(call->node), "%s", node->name);
-    AUTO_JSON patch =
-        json_pack("{s:{s:s, s:{s:s}}, s:{s:s}}", "metadata", "uid", pod->uid, "annotations",
-                  GS_KUBEWAIT_BOOKED, node->name, "status", "nominatedNodeName", node->name);
+    GS_ACT_JSON patch = json_pack("{s:{s:s, s:{s:s, s:n}}, s:{s:s}}", "metadata", "uid", pod->uid,
+                                  "annotations", GS_KUBEWAIT_BOOKED, node->name, GS_KUBEMOVE_NOTE,
+                                  "status", "nominatedNodeName", node->name);
     gs_store_nominate(pod, node);
-    begin_with(act, pod);
-    if (!send(call, "PATCH", path, GS_KUBEPATCH_MERGE, patch)) {
-        free_call(call);
-        end_with(act, pod, false);
+    gs_act_begin(act, pod);
+    if (!gs_act_send(call, "PATCH", path, GS_KUBEPATCH_MERGE, patch)) {
+        gs_act_call_free(call);
+        gs_act_end(act, pod, false);
     }
 }
 
 void gs_act_lift(struct gs_act *act, struct gs_store_pod *pod)
 {
-    struct call *call = new_call(act, LIFT, pod->key, pod->uid);
+    struct gs_act_call *call = gs_act_call(act, GS_ACT_LIFT, pod->key, pod->uid);
     if (call == NULL) {
         return;
     }
-    begin_with(act, pod);
+    gs_act_begin(act, pod);
     if (!send_lift(call, pod, NULL)) {
-        free_call(call);
-        end_with(act, pod, false);
+        gs_act_call_free(call);
+        gs_act_end(act, pod, false);
     }
 }
 
 void gs_act_clear(struct gs_act *act, struct gs_store_pod *pod)
 {
-    char path[PATH_BYTES_MAX];
-    struct call *call = new_call(act, CLEAR, pod->key, pod->uid);
+    char path[GS_ACT_PATH_BYTES_MAX];
+    struct gs_act_call *call = gs_act_call(act, GS_ACT_CLEAR, pod->key, pod->uid);
     if (call == NULL) {
         return;
     }
-    pod_path(pod->key, "/status", path);
-    AUTO_JSON patch = json_pack("{s:{s:s, s:{s:n}}, s:{s:n}}", "metadata", "uid", pod->uid,
-                                "annotations", GS_KUBEWAIT_BOOKED, "status", "nominatedNodeName");
+    gs_act_pod_path(pod->key, "/status", path);
+    GS_ACT_JSON patch = json_pack("{s:{s:s, s:{s:n}}, s:{s:n}}", "metadata", "uid", pod->uid,
+                                  "annotations", GS_KUBEWAIT_BOOKED, "status", "nominatedNodeName");
     gs_store_nominate(pod, NULL);
-    begin_with(act, pod);
-    if (!send(call, "PATCH", path, GS_KUBEPATCH_MERGE, patch)) {
-        free_call(call);
-        end_with(act, pod, false);
+    gs_act_begin(act, pod);
+    if (!gs_act_send(call, "PATCH", path, GS_KUBEPATCH_MERGE, patch)) {
+        gs_act_call_free(call);
+        gs_act_end(act, pod, false);
     }
 }
 
 /* The nomination stands; now the gate. */
-static bool book_goes_on(struct call *call)
+static bool book_goes_on(struct gs_act_call *call)
 {
-    struct gs_store_pod *pod = pod_of(call);
+    struct gs_store_pod *pod = gs_act_pod(call);
     if (pod == NULL || !pod->waiting->wait.gated) {
         return false;
     }
-    call->kind = BOOK_LIFT;
+    call->kind = GS_ACT_BOOK_LIFT;
     return send_lift(call, pod, call->node);
 }
 
@@ -294,7 +258,7 @@ void gs_act_wish(struct gs_act *act, struct gs_store_node *node)
     struct gs_gpunode_wish wishes[GS_GPUNODE_GPUS_MAX];
     struct gs_gpunode object = {.name = node->name, .wishes = wishes};
     struct gs_err err = {.code = GS_OK};
-    char path[PATH_BYTES_MAX];
+    char path[GS_ACT_PATH_BYTES_MAX];
     struct gs_buf body;
     for (struct gs_store_wish *wish = node->wishes;
          wish != NULL && object.n_wishes < GS_GPUNODE_GPUS_MAX; wish = wish->next) {
@@ -302,23 +266,24 @@ void gs_act_wish(struct gs_act *act, struct gs_store_node *node)
         wish->sent = true;
     }
     object.resource_version = node->gpus_version;
-    struct call *call = new_call(act, WISH, node->name, "");
+    struct gs_act_call *call = gs_act_call(act, GS_ACT_WISH, node->name, "");
     gs_buf_init(&body, BODY_BYTES_MAX);
     snprintf(path, sizeof(path), GS_GPUNODE_PATH "/%s?fieldManager=gpuslice-controller&force=true",
              node->name);
     if (call != NULL && gs_gpunode_write_spec(&object, &body, &err) != 0) {
         gs_log_warning("node %s: %s", node->name, err.msg);
     } else if (call != NULL) {
-        node->wishing = send_text(call, "PATCH", path, APPLY_TYPE, gs_view(gs_buf_text(&body)));
+        node->wishing =
+            gs_act_send_text(call, "PATCH", path, APPLY_TYPE, gs_view(gs_buf_text(&body)));
     }
     gs_buf_done(&body);
     if (call != NULL && !node->wishing) {
-        free_call(call);
+        gs_act_call_free(call);
     }
 }
 
 /* What was sent and not taken is not under way; pods that it was for are decided anew. */
-static void wish_failed(struct call *call)
+static void wish_failed(struct gs_act_call *call)
 {
     struct gs_store_node *node = gs_store_find_node(call->act->options.store, call->key);
     for (bool more = node != NULL; more;) {
@@ -334,112 +299,25 @@ static void wish_failed(struct call *call)
 
 void gs_act_hold(struct gs_act *act, struct gs_store_node *node, bool hold)
 {
-    char path[PATH_BYTES_MAX];
-    struct call *call = new_call(act, HOLD, node->name, "");
+    char path[GS_ACT_PATH_BYTES_MAX];
+    struct gs_act_call *call = gs_act_call(act, GS_ACT_HOLD, node->name, "");
     if (call == NULL) {
         return;
     }
     snprintf(path, sizeof(path), "/api/v1/nodes/%s", node->name);
-    AUTO_JSON patch = json_pack("{s:{s:s, s:{s:s?, s:s?}}}", "metadata", "uid", node->uid,
-                                "annotations", "karpenter.sh/do-not-disrupt", hold ? "true" : NULL,
-                                "gpuslice.dev/held", hold ? "true" : NULL);
+    GS_ACT_JSON patch = json_pack("{s:{s:s, s:{s:s?, s:s?}}}", "metadata", "uid", node->uid,
+                                  "annotations", "karpenter.sh/do-not-disrupt",
+                                  hold ? "true" : NULL, "gpuslice.dev/held", hold ? "true" : NULL);
     node->holding = true;
-    if (!send(call, "PATCH", path, GS_KUBEPATCH_MERGE, patch)) {
-        free_call(call);
+    if (!gs_act_send(call, "PATCH", path, GS_KUBEPATCH_MERGE, patch)) {
+        gs_act_call_free(call);
         node->holding = false;
-    }
-}
-
-void gs_act_evict(struct gs_act *act, const struct gs_store_pod *victim, struct gs_store_pod *waits)
-{
-    char path[PATH_BYTES_MAX];
-    struct call *call = new_call(act, EVICT, waits->key, waits->uid);
-    if (call == NULL) {
-        return;
-    }
-    pod_path(victim->key, "/eviction", path);
-    const char *slash = strchr(victim->key, '/');
-    AUTO_JSON body = json_pack("{s:s, s:s, s:{s:s, s:s%}, s:{s:{s:s}}}", "apiVersion", "policy/v1",
-                               "kind", "Eviction", "metadata", "name", slash + 1, "namespace",
-                               victim->key, (size_t)(slash - victim->key), "deleteOptions",
-                               "preconditions", "uid", victim->uid);
-    begin_with(act, waits);
-    if (!send(call, "POST", path, "application/json", body)) {
-        free_call(call);
-        end_with(act, waits, false);
-    }
-}
-
-/* ---- Events ---- */
-
-static uint32_t hash_of(const char *a, const char *b)
-{
-    uint32_t hash = 2166136261u;
-    for (; *a != '\0'; a++) {
-        hash = (hash ^ (unsigned char)*a) * 16777619u;
-    }
-    for (; *b != '\0'; b++) {
-        hash = (hash ^ (unsigned char)*b) * 16777619u;
-    }
-    return hash;
-}
-
-void gs_act_say(struct gs_act *act, struct gs_store_pod *pod, bool warning, const char *reason,
-                const char *action, const char *text)
-{
-    struct gs_store_waiting *waiting = pod->waiting;
-    uint64_t now = now_on(act, CLOCK_MONOTONIC);
-    uint32_t said = hash_of(reason, text);
-    bool often = waiting->said_us != 0 && now < waiting->said_us + REPEAT_US;
-    /* Another reason is news at once; another text for the same reason is not. */
-    if (said == waiting->said || (often && hash_of(reason, "") == waiting->said_reason) ||
-        act->events_under_way >= EVENTS_UNDER_WAY_MAX) {
-        return;
-    }
-    struct call *call = new_call(act, EVENT, pod->key, pod->uid);
-    if (call == NULL) {
-        return;
-    }
-    waiting->said = said;
-    waiting->said_reason = hash_of(reason, "");
-    waiting->said_us = now;
-    char name[300];
-    char path[PATH_BYTES_MAX];
-    uint64_t at = now_on(act, CLOCK_REALTIME);
-    snprintf(name, sizeof(name), "%.200s.%" PRIx64 ".%" PRIx64, waiting->pod.name, at,
-             ++act->event_number);
-    const struct gs_kubeevent event = {
-        .name = name,
-        .kind = "Pod",
-        .name_space = waiting->pod.name_space,
-        .node = waiting->pod.name,
-        .node_uid = pod->uid,
-        .controller = "gpuslice.dev/controller",
-        .instance = act->options.instance,
-        .reason = reason,
-        .action = action,
-        .note = text,
-        .warning = warning,
-        .count = 1,
-        .first_us = at,
-        .last_us = at,
-    };
-    struct gs_err err = {.code = GS_OK};
-    struct gs_buf body;
-    gs_buf_init(&body, 16 << 10);
-    gs_kubeevent_path(&event, path, sizeof(path));
-    bool begun = gs_kubeevent_write(&event, &body, &err) == 0 &&
-                 send_text(call, "POST", path, "application/json", gs_view(gs_buf_text(&body)));
-    gs_buf_done(&body);
-    act->counts.events += begun;
-    if (!begun) {
-        free_call(call);
     }
 }
 
 /* ---- ends ---- */
 
-static void count(struct gs_act *act, enum kind kind, bool ok)
+static void count(struct gs_act *act, enum gs_act_kind kind, bool ok)
 {
     struct gs_act_counts *counts = &act->counts;
     if (!ok) {
@@ -447,24 +325,24 @@ static void count(struct gs_act *act, enum kind kind, bool ok)
         return;
     }
     switch (kind) {
-    case BOOK_NOMINATE:
-    case BOOK_LIFT:
+    case GS_ACT_BOOK_NOMINATE:
+    case GS_ACT_BOOK_LIFT:
         counts->booked++;
         break;
-    case LIFT:
+    case GS_ACT_LIFT:
         counts->lifted++;
         break;
-    case CLEAR:
+    case GS_ACT_CLEAR:
         counts->cleared++;
         break;
-    case WISH:
+    case GS_ACT_WISH:
         counts->wished++;
         break;
-    case EVICT:
-        counts->evicted++;
-        break;
-    case HOLD:
-    case EVENT:
+    case GS_ACT_MOVE_NOTE: /* end_move counts them */
+    case GS_ACT_MOVE_EVICT:
+    case GS_ACT_MOVE_UNNOTE:
+    case GS_ACT_HOLD:
+    case GS_ACT_EVENT:
         break;
     }
 }
@@ -472,37 +350,44 @@ static void count(struct gs_act *act, enum kind kind, bool ok)
 static void on_done(void *ctx, int result, const struct gs_kube_answer *answer,
                     const struct gs_kubestatus *status, const struct gs_err *err)
 {
-    struct call *call = ctx;
+    struct gs_act_call *call = ctx;
     struct gs_act *act = call->act;
     bool ok = result == 0;
     (void)answer;
-    (void)status;
     call->request = NULL;
-    if (ok && call->kind == BOOK_NOMINATE && book_goes_on(call)) {
+    if ((ok && call->kind == GS_ACT_BOOK_NOMINATE && book_goes_on(call)) ||
+        (ok && call->kind == GS_ACT_MOVE_NOTE && gs_act_move_goes_on(call))) {
+        return;
+    }
+    bool moves = call->kind == GS_ACT_MOVE_NOTE || call->kind == GS_ACT_MOVE_EVICT;
+    ok = ok && call->kind != GS_ACT_MOVE_NOTE;
+    if (moves && gs_act_move_ends(call, ok, status, err)) {
         return;
     }
     count(act, call->kind, ok);
-    if (!ok && call->kind != EVENT) {
+    if (!ok && call->kind != GS_ACT_EVENT && err != NULL) {
         gs_log_info("%s: not done: %s", call->key, err->msg);
     }
     struct gs_store_node *node = gs_store_find_node(act->options.store, call->key);
-    struct gs_store_pod *pod = pod_of(call);
-    if (call->kind == WISH) {
+    struct gs_store_pod *pod = gs_act_pod(call);
+    if (call->kind == GS_ACT_WISH) {
         if (node != NULL) {
             node->wishing = false;
         }
         if (!ok) {
             wish_failed(call);
         }
-    } else if (call->kind == HOLD) {
+    } else if (call->kind == GS_ACT_HOLD) {
         if (node != NULL) {
             node->holding = false;
         }
-    } else if (call->kind != EVENT && pod != NULL) {
-        end_with(act, pod, ok);
+    } else if (call->kind != GS_ACT_EVENT && pod != NULL) {
+        gs_act_end(act, pod, ok);
+        /* what a move is waited for with shows on another pod */
+        pod->waiting->settles_us = moves ? 0 : pod->waiting->settles_us;
     }
-    bool event = call->kind == EVENT;
-    free_call(call);
+    bool event = call->kind == GS_ACT_EVENT;
+    gs_act_call_free(call);
     if (!event) {
         act->options.store->changed = true;
         act->options.again(act->options.ctx);

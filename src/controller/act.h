@@ -10,12 +10,26 @@
 #include "picture/store.h"
 
 struct gs_act;
+struct gs_kubemove;
+
+enum gs_act_move_end {
+    GS_ACT_MOVED,        /* the pod ends, or was gone already */
+    GS_ACT_MOVE_REFUSED, /* `why`: by a disruption budget, or for want of rights */
+    GS_ACT_MOVE_UNKNOWN  /* there was no answer */
+};
+
+struct gs_act_moved {
+    const char *uid; /* of the pod that was to end */
+    enum gs_act_move_end end;
+    const char *why; /* in words; "": done */
+};
 
 struct gs_act_counts {
     uint64_t booked;
     uint64_t lifted; /* gates, without a booking */
     uint64_t wished;
     uint64_t evicted;
+    uint64_t move_refused;
     uint64_t cleared;
     uint64_t events;
     uint64_t failed;
@@ -28,6 +42,7 @@ struct gs_act_options {
     const char *instance; /* who we are, in Events */
     /* Something ended, and may be decided anew. */
     void (*again)(void *ctx);
+    void (*moved)(void *ctx, const struct gs_act_moved *answer); /* before `again` */
     void *ctx;
 };
 
@@ -46,9 +61,9 @@ void gs_act_clear(struct gs_act *act, struct gs_store_pod *pod);
 /* The node's wishes become its GpuNode's spec. */
 void gs_act_wish(struct gs_act *act, struct gs_store_node *node);
 
-/* The pod is evicted, as its disruption budgets allow; `waits`: for whom. */
-void gs_act_evict(struct gs_act *act, const struct gs_store_pod *victim,
-                  struct gs_store_pod *waits);
+/* The move is noted on the pod that it is for; then the other one is evicted, as its disruption
+ * budgets allow. Refused: the note goes. */
+void gs_act_move(struct gs_act *act, struct gs_store_pod *waits, const struct gs_kubemove *move);
 
 /* Karpenter leaves the node alone, or may do what it likes with it. */
 void gs_act_hold(struct gs_act *act, struct gs_store_node *node, bool hold);
@@ -56,5 +71,9 @@ void gs_act_hold(struct gs_act *act, struct gs_store_node *node, bool hold);
 /* An Event of the pod; the same again is not said twice in a row, nor often. */
 void gs_act_say(struct gs_act *act, struct gs_store_pod *pod, bool warning, const char *reason,
                 const char *action, const char *text);
+
+/* The same of a pod that does not wait, once each time. */
+void gs_act_tell(struct gs_act *act, const struct gs_store_pod *pod, const char *reason,
+                 const char *action, const char *text);
 
 struct gs_act_counts gs_act_counts(const struct gs_act *act);

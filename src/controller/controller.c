@@ -5,9 +5,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "money/money.h"
-#include "picture/feed.h"
 #include "controller/supply.h"
+#include "picture/feed.h"
 
 #define SOON_US 3000ull         /* what comes within it is decided together */
 #define AT_LEAST_US 30000000ull /* a pass though nothing has changed */
@@ -45,6 +44,12 @@ void gs_controller_wake(struct gs_controller *controller)
 static void on_changed(void *ctx)
 {
     gs_controller_wake(ctx);
+}
+
+static void on_moved(void *ctx, const struct gs_act_moved *answer)
+{
+    const struct gs_controller *controller = ctx;
+    gs_pass_moved(controller->pass, answer);
 }
 
 static int on_due(sd_event_source *source, uint64_t usec, void *ctx)
@@ -164,6 +169,7 @@ static int open_parts(struct gs_controller *controller, struct gs_err *err)
                                        .instance =
                                            options->identity != NULL ? options->identity : "",
                                        .again = on_changed,
+                                       .moved = on_moved,
                                        .ctx = controller};
     r = r == 0 ? gs_act_new(&act, &controller->act, err) : r;
     const struct gs_pools_options pools = {.kube = controller->kube,
@@ -180,6 +186,9 @@ static int open_parts(struct gs_controller *controller, struct gs_err *err)
         .market = r == 0 ? gs_pools_market(controller->pools) : (struct gs_pass_market){0},
         .recut_limit_us = options->recut_limit_s * 1000000,
         .book_limit_us = options->book_limit_s * 1000000,
+        .move_limit_us = options->move_limit_s * 1000000,
+        .move_rest_us = options->move_rest_s * 1000000,
+        .moves_an_hour = (uint32_t)options->moves_an_hour,
     };
     r = r == 0 ? gs_pass_new(&pass, &controller->pass, err) : r;
     r = r == 0 ? open_lease(controller, err) : r;
@@ -201,8 +210,6 @@ int gs_controller_start(struct gs_controller *controller,
     int s = sd_event_add_time(event, &controller->due, CLOCK_MONOTONIC, 0, ACCURACY_US, on_due,
                               controller);
     int r = s < 0 ? gs_fail_errno(err, -s, "adding a timer") : 0;
-    controller->money = gs_money_new();
-    r = r == 0 && controller->money == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for prices") : r;
     r = r == 0 ? open_parts(controller, err) : r;
     return r == 0 && options->http[0] != '\0' ? gs_controller_serve(controller, err) : r;
 }
@@ -233,7 +240,6 @@ void gs_controller_done(struct gs_controller *controller)
     gs_pools_free(controller->pools);
     gs_act_free(controller->act);
     gs_store_done(&controller->store);
-    gs_money_free(controller->money);
     if (controller->kube != NULL) {
         gs_kube_free(controller->kube);
     }

@@ -5,9 +5,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "controller/controller.h"
 #include "term/options.h"
 #include "term/output.h"
-#include "controller/controller.h"
 
 struct args {
     struct gs_controller_options controller;
@@ -58,6 +58,18 @@ static const struct gs_option options[] = {
      .arg = "SECONDS",
      GS_TO_NUMBER(struct args, controller.book_limit_s, 86400),
      .help = "a booking that was not bound ends after so long"},
+    {.name = "move-limit",
+     .arg = "SECONDS",
+     GS_TO_NUMBER(struct args, controller.move_limit_s, 3600),
+     .help = "a pod's gate stays so long while another one makes way"},
+    {.name = "move-rest",
+     .arg = "SECONDS",
+     GS_TO_NUMBER(struct args, controller.move_rest_s, 31536000),
+     .help = "a pod is not moved before it is so old, nor is the next in its place"},
+    {.name = "moves-per-hour",
+     .arg = "NUMBER",
+     GS_TO_NUMBER(struct args, controller.moves_an_hour, 3600),
+     .help = "in the whole cluster; 0 for none"},
     {.group = "Admission",
      .name = "webhook-address",
      .arg = "ADDRESS:PORT",
@@ -180,6 +192,9 @@ int main(int argc, char **argv)
                        .lease_s = 15,
                        .recut_limit_s = 30,
                        .book_limit_s = 120,
+                       .move_limit_s = 120,
+                       .move_rest_s = 600,
+                       .moves_an_hour = 60,
                        .webhook = ":9443",
                        .webhook_secret = "gpuslice-webhook-tls",
                        .webhook_configuration = "gpuslice",

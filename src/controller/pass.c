@@ -6,18 +6,23 @@
 #include <string.h>
 #include <time.h>
 
+#include "controller/moves.h"
 #include "picture/take.h"
 
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
 #define RECUT_LIMIT_US 30000000ull
 #define BOOK_LIMIT_US 120000000ull
+#define MOVE_LIMIT_US 120000000ull
 #define SILENCE_LOOK_US 30000000ull
+
+enum { KEY_BYTES_MAX = 2 * 254, NOTE_MAX = 1024 /* of an Event */ };
 
 struct gs_pass {
     struct gs_pass_options options;
     struct gs_arena arena; /* of the decider, for good */
     struct gs_decider *decider;
     struct gs_nodes_view view;
+    struct gs_moves moves;
     struct gs_store_pod **waiting; /* of the pass under way */
     size_t cap_waiting;
     struct gs_pass_counts counts;
@@ -52,6 +57,15 @@ int gs_pass_new(const struct gs_pass_options *options, struct gs_pass **ret, str
         return no_memory(err);
     }
     gs_nodes_view_init(&pass->view, options->store, pass->decider);
+    const struct gs_moves_options moves = {
+        .store = options->store,
+        .node = options->market.moves,
+        .ctx = options->market.ctx,
+        .limit_us = options->move_limit_us == 0 ? MOVE_LIMIT_US : options->move_limit_us,
+        .rest_us = options->move_rest_us,
+        .an_hour = options->moves_an_hour,
+    };
+    gs_moves_init(&pass->moves, &moves);
     *ret = pass;
     return 0;
 }
@@ -59,6 +73,7 @@ int gs_pass_new(const struct gs_pass_options *options, struct gs_pass **ret, str
 void gs_pass_free(struct gs_pass *pass)
 {
     if (pass != NULL) {
+        gs_moves_done(&pass->moves);
         gs_nodes_view_done(&pass->view);
         gs_arena_done(&pass->arena);
         free(pass->waiting);
@@ -68,7 +83,9 @@ void gs_pass_free(struct gs_pass *pass)
 
 struct gs_pass_counts gs_pass_counts(const struct gs_pass *pass)
 {
-    return pass->counts;
+    struct gs_pass_counts counts = pass->counts;
+    counts.moves = pass->moves.n;
+    return counts;
 }
 
 static void look_again(struct gs_pass *pass, uint64_t at_us)
@@ -163,7 +180,9 @@ static const struct gs_gpunode_wish *unsent_wish(const struct gs_store_node *nod
     return NULL;
 }
 
-static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t number,
+/* `moved`: the pod for whose successor it is, while `pod` waits for that; NULL: it is for `pod`. */
+static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod,
+                    const struct gs_store_pod *moved, uint32_t number,
                     const struct gs_decide_recut *recut, const char *why, struct gs_err *err)
 {
     struct gs_store_node *node = pass->view.more[number].of;
@@ -174,9 +193,16 @@ static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t num
     struct gs_layout wanted = recut->layout;
     char layout[GS_LAYOUT_TEXT_MAX + 1];
     char id[GS_GPUNODE_ID_MAX + 1];
-    while (before != NULL && n_pods < before->n_pods && n_pods < GS_GPUNODE_PODS_MAX - 1) {
+    char space[KEY_BYTES_MAX];
+    while (before != NULL && n_pods < before->n_pods && n_pods < GS_GPUNODE_PODS_MAX - 2) {
         pods[n_pods] = before->pods[n_pods];
         n_pods++;
+    }
+    if (moved != NULL) {
+        const char *slash = strchr(moved->key, '/');
+        snprintf(space, sizeof(space), "%.*s", (int)(slash - moved->key), moved->key);
+        pods[n_pods++] =
+            (struct gs_gpunode_pod){.name_space = space, .name = slash + 1, .uid = moved->uid};
     }
     pods[n_pods++] = (struct gs_gpunode_pod){.name_space = pod->waiting->pod.name_space,
                                              .name = pod->waiting->pod.name,
@@ -203,7 +229,7 @@ static int recut(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t number
 {
     int r = 0;
     for (unsigned i = 0; r == 0 && i < decision->n_recuts; i++) {
-        r = wish_for(pass, pod, number, &decision->recuts[i], decision->why, err);
+        r = wish_for(pass, pod, NULL, number, &decision->recuts[i], decision->why, err);
     }
     r = r == 0 ? gs_take_recut(&pass->view, pod, number, decision->recuts, decision->n_recuts, err)
                : r;
@@ -213,6 +239,63 @@ static int recut(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t number
     pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
     look_again(pass, pod->waiting->keep_until_us);
     gs_act_say(pass->options.act, pod, false, "Recutting", "Recut", decision->why);
+    return 0;
+}
+
+/* Room for the successor first; where it is there already, the pod is asked to go. */
+static int make_room(struct gs_pass *pass, struct gs_store_pod *pod,
+                     const struct gs_store_pod *victim, const struct gs_decision *decision,
+                     struct gs_err *err)
+{
+    uint32_t to = decision->move.to_node;
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < decision->n_recuts; i++) {
+        r = wish_for(pass, pod, victim, to, &decision->recuts[i], decision->why, err);
+    }
+    r = r == 0
+            ? gs_take_room(&pass->view, victim->kin, to, decision->recuts, decision->n_recuts, err)
+            : r;
+    if (r == 0) {
+        pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
+        look_again(pass, pod->waiting->keep_until_us);
+        gs_act_say(pass->options.act, pod, false, "RecutForMove", "Recut", decision->why);
+    }
+    return r;
+}
+
+static void evict(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs_store_pod *victim,
+                  const struct gs_decision *decision)
+{
+    const struct gs_move *move = gs_moves_add(&pass->moves, &pass->view, pod, decision);
+    char text[NOTE_MAX];
+    char slice[GS_PROFILE_NAME_MAX + 1];
+    if (move == NULL) {
+        return;
+    }
+    gs_profile_name_format(&move->what.slice, slice);
+    snprintf(
+        text, sizeof(text),
+        "pod %s needs the room of this pod's %s on node %s; this pod is asked to end, and node "
+        "%s has a free %s for the one that takes its place",
+        pod->key, slice, move->what.from, move->what.to, slice);
+    gs_take_reserve(&pass->view, decision->move.to_node, &move->what.slice);
+    look_again(pass, move->until_us);
+    gs_act_say(pass->options.act, pod, false, "Moving", "Move", decision->why);
+    gs_act_tell(pass->options.act, victim, "MovesAway", "Move", text);
+    gs_act_move(pass->options.act, pod, &move->what);
+}
+
+static int move(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs_decide_pod *ask,
+                const struct gs_decision *decision, struct gs_err *err)
+{
+    const struct gs_decide_gpu *gpu = &pass->view.more[decision->node].gpus[decision->move.gpu];
+    const struct gs_store_pod *victim =
+        pass->moves.movers.pods[gpu->slices[decision->move.slice].pod];
+    pass->keeps |= gs_take_keep(&pass->view, ask, decision);
+    if (decision->n_recuts > 0) {
+        return make_room(pass, pod, victim, decision, err);
+    }
+    evict(pass, pod, victim, decision);
     return 0;
 }
 
@@ -226,6 +309,16 @@ static void let_go(struct gs_pass *pass, struct gs_store_pod *pod, const char *r
     }
 }
 
+/* A slice comes free for it: no node is bought meanwhile, and its gate stays. */
+static bool waits_for_move(struct gs_pass *pass, const struct gs_store_pod *pod)
+{
+    const struct gs_move *move = gs_moves_for(&pass->moves, pod);
+    if (move != NULL) {
+        look_again(pass, move->until_us);
+    }
+    return move != NULL;
+}
+
 static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
                      const struct gs_decide_pod *ask, const struct gs_decide_cluster *cluster,
                      const struct gs_decision *decision, struct gs_err *err)
@@ -237,9 +330,12 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
         return 0;
     case GS_DECIDE_RECUT:
         return recut(pass, pod, decision->node, decision, err);
-    case GS_DECIDE_MOVE: /* asked for only where holders are given */
-        return 0;
+    case GS_DECIDE_MOVE:
+        return move(pass, pod, ask, decision, err);
     case GS_DECIDE_BUY:
+        if (waits_for_move(pass, pod)) {
+            return 0;
+        }
         if (market->want != NULL) {
             market->want(market->ctx, pod, &cluster->offers[decision->offer]);
         }
@@ -254,9 +350,12 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
             if (pod->waiting->keep_until_us == 0) {
                 pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
             }
-            if (pass->now_us >= pod->waiting->keep_until_us) {
+            if (pass->now_us >= pod->waiting->keep_until_us && !waits_for_move(pass, pod)) {
                 let_go(pass, pod, "RecutTakesLong", "Wait", decision->why);
             }
+            return 0;
+        }
+        if (waits_for_move(pass, pod)) {
             return 0;
         }
         if (market->want != NULL) {
@@ -275,6 +374,69 @@ static uint64_t clock_us(void)
     return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
 }
 
+static int ask_decider(struct gs_pass *pass, const struct gs_decide_cluster *cluster,
+                       const struct gs_decide_pod *ask, struct gs_decision *ret, struct gs_err *err)
+{
+    uint64_t begun = clock_us();
+    int r = gs_decide(pass->decider, cluster, ask, ret, err);
+    uint64_t took = clock_us() - begun;
+    pass->counts.longest_us = took > pass->counts.longest_us ? took : pass->counts.longest_us;
+    return r;
+}
+
+/* The pod takes the place of one that was moved: its room was made, and is booked. False: it is
+ * decided as any other. */
+static bool book_successor(struct gs_pass *pass, struct gs_store_pod *pod,
+                           const struct gs_decide_pod *ask)
+{
+    struct gs_move *after = gs_moves_after(&pass->moves, pod);
+    const struct gs_store_node *node =
+        after == NULL ? NULL : gs_store_find_node(pass->options.store, after->what.to);
+    struct gs_decide_node *on = node == NULL ? NULL : gs_nodes_view_of(&pass->view, node);
+    int profile = on == NULL || on->model == NULL
+                      ? -1
+                      : gs_model_profile_index(on->model, &after->what.slice);
+    struct gs_decision decision;
+    if (profile < 0) {
+        return false;
+    }
+    const struct gs_decide_cluster there = {.nodes = on, .n_nodes = 1, .now_us = pass->real_us};
+    on->free[profile]++; /* what was reserved for it */
+    if (ask_decider(pass, &there, ask, &decision, NULL) != 0 || decision.what != GS_DECIDE_BOOK) {
+        on->free[profile]--;
+        return false;
+    }
+    decision.node = node->number - 1;
+    after->served = true;
+    pass->counts.decisions[decision.what]++;
+    remember(pod, &decision);
+    book(pass, pod, &decision);
+    return true;
+}
+
+/* Decides, with moves where there may be one more now. */
+static int find_way(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_decide_pod *ask,
+                    struct gs_decide_cluster *cluster, struct gs_decision *ret, struct gs_err *err)
+{
+    uint64_t when_us;
+    bool moving = gs_moves_for(&pass->moves, pod) != NULL;
+    int r = moving ? 0 : gs_moves_holders(&pass->moves, &pass->view, cluster, err);
+    ask->may_move_others = cluster->n_holders > 0;
+    r = r == 0 ? ask_decider(pass, cluster, ask, ret, err) : r;
+    if (r != 0 || ret->what != GS_DECIDE_MOVE || gs_moves_may(&pass->moves, &when_us)) {
+        return r;
+    }
+    look_again(pass, when_us);
+    ask->may_move_others = false;
+    r = ask_decider(pass, cluster, ask, ret, err);
+    if (r == 0) {
+        size_t n = strlen(ret->why);
+        snprintf(ret->why + n, sizeof(ret->why) - n,
+                 "; a pod could be moved for it, but as many were as may be (--moves-per-hour)");
+    }
+    return r;
+}
+
 static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err *err)
 {
     const struct gs_pass_market *market = &pass->options.market;
@@ -282,13 +444,13 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
         .nodes = pass->view.nodes, .n_nodes = pass->view.n, .now_us = pass->real_us};
     struct gs_decide_pod ask = gs_take_ask(pod);
     struct gs_decision decision;
+    if (book_successor(pass, pod, &ask)) {
+        return 0;
+    }
     if (market->offers != NULL) {
         cluster.offers = market->offers(market->ctx, &cluster.n_offers);
     }
-    uint64_t begun = clock_us();
-    int r = gs_decide(pass->decider, &cluster, &ask, &decision, err);
-    uint64_t took = clock_us() - begun;
-    pass->counts.longest_us = took > pass->counts.longest_us ? took : pass->counts.longest_us;
+    int r = find_way(pass, pod, &ask, &cluster, &decision, err);
     if (r == GS_INVALID || r == GS_LIMIT) {
         let_go(pass, pod, "CannotRun", "Wait", err->msg);
         return 0;
@@ -368,7 +530,8 @@ static void hold_nodes(struct gs_pass *pass)
 {
     for (size_t i = 0; i < pass->view.n; i++) {
         struct gs_store_node *node = pass->view.more[i].of;
-        bool hold = node->wishes != NULL || node->n_nominated > 0;
+        bool hold =
+            node->wishes != NULL || node->n_nominated > 0 || gs_moves_touch(&pass->moves, node);
         bool ours_or_none = node->held_by_us || !node->held;
         if (node->known && !node->holding && ours_or_none && hold != node->held_by_us) {
             gs_act_hold(pass->options.act, node, hold);
@@ -422,6 +585,7 @@ int gs_pass_run(struct gs_pass *pass, uint64_t now_us, uint64_t real_us, uint64_
         return r;
     }
     forget_keeps(pass);
+    pass->keeps |= gs_moves_begin(&pass->moves, &pass->view, now_us, real_us);
     find_wished(pass, n);
     if (market->begin != NULL) {
         market->begin(market->ctx);
@@ -436,4 +600,22 @@ int gs_pass_run(struct gs_pass *pass, uint64_t now_us, uint64_t real_us, uint64_
     hold_nodes(pass);
     *ret_again_us = pass->again_us;
     return r;
+}
+
+void gs_pass_moved(struct gs_pass *pass, const struct gs_act_moved *answer)
+{
+    const struct gs_move *move = gs_moves_asked(&pass->moves, answer->uid);
+    struct gs_store_pod *pod =
+        move == NULL ? NULL : gs_store_find_pod(pass->options.store, move->waits);
+    bool waits = pod != NULL && pod->waiting != NULL && strcmp(pod->uid, move->waits_uid) == 0;
+    if (waits && answer->end == GS_ACT_MOVE_REFUSED) {
+        char text[NOTE_MAX];
+        snprintf(
+            text, sizeof(text),
+            "pod %.300s is not moved: %.300s; another way is looked for, and it is asked again "
+            "later",
+            move->what.pod, answer->why);
+        gs_act_say(pass->options.act, pod, true, "MoveRefused", "Move", text);
+    }
+    gs_moves_answered(&pass->moves, answer);
 }

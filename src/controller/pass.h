@@ -15,6 +15,7 @@ struct gs_pass_counts {
     uint64_t longest_us; /* of a decision */
     uint64_t waiting;    /* pods, now */
     uint64_t gated;      /* of them */
+    uint64_t moves;      /* under way */
 };
 
 /* What may be bought; NULL functions: nothing. */
@@ -38,6 +39,9 @@ struct gs_pass_options {
     struct gs_pass_market market;
     uint64_t recut_limit_us; /* a gate stays so long for a re-cut; 0: 30 s */
     uint64_t book_limit_us;  /* a booking stands so long; 0: 120 s */
+    uint64_t move_limit_us;  /* a gate stays so long for a move; 0: 120 s */
+    uint64_t move_rest_us;   /* a pod that started later than this ago is not moved */
+    uint32_t moves_an_hour;  /* in the whole cluster; 0: none */
 };
 
 int gs_pass_new(const struct gs_pass_options *options, struct gs_pass **ret, struct gs_err *err);
@@ -47,5 +51,8 @@ void gs_pass_free(struct gs_pass *pass);
  * due though nothing changes; UINT64_MAX: never. GS_NO_MEMORY. */
 int gs_pass_run(struct gs_pass *pass, uint64_t now_us, uint64_t real_us, uint64_t *ret_again_us,
                 struct gs_err *err);
+
+/* What became of a move: for gs_act_options.moved. */
+void gs_pass_moved(struct gs_pass *pass, const struct gs_act_moved *answer);
 
 struct gs_pass_counts gs_pass_counts(const struct gs_pass *pass);

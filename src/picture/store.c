@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "picture/store_kin.h"
 #include "picture/store_nodes.h"
 #include "wire/kubejson.h"
 
@@ -58,6 +59,7 @@ static void leave_node(struct gs_store_pod *pod)
     node->memory_bytes -= pod->memory_bytes;
     node->n_pods--;
     node->n_nominated -= pod->node == NULL;
+    node->n_movable -= pod->kin != NULL;
     gs_store_touch(node);
     if (pod->prev != NULL) {
         pod->prev->next = pod->next;
@@ -81,6 +83,7 @@ static void join_node(struct gs_store_pod *pod, struct gs_store_node *node, bool
     node->memory_bytes += pod->memory_bytes;
     node->n_pods++;
     node->n_nominated += !bound;
+    node->n_movable += pod->kin != NULL;
     gs_store_touch(node);
     pod->next = node->pods;
     if (pod->next != NULL) {
@@ -127,12 +130,18 @@ static void drop_waiting(struct gs_store *store, struct gs_store_pod *pod)
     }
 }
 
+static void free_pod(struct gs_store *store, struct gs_store_pod *pod)
+{
+    leave_node(pod);
+    gs_store_kin_leave(store, pod->kin);
+    free(pod);
+}
+
 static void forget_pod(struct gs_store *store, struct gs_store_pod *pod)
 {
     (void)gs_map_take(&store->pods, pod->key);
     drop_waiting(store, pod);
-    leave_node(pod);
-    free(pod);
+    free_pod(store, pod);
     store->changed = true;
 }
 
@@ -155,7 +164,9 @@ static struct gs_store_pod *make_pod(const struct gs_kubepod *read, const struct
     pod->n_wants = (uint8_t)n;
     pod->cpu_milli = read->cpu_milli;
     pod->memory_bytes = read->memory_bytes;
-    pod->movable = wait->may_move && !wait->stays;
+    uint64_t created_s = wait->created_us / 1000000;
+    pod->created_s = created_s < UINT32_MAX ? (uint32_t)created_s : UINT32_MAX;
+    pod->deleting = read->deleting;
     return pod;
 }
 
@@ -221,8 +232,14 @@ static int replace(struct gs_store *store, const struct gs_kubepod *read,
     int r = number_wants(store, read, wants, &n, &slices, err);
     struct gs_store_pod *pod = r == 0 ? make_pod(read, wait, wants, n) : NULL;
     struct gs_store_pod *old = gs_map_find(&store->pods, read->id);
-    if (pod == NULL || !gs_map_put(&store->pods, pod->key, pod)) {
-        free(pod);
+    bool failed = pod == NULL;
+    if (pod != NULL) {
+        pod->kin = gs_store_kin_of(store, read, wait, &failed);
+    }
+    if (failed || !gs_map_put(&store->pods, pod->key, pod)) {
+        if (pod != NULL) {
+            free_pod(store, pod);
+        }
         return r != 0 ? r : no_memory(err);
     }
     if (old != NULL) {
@@ -231,8 +248,7 @@ static int replace(struct gs_store *store, const struct gs_kubepod *read,
         } else {
             drop_waiting(store, old);
         }
-        leave_node(old);
-        free(old);
+        free_pod(store, old);
     }
     *ret = pod;
     return 0;
@@ -404,6 +420,7 @@ void gs_store_done(struct gs_store *store)
         drop_waiting(store, pod);
         free(pod);
     }
+    gs_store_kins_done(store);
     at = 0;
     for (struct gs_store_node *node; (node = gs_map_next(&store->nodes, &at)) != NULL;) {
         gs_store_node_free(node);

@@ -26,8 +26,24 @@ struct gs_store_want {
     uint16_t count;
 };
 
+/* "namespace/Kind/name" */
+#define GS_STORE_OWNER_MAX (2 * 253 + 63 + 3)
+
 struct gs_store_node;
 struct gs_store_pod;
+
+/* What pods of one owner that may be moved have in common: one that takes the place of another asks
+ * for the same. */
+struct gs_store_kin {
+    const char *owner;         /* "namespace/ReplicaSet/name" */
+    struct gs_store_kin *next; /* of the same owner, asking for something else */
+    struct gs_want want;       /* one slice */
+    struct gs_constraint *constraint;
+    uint64_t cpu_milli;
+    uint64_t memory_bytes;
+    int32_t priority;
+    uint32_t n_pods;
+};
 
 /* A pod that waits and asks for slices. */
 struct gs_store_waiting {
@@ -61,7 +77,9 @@ struct gs_store_pod {
     uint64_t cpu_milli;
     uint64_t memory_bytes;
     struct gs_store_waiting *waiting; /* NULL: it does not wait for slices */
-    bool movable;                     /* its owner lets us evict it */
+    struct gs_store_kin *kin;         /* NULL: it must not be moved */
+    uint32_t created_s;               /* CLOCK_REALTIME */
+    bool deleting;                    /* it ends; what it has is its own until it is gone */
     bool seen;                        /* in the list under way */
     uint8_t n_wants;
     struct gs_store_want wants[];
@@ -84,6 +102,7 @@ struct gs_store_slice {
     uint8_t start;
     uint8_t state; /* enum gs_gpunode_slice_state */
     bool plain;
+    uint32_t holder; /* gs_store_holder of the pod that has it; 0: none that is known */
 };
 
 /* What decisions need of a GPU in a GpuNode's status. */
@@ -125,6 +144,7 @@ struct gs_store_node {
     uint64_t memory_bytes;
     uint32_t n_pods;
     uint32_t n_nominated; /* of them: not bound */
+    uint32_t n_movable;   /* of them: may be moved */
     struct gs_store *store;
     bool dirty; /* changed since the view last looked: in the store's list, by */
     struct gs_store_node *next_dirty;
@@ -134,6 +154,7 @@ struct gs_store_node {
 struct gs_store {
     struct gs_map pods;  /* by key: struct gs_store_pod */
     struct gs_map nodes; /* by name: struct gs_store_node */
+    struct gs_map kins;  /* by owner: struct gs_store_kin, the first of its list */
     struct gs_profile_name resources[GS_STORE_RESOURCES_MAX];
     unsigned n_resources;             /* 0 is whole GPUs */
     struct gs_store_waiting *waiting; /* all that wait, in no order */
@@ -168,6 +189,12 @@ struct gs_store_pod *gs_store_find_pod(const struct gs_store *store, const char 
 /* The pod that a wish names, if it is still that one. */
 struct gs_store_pod *gs_store_pod_of(const struct gs_store *store,
                                      const struct gs_gpunode_pod *name);
+
+/* Whose pod it is, as kins are found by; "" for the kind and name of none. */
+void gs_store_owner_of(const struct gs_kubepod *pod, char ret[GS_STORE_OWNER_MAX]);
+
+/* A pod, by "namespace/name", as slices name who holds them. Never 0. */
+uint32_t gs_store_holder(const char *name_space, const char *name);
 
 /* The view is to look at the node anew. */
 void gs_store_touch(struct gs_store_node *node);

@@ -192,6 +192,22 @@ static int settle_wishes(struct gs_store_node *node, const struct gs_gpunode *gp
 
 /* ---- what is kept of a GPU ---- */
 
+/* FNV-1a: 4 bytes for each of a million slices, where the names would be a hundred. Two pods of one
+ * node with the same number are told apart by nothing: then the wrong one of them is moved. */
+static uint32_t hash_on(uint32_t hash, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        hash = (hash ^ (unsigned char)*text) * 16777619u;
+    }
+    return hash;
+}
+
+uint32_t gs_store_holder(const char *name_space, const char *name)
+{
+    uint32_t hash = hash_on(hash_on(hash_on(2166136261u, name_space), "/"), name);
+    return hash == 0 ? 1 : hash;
+}
+
 static void keep_slices(const struct gs_gpunode_gpu *from, struct gs_store_gpu *to)
 {
     for (unsigned k = 0; k < from->n_slices && k < GS_MEMORY_UNITS_MAX; k++) {
@@ -202,6 +218,9 @@ static void keep_slices(const struct gs_gpunode_gpu *from, struct gs_store_gpu *
             .start = slice->start,
             .state = (uint8_t)slice->state,
             .plain = slice->plain,
+            .holder = slice->holder.name[0] == '\0'
+                          ? 0
+                          : gs_store_holder(slice->holder.name_space, slice->holder.name),
         };
     }
 }

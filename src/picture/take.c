@@ -15,13 +15,13 @@ struct gs_decide_pod gs_take_ask(const struct gs_store_pod *pod)
     };
 }
 
-/* The pod's wants in profiles of the node's model. */
-static void count_wants(const struct gs_store_pod *pod, const struct gs_model *model,
+/* Wants of a pod in profiles of the node's model. */
+static void count_wants(const struct gs_want *wants, size_t n, const struct gs_model *model,
                         uint32_t ret[GS_PROFILES_MAX], uint32_t *ret_gpus)
 {
     *ret_gpus = 0;
-    for (size_t i = 0; i < pod->waiting->pod.n_wants; i++) {
-        const struct gs_want *want = &pod->waiting->pod.wants[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct gs_want *want = &wants[i];
         int profile =
             want->whole_gpu || model == NULL ? -1 : gs_model_profile_index(model, &want->profile);
         if (want->whole_gpu) {
@@ -37,7 +37,7 @@ void gs_take_booking(struct gs_nodes_view *view, const struct gs_store_pod *pod,
     struct gs_decide_node *on = &view->nodes[node];
     uint32_t wants[GS_PROFILES_MAX] = {0};
     uint32_t gpus = 0;
-    count_wants(pod, on->model, wants, &gpus);
+    count_wants(pod->waiting->pod.wants, pod->waiting->pod.n_wants, on->model, wants, &gpus);
     for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
         on->free[p] = gs_nodes_view_less(on->free[p], wants[p]);
     }
@@ -48,16 +48,22 @@ void gs_take_booking(struct gs_nodes_view *view, const struct gs_store_pod *pod,
 }
 
 /* The picture of the node is made anew at the next pass. */
-void gs_take_coming(struct gs_nodes_view *view, const struct gs_store_pod *pod, uint32_t node)
+static void take_coming(struct gs_nodes_view *view, const struct gs_want *asks, size_t n,
+                        uint32_t node)
 {
     struct gs_decide_node *on = &view->nodes[node];
     uint32_t wants[GS_PROFILES_MAX] = {0};
     uint32_t gpus = 0;
     gs_store_touch(view->more[node].of);
-    count_wants(pod, on->model, wants, &gpus);
+    count_wants(asks, n, on->model, wants, &gpus);
     for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
         on->coming[p] = gs_nodes_view_less(on->coming[p], wants[p]);
     }
+}
+
+void gs_take_coming(struct gs_nodes_view *view, const struct gs_store_pod *pod, uint32_t node)
+{
+    take_coming(view, pod->waiting->pod.wants, pod->waiting->pod.n_wants, node);
 }
 
 /* Whether the GPU has this slice now; what it is, then. */
@@ -105,20 +111,44 @@ static int show_recut(struct gs_nodes_view *view, uint32_t node,
     return gs_decide_sum(view->decider, on->model, more->gpus, more->n_gpus, &more->sum, err);
 }
 
-int gs_take_recut(struct gs_nodes_view *view, const struct gs_store_pod *pod, uint32_t node,
-                  const struct gs_decide_recut *recuts, unsigned n, struct gs_err *err)
+static int take_recuts(struct gs_nodes_view *view, const struct gs_want *asks, size_t n_asks,
+                       uint32_t node, const struct gs_decide_recut *recuts, unsigned n,
+                       struct gs_err *err)
 {
     uint32_t wants[GS_PROFILES_MAX] = {0};
     uint32_t gpus = 0;
     int r = 0;
-    count_wants(pod, view->nodes[node].model, wants, &gpus);
+    count_wants(asks, n_asks, view->nodes[node].model, wants, &gpus);
     for (unsigned i = 0; r == 0 && i < n; i++) {
         r = show_recut(view, node, &recuts[i], wants, err);
     }
     if (r == 0) {
-        gs_take_coming(view, pod, node);
+        take_coming(view, asks, n_asks, node);
     }
     return r;
+}
+
+int gs_take_recut(struct gs_nodes_view *view, const struct gs_store_pod *pod, uint32_t node,
+                  const struct gs_decide_recut *recuts, unsigned n, struct gs_err *err)
+{
+    const struct gs_kubepod *asks = &pod->waiting->pod;
+    return take_recuts(view, asks->wants, asks->n_wants, node, recuts, n, err);
+}
+
+int gs_take_room(struct gs_nodes_view *view, const struct gs_store_kin *kin, uint32_t node,
+                 const struct gs_decide_recut *recuts, unsigned n, struct gs_err *err)
+{
+    return take_recuts(view, &kin->want, 1, node, recuts, n, err);
+}
+
+void gs_take_reserve(struct gs_nodes_view *view, uint32_t node, const struct gs_profile_name *slice)
+{
+    struct gs_decide_node *on = &view->nodes[node];
+    int profile = on->model == NULL ? -1 : gs_model_profile_index(on->model, slice);
+    gs_store_touch(view->more[node].of);
+    if (profile >= 0) {
+        on->free[profile] = gs_nodes_view_less(on->free[profile], 1);
+    }
 }
 
 bool gs_take_keep(struct gs_nodes_view *view, const struct gs_decide_pod *ask,

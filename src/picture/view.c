@@ -143,13 +143,17 @@ static void count_wish(const struct gs_store_node *node, const struct gs_gpunode
     gs_nodes_view_recut(ret, there, wanted);
 }
 
-/* What comes belongs to the pods that it was wished for, while they wait. */
-static void reserve_coming(const struct gs_store *store, const struct gs_gpunode_wish *wish,
+/* What comes belongs to the pods that it was wished for, while they wait; or to the successor of
+ * one that is to be moved here, while that one is where it was. */
+static void reserve_coming(const struct gs_store_node *node, const struct gs_gpunode_wish *wish,
                            const struct gs_model *model, struct gs_decide_node *ret)
 {
+    const struct gs_store *store = node->store;
     for (unsigned i = 0; i < wish->n_pods; i++) {
         const struct gs_store_pod *pod = gs_store_pod_of(store, &wish->pods[i]);
-        if (pod == NULL || pod->waiting == NULL || pod->nominated != NULL) {
+        bool waits = pod != NULL && pod->waiting != NULL && pod->nominated == NULL;
+        bool moves = pod != NULL && pod->kin != NULL && pod->node != node;
+        if (!waits && !moves) {
             continue;
         }
         for (unsigned k = 0; k < pod->n_wants; k++) {
@@ -205,7 +209,7 @@ static void see_amounts(const struct gs_nodes_view *view, struct gs_view_node *m
         count_wish(node, &wish->wish, model, ret);
     }
     for (const struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
-        reserve_coming(view->store, &wish->wish, model, ret);
+        reserve_coming(node, &wish->wish, model, ret);
     }
 }
 

@@ -12,6 +12,7 @@ struct gs_view_node {
     struct gs_decide_gpu *gpus;
     unsigned n_gpus;
     unsigned cap_gpus;
+    bool marked; /* slices have numbers of holders (movers.h) */
     struct gs_decide_sum sum;
 };
 

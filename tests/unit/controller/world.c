@@ -10,18 +10,45 @@
 
 #include "base/buf.h"
 #include "unit/wire/json_text.h"
+#include "wire/kubemove.h"
 
 #define START_US 1000000000ull
 #define REAL_US 1768000000000000ull
 
 static struct world *current;
 
+/* Every node is of a SlicePool that opts in, but those whose name begins with "never". */
+static bool moves(void *ctx, const struct gs_store_node *node)
+{
+    (void)ctx;
+    return strncmp(node->name, "never", 5) != 0;
+}
+
+void world_restart(struct world *world)
+{
+    struct gs_pass_options options = {
+        .store = &world->store,
+        .market = {.moves = moves},
+        .move_rest_us = 600000000,
+        .moves_an_hour = 12,
+    };
+    gs_pass_free(world->pass);
+    assert_int_equal(gs_pass_new(&options, &world->pass, NULL), 0);
+    for (struct gs_store_waiting *one = world->store.waiting; one != NULL; one = one->next) {
+        one->settles_us = 0;
+    }
+    size_t at = 0;
+    for (struct gs_store_node *node; (node = gs_map_next(&world->store.nodes, &at)) != NULL;) {
+        node->number = 0; /* not in the new view yet */
+        gs_store_touch(node);
+    }
+}
+
 void world_new(struct world *world)
 {
-    struct gs_pass_options options = {.store = &world->store};
     *world = (struct world){.now_us = START_US};
     gs_store_init(&world->store);
-    assert_int_equal(gs_pass_new(&options, &world->pass, NULL), 0);
+    world_restart(world);
     current = world;
 }
 
@@ -34,7 +61,7 @@ void world_free(struct world *world)
 
 /* ---- actions: controller/act.h, noted down ---- */
 
-static void note(const char *what, const char *a, const char *b)
+static void note_down(const char *what, const char *a, const char *b)
 {
     size_t n = strlen(current->acts);
     snprintf(current->acts + n, sizeof(current->acts) - n, "%s %s%s%s\n", what, a,
@@ -50,7 +77,7 @@ static void settle(struct gs_store_pod *pod)
 void gs_act_book(struct gs_act *act, struct gs_store_pod *pod, struct gs_store_node *node)
 {
     (void)act;
-    note("book", pod->key, node->name);
+    note_down("book", pod->key, node->name);
     gs_store_nominate(pod, node);
     settle(pod);
 }
@@ -58,14 +85,14 @@ void gs_act_book(struct gs_act *act, struct gs_store_pod *pod, struct gs_store_n
 void gs_act_lift(struct gs_act *act, struct gs_store_pod *pod)
 {
     (void)act;
-    note("lift", pod->key, "");
+    note_down("lift", pod->key, "");
     settle(pod);
 }
 
 void gs_act_clear(struct gs_act *act, struct gs_store_pod *pod)
 {
     (void)act;
-    note("clear", pod->key, "");
+    note_down("clear", pod->key, "");
     gs_store_nominate(pod, NULL);
     settle(pod);
 }
@@ -73,22 +100,36 @@ void gs_act_clear(struct gs_act *act, struct gs_store_pod *pod)
 void gs_act_wish(struct gs_act *act, struct gs_store_node *node)
 {
     (void)act;
-    note("wish", node->name, "");
+    note_down("wish", node->name, "");
     for (struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
         wish->sent = true;
     }
 }
 
-void gs_act_evict(struct gs_act *act, const struct gs_store_pod *victim, struct gs_store_pod *waits)
+void gs_act_move(struct gs_act *act, struct gs_store_pod *waits, const struct gs_kubemove *move)
+{
+    struct gs_buf note;
+    (void)act;
+    note_down("move", move->pod, waits->key);
+    gs_buf_init(&note, sizeof(current->note));
+    assert_int_equal(gs_kubemove_write(move, &note, NULL), 0);
+    snprintf(current->note, sizeof(current->note), "%s", gs_buf_text(&note));
+    gs_buf_done(&note);
+}
+
+void gs_act_tell(struct gs_act *act, const struct gs_store_pod *pod, const char *reason,
+                 const char *action, const char *text)
 {
     (void)act;
-    note("evict", victim->key, waits->key);
+    (void)action;
+    assert_true(text[0] != '\0');
+    note_down("tell", pod->key, reason);
 }
 
 void gs_act_hold(struct gs_act *act, struct gs_store_node *node, bool hold)
 {
     (void)act;
-    note(hold ? "hold" : "release", node->name, "");
+    note_down(hold ? "hold" : "release", node->name, "");
     node->held_by_us = node->held = hold;
 }
 
@@ -99,7 +140,7 @@ void gs_act_say(struct gs_act *act, struct gs_store_pod *pod, bool warning, cons
     (void)warning;
     (void)action;
     assert_true(text[0] != '\0');
-    note("say", pod->key, reason);
+    note_down("say", pod->key, reason);
 }
 
 /* ---- objects ---- */
@@ -151,13 +192,19 @@ static void write_slices(const char *text, struct gs_buf *status, struct gs_buf 
         while (!gs_view_eq(name, names[kind])) {
             kind++;
         }
-        bool held = part.p[part.n - 1] == '!';
+        const struct gs_view start = gs_view_split(&part, '!');
+        bool held = part.p != NULL;
         counts[kind]++;
         gs_buf_printf(status,
-                      "%s{\"profile\":\"%s\",\"start\":%d,\"size\":%u,\"state\":\"%s\","
-                      "\"plain\":true,\"resource\":\"nvidia.com/mig-%s\"}",
-                      status->len == 0 ? "" : ",", names[kind], atoi(part.p), sizes[kind],
+                      "%s{\"profile\":\"%s\",\"start\":%.1s,\"size\":%u,\"state\":\"%s\","
+                      "\"plain\":true,\"resource\":\"nvidia.com/mig-%s\"",
+                      status->len == 0 ? "" : ",", names[kind], start.p, sizes[kind],
                       held ? "Held" : "Free", names[kind]);
+        if (part.n > 0) {
+            gs_buf_printf(status, ",\"holder\":{\"namespace\":\"d\",\"name\":\"%.*s\"}",
+                          (int)part.n, part.p);
+        }
+        gs_buf_puts(status, "}");
     }
     for (unsigned i = 0; i < 5; i++) {
         gs_buf_printf(allocatable, ",\"nvidia.com/mig-%s\":\"%u\"", names[i], counts[i]);
@@ -206,6 +253,13 @@ void world_node(struct world *world, const char *name, const char *slices, unsig
     world_node_answers(world, name, slices, revision, "", "");
 }
 
+void world_node_held(struct world *world, const char *name)
+{
+    struct gs_store_node *node = gs_store_find_node(&world->store, name);
+    node->held = true;
+    node->held_by_us = false;
+}
+
 void world_node_gone(struct world *world, const char *name)
 {
     char text[300];
@@ -213,42 +267,80 @@ void world_node_gone(struct world *world, const char *name)
     take(take_node_gone, world, text);
 }
 
-static void write_pod(const struct world_pod *pod, char *ret, size_t size)
+static void write_owner(const struct world_pod *pod, struct gs_buf *out)
+{
+    const char *slash = pod->owner == NULL ? NULL : strchr(pod->owner, '/');
+    if (pod->owner != NULL) {
+        gs_buf_printf(out,
+                      ",\"ownerReferences\":[{\"kind\":\"%.*s\",\"name\":\"%s\",\"controller\":"
+                      "true}]",
+                      slash == NULL ? 10 : (int)(slash - pod->owner),
+                      slash == NULL ? "ReplicaSet" : pod->owner,
+                      slash == NULL ? pod->owner : slash + 1);
+    }
+    gs_buf_puts(out, pod->deleting ? ",\"deletionTimestamp\":\"2026-01-10T00:00:00Z\"" : "");
+}
+
+/* Annotations; the note of a move is JSON in a text. */
+static void write_notes(const struct world_pod *pod, struct gs_buf *out)
+{
+    json_t *notes = json_pack("{s:s, s:s*, s:s*, s:s*}", "gpuslice.dev/booked",
+                              pod->nominated == NULL ? "" : pod->nominated, "gpuslice.dev/move",
+                              pod->may_move ? "allow" : NULL, "karpenter.sh/do-not-disrupt",
+                              pod->stays ? "true" : NULL, "gpuslice.dev/moving", pod->moving);
+    char *text = json_dumps(notes, JSON_COMPACT);
+    assert_non_null(text);
+    gs_buf_printf(out, "\"annotations\":%s", text);
+    free(text);
+    json_decref(notes);
+}
+
+static void write_pod(const struct world_pod *pod, struct gs_buf *out)
 {
     char gates[200] = "";
     snprintf(gates, sizeof(gates), "%s%s%s", pod->gated ? "{\"name\":\"gpuslice.dev/slice\"}" : "",
              pod->gated && pod->other_gate ? "," : "",
              pod->other_gate ? "{\"name\":\"x.io/later\"}" : "");
-    snprintf(ret, size,
-             "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"d\",\"uid\":\"u-%s\","
-             "\"resourceVersion\":\"1\",\"creationTimestamp\":\"2026-01-01T00:%02u:%02uZ\","
-             "\"annotations\":{\"gpuslice.dev/booked\":\"%s\"}},\"spec\":{\"priority\":%d,"
-             "\"nodeName\":\"%s\",\"schedulingGates\":[%s],\"containers\":[{\"name\":\"c\","
-             "\"resources\":{\"limits\":{\"nvidia.com/mig-%s\":\"%u\"}}}]},\"status\":{\"phase\":"
-             "\"%s\",\"nominatedNodeName\":\"%s\",\"conditions\":[%s]}}",
-             pod->name, pod->name, (3600 - pod->age_s) / 60 % 60, (3600 - pod->age_s) % 60,
-             pod->nominated == NULL ? "" : pod->nominated, pod->priority,
-             pod->node == NULL ? "" : pod->node, gates, pod->profile,
-             pod->count == 0 ? 1 : pod->count, pod->node == NULL ? "Pending" : "Running",
-             pod->nominated == NULL ? "" : pod->nominated,
-             pod->unschedulable ? "{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":"
-                                  "\"Unschedulable\"}"
-                                : "");
+    gs_buf_printf(out,
+                  "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"d\",\"uid\":\"%s%s\","
+                  "\"resourceVersion\":\"1\",\"creationTimestamp\":\"2026-01-%s:%02u:%02uZ\",",
+                  pod->name, pod->uid == NULL ? "u-" : "", pod->uid == NULL ? pod->name : pod->uid,
+                  pod->age_s == 0 ? "20T00" : "01T00", (3600 - pod->age_s) / 60 % 60,
+                  (3600 - pod->age_s) % 60);
+    write_notes(pod, out);
+    write_owner(pod, out);
+    gs_buf_printf(
+        out,
+        "},\"spec\":{\"priority\":%d,\"nodeName\":\"%s\",\"schedulingGates\":[%s],"
+        "\"containers\":[{\"name\":\"c\",\"resources\":{\"limits\":{\"nvidia.com/mig-%s\":"
+        "\"%u\"}}}]},\"status\":{\"phase\":\"%s\",\"nominatedNodeName\":\"%s\","
+        "\"conditions\":[%s]}}",
+        pod->priority, pod->node == NULL ? "" : pod->node, gates, pod->profile,
+        pod->count == 0 ? 1 : pod->count, pod->node == NULL ? "Pending" : "Running",
+        pod->nominated == NULL ? "" : pod->nominated,
+        pod->unschedulable ? "{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":"
+                             "\"Unschedulable\"}"
+                           : "");
+}
+
+static void give_pod(struct world *world, const struct world_pod *pod, bool gone)
+{
+    struct gs_buf text;
+    gs_buf_init(&text, 1 << 14);
+    write_pod(pod, &text);
+    take(gone ? take_pod_gone : take_pod, world, gs_buf_text(&text));
+    gs_buf_done(&text);
 }
 
 void world_pod(struct world *world, const struct world_pod *pod)
 {
-    char text[2000];
-    write_pod(pod, text, sizeof(text));
-    take(take_pod, world, text);
+    give_pod(world, pod, false);
 }
 
 void world_pod_gone(struct world *world, const char *name, const char *profile)
 {
-    char text[2000];
     const struct world_pod pod = {.name = name, .profile = profile, .age_s = 1};
-    write_pod(&pod, text, sizeof(text));
-    take(take_pod_gone, world, text);
+    give_pod(world, &pod, true);
 }
 
 /* ---- passes ---- */

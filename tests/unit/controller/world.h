@@ -10,18 +10,23 @@ struct world {
     uint64_t now_us;
     uint64_t again_us;
     char acts[4096]; /* "book d/a n1\nlift d/b\n": of the last pass */
+    char note[4096]; /* of the last move: as it would be on the pod that waits */
 };
 
 /* Frees what the last one had. */
 void world_new(struct world *world);
+/* Another controller takes over: it has what the API server has, and no more. */
+void world_restart(struct world *world);
 void world_free(struct world *world);
 
-/* A node of one A100-40GB; `slices` as "1g.5gb@0,3g.20gb@4!", "!" for one that is held. Its
- * allocatable follows. `revision` of its GPU. */
+/* A node of one A100-40GB; `slices` as "1g.5gb@0,3g.20gb@4!", "!" for one that is held, "!a" by pod
+ * d/a. Its allocatable follows. `revision` of its GPU. */
 void world_node(struct world *world, const char *name, const char *slices, unsigned revision);
 /* The same with what it was asked for last: `result` "Done", "Busy", ...; "" for no answer. */
 void world_node_answers(struct world *world, const char *name, const char *slices,
                         unsigned revision, const char *id, const char *result);
+/* It may not be disrupted, as somebody else says. */
+void world_node_held(struct world *world, const char *name);
 void world_node_gone(struct world *world, const char *name);
 
 /* A pod that asks for slices of a profile. */
@@ -35,7 +40,13 @@ struct world_pod {
     const char *node;      /* bound; NULL: not */
     const char *nominated; /* NULL: not */
     int priority;
-    unsigned age_s; /* older goes first */
+    unsigned age_s;    /* older goes first */
+    const char *owner; /* name of its ReplicaSet, "DaemonSet/NAME" for another kind; NULL: none */
+    bool may_move;
+    bool stays; /* karpenter.sh/do-not-disrupt */
+    bool deleting;
+    const char *moving; /* the note of a move for it; NULL: none */
+    const char *uid;    /* NULL: "u-" and its name */
 };
 void world_pod(struct world *world, const struct world_pod *pod);
 void world_pod_gone(struct world *world, const char *name, const char *profile);
