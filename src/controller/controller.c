@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "money/money.h"
 #include "controller/supply.h"
 #include "picture/feed.h"
 
@@ -210,6 +211,8 @@ int gs_controller_start(struct gs_controller *controller,
     int s = sd_event_add_time(event, &controller->due, CLOCK_MONOTONIC, 0, ACCURACY_US, on_due,
                               controller);
     int r = s < 0 ? gs_fail_errno(err, -s, "adding a timer") : 0;
+    controller->money = gs_money_new();
+    r = r == 0 && controller->money == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for prices") : r;
     r = r == 0 ? open_parts(controller, err) : r;
     return r == 0 && options->http[0] != '\0' ? gs_controller_serve(controller, err) : r;
 }
@@ -240,6 +243,7 @@ void gs_controller_done(struct gs_controller *controller)
     gs_pools_free(controller->pools);
     gs_act_free(controller->act);
     gs_store_done(&controller->store);
+    gs_money_free(controller->money);
     if (controller->kube != NULL) {
         gs_kube_free(controller->kube);
     }

@@ -13,6 +13,8 @@
 #include "net/http_server.h"
 
 struct gs_feed;
+struct gs_money;
+struct gs_tally;
 
 struct gs_controller_options {
     const char *kubeconfig; /* NULL: as a pod */
@@ -47,6 +49,7 @@ struct gs_controller {
     struct gs_lease *lease;
     struct gs_webhook *webhook; /* NULL: none */
     struct gs_http_server *http;
+    struct gs_money *money; /* for what is told of the cluster */
     char name_space[254];
     sd_event_source *due; /* the next pass */
     uint64_t due_us;      /* CLOCK_MONOTONIC; UINT64_MAX: none */
@@ -68,5 +71,9 @@ bool gs_controller_is_ready(const struct gs_controller *controller);
 /* A pass soon: changes that come together are decided together. */
 void gs_controller_wake(struct gs_controller *controller);
 
-/* serve.c: /metrics, /healthz, /readyz, /debug/state. */
+/* serve.c: /metrics, /healthz, /readyz. */
 int gs_controller_serve(struct gs_controller *controller, struct gs_err *err);
+
+/* What the picture has, now; it lives in the arena. GS_NO_MEMORY. */
+int gs_controller_tally(const struct gs_controller *controller, struct gs_arena *arena,
+                        struct gs_tally *ret, struct gs_err *err);

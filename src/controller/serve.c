@@ -2,13 +2,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
+#include "base/log.h"
 #include "controller/controller.h"
+#include "controller/pools_metrics.h"
+#include "controller/tally.h"
 #include "picture/feed.h"
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-enum { PAGE_BYTES_MAX = 1 << 20 };
+enum { PAGE_BYTES_MAX = 8 << 20 };
+#define TALLY_BYTES_MAX ((size_t)64 << 20)
 
 static void answer(struct gs_http_exchange *exchange, unsigned status, const char *type,
                    struct gs_buf *page)
@@ -119,6 +124,38 @@ static void write_pools(const struct gs_pools_counts *counts, struct gs_buf *pag
     gs_buf_printf(page, "gpuslice_controller_nodes_never_ready_total %" PRIu64 "\n", counts->ended);
 }
 
+int gs_controller_tally(const struct gs_controller *controller, struct gs_arena *arena,
+                        struct gs_tally *ret, struct gs_err *err)
+{
+    struct gs_tally_options options = {.store = &controller->store,
+                                       .money = controller->money,
+                                       .region = controller->options->region};
+    (void)sd_event_now(controller->event, CLOCK_MONOTONIC, &options.now_us);
+    (void)sd_event_now(controller->event, CLOCK_REALTIME, &options.real_us);
+    return gs_tally(&options, arena, ret, err);
+}
+
+/* The cluster is told of by the replica that decides, so that sums count it once, and by none while
+ * not all of it was read. */
+static void write_cluster(const struct gs_controller *controller, struct gs_buf *page)
+{
+    struct gs_arena arena;
+    struct gs_tally tally;
+    struct gs_err err = {.code = GS_OK};
+    if (!gs_lease_leads(controller->lease) || !gs_controller_is_ready(controller)) {
+        return;
+    }
+    gs_arena_init(&arena, &gs_alloc_heap, TALLY_BYTES_MAX);
+    if (gs_controller_tally(controller, &arena, &tally, &err) == 0) {
+        gs_tally_write(&tally, page);
+        gs_pools_write_metrics(controller->pools, page);
+    } else {
+        gs_log_error("metrics of the cluster: %s", err.msg);
+        page->failed = true;
+    }
+    gs_arena_done(&arena);
+}
+
 static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
                           const struct gs_http_asked *asked)
 {
@@ -129,6 +166,8 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
     struct gs_buf page;
     (void)asked;
     gs_buf_init(&page, PAGE_BYTES_MAX);
+    metric(&page, "info", "gauge", "This controller.");
+    gs_buf_puts(&page, "gpuslice_controller_info{version=\"" GS_VERSION "\"} 1\n");
     metric(&page, "leads", "gauge", "1: this replica decides.");
     gs_buf_printf(&page, "gpuslice_controller_leads %d\n", gs_lease_leads(controller->lease));
     write_decisions(&passes, &page);
@@ -143,6 +182,7 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
     gs_buf_printf(&page, "gpuslice_controller_objects_refused_total %" PRIu64 "\n",
                   controller->store.refused);
     gs_webhook_write_metrics(controller->webhook, &page);
+    write_cluster(controller, &page);
     answer(exchange, 200, METRICS_TYPE, &page);
 }
 
