@@ -18,6 +18,7 @@ struct gs_online {
     const struct gs_statetable *states;
     struct record *gpus;
     uint32_t *heads; /* a state: the first GPU of its bucket or GS_GPU_NONE */
+    uint32_t *tails; /* a state: the last one, where there is a first */
     uint32_t n_gpus;
     uint32_t max_gpus;
     unsigned n_profiles;
@@ -48,7 +49,8 @@ int gs_online_new(struct gs_arena *arena, const struct gs_policy_table *decision
     struct gs_online *online = GS_ARENA_NEW(arena, struct gs_online, 1);
     struct record *gpus = GS_ARENA_NEW(arena, struct record, max_gpus);
     uint32_t *heads = GS_ARENA_NEW(arena, uint32_t, states->n_states);
-    bool enough = online != NULL && gpus != NULL && heads != NULL;
+    uint32_t *tails = GS_ARENA_NEW(arena, uint32_t, states->n_states);
+    bool enough = online != NULL && gpus != NULL && heads != NULL && tails != NULL;
     uint32_t choices = decisions->policy->by_index ? max_gpus : states->n_states;
     for (unsigned p = 0; enough && p < decisions->n_profiles; p++) {
         enough = gs_bitset_init(&online->choices[p], arena, choices);
@@ -61,6 +63,7 @@ int gs_online_new(struct gs_arena *arena, const struct gs_policy_table *decision
     online->states = states;
     online->gpus = gpus;
     online->heads = heads;
+    online->tails = tails;
     online->max_gpus = max_gpus;
     online->n_profiles = decisions->n_profiles;
     online->by_index = decisions->policy->by_index;
@@ -89,14 +92,17 @@ static void close_bucket(struct gs_online *online, uint16_t state)
 static void link_gpu(struct gs_online *online, uint32_t gpu, uint16_t state)
 {
     struct record *record = &online->gpus[gpu];
-    uint32_t head = online->heads[state];
+    bool first = online->heads[state] == GS_GPU_NONE;
     record->state = state;
-    record->before = GS_GPU_NONE;
-    record->after = head;
+    record->before = first ? GS_GPU_NONE : online->tails[state];
+    record->after = GS_GPU_NONE;
+    online->tails[state] = gpu;
+    if (!first) {
+        online->gpus[record->before].after = gpu;
+        return;
+    }
     online->heads[state] = gpu;
-    if (head != GS_GPU_NONE) {
-        online->gpus[head].before = gpu;
-    } else if (!online->by_index) {
+    if (!online->by_index) {
         open_bucket(online, state);
     }
 }
@@ -106,6 +112,8 @@ static void unlink_gpu(struct gs_online *online, uint32_t gpu)
     const struct record *record = &online->gpus[gpu];
     if (record->after != GS_GPU_NONE) {
         online->gpus[record->after].before = record->before;
+    } else {
+        online->tails[record->state] = record->before;
     }
     if (record->before != GS_GPU_NONE) {
         online->gpus[record->before].after = record->after;

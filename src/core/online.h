@@ -5,8 +5,9 @@
  * and its cost does not depend on the number of GPUs. A policy that wants the lowest GPU instead
  * (policy.h, by_index) has a set of GPUs with room a profile. Nothing here knows of nodes or pods.
  *
- * Order within a bucket: the GPU that came to the state last goes first. The same calls in the
- * same order give the same answers. Not thread-safe. docs/internals/online.md. */
+ * Order within a bucket: the GPU that has been in the state longest goes first: what is on it will
+ * stay longest, as a rule. The same calls in the same order give the same answers. Not thread-safe.
+ * docs/internals/online.md. */
 #pragma once
 
 #include "core/policy_table.h"

@@ -12,7 +12,7 @@ struct gs_policy {
     const char *summary; /* one line, for people */
     bool by_index;       /* the lowest GPU that has room wins; cost chooses among its starts only */
     /* What it costs to add `placement` to a GPU in `state`, where it fits. Of equal costs the
-     * lowest state wins, then the lowest placement, then the GPU that came to its state last. */
+     * lowest state wins, then the lowest placement, then the GPU longest in its state. */
     int32_t (*cost)(const struct gs_statetable *table, uint16_t state, unsigned placement);
 };
 

@@ -176,7 +176,7 @@ static struct gs_online *new_fleet(struct gs_arena *arena, const char *policy, u
     return online;
 }
 
-static void online__takes_the_gpu_that_came_to_its_state_last(void **state)
+static void online__takes_the_gpu_that_has_been_in_its_state_longest(void **state)
 {
     (void)state;
     struct gs_arena arena;
@@ -184,14 +184,14 @@ static void online__takes_the_gpu_that_came_to_its_state_last(void **state)
     struct gs_online *online = new_fleet(&arena, "keep-room", 3);
     unsigned seven = profile_named(gs_online_decisions(online)->states, "7g.40gb");
     struct gs_slot slot;
-    for (uint32_t want = 3; want-- > 0;) {
+    for (uint32_t want = 0; want < 3; want++) {
         assert_int_equal(gs_online_place(online, seven, &slot), 0);
         assert_int_equal(slot.gpu, want);
     }
     assert_int_equal(gs_online_place(online, seven, &slot), GS_NOT_FOUND);
-    slot.gpu = 1;
-    assert_int_equal(gs_online_release(online, slot, NULL), 0);
     slot.gpu = 2;
+    assert_int_equal(gs_online_release(online, slot, NULL), 0);
+    slot.gpu = 1;
     assert_int_equal(gs_online_release(online, slot, NULL), 0);
     assert_int_equal(gs_online_place(online, seven, &slot), 0);
     assert_int_equal(slot.gpu, 2);
@@ -275,7 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(online__decides_as_a_search_of_all_gpus_on_every_kind_with_every_policy),
-        cmocka_unit_test(online__takes_the_gpu_that_came_to_its_state_last),
+        cmocka_unit_test(online__takes_the_gpu_that_has_been_in_its_state_longest),
         cmocka_unit_test(online__passes_over_an_unavailable_gpu_but_lets_its_slices_go),
         cmocka_unit_test(online__refuses_what_is_not_there_and_says_what_it_has),
         cmocka_unit_test(online__bounds_the_size_of_a_fleet),
