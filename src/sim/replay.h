@@ -4,14 +4,43 @@
  * have gone, so a trace of any length needs no more memory than what runs at one time. Pure:
  * integers, no clock; the same input and seed give the same score.
  *
- * At one instant: first jobs end, then nodes go, then waiting jobs are tried, then jobs come. A job
- * that finds room has it from then on, also while its node boots or its slice is cut. An idle GPU
- * is begun on the node that is on and has the fewest idle GPUs that suffice, then the lowest. A
- * node is switched on when no other way is left: not before a move. */
+ * At one instant: first jobs end, then nodes are taken away, then waiting jobs are tried, then jobs
+ * come, then nodes go that nobody needs. A job that finds room has it from then on, also while its
+ * node boots or its slice is cut. An idle GPU is begun on the node that is on and has the fewest
+ * idle GPUs that suffice, then the lowest. A node is switched on when no other way is left: not
+ * before a move. */
 #pragma once
 
 #include "sim/rules.h"
 #include "sim/score.h"
+
+/* What happens to a job, for tests and for whoever wants to draw it. */
+enum gs_sim_what {
+    GS_SIM_STARTS, /* has its place from now on; runs from `began_us` on */
+    GS_SIM_MOVES,  /* has another place from now on */
+    GS_SIM_ENDS,
+    GS_SIM_STOPS, /* its node was taken away */
+    GS_SIM_LOST   /* or left undone at the end */
+};
+
+struct gs_sim_note {
+    enum gs_sim_what what;
+    int64_t now_us;
+    int64_t began_us;
+    int64_t ends_us; /* as it looks now */
+    uint64_t row;
+    uint32_t node;     /* UINT32_MAX: none, or a smaller GPU */
+    uint32_t gpu;      /* the lowest that it has */
+    uint64_t gpus;     /* bit g: GPU g of the node */
+    uint8_t held;      /* profile, or GS_SIM_WHOLE */
+    uint8_t placement; /* of the rules' state table; unless held is GS_SIM_WHOLE */
+    bool shared;
+};
+
+struct gs_sim_watch {
+    void (*note)(void *ctx, const struct gs_sim_note *note);
+    void *ctx;
+};
 
 /* About 330 bytes a job that runs or waits are the most that a run takes of the arena, beside some
  * 100 bytes a GPU of the world; it gives them back. The score (120 KB) is the caller's.
@@ -23,3 +52,9 @@
 int gs_sim_replay(struct gs_arena *arena, const struct gs_sim_world *world,
                   const struct gs_sim_rules *rules, const struct gs_sim_source *source,
                   struct gs_sim_score *ret, struct gs_err *err);
+
+/* As gs_sim_replay, and tells `watch` of each job. */
+int gs_sim_replay_watched(struct gs_arena *arena, const struct gs_sim_world *world,
+                          const struct gs_sim_rules *rules, const struct gs_sim_source *source,
+                          const struct gs_sim_watch *watch, struct gs_sim_score *ret,
+                          struct gs_err *err);

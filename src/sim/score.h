@@ -25,7 +25,7 @@ struct gs_sim_hist {
 void gs_sim_hist_add(struct gs_sim_hist *hist, int64_t value);
 
 /* The smallest value that at least `permille` thousandths of all are not above: exact up to
- * GS_SIM_HIST_EXACT values, within 0.8 % above. -1: there are none. */
+ * GS_SIM_HIST_EXACT values, within 0.8 % beyond. -1: there are none. */
 int64_t gs_sim_hist_quantile(const struct gs_sim_hist *hist, unsigned permille);
 
 /* How many are not above `value`, to the resolution of the buckets: for a curve. */

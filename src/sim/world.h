@@ -1,8 +1,9 @@
 /* world: where a workload is replayed: the GPUs that there are or can be had, what they cost, and
  * how long things take. Plain values; what they mean for a policy is in replay.h.
  *
- * With all times 0, one GPU a node and elastic, a world counts "GPUs switched on" and nothing else:
- * the world of most published figures. docs/internals/simulate.md. */
+ * With all times 0 and nodes of any size a world counts "GPUs switched on" and nothing else: the
+ * world of most published figures (gs_sim_world_init_timeless with 0 GPUs a node).
+ * docs/internals/simulate.md. */
 #pragma once
 
 #include <stdbool.h>
@@ -66,7 +67,8 @@ struct gs_sim_world {
 };
 
 /* Measured or stated times (docs/internals/simulate.md says where each is from), elastic, one type
- * with `gpus` a node; no prices, no limit below GS_SIM_GPUS_MAX GPUs. */
+ * with `gpus` a node; no prices, no limit below GS_SIM_GPUS_MAX GPUs. `gpus` 0: nodes of any size,
+ * one GPU for a job that wants one or less: GPUs are switched on one by one. */
 void gs_sim_world_init(struct gs_sim_world *world, const struct gs_model *model, uint16_t gpus);
 
 /* As gs_sim_world_init, but everything takes no time: what is counted is GPUs switched on. */

@@ -1,0 +1,100 @@
+/* fleet: the nodes of a replay and their GPUs: which are on, which are idle, how they are cut.
+ *
+ * core/online holds the GPUs that are in use and cut; idle GPUs are held by node here, so that one
+ * is begun on a node that is on, and of those on the one that has the fewest idle GPUs. A GPU takes
+ * its memory when it is first switched on. Used by sim/replay alone. */
+#pragma once
+
+#include "core/bitset.h"
+#include "sim/rules.h"
+
+#define GS_SIM_NONE UINT32_MAX
+
+/* Nodes of a static layout that are cut, and all others. */
+enum gs_sim_kind { GS_SIM_PLAIN, GS_SIM_PRECUT, GS_SIM_KINDS };
+
+struct gs_sim_node {
+    uint64_t idle; /* bit g: nobody has its GPU g; on only */
+    uint32_t first_gpu;
+    uint32_t next_off; /* of the nodes of its type that are off */
+    uint8_t type;
+    uint8_t kind; /* enum gs_sim_kind; on only */
+    bool on;
+    int64_t on_us;
+    int64_t ready_us; /* it has booted */
+    int64_t goes_us;  /* idle: switched off then; GS_SIM_NEVER */
+    int64_t taken_us; /* taken away then; GS_SIM_NEVER */
+};
+
+struct gs_sim_gpu {
+    uint64_t cut; /* slices there are, in use or not: placements */
+    uint32_t node;
+    uint32_t job; /* of the whole GPU; GS_SIM_NONE */
+};
+
+struct gs_sim_fleet {
+    const struct gs_sim_world *world;
+    const struct gs_sim_rules *rules;
+    struct gs_arena *arena;
+    struct gs_online *online; /* NULL: nothing is cut */
+    struct gs_sim_node *nodes;
+    struct gs_sim_gpu *gpus;
+    uint32_t *owners; /* [gpu * n_placements + placement]: its job; where jobs are looked for */
+    bool keep_owners;
+    unsigned n_placements;
+    uint32_t n_nodes, n_gpus; /* that were on at least once */
+    uint32_t cap;             /* GPUs, and nodes */
+    uint32_t max;             /* GPUs */
+    unsigned widest;          /* GPUs of the widest node */
+    /* Nodes that are on, by kind, by whether a job is on them, by idle GPUs less 1. */
+    struct gs_bitset idle[GS_SIM_KINDS][2][GS_SIM_NODE_GPUS_MAX];
+    uint64_t idle_counts[GS_SIM_KINDS][2]; /* bit k: idle[..][k] has a node */
+    uint32_t idle_nodes[GS_SIM_KINDS][2][GS_SIM_NODE_GPUS_MAX];
+    struct gs_bitset idle_gpus; /* of nodes that may be cut; policies that want the lowest GPU */
+    unsigned by_price[GS_SIM_TYPES_MAX];
+    uint32_t made[GS_SIM_TYPES_MAX]; /* nodes that were on at least once */
+    uint32_t off[GS_SIM_TYPES_MAX];  /* the first of those off now */
+    uint32_t on[GS_SIM_TYPES_MAX];   /* nodes */
+    uint32_t nodes_on;
+    uint32_t gpus_there; /* of nodes that are on */
+    uint32_t gpus_used;  /* somebody has them */
+    uint32_t nodes_kept; /* elastic: on, and nobody is on them */
+};
+
+/* Fixed: with all its nodes on. `keep_owners`: who has a slice must be found. GS_NO_MEMORY. */
+int gs_sim_fleet_init(struct gs_sim_fleet *fleet, struct gs_arena *arena,
+                      const struct gs_sim_world *world, const struct gs_sim_rules *rules,
+                      bool keep_owners, struct gs_err *err);
+
+/* The node on which `gpus` idle GPUs are best begun, or GS_SIM_NONE. */
+uint32_t gs_sim_fleet_idle(const struct gs_sim_fleet *fleet, enum gs_sim_kind kind, unsigned gpus);
+
+/* Switches on the cheapest node with so many GPUs. 1 and *ret_node; 0: the limits are reached;
+ * GS_NO_MEMORY. */
+int gs_sim_fleet_switch_on(struct gs_sim_fleet *fleet, enum gs_sim_kind kind, unsigned gpus,
+                           int64_t now, uint32_t *ret_node, struct gs_err *err);
+
+/* Nobody may be on it. */
+void gs_sim_fleet_switch_off(struct gs_sim_fleet *fleet, uint32_t node);
+
+/* Somebody has an idle GPU from now on: uncut, or (`sliced`) ready for slices. */
+void gs_sim_fleet_begin(struct gs_sim_fleet *fleet, uint32_t gpu, bool sliced);
+
+/* Nobody has it any more. True: nor any other GPU of its node. */
+bool gs_sim_fleet_end(struct gs_sim_fleet *fleet, uint32_t gpu);
+
+/* The lowest idle GPU of a node that has one. */
+static inline uint32_t gs_sim_fleet_first(const struct gs_sim_fleet *fleet, uint32_t node)
+{
+    return fleet->nodes[node].first_gpu + (uint32_t)__builtin_ctzll(fleet->nodes[node].idle);
+}
+
+static inline uint32_t *gs_sim_fleet_owner(struct gs_sim_fleet *fleet, struct gs_slot slot)
+{
+    return &fleet->owners[(size_t)slot.gpu * fleet->n_placements + slot.placement];
+}
+
+static inline unsigned gs_sim_fleet_node_gpus(const struct gs_sim_fleet *fleet, uint32_t node)
+{
+    return fleet->world->types[fleet->nodes[node].type].gpus;
+}
