@@ -20,11 +20,29 @@ static void puts_plain(struct gs_jsonwrite *json, const char *text)
     put(json, text, strlen(text));
 }
 
+/* How many characters at the front stand in JSON as they are. */
+static size_t plain_length(struct gs_view text)
+{
+    size_t n = 0;
+    while (n < text.n && text.p[n] >= 0x20 && text.p[n] < 0x7f && text.p[n] != '"' &&
+           text.p[n] != '\\') {
+        n++;
+    }
+    return n;
+}
+
 static void put_text(struct gs_jsonwrite *json, const char *key, const char *text)
 {
     struct gs_view rest = gs_view(text);
     put(json, "\"", 1);
     while (rest.n > 0) {
+        size_t plain = plain_length(rest);
+        if (plain > 0) {
+            put(json, rest.p, plain);
+            rest.p += plain;
+            rest.n -= plain;
+            continue;
+        }
         uint32_t c;
         size_t n = gs_view_character(rest, &c);
         if (n == 0) {
@@ -99,6 +117,17 @@ void gs_jsonwrite_bool(struct gs_jsonwrite *json, const char *key, bool value)
 {
     begin(json, key);
     puts_plain(json, value ? "true" : "false");
+}
+
+void gs_jsonwrite_null(struct gs_jsonwrite *json, const char *key)
+{
+    gs_jsonwrite_raw(json, key, "null", 4);
+}
+
+void gs_jsonwrite_raw(struct gs_jsonwrite *json, const char *key, const char *value, size_t n)
+{
+    begin(json, key);
+    put(json, value, n);
 }
 
 void gs_jsonwrite_some(struct gs_jsonwrite *json, const char *key, const char *text)

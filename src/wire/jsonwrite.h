@@ -24,6 +24,10 @@ void gs_jsonwrite_number(struct gs_jsonwrite *json, const char *key, uint64_t nu
 /* A finite number, in the fewest digits that read back the same. */
 void gs_jsonwrite_real(struct gs_jsonwrite *json, const char *key, double number);
 void gs_jsonwrite_bool(struct gs_jsonwrite *json, const char *key, bool value);
+void gs_jsonwrite_null(struct gs_jsonwrite *json, const char *key);
+
+/* A value that is JSON already, whole and well formed. */
+void gs_jsonwrite_raw(struct gs_jsonwrite *json, const char *key, const char *value, size_t n);
 
 /* A text that is left out where it is empty. */
 void gs_jsonwrite_some(struct gs_jsonwrite *json, const char *key, const char *text);

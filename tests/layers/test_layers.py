@@ -40,6 +40,7 @@ MAY_SEE = {
     "controller": {"base", "core", "wire", "cloud", "decide", "admit", "money", "karpenter",
                    "net", "cluster", "picture", "term"},
     "picture": {"base", "core", "wire", "decide", "net", "cluster"},
+    "board": {"base", "core", "wire", "decide", "money", "picture"},
     "term": {"base", "core"},
     "cli": {"base", "core", "wire", "cloud", "sim", "trace", "verify", "decide", "gpu", "partition",
             "lint", "karpenter", "net", "cluster", "picture", "term"},

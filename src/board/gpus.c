@@ -1,0 +1,191 @@
+/* The GPUs of the board's nodes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "board/keep.h"
+#include "core/catalog.h"
+#include "core/layout.h"
+
+void gs_board_gpus_free(struct gs_board_place *place)
+{
+    free(place->gpus);
+    free(place->gpu_texts);
+    place->gpus = NULL;
+    place->gpu_texts = NULL;
+    place->n_gpus = 0;
+    place->has_gpus = false;
+}
+
+void gs_board_drop_gpus(struct gs_board *board, const char *name)
+{
+    struct gs_board_place *place = gs_map_find(&board->places, name);
+    if (place != NULL) {
+        gs_board_gpus_free(place);
+        gs_board_touch(board, place);
+    }
+}
+
+static enum gs_board_slice_state state_of(enum gs_gpunode_slice_state state)
+{
+    switch (state) {
+    case GS_GPUNODE_FREE:
+        return GS_BOARD_IDLE;
+    case GS_GPUNODE_HELD:
+        return GS_BOARD_HELD;
+    case GS_GPUNODE_GRANTED:
+        return GS_BOARD_GRANTED;
+    case GS_GPUNODE_LEAVING:
+        return GS_BOARD_GOING;
+    case GS_GPUNODE_SICK:
+        return GS_BOARD_SICK;
+    }
+    return GS_BOARD_HELD;
+}
+
+static int keep_slices(struct gs_board *board, const struct gs_gpunode_gpu *from,
+                       struct gs_board_gpu *to, struct gs_err *err)
+{
+    for (unsigned i = 0; i < from->n_slices && i < GS_MEMORY_UNITS_MAX; i++) {
+        const struct gs_gpunode_slice *slice = &from->slices[i];
+        int profile = to->model == NULL ? -1 : gs_model_profile_index(to->model, &slice->profile);
+        struct gs_board_slice *kept = &to->slices[to->n_slices++];
+        *kept = (struct gs_board_slice){
+            .profile = profile < 0 ? GS_MONEY_NO_PROFILE : (uint8_t)profile,
+            .start = slice->start,
+            .state = (uint8_t)state_of(slice->state),
+        };
+        if (slice->holder.name[0] != '\0') {
+            kept->holder =
+                gs_board_holder_named(board, slice->holder.name_space, slice->holder.name);
+            if (kept->holder == NULL) {
+                return gs_board_no_memory(err);
+            }
+        }
+    }
+    return 0;
+}
+
+static bool has_slice(const struct gs_board_gpu *gpu, unsigned profile, unsigned start)
+{
+    for (unsigned i = 0; i < gpu->n_slices; i++) {
+        if (gpu->slices[i].profile == profile && gpu->slices[i].start == start) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A wish that is not answered: what it adds comes, what it leaves out goes. */
+static void keep_wish(const struct gs_gpunode *gpus, const struct gs_gpunode_gpu *from,
+                      struct gs_board_gpu *to)
+{
+    const struct gs_gpunode_wish *wish = NULL;
+    struct gs_layout layout;
+    for (unsigned i = 0; i < gpus->n_wishes; i++) {
+        wish = strcmp(gpus->wishes[i].uuid, from->uuid) == 0 ? &gpus->wishes[i] : wish;
+    }
+    if (wish == NULL || to->model == NULL) {
+        return;
+    }
+    bool ours = strcmp(from->decision.id, wish->id) == 0;
+    bool runs = ours && from->decision.result == GS_GPUNODE_RUNNING;
+    if ((ours && !runs && from->decision.result != GS_GPUNODE_NONE) ||
+        gs_layout_parse(to->model, gs_view(wish->layout), &layout, NULL) != 0) {
+        return;
+    }
+    to->recut = true;
+    to->recut_since_us = runs ? from->decision.at_us : 0;
+    to->removes = to->n_slices;
+    for (unsigned i = 0; i < layout.n_slices; i++) {
+        const struct gs_placement *one = &layout.slices[i].placement;
+        if (has_slice(to, one->profile, one->start)) {
+            to->removes--;
+        } else {
+            to->adds++;
+            to->slices[to->n_slices + to->n_coming++] = (struct gs_board_slice){
+                .profile = one->profile, .start = one->start, .state = GS_BOARD_COMING};
+        }
+    }
+}
+
+static char *put_text(char **at, const char *text)
+{
+    size_t n = strnlen(text, GS_BOARD_TEXT_MAX);
+    char *here = *at;
+    memcpy(here, text, n);
+    here[n] = '\0';
+    *at += n + 1;
+    return here;
+}
+
+/* Why it is not as it should be, as far as it was told. */
+static const char *why_of(const struct gs_gpunode *gpus, const struct gs_gpunode_gpu *gpu)
+{
+    if (gpu->decision.result == GS_GPUNODE_FAILED || gpu->decision.result == GS_GPUNODE_REFUSED) {
+        return gpu->decision.message;
+    }
+    for (unsigned i = 0; !gpu->healthy && i < gpus->n_conditions; i++) {
+        if (strcmp(gpus->conditions[i].type, "Ready") == 0 && !gpus->conditions[i].is_true) {
+            return gpus->conditions[i].message;
+        }
+    }
+    return "";
+}
+
+static int keep_gpus(struct gs_board *board, const struct gs_gpunode *from,
+                     struct gs_board_place *place, struct gs_err *err)
+{
+    size_t n_texts = 1;
+    for (unsigned i = 0; i < from->n_gpus; i++) {
+        n_texts += strnlen(from->gpus[i].uuid, GS_BOARD_TEXT_MAX) + 1;
+        n_texts += strnlen(why_of(from, &from->gpus[i]), GS_BOARD_TEXT_MAX) + 1;
+    }
+    place->gpus = calloc(from->n_gpus + 1, sizeof(*place->gpus));
+    place->gpu_texts = malloc(n_texts);
+    if (place->gpus == NULL || place->gpu_texts == NULL) {
+        return gs_board_no_memory(err);
+    }
+    char *at = place->gpu_texts;
+    for (unsigned i = 0; i < from->n_gpus; i++) {
+        const struct gs_gpunode_gpu *gpu = &from->gpus[i];
+        struct gs_board_gpu *to = &place->gpus[i];
+        if (gpu->model[0] == '\0' || gs_catalog_find(gs_view(gpu->model), &to->model, NULL) != 0) {
+            to->model = NULL;
+        }
+        if (to->model != NULL && gs_board_model(board, to->model) == GS_BOARD_NONE) {
+            return gs_fail(err, GS_LIMIT, "GPUs of more than %d models", GS_MONEY_MODELS_MAX);
+        }
+        to->index = gpu->index;
+        to->mig = gpu->mig;
+        to->healthy = gpu->healthy;
+        to->held = gpu->whole_held;
+        to->uuid = put_text(&at, gpu->uuid);
+        to->why = put_text(&at, why_of(from, gpu));
+        int r = keep_slices(board, gpu, to, err);
+        if (r != 0) {
+            return r;
+        }
+        keep_wish(from, gpu, to);
+        place->n_gpus++;
+    }
+    return 0;
+}
+
+int gs_board_put_gpus(struct gs_board *board, const struct gs_gpunode *gpus, struct gs_err *err)
+{
+    struct gs_board_place *place = gs_board_place_named(board, gpus->name);
+    if (place == NULL) {
+        return gs_board_no_memory(err);
+    }
+    gs_board_gpus_free(place);
+    place->gpus_seen = true;
+    gs_board_touch(board, place);
+    int r = keep_gpus(board, gpus, place, err);
+    if (r != 0) {
+        gs_board_gpus_free(place);
+        return r;
+    }
+    place->has_gpus = true;
+    return 0;
+}

@@ -1,0 +1,161 @@
+/* keep: what the board keeps of nodes, GPUs and pods. Of src/board only. */
+#pragma once
+
+#include "base/map.h"
+#include "board/board.h"
+
+#define GS_BOARD_NONE UINT32_MAX
+
+/* Texts with numbers that stay, in the order in which they were first seen. */
+struct gs_board_names {
+    struct gs_map map;       /* text to number + 1 */
+    char **at;               /* owned */
+    uint32_t *name_space_of; /* of workloads: the namespace's number; NULL: not kept */
+    uint32_t n;
+    uint32_t cap;
+};
+
+struct gs_board_want {
+    struct gs_profile_name profile;
+    bool whole;
+    uint16_t count;
+};
+
+struct gs_board_place;
+
+/* A pod that has asked for slices or GPUs, or that a slice names. */
+struct gs_board_holder {
+    char *key; /* "namespace/name" */
+    uint32_t name_space;
+    uint32_t workload; /* GS_BOARD_NONE: not known, or none */
+    uint32_t number;   /* in the documents; GS_BOARD_NONE: none needs it */
+    bool told;         /* there is a pod; false: a slice only names it */
+    bool seen;         /* in the list under way */
+    bool bound;        /* at `place`; else it is expected there */
+    struct gs_board_place *place;
+    struct gs_board_holder *next; /* of the same place */
+    uint8_t n_wants;
+    struct gs_board_want *wants;
+};
+
+struct gs_board_slice {
+    uint8_t profile; /* of the model, or GS_MONEY_NO_PROFILE */
+    uint8_t start;
+    uint8_t state; /* enum gs_board_slice_state */
+    struct gs_board_holder *holder;
+};
+
+enum gs_board_slice_state {
+    GS_BOARD_IDLE,
+    GS_BOARD_HELD,
+    GS_BOARD_GRANTED,
+    GS_BOARD_PROMISED,
+    GS_BOARD_SICK,
+    GS_BOARD_GOING,
+    GS_BOARD_COMING
+};
+
+struct gs_board_gpu {
+    char *uuid; /* in the place's texts */
+    char *why;
+    unsigned index;
+    const struct gs_model *model; /* NULL: not in the catalogue */
+    bool mig;
+    bool healthy;
+    bool held; /* not mig */
+    bool recut;
+    uint64_t recut_since_us; /* 0: not known */
+    uint16_t adds;
+    uint16_t removes;
+    uint8_t n_slices; /* and behind them those that come */
+    uint8_t n_coming;
+    struct gs_board_slice slices[2 * GS_MEMORY_UNITS_MAX];
+};
+
+struct gs_board_place {
+    char *name;
+    char *texts; /* of the facts */
+    struct gs_board_node facts;
+    bool told; /* there is a Node */
+    bool seen;
+    bool gpus_seen;
+    bool has_gpus;
+    uint32_t pool;
+    uint64_t uusd_h;
+    struct gs_board_gpu *gpus;
+    char *gpu_texts;
+    unsigned n_gpus;
+    struct gs_board_holder *pods; /* bound or expected here */
+    struct gs_board_place *next;  /* of all, in the order of their names */
+    struct gs_board_place *next_dirty;
+    bool dirty;
+    bool shown; /* it has a text */
+    char *text; /* the node as JSON */
+    size_t n_text;
+    uint64_t revision; /* of the text */
+};
+
+struct gs_board_gone {
+    char *name;
+    uint64_t revision;
+};
+
+struct gs_board {
+    struct gs_board_options options;
+    char kind[16];
+    char name[GS_BOARD_TEXT_MAX];
+    bool whole;
+    struct gs_map places; /* by name */
+    struct gs_map holders;
+    struct gs_board_names pools;
+    struct gs_board_names namespaces;
+    struct gs_board_names workloads;
+    const struct gs_model *models[GS_MONEY_MODELS_MAX];
+    uint32_t n_models;
+    struct gs_board_holder **numbered; /* by number; NULL: it has another one now */
+    uint32_t n_numbered;
+    uint32_t cap_numbered;
+    uint32_t renumber_at; /* so many numbers, and they are handed out anew; 0: see refresh */
+    struct gs_board_place *dirty;
+    struct gs_board_gone gone[GS_BOARD_GONE_MAX];
+    size_t n_gone;
+    uint64_t gone_floor; /* nodes that went before this revision are forgotten */
+    uint64_t epoch;
+    uint64_t revision;
+    uint64_t at_us; /* CLOCK_REALTIME: of the last refresh */
+    bool facts_changed;
+    struct gs_money *money;
+    uint64_t bound_of; /* a hash of what the bound was worked out for */
+    bool bound_known;
+    uint64_t bound;
+};
+
+/* keep.c */
+
+int gs_board_no_memory(struct gs_err *err);
+
+/* GS_BOARD_NONE: no memory, or too many. */
+uint32_t gs_board_number_of(struct gs_board_names *names, const char *text, uint32_t name_space);
+void gs_board_names_done(struct gs_board_names *names);
+
+struct gs_board_place *gs_board_place_named(struct gs_board *board, const char *name);
+void gs_board_touch(struct gs_board *board, struct gs_board_place *place);
+
+/* The holder of this name, made where there is none. NULL: no memory. */
+struct gs_board_holder *gs_board_holder_named(struct gs_board *board, const char *name_space,
+                                              const char *name);
+
+/* There is no such pod any more. */
+void gs_board_drop_holder(struct gs_board *board, struct gs_board_holder *holder);
+
+/* The model's number, which it gets now where it has none. GS_BOARD_NONE: too many. */
+uint32_t gs_board_model(struct gs_board *board, const struct gs_model *model);
+
+/* Its number in the documents, which it gets now where it has none. GS_BOARD_NONE: no memory. */
+uint32_t gs_board_number(struct gs_board *board, struct gs_board_holder *holder);
+
+/* gpus.c */
+void gs_board_gpus_free(struct gs_board_place *place);
+
+/* Names are handed out anew; readers have to ask for everything. */
+void gs_board_renumber(struct gs_board *board);

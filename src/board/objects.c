@@ -1,0 +1,240 @@
+#include "board/objects.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "board/keep.h"
+#include "wire/kubejson.h"
+#include "wire/kubenode.h"
+#include "wire/kubepod.h"
+#include "wire/kubewait.h"
+
+#define OBJECT_BYTES_MAX ((size_t)4 << 20)
+#define STARTUP_TAINT "gpuslice.dev/startup"
+
+/* ---- pods ---- */
+
+/* "web-7d9f8cbb5d" of Deployment "web": five to ten characters of Kubernetes' alphabet for names
+ * that it makes (k8s.io/apimachinery/pkg/util/rand). */
+static size_t made_by_deployment(const char *name)
+{
+    const char *dash = strrchr(name, '-');
+    size_t n = dash == NULL ? 0 : strlen(dash + 1);
+    return dash != NULL && dash != name && n >= 5 && n <= 10 &&
+                   strspn(dash + 1, "bcdfghjklmnpqrstvwxz2456789") == n
+               ? (size_t)(dash - name)
+               : 0;
+}
+
+void gs_board_workload_of(const char *kind, const char *name, char *ret, size_t size)
+{
+    size_t n = strcmp(kind, "ReplicaSet") == 0 ? made_by_deployment(name) : 0;
+    if (kind[0] == '\0') {
+        ret[0] = '\0';
+    } else if (n > 0) {
+        (void)snprintf(ret, size, "Deployment/%.*s", (int)n, name);
+    } else {
+        (void)snprintf(ret, size, "%s/%s", kind, name);
+    }
+}
+
+static int take_pod(struct gs_board *board, const json_t *object, bool gone, struct gs_arena *arena,
+                    struct gs_err *err)
+{
+    struct gs_kubepod read;
+    struct gs_kubewait wait;
+    char workload[GS_BOARD_TEXT_MAX];
+    int r = gs_kubepod_parse(object, arena, &read, err);
+    r = r == 0 ? gs_kubewait_parse(object, arena, &wait, err) : r;
+    if (r != 0) {
+        return r;
+    }
+    if (gone || read.n_wants == 0 || read.phase == GS_KUBEPOD_SUCCEEDED ||
+        read.phase == GS_KUBEPOD_FAILED) {
+        gs_board_drop_pod(board, read.name_space, read.name);
+        return 0;
+    }
+    gs_board_workload_of(read.owner_kind, read.owner_name, workload, sizeof(workload));
+    const struct gs_board_pod pod = {.name_space = read.name_space,
+                                     .name = read.name,
+                                     .workload = workload,
+                                     .node = read.node == NULL ? "" : read.node,
+                                     .nominated = wait.nominated,
+                                     .wants = read.wants,
+                                     .n_wants = read.n_wants};
+    return gs_board_put_pod(board, &pod, err);
+}
+
+/* ---- nodes ---- */
+
+static const char *label_of(const struct gs_kubenode *node, const char *key)
+{
+    for (size_t i = 0; i < node->facts.n_labels; i++) {
+        if (strcmp(node->facts.labels[i].key, key) == 0) {
+            return node->facts.labels[i].value;
+        }
+    }
+    return "";
+}
+
+static const char *pool_of(const struct gs_kubenode *node)
+{
+    static const char *const keys[] = {"gpuslice.dev/slicepool", "karpenter.sh/nodepool",
+                                       "eks.amazonaws.com/nodegroup"};
+    const char *found = "";
+    for (size_t i = 0; found[0] == '\0' && i < GS_ARRAY_LEN(keys); i++) {
+        found = label_of(node, keys[i]);
+    }
+    return found;
+}
+
+static const char *capacity_of(const struct gs_kubenode *node)
+{
+    const char *found = label_of(node, "karpenter.sh/capacity-type");
+    if (found[0] == '\0') {
+        found = label_of(node, "eks.amazonaws.com/capacityType");
+        found = strcmp(found, "ON_DEMAND") == 0 ? "on-demand"
+                : strcmp(found, "SPOT") == 0    ? "spot"
+                                                : found;
+    }
+    return found;
+}
+
+/* Its Ready condition; *ret_why is borrowed from the object. */
+static bool is_ready(const json_t *object, const char **ret_why)
+{
+    const json_t *list = json_object_get(json_object_get(object, "status"), "conditions");
+    *ret_why = "it has not said that it is ready";
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const char *type = json_string_value(json_object_get(one, "type"));
+        const char *status = json_string_value(json_object_get(one, "status"));
+        const char *message = json_string_value(json_object_get(one, "message"));
+        if (type != NULL && strcmp(type, "Ready") == 0) {
+            *ret_why = message != NULL && message[0] != '\0' ? message : *ret_why;
+            return status != NULL && strcmp(status, "True") == 0;
+        }
+    }
+    return false;
+}
+
+/* As the picture has it: our startup taint, or Karpenter has not called it initialized. */
+static bool is_starting(const struct gs_kubenode *node)
+{
+    for (size_t i = 0; i < node->facts.n_taints; i++) {
+        if (strcmp(node->facts.taints[i].key, STARTUP_TAINT) == 0) {
+            return true;
+        }
+    }
+    return label_of(node, "karpenter.sh/nodepool")[0] != '\0' &&
+           strcmp(label_of(node, "karpenter.sh/initialized"), "true") != 0;
+}
+
+static int take_node(struct gs_board *board, const char *name, const json_t *object,
+                     struct gs_arena *arena, struct gs_err *err)
+{
+    struct gs_kubenode read;
+    const char *why = "";
+    int r = gs_kubenode_parse(object, arena, &read, err);
+    if (r != 0) {
+        return r;
+    }
+    bool ready = is_ready(object, &why);
+    bool ending = json_object_get(json_object_get(object, "metadata"), "deletionTimestamp") != NULL;
+    const struct gs_board_node node = {
+        .name = name,
+        .pool = pool_of(&read),
+        .instance_type = read.instance_type,
+        .region = label_of(&read, "topology.kubernetes.io/region"),
+        .zone = label_of(&read, "topology.kubernetes.io/zone"),
+        .capacity_type = capacity_of(&read),
+        .state = ending               ? GS_BOARD_ENDING
+                 : is_starting(&read) ? GS_BOARD_STARTING
+                 : ready              ? GS_BOARD_READY
+                                      : GS_BOARD_BROKEN,
+        .why = ready ? "" : why,
+        .shown = read.gpus > 0 || read.n_slices > 0 || read.product[0] != '\0' ||
+                 label_of(&read, "gpuslice.dev/slicepool")[0] != '\0',
+    };
+    return gs_board_put_node(board, &node, err);
+}
+
+static int take_gpunode(struct gs_board *board, const json_t *object, struct gs_arena *arena,
+                        struct gs_err *err)
+{
+    struct gs_gpunode read;
+    int r = gs_gpunode_parse(object, arena, &read, err);
+    return r == 0 ? gs_board_put_gpus(board, &read, err) : r;
+}
+
+int gs_board_object(struct gs_board *board, enum gs_board_kind kind, const struct json_t *object,
+                    bool gone, struct gs_err *err)
+{
+    const char *name =
+        json_string_value(json_object_get(json_object_get(object, "metadata"), "name"));
+    struct gs_arena arena;
+    int r = 0;
+    if (name == NULL || !gs_kubejson_is_name(name)) {
+        return gs_fail(err, GS_INVALID, "an object without a name; expected metadata.name");
+    }
+    gs_arena_init(&arena, &gs_alloc_heap, OBJECT_BYTES_MAX);
+    switch (kind) {
+    case GS_BOARD_PODS:
+        r = take_pod(board, object, gone, &arena, err);
+        break;
+    case GS_BOARD_NODES:
+        if (gone) {
+            gs_board_drop_node(board, name);
+        } else {
+            r = take_node(board, name, object, &arena, err);
+        }
+        break;
+    case GS_BOARD_GPUNODES:
+        if (gone) {
+            gs_board_drop_gpus(board, name);
+        } else {
+            r = take_gpunode(board, object, &arena, err);
+        }
+        break;
+    }
+    gs_arena_done(&arena);
+    return r;
+}
+
+/* ---- lists ---- */
+
+void gs_board_listing(struct gs_board *board, enum gs_board_kind kind)
+{
+    size_t at = 0;
+    if (kind == GS_BOARD_PODS) {
+        for (struct gs_board_holder *one; (one = gs_map_next(&board->holders, &at)) != NULL;) {
+            one->seen = false;
+        }
+        return;
+    }
+    for (struct gs_board_place *place; (place = gs_map_next(&board->places, &at)) != NULL;) {
+        *(kind == GS_BOARD_NODES ? &place->seen : &place->gpus_seen) = false;
+    }
+}
+
+void gs_board_listed(struct gs_board *board, enum gs_board_kind kind)
+{
+    size_t at = 0;
+    if (kind == GS_BOARD_PODS) {
+        for (struct gs_board_holder *one; (one = gs_map_next(&board->holders, &at)) != NULL;) {
+            if (one->told && !one->seen) {
+                gs_board_drop_holder(board, one);
+            }
+        }
+        return;
+    }
+    for (struct gs_board_place *place; (place = gs_map_next(&board->places, &at)) != NULL;) {
+        if (kind == GS_BOARD_NODES && place->told && !place->seen) {
+            gs_board_drop_node(board, place->name);
+        } else if (kind == GS_BOARD_GPUNODES && place->has_gpus && !place->gpus_seen) {
+            gs_board_drop_gpus(board, place->name);
+        }
+    }
+}

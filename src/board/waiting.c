@@ -1,0 +1,155 @@
+/* The document about pods that wait. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "board/write.h"
+#include "decide/decide.h"
+#include "picture/store.h"
+
+static const char *word_of(enum gs_decide_what what)
+{
+    switch (what) {
+    case GS_DECIDE_BOOK:
+        return "book";
+    case GS_DECIDE_RECUT:
+        return "recut";
+    case GS_DECIDE_MOVE:
+        return "move";
+    case GS_DECIDE_BUY:
+        return "buy";
+    case GS_DECIDE_WAIT:
+        return "wait";
+    }
+    return "wait";
+}
+
+/* What comes now, in words. */
+static const char *next_of(const struct gs_store_waiting *waiting)
+{
+    switch ((enum gs_decide_what)waiting->what) {
+    case GS_DECIDE_BOOK:
+        return "the scheduler binds it to the node where its slices are booked";
+    case GS_DECIDE_RECUT:
+        return "the node's agent cuts the slices, and then they are booked for it";
+    case GS_DECIDE_MOVE:
+        return "a pod that may be moved makes room, and then the GPU is cut anew";
+    case GS_DECIDE_BUY:
+        return "Karpenter starts a node that has such slices";
+    case GS_DECIDE_WAIT:
+        return "it is decided anew when a slice gets free or a node comes";
+    }
+    return "";
+}
+
+static void put_asks(const struct gs_store *store, const struct gs_store_pod *pod,
+                     struct gs_jsonwrite *json)
+{
+    gs_jsonwrite_open(json, "asks", '[');
+    for (unsigned i = 0; i < pod->n_wants; i++) {
+        char name[GS_PROFILE_NAME_MAX + 1] = "GPU";
+        if (pod->wants[i].resource != 0) {
+            gs_profile_name_format(&store->resources[pod->wants[i].resource], name);
+        }
+        gs_jsonwrite_open(json, NULL, '{');
+        gs_jsonwrite_text(json, "profile", name);
+        gs_jsonwrite_number(json, "count", pod->wants[i].count);
+        gs_jsonwrite_close(json, '}');
+    }
+    gs_jsonwrite_close(json, ']');
+}
+
+static void put_decision(const struct gs_store_waiting *waiting, bool decides,
+                         struct gs_jsonwrite *json)
+{
+    bool decided = decides && waiting->why[0] != '\0';
+    if (!decided) {
+        gs_jsonwrite_null(json, "decision");
+        gs_jsonwrite_null(json, "why");
+        gs_jsonwrite_null(json, "next");
+        gs_jsonwrite_null(json, "costs_uusd_h");
+        return;
+    }
+    gs_jsonwrite_text(json, "decision", word_of((enum gs_decide_what)waiting->what));
+    gs_jsonwrite_text(json, "why", waiting->why);
+    gs_jsonwrite_text(json, "next", next_of(waiting));
+    if (waiting->what == GS_DECIDE_BUY) { /* which node it will be is Karpenter's choice */
+        gs_jsonwrite_null(json, "costs_uusd_h");
+    } else {
+        gs_jsonwrite_number(json, "costs_uusd_h", 0);
+    }
+}
+
+static void put_pod(const struct gs_store *store, const struct gs_store_waiting *waiting,
+                    bool decides, const struct gs_board_reader *reader, struct gs_jsonwrite *json)
+{
+    const struct gs_store_pod *pod = waiting->of;
+    bool shown = reader->sees == NULL || reader->sees(reader->ctx, waiting->pod.name_space);
+    gs_jsonwrite_open(json, NULL, '{');
+    if (!shown) {
+        gs_jsonwrite_bool(json, "hidden", true);
+        gs_jsonwrite_close(json, '}');
+        return;
+    }
+    gs_jsonwrite_text(json, "namespace", waiting->pod.name_space);
+    gs_jsonwrite_text(json, "name", waiting->pod.name);
+    gs_jsonwrite_time(json, "since", waiting->wait.created_us);
+    put_asks(store, pod, json);
+    if (waiting->pod.priority < 0) {
+        char text[16];
+        int n = snprintf(text, sizeof(text), "%d", (int)waiting->pod.priority);
+        gs_jsonwrite_raw(json, "priority", text, (size_t)n);
+    } else {
+        gs_jsonwrite_number(json, "priority", (uint64_t)waiting->pod.priority);
+    }
+    gs_jsonwrite_bool(json, "gated", waiting->wait.gated);
+    if (pod->nominated == NULL) {
+        gs_jsonwrite_null(json, "booked_on");
+    } else {
+        gs_jsonwrite_text(json, "booked_on", pod->nominated->name);
+    }
+    put_decision(waiting, decides, json);
+    gs_jsonwrite_null(json, "expected_s"); /* nobody has measured it */
+    gs_jsonwrite_close(json, '}');
+}
+
+/* Who has waited longest first. */
+static int by_age(const void *a, const void *b)
+{
+    const struct gs_store_waiting *left = *(const struct gs_store_waiting *const *)a;
+    const struct gs_store_waiting *right = *(const struct gs_store_waiting *const *)b;
+    if (left->wait.created_us != right->wait.created_us) {
+        return left->wait.created_us < right->wait.created_us ? -1 : 1;
+    }
+    return strcmp(left->of->key, right->of->key);
+}
+
+int gs_board_write_waiting(const struct gs_board *board, const struct gs_store *store, bool decides,
+                           uint64_t now_us, const struct gs_board_reader *reader,
+                           struct gs_buf *out, struct gs_err *err)
+{
+    struct gs_jsonwrite json = {.out = out};
+    size_t n = store == NULL ? 0 : store->n_waiting;
+    const struct gs_store_waiting **list = calloc(n + 1, sizeof(const struct gs_store_waiting *));
+    size_t k = 0;
+    if (list == NULL) {
+        return gs_board_no_memory(err);
+    }
+    for (const struct gs_store_waiting *one = store == NULL ? NULL : store->waiting;
+         one != NULL && k < n; one = one->next) {
+        list[k++] = one;
+    }
+    qsort(list, k, sizeof(const struct gs_store_waiting *), by_age);
+    gs_jsonwrite_open(&json, NULL, '{');
+    gs_jsonwrite_time(&json, "at", now_us);
+    gs_jsonwrite_number(&json, "revision", board->revision);
+    gs_jsonwrite_bool(&json, "decides", decides);
+    gs_jsonwrite_open(&json, "pods", '[');
+    for (size_t i = 0; i < k; i++) {
+        put_pod(store, list[i], decides, reader, &json);
+    }
+    gs_jsonwrite_close(&json, ']');
+    gs_jsonwrite_close(&json, '}');
+    free((void *)list);
+    return gs_jsonwrite_end(&json, "the pods that wait", err);
+}

@@ -1,0 +1,127 @@
+/* bench_board: what the dashboard's documents cost at 10,000 GPUs, all cut into seven, all held.
+ *
+ *     bench_board [GPUS]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "board/board.h"
+
+enum { GPUS_A_NODE = 8, SLICES = 7 };
+
+static double now_ms(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
+    return (double)at.tv_sec * 1e3 + (double)at.tv_nsec / 1e6;
+}
+
+static uint64_t price(void *ctx, const char *type, const char *region, const char *capacity)
+{
+    (void)ctx;
+    (void)type;
+    (void)region;
+    (void)capacity;
+    return 21957642;
+}
+
+static int put(struct gs_board *board, unsigned number, unsigned turn)
+{
+    static struct gs_gpunode_slice slices[GPUS_A_NODE][SLICES];
+    static char pods[GPUS_A_NODE][SLICES][64];
+    static char uuids[GPUS_A_NODE][64];
+    static struct gs_gpunode_gpu gpus[GPUS_A_NODE];
+    struct gs_profile_name profile;
+    char name[64];
+    snprintf(name, sizeof(name), "ip-10-%u-%u-12.ec2.internal", number / 250, number % 250);
+    const struct gs_board_node facts = {.name = name,
+                                        .pool = "training",
+                                        .instance_type = "p4d.24xlarge",
+                                        .region = "us-east-1",
+                                        .zone = "us-east-1a",
+                                        .capacity_type = "on-demand",
+                                        .why = "",
+                                        .shown = true};
+    int r = gs_board_put_node(board, &facts, NULL);
+    r = r == 0 ? gs_profile_name_parse(gs_view("1g.5gb"), &profile, NULL) : r;
+    for (unsigned k = 0; r == 0 && k < GPUS_A_NODE; k++) {
+        snprintf(uuids[k], sizeof(uuids[k]), "GPU-%08x-1111-2222-3333-%012u", number, k);
+        for (unsigned i = 0; r == 0 && i < SLICES; i++) {
+            struct gs_want want = {.profile = profile, .count = 1};
+            snprintf(pods[k][i], sizeof(pods[k][i]), "inference-7d9f8cbb5d-%x%x%x-%u", number, k, i,
+                     turn);
+            char workload[64];
+            snprintf(workload, sizeof(workload), "Deployment/inference-%u", number % 200);
+            const struct gs_board_pod pod = {.name_space = i % 2 == 0 ? "team-a" : "team-b",
+                                             .name = pods[k][i],
+                                             .workload = workload,
+                                             .node = name,
+                                             .nominated = "",
+                                             .wants = &want,
+                                             .n_wants = 1};
+            r = gs_board_put_pod(board, &pod, NULL);
+            slices[k][i] = (struct gs_gpunode_slice){.profile = profile,
+                                                     .start = (uint8_t)i,
+                                                     .state = GS_GPUNODE_HELD,
+                                                     .resource = "",
+                                                     .uuid = "",
+                                                     .holder = {pod.name_space, pods[k][i], ""}};
+        }
+        gpus[k] = (struct gs_gpunode_gpu){.index = k,
+                                          .uuid = uuids[k],
+                                          .model = "A100-40GB",
+                                          .product = "",
+                                          .mig = true,
+                                          .healthy = true,
+                                          .slices = slices[k],
+                                          .n_slices = SLICES,
+                                          .decision = {.message = ""}};
+    }
+    const struct gs_gpunode node = {.name = name, .gpus = gpus, .n_gpus = GPUS_A_NODE};
+    return r == 0 ? gs_board_put_gpus(board, &node, NULL) : r;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct gs_board_reader all = {NULL, NULL};
+    const struct gs_board_options options = {.kind = "cluster", .name = "bench", .price = price};
+    unsigned n = (argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 10000) / GPUS_A_NODE;
+    struct gs_board *board = NULL;
+    struct gs_buf out;
+    struct rusage used;
+    int r = gs_board_new(&options, &board, NULL);
+    double t0 = now_ms();
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        r = put(board, i, 0);
+    }
+    double t1 = now_ms();
+    (void)gs_board_refresh(board, 1, NULL);
+    double t2 = now_ms();
+    gs_buf_init(&out, GS_BOARD_DOC_MAX);
+    r = r == 0 ? gs_board_write_fleet(board, &all, &out, NULL) : r;
+    double t3 = now_ms();
+    printf("%u GPUs: told in %.1f ms, nodes written in %.1f ms, fleet in %.1f ms: %zu bytes\n",
+           n * GPUS_A_NODE, t1 - t0, t2 - t1, t3 - t2, out.len);
+    gs_buf_reset(&out);
+    t0 = now_ms();
+    r = r == 0 ? gs_board_write_money(board, &all, &out, NULL) : r;
+    t1 = now_ms();
+    printf("money in %.1f ms: %zu bytes\n", t1 - t0, out.len);
+    struct gs_board_mark mark = gs_board_mark(board);
+    for (unsigned i = 0; r == 0 && i < 10 && i < n; i++) {
+        r = put(board, i, 1);
+    }
+    gs_buf_reset(&out);
+    t0 = now_ms();
+    (void)gs_board_refresh(board, 2, NULL);
+    r = r == 0 ? gs_board_write_changes(board, &all, &mark, &out, NULL) : r;
+    t1 = now_ms();
+    printf("ten nodes changed: %.2f ms, %zu bytes\n", t1 - t0, out.len);
+    getrusage(RUSAGE_SELF, &used);
+    printf("most memory: %.1f MB\n", (double)used.ru_maxrss / 1024);
+    gs_buf_done(&out);
+    gs_board_free(board);
+    return r == 0 ? 0 : 1;
+}
