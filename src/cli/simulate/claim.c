@@ -1,0 +1,220 @@
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/simulate/report.h"
+
+/* What may be said, by the interval of a saving. The rules are in docs/savings.md; no sentence is
+ * made of the ideal. */
+enum verdict { NOT_TESTED, SAVES, NO_DIFFERENCE, COSTS };
+
+enum { SLOWER_PERMILLE = 1050 }; /* what a reader is told of run times begins here */
+
+static enum verdict judge(struct gs_report_interval ci)
+{
+    if (ci.lo_mpct == GS_REPORT_UNKNOWN || ci.hi_mpct == GS_REPORT_UNKNOWN) {
+        return NOT_TESTED;
+    }
+    return ci.lo_mpct > 0 ? SAVES : ci.hi_mpct < 0 ? COSTS : NO_DIFFERENCE;
+}
+
+static void say_saving(const struct gs_report *report, const struct gs_report_policy *ours,
+                       struct gs_buf *out)
+{
+    char pct[GS_REPORT_WORD_MAX], range[GS_REPORT_WORD_MAX];
+    gs_report_pct(ours->saving_mpct, pct);
+    gs_report_range(ours->saving_ci, range);
+    switch (judge(ours->saving_ci)) {
+    case NOT_TESTED:
+        gs_buf_printf(out,
+                      "On this trace alone slicing saves %s of GPU-hours; no interval was computed "
+                      "(%s), so that nothing may be claimed beyond it",
+                      pct, report->no_draws == NULL ? "no draws" : report->no_draws);
+        return;
+    case SAVES:
+        gs_buf_printf(out,
+                      "For work like this you may claim that slicing saves %s %% of GPU-hours (95 "
+                      "%% interval; %s on this trace)",
+                      range, pct);
+        return;
+    case NO_DIFFERENCE:
+        gs_buf_printf(out,
+                      "No saving may be claimed: %s of GPU-hours on this trace, and the 95 %% "
+                      "interval, %s %%, has zero in it",
+                      pct, range);
+        return;
+    case COSTS:
+        gs_buf_printf(out, "Slicing costs GPU-hours here: the saving is %s, 95 %% interval %s %%",
+                      pct, range);
+        return;
+    }
+}
+
+static void say_nodes(const struct gs_report *report, const struct gs_report_policy *ours,
+                      struct gs_buf *out)
+{
+    char pct[GS_REPORT_WORD_MAX], range[GS_REPORT_WORD_MAX];
+    if (report->node_gpus < 2 || ours->node_saving_mpct == GS_REPORT_UNKNOWN) {
+        return;
+    }
+    gs_report_pct(ours->node_saving_mpct, pct);
+    gs_report_range(ours->node_saving_ci, range);
+    gs_buf_printf(out, "; where whole nodes of %lld GPUs are paid, ", (long long)report->node_gpus);
+    switch (judge(ours->node_saving_ci)) {
+    case NOT_TESTED:
+        gs_buf_printf(out, "%s on this trace", pct);
+        return;
+    case SAVES:
+        gs_buf_printf(out, "%s %% (%s)", range, pct);
+        return;
+    case NO_DIFFERENCE:
+        gs_buf_printf(out, "none may be claimed (%s, %s %%)", pct, range);
+        return;
+    case COSTS:
+        gs_buf_printf(out, "it costs more (%s, %s %%)", pct, range);
+        return;
+    }
+}
+
+static void say_price(const struct gs_report *report, const struct gs_report_policy *ours,
+                      struct gs_buf *out)
+{
+    char word[GS_REPORT_WORD_MAX];
+    if (ours->slowdown_p95_permille != GS_REPORT_UNKNOWN &&
+        ours->slowdown_p95_permille >= SLOWER_PERMILLE) {
+        gs_buf_printf(out, "; one job in twenty takes %s as long as on a GPU of its own or more",
+                      gs_report_times(ours->slowdown_p95_permille, word));
+    }
+    if (ours->lost > 0) {
+        gs_buf_printf(out, "; %s jobs are not finished, each charged as a whole GPU",
+                      gs_report_count(ours->lost, word));
+    }
+    if (report->speed_known_mpct == 0 && report->sliceable_mpct > 0) {
+        gs_buf_puts(out, "; how much slower work runs on its slices is not in the trace, and not "
+                         "in these figures");
+    }
+}
+
+static void say_claim(const struct gs_report *report, struct gs_buf *out)
+{
+    const struct gs_report_policy *ours = gs_report_find(report, report->ours);
+    if (ours == NULL || ours->saving_mpct == GS_REPORT_UNKNOWN) {
+        gs_buf_puts(out, report->whole_mh == 0 ? "Nothing ran in the window: there is nothing to "
+                                                 "save and nothing to claim."
+                                               : "No policy with slices was simulated: there is "
+                                                 "nothing to claim.");
+        return;
+    }
+    say_saving(report, ours, out);
+    say_nodes(report, ours, out);
+    say_price(report, ours, out);
+    gs_buf_puts(out, ".");
+}
+
+/* ------------------------------------------------------------------ for whom */
+
+enum { SENTENCES_MAX = 8, SENTENCE_MAX = 600 };
+
+struct sentences {
+    struct gs_arena *arena;
+    const char *items[SENTENCES_MAX];
+    size_t n;
+    bool failed;
+};
+
+static void add(struct sentences *sentences, const struct gs_buf *text)
+{
+    const char *copy =
+        gs_buf_ok(text) ? gs_arena_text(sentences->arena, gs_buf_text(text), text->len) : NULL;
+    if (copy == NULL || sentences->n == SENTENCES_MAX) {
+        sentences->failed = true;
+        return;
+    }
+    sentences->items[sentences->n++] = copy;
+}
+
+/* The share of sliceable GPU-hours that a saving of `goal` needs at this rate, in thousandths of a
+ * percent; over 100000: out of reach. */
+static int64_t share_for(int64_t goal_mpct, int64_t saving_mpct, int64_t share_mpct)
+{
+    return (goal_mpct * share_mpct + saving_mpct - 1) / saving_mpct;
+}
+
+static void say_share(const struct gs_report *report, const struct gs_report_policy *ours,
+                      struct sentences *ret)
+{
+    char share[GS_REPORT_WORD_MAX], rate[GS_REPORT_WORD_MAX], need[GS_REPORT_WORD_MAX];
+    GS_CLEANUP(gs_buf_done) struct gs_buf text;
+    gs_buf_init(&text, SENTENCE_MAX);
+    gs_report_pct(report->sliceable_mpct, share);
+    if (report->sliceable_mpct <= 0) {
+        gs_buf_puts(&text, "No work here has a slice that serves it: 30 to 50 % is not for you.");
+        add(ret, &text);
+        return;
+    }
+    int64_t rate_mpct = ours->saving_mpct * 100000 / report->sliceable_mpct;
+    gs_buf_printf(&text,
+                  "%s of the GPU-hours can be sliced under this map, and on these slicing saves "
+                  "%s. ",
+                  share, gs_report_pct(rate_mpct, rate));
+    int64_t least =
+        ours->saving_mpct > 0 ? share_for(30000, ours->saving_mpct, report->sliceable_mpct) : 0;
+    if (ours->saving_mpct <= 0 || least > 100000) {
+        gs_buf_puts(&text, "30 % is out of reach at that rate, even where all work can be sliced.");
+    } else {
+        gs_buf_printf(&text, "30 %% overall needs a share of %s or more: %s.",
+                      gs_report_pct(least, need),
+                      report->sliceable_mpct >= least ? "this workload has it"
+                                                      : "this workload does not have it");
+    }
+    add(ret, &text);
+}
+
+static void say_bound(const struct gs_report *report, const struct gs_report_policy *ours,
+                      struct sentences *ret)
+{
+    char bound[GS_REPORT_WORD_MAX], left[GS_REPORT_WORD_MAX];
+    if (report->bound_saving_mpct == GS_REPORT_UNKNOWN) {
+        return;
+    }
+    GS_CLEANUP(gs_buf_done) struct gs_buf text;
+    gs_buf_init(&text, SENTENCE_MAX);
+    gs_report_pct(report->bound_saving_mpct, bound);
+    int64_t points = report->bound_saving_mpct - ours->saving_mpct;
+    if (points >= 0) {
+        gs_report_pct(points, left);
+        left[strlen(left) - 2] = '\0';
+        gs_buf_printf(&text,
+                      "With these profiles and starts nobody can save more than %s: a better "
+                      "packer has %s points left to win.",
+                      bound, left);
+    } else {
+        gs_buf_printf(&text,
+                      "With the profiles of the map nobody can save more than %s; what is beyond "
+                      "it comes from running on other profiles or at other times.",
+                      bound);
+    }
+    add(ret, &text);
+}
+
+int gs_report_say(struct gs_report *report, struct gs_arena *arena, struct gs_err *err)
+{
+    GS_CLEANUP(gs_buf_done) struct gs_buf claim;
+    struct sentences sentences = {.arena = arena};
+    const struct gs_report_policy *ours = gs_report_find(report, report->ours);
+    gs_buf_init(&claim, GS_REPORT_TEXT_MAX);
+    say_claim(report, &claim);
+    if (ours != NULL && ours->saving_mpct != GS_REPORT_UNKNOWN) {
+        say_share(report, ours, &sentences);
+        say_bound(report, ours, &sentences);
+    }
+    const char **items = GS_ARENA_NEW(arena, const char *, sentences.n);
+    const char *text =
+        gs_buf_ok(&claim) ? gs_arena_text(arena, gs_buf_text(&claim), claim.len) : NULL;
+    if (items == NULL || text == NULL || sentences.failed) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the report");
+    }
+    memcpy(items, sentences.items, sentences.n * sizeof(*items));
+    report->claim = text;
+    report->for_whom = (struct gs_report_texts){.items = items, .n = sentences.n};
+    return 0;
+}

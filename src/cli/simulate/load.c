@@ -1,0 +1,234 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/simulate/simulate.h"
+
+enum { FIRST_JOBS = 1024 };
+
+/* ------------------------------------------------------------------ one reading */
+
+int gs_simulate_open(const struct gs_simulate_question *question, uint64_t seed,
+                     void (*bad)(void *ctx, const struct gs_err *err), void *bad_ctx,
+                     struct gs_simulate_reading *ret, struct gs_err *err)
+{
+    const struct gs_simulate_spec *spec = &question->spec;
+    memset(ret, 0, sizeof(*ret));
+    for (size_t i = 0; i < spec->n_paths; i++) {
+        int r = gs_infile_open(&ret->files[i], "trace", spec->paths[i], err);
+        if (r < 0) {
+            gs_simulate_close(ret);
+            return r;
+        }
+        ret->n_files++;
+        ret->inputs[i] = (struct gs_trace_input){
+            .label = ret->files[i].label, .read = gs_infile_read, .ctx = &ret->files[i]};
+    }
+    const struct gs_trace_options options = {
+        .format = spec->format,
+        .inputs = ret->inputs,
+        .n_inputs = ret->n_files,
+        .text = spec->text,
+        .seed = seed,
+        .at = question->args->at == 0 ? GS_TRACE_AT_START : GS_TRACE_AT_CREATION,
+        .now_us = GS_TRACE_NO_TIME,
+        .bad = bad,
+        .bad_ctx = bad_ctx,
+    };
+    int r = gs_trace_map_init(&ret->map, &question->rule, err);
+    r = r < 0 ? r : gs_trace_new(&options, &ret->trace, err);
+    if (r < 0) {
+        gs_simulate_close(ret);
+        return r;
+    }
+    ret->jobs = (struct gs_trace_jobs){
+        .trace = ret->trace, .map = &ret->map, .unmapped = bad, .unmapped_ctx = bad_ctx};
+    return 0;
+}
+
+void gs_simulate_close(struct gs_simulate_reading *reading)
+{
+    gs_trace_free(reading->trace);
+    reading->trace = NULL;
+    for (size_t i = 0; i < reading->n_files; i++) {
+        gs_infile_close(&reading->files[i]);
+    }
+    reading->n_files = 0;
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+/* What is being loaded, and the rules for other tolerances. */
+struct loading {
+    const struct gs_simulate_question *question;
+    struct gs_simulate_load *load;
+    struct gs_simulate_reading reading;
+    struct gs_trace_map others[GS_SIMULATE_WHATIFS];
+    size_t cap;
+};
+
+static void note_bad(void *ctx, const struct gs_err *err)
+{
+    struct gs_simulate_load *load = ctx;
+    if (load->n_skipped < GS_SIMULATE_SKIPPED_MAX) {
+        char *text = strdup(err->msg);
+        if (text != NULL) {
+            load->skipped[load->n_skipped++] = text;
+        }
+    }
+}
+
+static void let_go(struct gs_simulate_load *load)
+{
+    free(load->jobs);
+    load->jobs = NULL;
+    load->n_jobs = 0;
+    for (size_t i = 0; i < GS_SIMULATE_WHATIFS; i++) {
+        free(load->profiles[i]);
+        load->profiles[i] = NULL;
+    }
+}
+
+void gs_simulate_unload(struct gs_simulate_load *load)
+{
+    let_go(load);
+    for (size_t i = 0; i < load->n_skipped; i++) {
+        free(load->skipped[i]);
+    }
+    load->n_skipped = 0;
+}
+
+static int make_room(struct loading *loading, struct gs_err *err)
+{
+    struct gs_simulate_load *load = loading->load;
+    if (load->n_jobs < loading->cap) {
+        return 0;
+    }
+    size_t cap = loading->cap == 0 ? FIRST_JOBS : loading->cap * 2;
+    struct gs_sim_job *jobs = reallocarray(load->jobs, cap, sizeof(*jobs));
+    load->jobs = jobs == NULL ? load->jobs : jobs;
+    bool failed = jobs == NULL;
+    for (size_t i = 0; i < GS_SIMULATE_WHATIFS; i++) {
+        uint8_t *profiles = realloc(load->profiles[i], cap);
+        load->profiles[i] = profiles == NULL ? load->profiles[i] : profiles;
+        failed = failed || profiles == NULL;
+    }
+    if (failed) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the jobs of the trace");
+    }
+    loading->cap = cap;
+    return 0;
+}
+
+static void note_job(struct gs_simulate_load *load, const struct gs_sim_job *job)
+{
+    load->all_jobs++;
+    if (job->speed != NULL && job->speed->shared_permille[1] != 0) {
+        load->shared = true;
+    }
+    bool has_speed = false;
+    for (unsigned p = 0; job->speed != NULL && p < GS_PROFILES_MAX; p++) {
+        has_speed = has_speed || job->speed->permille[p] != 0;
+    }
+    load->speeds = load->speeds || has_speed;
+    if (job->profile != GS_SIM_WHOLE) {
+        (void)__builtin_add_overflow(load->sliced_us, job->run_us, &load->sliced_us);
+        (void)__builtin_add_overflow(load->sliced_speed_us, has_speed ? job->run_us : 0,
+                                     &load->sliced_speed_us);
+    }
+}
+
+static int keep_job(struct loading *loading, const struct gs_trace_ask *ask,
+                    const struct gs_sim_job *job, struct gs_err *err)
+{
+    struct gs_simulate_load *load = loading->load;
+    int r = make_room(loading, err);
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; i < GS_SIMULATE_WHATIFS; i++) {
+        struct gs_sim_job other;
+        enum gs_trace_left_out left;
+        load->profiles[i][load->n_jobs] =
+            gs_trace_map_job(&loading->others[i], ask, &other, &left, NULL) == 1 ? other.profile
+                                                                                 : GS_SIM_WHOLE;
+    }
+    load->jobs[load->n_jobs++] = *job;
+    return 0;
+}
+
+/* From now on the trace is counted, and not kept. */
+static int stop_keeping(struct loading *loading, struct gs_err *err)
+{
+    if (loading->question->spec.from_stdin) {
+        return gs_fail(err, GS_LIMIT,
+                       "stdin: over %d jobs are read again for each policy; name a file",
+                       GS_SIMULATE_JOBS_MAX);
+    }
+    let_go(loading->load);
+    return 0;
+}
+
+static int take_ask(struct loading *loading, const struct gs_trace_ask *ask, bool *keeping,
+                    struct gs_err *err)
+{
+    struct gs_simulate_load *load = loading->load;
+    struct gs_sim_job job;
+    enum gs_trace_left_out left;
+    struct gs_err why;
+    int r = gs_trace_map_job(&loading->reading.map, ask, &job, &left, &why);
+    if (r <= 0) {
+        load->left_out[left] += r == 0;
+        if (r == 0 && left == GS_TRACE_LEFT_UNMAPPED) {
+            note_bad(load, &why);
+        }
+        return 0;
+    }
+    note_job(load, &job);
+    if (*keeping && load->n_jobs == GS_SIMULATE_JOBS_MAX) {
+        *keeping = false;
+        r = stop_keeping(loading, err);
+        return r;
+    }
+    return *keeping ? keep_job(loading, ask, &job, err) : 0;
+}
+
+static int read_all(struct loading *loading, struct gs_err *err)
+{
+    bool keeping = true;
+    for (;;) {
+        struct gs_trace_ask ask;
+        int r = gs_trace_next(loading->reading.trace, &ask, err);
+        if (r == GS_TRACE_OVER) {
+            break;
+        }
+        r = r == GS_TRACE_ASK ? take_ask(loading, &ask, &keeping, err) : r;
+        if (r < 0) {
+            return r;
+        }
+    }
+    loading->load->totals = *gs_trace_totals(loading->reading.trace);
+    return 0;
+}
+
+int gs_simulate_load(const struct gs_simulate_question *question, uint64_t seed,
+                     struct gs_simulate_load *ret, struct gs_err *err)
+{
+    struct loading loading = {.question = question, .load = ret};
+    memset(ret, 0, sizeof(*ret));
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < GS_SIMULATE_WHATIFS; i++) {
+        struct gs_trace_rule rule = question->rule;
+        rule.tolerance_permille = (uint32_t)i * 10;
+        r = gs_trace_map_init(&loading.others[i], &rule, err);
+    }
+    r = r < 0 ? r : gs_simulate_open(question, seed, note_bad, ret, &loading.reading, err);
+    if (r < 0) {
+        return r;
+    }
+    r = read_all(&loading, err);
+    gs_simulate_close(&loading.reading);
+    if (r < 0) {
+        gs_simulate_unload(ret);
+    }
+    return r;
+}

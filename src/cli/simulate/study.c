@@ -1,0 +1,346 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/simulate/crew.h"
+#include "cli/simulate/simulate.h"
+
+int64_t gs_simulate_saving(uint64_t part, uint64_t whole)
+{
+    __int128 scaled = ((__int128)whole - part) * 100000;
+    __int128 half = scaled < 0 ? -(__int128)(whole / 2) : (__int128)(whole / 2);
+    return (int64_t)((scaled + half) / whole);
+}
+
+/* ------------------------------------------------------------------ jobs for a run */
+
+/* Jobs of memory, or of a trace that is read again. */
+struct feed {
+    const struct gs_simulate_load *load;
+    const uint16_t *counts;
+    const uint8_t *profiles;
+    size_t at;
+    uint16_t given; /* of the job at `at` */
+    struct gs_trace_jobs *streamed;
+};
+
+static int next_kept(struct feed *feed, struct gs_sim_job *ret)
+{
+    const struct gs_simulate_load *load = feed->load;
+    while (feed->at < load->n_jobs) {
+        uint16_t count = feed->counts == NULL ? 1 : feed->counts[feed->at];
+        if (feed->given < count) {
+            feed->given++;
+            *ret = load->jobs[feed->at];
+            if (feed->profiles != NULL) {
+                ret->profile = feed->profiles[feed->at];
+            }
+            return 1;
+        }
+        feed->at++;
+        feed->given = 0;
+    }
+    return 0;
+}
+
+static int next_job(void *ctx, struct gs_sim_job *ret, struct gs_err *err)
+{
+    struct feed *feed = ctx;
+    if (gs_crew_stopped) {
+        return gs_crew_stop_error(err);
+    }
+    return feed->streamed == NULL ? next_kept(feed, ret)
+                                  : gs_trace_jobs_next(feed->streamed, ret, err);
+}
+
+static const struct gs_simulate_load *load_of(const struct gs_simulate_study *study, size_t seed)
+{
+    return &study->loads[seed < study->n_loads ? seed : 0];
+}
+
+/* Runs `what` with the jobs of this seed. */
+static int with_jobs(const struct gs_simulate_study *study, size_t seed, const uint16_t *counts,
+                     const uint8_t *profiles,
+                     int (*what)(void *ctx, const struct gs_sim_source *source, struct gs_err *err),
+                     void *ctx, struct gs_err *err)
+{
+    struct feed feed = {.load = load_of(study, seed), .counts = counts, .profiles = profiles};
+    const struct gs_sim_source source = {.next = next_job, .ctx = &feed};
+    if (feed.load->jobs != NULL || feed.load->all_jobs == 0) {
+        return what(ctx, &source, err);
+    }
+    struct gs_simulate_reading reading;
+    int r = gs_simulate_open(study->question, study->question->args->seed + seed, NULL, NULL,
+                             &reading, err);
+    if (r < 0) {
+        return r;
+    }
+    feed.streamed = &reading.jobs;
+    r = what(ctx, &source, err);
+    gs_simulate_close(&reading);
+    return r;
+}
+
+/* ------------------------------------------------------------------ one run */
+
+struct run {
+    struct gs_simulate_bench *bench;
+    struct gs_sim_world world;
+    const struct gs_sim_rules *rules;
+    struct gs_sim_work *work;
+};
+
+static int replay(void *ctx, const struct gs_sim_source *source, struct gs_err *err)
+{
+    struct run *run = ctx;
+    return gs_sim_replay(&run->bench->arena, &run->world, run->rules, source, &run->bench->score,
+                         err);
+}
+
+static int measure(void *ctx, const struct gs_sim_source *source, struct gs_err *err)
+{
+    struct run *run = ctx;
+    return gs_sim_work_measure(&run->bench->arena, &run->world, source, run->work, err);
+}
+
+static void prepare(struct gs_simulate_bench *bench)
+{
+    if (!bench->used) {
+        gs_arena_init(&bench->arena, &gs_alloc_heap, GS_SIMULATE_RUN_BYTES_MAX);
+        bench->used = true;
+    }
+}
+
+int gs_simulate_replay(const struct gs_simulate_study *study, struct gs_simulate_bench *bench,
+                       size_t seed, size_t policy, const uint16_t *counts, const uint8_t *profiles,
+                       struct gs_err *err)
+{
+    struct run run = {.bench = bench, .world = study->world, .rules = study->rules[policy]};
+    run.world.seed = study->question->args->seed + seed;
+    prepare(bench);
+    struct gs_arena_mark mark = gs_arena_mark(&bench->arena);
+    int r = with_jobs(study, seed, counts, profiles, replay, &run, err);
+    gs_arena_rewind(&bench->arena, mark);
+    return r < 0 && r != GS_CREW_STOPPED
+               ? gs_wrap(err, r, "policy %s", study->policies[policy]->name)
+               : r;
+}
+
+int gs_simulate_measure(const struct gs_simulate_study *study, struct gs_simulate_bench *bench,
+                        size_t seed, const uint16_t *counts, const uint8_t *profiles,
+                        struct gs_sim_work *ret, struct gs_err *err)
+{
+    struct run run = {.bench = bench, .world = study->world, .work = ret};
+    prepare(bench);
+    struct gs_arena_mark mark = gs_arena_mark(&bench->arena);
+    int r = with_jobs(study, seed, counts, profiles, measure, &run, err);
+    gs_arena_rewind(&bench->arena, mark);
+    return r;
+}
+
+static void take_outcome(const struct gs_sim_score *score, struct gs_simulate_outcome *ret)
+{
+    *ret = (struct gs_simulate_outcome){
+        .gpu_us = score->gpu_us + score->small_us + score->charged_us,
+        .node_gpu_us = score->node_gpu_us + score->small_us + score->charged_us,
+        .charged_us = score->charged_us,
+        .bound_us = score->bound_us,
+        .cost_uusd = score->cost_uusd,
+        .cost_known = score->cost_known,
+        .peak_gpus = score->peak_gpus,
+        .peak_nodes = score->peak_nodes,
+        .lost = score->lost + score->undone,
+        .delayed = score->delayed,
+        .interrupted = score->interrupted,
+        .moves = score->moves,
+        .recuts = score->recuts,
+        .events = score->events,
+        .job_mean_us = score->job_us.n == 0 || score->job_us.sum == UINT64_MAX
+                           ? -1
+                           : (int64_t)(score->job_us.sum / score->job_us.n),
+        .slowdown_p95_permille = gs_sim_hist_quantile(&score->slowdown_permille, 950),
+        .wait_known = score->wait_us.n > 0,
+        .last_us = score->timeline.end_us,
+    };
+    for (unsigned i = 0; ret->wait_known && i < GS_REPORT_QUANTILES; i++) {
+        ret->wait_us[i] = gs_sim_hist_quantile(&score->wait_us, i * 10);
+    }
+}
+
+/* ------------------------------------------------------------------ all runs */
+
+struct all {
+    struct gs_simulate_study *study;
+    struct gs_simulate_bench *benches;
+};
+
+/* Tasks: every policy in every seed, then what the work itself is in every seed. */
+static int run_main(void *ctx, size_t task, unsigned thread, struct gs_err *err)
+{
+    struct all *all = ctx;
+    struct gs_simulate_study *study = all->study;
+    struct gs_simulate_bench *bench = &all->benches[thread];
+    size_t replays = study->n_seeds * study->n_policies;
+    if (task >= replays) {
+        return gs_simulate_measure(study, bench, task - replays, NULL, NULL,
+                                   &study->works[task - replays], err);
+    }
+    size_t policy = task % study->n_policies;
+    int r = gs_simulate_replay(study, bench, task / study->n_policies, policy, NULL, NULL, err);
+    if (r == 0) {
+        take_outcome(&bench->score, &study->outcomes[task]);
+    }
+    if (r == 0 && task < study->n_policies) {
+        study->timelines[policy] = bench->score.timeline;
+    }
+    return r;
+}
+
+static int run_whatif(void *ctx, size_t task, unsigned thread, struct gs_err *err)
+{
+    struct all *all = ctx;
+    struct gs_simulate_study *study = all->study;
+    struct gs_simulate_bench *bench = &all->benches[thread];
+    const uint8_t *profiles = study->loads[0].profiles[task];
+    int r = gs_simulate_measure(study, bench, 0, NULL, profiles, &study->whatif_works[task], err);
+    r = r < 0 ? r : gs_simulate_replay(study, bench, 0, study->ours, NULL, profiles, err);
+    if (r == 0) {
+        take_outcome(&bench->score, &study->whatifs[task]);
+    }
+    return r;
+}
+
+static int no_memory(struct gs_err *err)
+{
+    return gs_fail(err, GS_NO_MEMORY, "no memory for the simulation");
+}
+
+static void free_benches(struct gs_simulate_bench *benches, unsigned n)
+{
+    for (unsigned i = 0; benches != NULL && i < n; i++) {
+        if (benches[i].used) {
+            gs_arena_done(&benches[i].arena);
+        }
+        free(benches[i].counts);
+    }
+    free(benches);
+}
+
+/* Whether other tolerances say anything of this trace. */
+static bool has_whatif(const struct gs_simulate_study *study)
+{
+    const struct gs_simulate_load *load = &study->loads[0];
+    for (size_t i = 0; i < load->n_jobs; i++) {
+        if (load->profiles[0][i] != load->profiles[GS_SIMULATE_WHATIFS - 1][i]) {
+            return study->ours != 0;
+        }
+    }
+    return false;
+}
+
+static int run_all(struct gs_simulate_study *study, struct gs_err *err)
+{
+    struct gs_arena *arena = study->question->arena;
+    unsigned threads = study->question->threads;
+    size_t runs = study->n_seeds * study->n_policies;
+    struct gs_simulate_bench *benches = calloc(threads, sizeof(*benches));
+    struct all all = {.study = study, .benches = benches};
+    study->outcomes = GS_ARENA_NEW(arena, struct gs_simulate_outcome, runs);
+    study->timelines = GS_ARENA_NEW(arena, struct gs_sim_timeline, study->n_policies);
+    study->works = GS_ARENA_NEW(arena, struct gs_sim_work, study->n_seeds);
+    if (benches == NULL || study->outcomes == NULL || study->works == NULL ||
+        study->timelines == NULL) {
+        free_benches(benches, threads);
+        return no_memory(err);
+    }
+    int r = gs_crew_run(runs + study->n_seeds, threads, "replaying", run_main, &all, err);
+    if (r == 0 && has_whatif(study)) {
+        study->whatifs = GS_ARENA_NEW(arena, struct gs_simulate_outcome, GS_SIMULATE_WHATIFS);
+        study->whatif_works = GS_ARENA_NEW(arena, struct gs_sim_work, GS_SIMULATE_WHATIFS);
+        r = study->whatifs == NULL || study->whatif_works == NULL
+                ? no_memory(err)
+                : gs_crew_run(GS_SIMULATE_WHATIFS, threads, "what if", run_whatif, &all, err);
+    }
+    r = r < 0 ? r : gs_simulate_draw(study, benches, err);
+    free_benches(benches, threads);
+    return r;
+}
+
+/* ------------------------------------------------------------------ before them */
+
+static int find_window(const struct gs_simulate_question *question,
+                       const struct gs_simulate_load *load, struct gs_sim_world *world,
+                       struct gs_err *err)
+{
+    const struct gs_trace_totals *totals = &load->totals;
+    int64_t first = totals->first_arrive_us < 0 ? 0 : totals->first_arrive_us;
+    int64_t end = totals->last_end_us < 0 ? first : totals->last_end_us;
+    world->from_us = first;
+    world->until_us = GS_SIM_FOREVER;
+    if (question->window_from_us >= 0) {
+        world->from_us = question->window_from_us;
+        world->until_us = question->window_until_us;
+    } else if (question->window_observed) {
+        if (totals->first_end_us < 0 || totals->first_end_us >= end) {
+            return gs_fail(err, GS_INVALID,
+                           "--window observed: nothing ends before the trace does");
+        }
+        world->from_us = totals->first_end_us;
+        world->until_us = end;
+    } else if (question->window_us > 0) {
+        world->from_us = end - question->window_us < 0 ? 0 : end - question->window_us;
+        world->until_us = end;
+    }
+    return world->from_us < world->until_us
+               ? 0
+               : gs_fail(err, GS_INVALID, "the trace is over before it begins: nothing to replay");
+}
+
+static bool can_run(const struct gs_simulate_study *study, const struct gs_sim_policy *policy)
+{
+    const struct gs_simulate_load *load = &study->loads[0];
+    return ((policy->needs & GS_SIM_NEEDS_SPEED) == 0 || load->speeds) &&
+           ((policy->needs & GS_SIM_NEEDS_SHARED) == 0 || load->shared) &&
+           ((policy->needs & GS_SIM_NEEDS_SMALL) == 0 || study->world.small.name != NULL);
+}
+
+/* The baseline first, then those that were named or all that make sense. */
+static void pick_policies(struct gs_simulate_study *study)
+{
+    const struct gs_simulate_question *question = study->question;
+    size_t n;
+    const struct gs_sim_policy *all = gs_sim_policies(&n);
+    study->policies[study->n_policies++] = &all[0];
+    for (size_t i = 1; question->n_policies == 0 && i < n; i++) {
+        if (can_run(study, &all[i])) {
+            study->policies[study->n_policies++] = &all[i];
+        }
+    }
+    for (size_t i = 0; i < question->n_policies; i++) {
+        if (question->policies[i] != &all[0]) {
+            study->policies[study->n_policies++] = question->policies[i];
+        }
+    }
+    for (size_t i = 1; i < study->n_policies; i++) {
+        if (study->ours == 0 || strcmp(study->policies[i]->name, "gpuslice") == 0) {
+            study->ours = i;
+        }
+    }
+}
+
+int gs_simulate_run(const struct gs_simulate_question *question, struct gs_simulate_load *loads,
+                    size_t n_loads, struct gs_simulate_study *ret, struct gs_err *err)
+{
+    *ret = (struct gs_simulate_study){.question = question,
+                                      .world = question->world,
+                                      .loads = loads,
+                                      .n_loads = n_loads,
+                                      .n_seeds = (size_t)question->args->seeds};
+    int r = find_window(question, &loads[0], &ret->world, err);
+    r = r < 0 ? r : gs_sim_world_check(&ret->world, err);
+    pick_policies(ret);
+    for (size_t i = 0; r == 0 && i < ret->n_policies; i++) {
+        r = gs_sim_rules_new(question->arena, &ret->world, ret->policies[i], &ret->rules[i], err);
+    }
+    return r < 0 ? r : run_all(ret, err);
+}

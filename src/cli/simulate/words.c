@@ -1,0 +1,171 @@
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "cli/simulate/simulate.h"
+
+/* Lines that grow in an arena. */
+struct lines {
+    struct gs_arena *arena;
+    const char **items;
+    size_t n;
+    size_t cap;
+    bool failed;
+};
+
+static void add(struct lines *lines, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct lines *lines, const char *fmt, ...)
+{
+    char text[GS_TRACE_RULE_TEXT_MAX + 200];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    size_t size = n < 0 ? 0 : (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+    const char *copy = gs_arena_text(lines->arena, text, size);
+    if (copy == NULL ||
+        !gs_arena_room(lines->arena, &lines->items, &lines->cap, lines->n, sizeof(*lines->items))) {
+        lines->failed = true;
+        return;
+    }
+    lines->items[lines->n++] = copy;
+}
+
+static int take(const struct lines *lines, struct gs_report_texts *ret, struct gs_err *err)
+{
+    *ret = (struct gs_report_texts){.items = lines->items, .n = lines->n};
+    return lines->failed ? gs_fail(err, GS_NO_MEMORY, "no memory for the report") : 0;
+}
+
+/* ------------------------------------------------------------------ the map */
+
+static int describe_map(const struct gs_simulate_study *study, struct gs_report *ret,
+                        struct gs_err *err)
+{
+    struct lines lines = {.arena = study->question->arena};
+    const struct gs_simulate_load *load = &study->loads[0];
+    char text[GS_TRACE_RULE_TEXT_MAX];
+    gs_trace_rule_text(&study->question->rule, text);
+    add(&lines, "%s", text);
+    for (size_t i = 0; i < GS_TRACE_LEFTS; i++) {
+        if (load->left_out[i] > 0) {
+            add(&lines, "%" PRIu64 " of the rows are no job: %s", load->left_out[i],
+                gs_trace_left_out_text((enum gs_trace_left_out)i));
+        }
+    }
+    return take(&lines, &ret->map_rules, err);
+}
+
+/* ------------------------------------------------------------------ the world */
+
+static void describe_fleet(const struct gs_simulate_study *study, struct lines *lines)
+{
+    const struct gs_sim_world *world = &study->world;
+    const struct gs_sim_type *type = &world->types[0];
+    if (world->elastic) {
+        add(lines, "nodes of %u x %s are switched on as jobs need them%s", type->gpus,
+            world->model->id,
+            study->question->args->world == GS_SIMULATE_INSTANT
+                ? "; nothing takes time, so that GPUs that are on are all that is counted"
+                : "");
+    } else {
+        add(lines, "%u nodes of %u x %s, always on; a job that finds no room %s", type->nodes,
+            type->gpus, world->model->id, world->lose ? "is lost" : "waits");
+    }
+    if (type->hour_uusd > 0) {
+        char price[GS_REPORT_WORD_MAX];
+        add(lines, "%s in %s: %s a node and hour, on demand", type->name,
+            study->question->args->region, gs_report_dollars(type->hour_uusd, price));
+    } else {
+        add(lines, "no price is known, so that no cost is told: --instance and --region name one");
+    }
+}
+
+static void describe_times(const struct gs_simulate_study *study, struct lines *lines)
+{
+    const struct gs_sim_world *world = &study->world;
+    char a[GS_REPORT_WORD_MAX], b[GS_REPORT_WORD_MAX], c[GS_REPORT_WORD_MAX];
+    if (study->question->args->world == GS_SIMULATE_INSTANT) {
+        return;
+    }
+    if (world->elastic) {
+        add(lines, "a node boots %s, is kept %s after its last job, and is paid for %s at least",
+            gs_report_time(world->boot_us / 1000, a), gs_report_time(world->keep_us / 1000, b),
+            gs_report_time(world->bill_min_us / 1000, c));
+    }
+    add(lines, "a re-cut takes %s, a move %s", gs_report_time(world->recut_us / 1000, a),
+        gs_report_time(world->move_us / 1000, b));
+    if (world->spot_mean_us > 0) {
+        add(lines, "a node is taken away after %s on average; a job goes on after %s, %s%s",
+            gs_report_time(world->spot_mean_us / 1000, a),
+            gs_report_time(world->restart_us / 1000, b),
+            world->checkpoint_us > 0 ? "from what it saved each " : "from its beginning",
+            world->checkpoint_us > 0 ? gs_report_time(world->checkpoint_us / 1000, c) : "");
+    }
+}
+
+static int describe_world(const struct gs_simulate_study *study, struct gs_report *ret,
+                          struct gs_err *err)
+{
+    struct lines lines = {.arena = study->question->arena};
+    describe_fleet(study, &lines);
+    describe_times(study, &lines);
+    if (study->world.small.name != NULL) {
+        add(&lines,
+            "small-gpu: a job whose slice has no more than %u MiB gets a %s of its own, "
+            "where it is %u %% as fast",
+            study->world.small.memory_mib, study->world.small.name,
+            study->world.small.speed_permille / 10u);
+    }
+    if (study->n_seeds > 1) {
+        add(&lines, "all figures are means of %zu runs, with seeds from %" PRIu64 " on",
+            study->n_seeds, study->question->args->seed);
+    }
+    return take(&lines, &ret->world_rules, err);
+}
+
+/* ------------------------------------------------------------------ notes */
+
+/* What a reader has to know of this trace to read the figures right. */
+static int describe_notes(const struct gs_simulate_study *study, struct gs_report *ret,
+                          struct gs_err *err)
+{
+    struct lines lines = {.arena = study->question->arena};
+    const struct gs_trace_totals *totals = &study->loads[0].totals;
+    char a[GS_REPORT_WORD_MAX];
+    if (totals->skipped_rows > 0) {
+        add(&lines, "%" PRIu64 " of %" PRIu64 " rows could not be used, and are in no figure",
+            totals->skipped_rows, totals->input_rows);
+    }
+    if (totals->cut_off > 0) {
+        add(&lines,
+            "%" PRIu64 " rows still ran when the trace ended: what they ran after is not "
+            "known and not counted",
+            totals->cut_off);
+    }
+    int64_t blind = totals->first_end_us - totals->first_arrive_us;
+    int64_t span = totals->last_end_us - totals->first_arrive_us;
+    if (totals->first_end_us >= 0 && totals->first_arrive_us >= 0 && blind > span / 10 &&
+        study->world.from_us < totals->first_end_us) {
+        add(&lines,
+            "nothing ends in the trace's first %s: of that time it has survivors only; "
+            "--window observed leaves it out",
+            gs_report_time(blind / 1000, a));
+    }
+    if (study->draws > 0 && ret->policies[0].peak_gpus > 0 && ret->jobs < 100) {
+        add(&lines, "an interval from %" PRId64 " jobs is a rough one", ret->jobs);
+    }
+    if (study->no_draws != NULL) {
+        add(&lines, "no intervals: %s", study->no_draws);
+    }
+    return take(&lines, &ret->notes, err);
+}
+
+int gs_simulate_describe(const struct gs_simulate_study *study, struct gs_report *ret,
+                         struct gs_err *err)
+{
+    int r = describe_map(study, ret, err);
+    r = r < 0 ? r : describe_world(study, ret, err);
+    return r < 0 ? r : describe_notes(study, ret, err);
+}
