@@ -40,6 +40,7 @@ need_build() {
     need libgnutls28-dev has_pc gnutls
     need libmicrohttpd-dev has_pc libmicrohttpd
     need zlib1g-dev has_pc zlib
+    need libsqlite3-dev has_pc sqlite3
 }
 
 need_test() {

@@ -42,6 +42,7 @@ MAY_SEE = {
     "picture": {"base", "core", "wire", "decide", "net", "cluster"},
     "board": {"base", "core", "wire", "decide", "money", "picture"},
     "term": {"base", "core"},
+    "history": {"base"},
     "cli": {"base", "core", "wire", "cloud", "sim", "trace", "verify", "decide", "gpu", "partition",
             "lint", "karpenter", "net", "cluster", "picture", "term"},
 }

@@ -1,0 +1,245 @@
+#include "history/file.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+enum { VERSION = 1, BUSY_MS = 5000 };
+
+const struct gs_history_kept gs_history_kept[GS_HISTORY_KEPT] = {
+    {GS_HISTORY_SAMPLE_S, 26ll * 3600},
+    {300, 9ll * 86400},
+    {3600, 400ll * 86400},
+};
+
+/* [v]: from version v to v + 1. What was released is never changed: a new step is added. */
+static const char *const steps[VERSION] = {
+    "CREATE TABLE series (id INTEGER PRIMARY KEY, name TEXT NOT NULL, label TEXT NOT NULL,"
+    "  UNIQUE (name, label));"
+    "CREATE TABLE points (step INTEGER NOT NULL, series INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  n INTEGER NOT NULL, sum REAL NOT NULL, least REAL NOT NULL, most REAL NOT NULL,"
+    "  PRIMARY KEY (step, series, at)) WITHOUT ROWID;"
+    "CREATE INDEX points_by_time ON points (step, at);"
+    /* to where a resolution was summed up */
+    "CREATE TABLE summed (step INTEGER PRIMARY KEY, until INTEGER NOT NULL);"
+    "CREATE TABLE paid (hour INTEGER NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL,"
+    "  uusd_h_s INTEGER NOT NULL, PRIMARY KEY (hour, kind, name)) WITHOUT ROWID;"
+    "CREATE TABLE known (hour INTEGER PRIMARY KEY, seconds INTEGER NOT NULL);"
+    "CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, subject TEXT NOT NULL,"
+    "  what TEXT NOT NULL, text TEXT NOT NULL);"
+    "CREATE INDEX events_by_subject ON events (subject, at);"
+    "CREATE INDEX events_by_time ON events (at);",
+};
+
+int gs_history_fail(struct gs_history *history, int code, const char *what, struct gs_err *err)
+{
+    switch (code & 0xff) {
+    case SQLITE_NOMEM:
+        return gs_fail(err, GS_NO_MEMORY, "%s: no memory (%s)", history->path, what);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return gs_fail(err, GS_INVALID,
+                       "%s: no history, or a damaged one (%s: %s); move it away, and a new one is "
+                       "begun",
+                       history->path, what, sqlite3_errmsg(history->db));
+    default:
+        return gs_fail(err, GS_IO, "%s: %s: %s", history->path, what, sqlite3_errmsg(history->db));
+    }
+}
+
+int gs_history_run(struct gs_history *history, const char *sql, struct gs_err *err)
+{
+    int code = sqlite3_exec(history->db, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? 0 : gs_history_fail(history, code, sql, err);
+}
+
+void gs_history_finalize(sqlite3_stmt **statement)
+{
+    sqlite3_finalize(*statement);
+}
+
+static sqlite3_stmt *ask(struct gs_history *history, struct gs_err *err, const char *sql,
+                         const char *types, va_list values)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(history->db, sql, -1, &statement, NULL);
+    for (int i = 0; code == SQLITE_OK && types[i] != '\0'; i++) {
+        switch (types[i]) {
+        case 'i':
+            code = sqlite3_bind_int64(statement, i + 1, va_arg(values, int64_t));
+            break;
+        case 'd':
+            code = sqlite3_bind_double(statement, i + 1, va_arg(values, double));
+            break;
+        default:
+            code = sqlite3_bind_text(statement, i + 1, va_arg(values, const char *), -1,
+                                     SQLITE_STATIC);
+            break;
+        }
+    }
+    if (code != SQLITE_OK) {
+        gs_history_fail(history, code, sql, err);
+        sqlite3_finalize(statement);
+        return NULL;
+    }
+    return statement;
+}
+
+sqlite3_stmt *gs_history_ask(struct gs_history *history, struct gs_err *err, const char *sql,
+                             const char *types, ...)
+{
+    va_list values;
+    va_start(values, types);
+    sqlite3_stmt *statement = ask(history, err, sql, types, values);
+    va_end(values);
+    return statement;
+}
+
+int gs_history_step(struct gs_history *history, sqlite3_stmt *statement, struct gs_err *err)
+{
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW || code == SQLITE_DONE) {
+        return code == SQLITE_DONE;
+    }
+    return gs_history_fail(history, code, sqlite3_sql(statement), err);
+}
+
+int gs_history_do(struct gs_history *history, struct gs_err *err, const char *sql,
+                  const char *types, ...)
+{
+    struct gs_err why;
+    va_list values;
+    va_start(values, types);
+    GS_CLEANUP(gs_history_finalize)
+    sqlite3_stmt *statement = ask(history, &why, sql, types, values);
+    va_end(values);
+    int r = statement == NULL ? why.code : gs_history_step(history, statement, &why);
+    if (r < 0 && err != NULL) {
+        *err = why;
+    }
+    return r < 0 ? r : 0;
+}
+
+int gs_history_begin(struct gs_history *history, struct gs_err *err)
+{
+    return gs_history_run(history, "BEGIN IMMEDIATE", err);
+}
+
+int gs_history_end(struct gs_history *history, int r, struct gs_err *err)
+{
+    if (r == 0) {
+        r = gs_history_run(history, "COMMIT", err);
+    }
+    /* A full disk may have ended it already. */
+    if (r != 0 && sqlite3_get_autocommit(history->db) == 0) {
+        sqlite3_exec(history->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return r;
+}
+
+static int read_version(struct gs_history *history, int *ret, struct gs_err *err)
+{
+    struct gs_err why;
+    GS_CLEANUP(gs_history_finalize)
+    sqlite3_stmt *statement = gs_history_ask(history, &why, "PRAGMA user_version", "");
+    int r = statement == NULL ? why.code : gs_history_step(history, statement, &why);
+    if (r < 0) {
+        if (err != NULL) {
+            *err = why;
+        }
+        return r;
+    }
+    *ret = sqlite3_column_int(statement, 0);
+    return 0;
+}
+
+/* A file that has tables and no version is somebody else's. */
+static int check_is_ours(struct gs_history *history, struct gs_err *err)
+{
+    struct gs_err why;
+    GS_CLEANUP(gs_history_finalize)
+    sqlite3_stmt *statement =
+        gs_history_ask(history, &why, "SELECT name FROM sqlite_schema LIMIT 1", "");
+    int r = statement == NULL ? why.code : gs_history_step(history, statement, &why);
+    if (r == 0) {
+        return gs_fail(err, GS_INVALID,
+                       "%s: a database of another program (it has a table \"%.60s\"); expected a "
+                       "history or no file",
+                       history->path, (const char *)sqlite3_column_text(statement, 0));
+    }
+    if (r < 0 && err != NULL) {
+        *err = why;
+    }
+    return r < 0 ? r : 0;
+}
+
+static int bring_up_to_date(struct gs_history *history, struct gs_err *err)
+{
+    int version = 0;
+    int r = gs_history_begin(history, err);
+    if (r < 0) {
+        return r;
+    }
+    r = read_version(history, &version, err);
+    if (r == 0 && version == 0) {
+        r = check_is_ours(history, err);
+    }
+    if (r == 0 && (version < 0 || version > VERSION)) {
+        r = gs_fail(err, GS_UNSUPPORTED,
+                    "%s: version %d of a history; this program knows up to %d: use a newer one, or "
+                    "another file",
+                    history->path, version, VERSION);
+    }
+    for (int v = version; r == 0 && v < VERSION; v++) {
+        r = gs_history_run(history, steps[v], err);
+    }
+    if (r == 0 && version < VERSION) {
+        char sql[64];
+        sqlite3_snprintf(sizeof(sql), sql, "PRAGMA user_version = %d", VERSION);
+        r = gs_history_run(history, sql, err);
+    }
+    return gs_history_end(history, r, err);
+}
+
+int gs_history_open(const char *path, struct gs_history **ret, struct gs_err *err)
+{
+    GS_CLEANUP(gs_history_closep) struct gs_history *history = calloc(1, sizeof(*history));
+    if (history == NULL || (history->path = strdup(path)) == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "%s: no memory", path);
+    }
+    int code = sqlite3_open_v2(
+        path, &history->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK) {
+        return history->db == NULL ? gs_fail(err, GS_NO_MEMORY, "%s: no memory", path)
+                                   : gs_history_fail(history, code, "open", err);
+    }
+    sqlite3_busy_timeout(history->db, BUSY_MS);
+    /* With a write-ahead log a kill leaves it whole at any point; the power going may cost the last
+     * transactions. Pages that are free are given back bit by bit (gs_history_roll). */
+    int r = gs_history_run(history,
+                           "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+                           "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216;"
+                           "PRAGMA trusted_schema = OFF",
+                           err);
+    r = r == 0 ? bring_up_to_date(history, err) : r;
+    if (r == 0) {
+        *ret = GS_TAKE(history);
+    }
+    return r;
+}
+
+void gs_history_close(struct gs_history *history)
+{
+    if (history != NULL) {
+        sqlite3_close_v2(history->db);
+        free(history->path);
+        free(history);
+    }
+}
+
+void gs_history_closep(struct gs_history **history)
+{
+    gs_history_close(*history);
+}

@@ -1,0 +1,120 @@
+/* history: what was, in one SQLite file: numbers over time, what was paid for what, and events.
+ *
+ * Numbers come in as samples and are kept as means with their extremes: of 15 s for a day, of 5 min
+ * for nine days, of an hour for 400 days. Money is kept by the hour as whole millionths of a dollar
+ * an hour times seconds, so that its parts add up however often it was written. Each call is one
+ * transaction: a kill at any point loses what was not yet written and nothing else. One thread.
+ * docs/internals/history.md. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/view.h"
+
+struct gs_history;
+
+enum {
+    GS_HISTORY_NAME_MAX = 256,       /* bytes of a name, a label, a subject */
+    GS_HISTORY_TEXT_MAX = 1024,      /* of an event; longer ones are cut */
+    GS_HISTORY_SERIES_MAX = 20000,   /* one more is refused */
+    GS_HISTORY_EVENTS_MAX = 1000000, /* the oldest go */
+    GS_HISTORY_POINTS_MAX = 12000,   /* of one answer */
+    GS_HISTORY_SAMPLE_S = 15         /* the finest that is kept */
+};
+#define GS_HISTORY_TIME_MAX 253402300799ll /* the end of the year 9999; seconds since 1970 */
+
+/* One number of a sample. */
+struct gs_history_value {
+    const char *name;  /* "held_percent" */
+    const char *label; /* "": none; what tells series of one name apart: "pool=training" */
+    double value;      /* finite */
+};
+
+enum gs_history_by {
+    GS_HISTORY_PART, /* used, idle, stranded, starting */
+    GS_HISTORY_NAMESPACE,
+    GS_HISTORY_WORKLOAD,
+    GS_HISTORY_POOL,
+    GS_HISTORY_BYS
+};
+
+/* What was paid an hour for something while `lasted_s` of the sample. */
+struct gs_history_cost {
+    enum gs_history_by by;
+    const char *name;
+    uint64_t uusd_h; /* millionths of a dollar; 2^44 at most */
+};
+
+struct gs_history_event {
+    int64_t at_s;
+    const char *subject; /* "GPU-...", or "pod NAMESPACE/NAME" */
+    const char *what;    /* one word, as an Event's reason */
+    const char *text;
+};
+
+/* Opens the file or makes it; a file of an older version is brought up to date.
+ * GS_INVALID: it is no history, or damaged. GS_UNSUPPORTED: a newer program has written it. GS_IO,
+ * GS_NO_MEMORY. */
+int gs_history_open(const char *path, struct gs_history **ret, struct gs_err *err);
+
+/* NULL is fine. */
+void gs_history_close(struct gs_history *history);
+void gs_history_closep(struct gs_history **history);
+
+/* What was seen at `at_s`, and what was paid in the `lasted_s` seconds before it (0: nothing is
+ * known of them, as after a start; at most an hour). GS_INVALID: a time, a name or a number out of
+ * its bounds, nothing is written then; GS_LIMIT: too many series; GS_IO: the disk is full, and so
+ * on. */
+int gs_history_add(struct gs_history *history, int64_t at_s, const struct gs_history_value *values,
+                   size_t n_values, uint32_t lasted_s, const struct gs_history_cost *costs,
+                   size_t n_costs, struct gs_err *err);
+
+/* Codes as gs_history_add. */
+int gs_history_add_event(struct gs_history *history, const struct gs_history_event *event,
+                         struct gs_err *err);
+
+/* Sums up what is complete by now, and drops what is older than it is kept. Once a minute is
+ * enough; it may be ended at any point. */
+int gs_history_roll(struct gs_history *history, int64_t now_s, struct gs_err *err);
+
+struct gs_history_point {
+    const char *label;
+    int64_t at_s; /* its beginning: a multiple of the answer's step */
+    double mean;
+    double least;
+    double most;
+};
+
+/* Negative ends the reading with that code. */
+typedef int gs_history_point_fn(void *ctx, const struct gs_history_point *point,
+                                struct gs_err *err);
+
+/* All series of a name between from_s (inclusive) and to_s, by label and then time; `step_s` is
+ * rounded up to what is kept for that time and comes back in *ret_step_s. Steps without a sample
+ * are left out. GS_INVALID: from after to, or a step of 0; GS_LIMIT: more than
+ * GS_HISTORY_POINTS_MAX steps. */
+int gs_history_read(struct gs_history *history, const char *name, int64_t from_s, int64_t to_s,
+                    uint32_t step_s, int64_t now_s, gs_history_point_fn *fn, void *ctx,
+                    uint32_t *ret_step_s, struct gs_err *err);
+
+/* What something cost: uusd + rest / 3600 millionths of a dollar, exactly. */
+struct gs_history_paid {
+    const char *name;
+    uint64_t uusd;
+    uint32_t rest; /* below 3600 */
+};
+typedef int gs_history_paid_fn(void *ctx, const struct gs_history_paid *paid, struct gs_err *err);
+
+/* Whole hours from that of from_s to before to_s, dearest first; *ret_known_s: of how many seconds
+ * it is known. */
+int gs_history_paid(struct gs_history *history, enum gs_history_by by, int64_t from_s, int64_t to_s,
+                    gs_history_paid_fn *fn, void *ctx, uint64_t *ret_known_s, struct gs_err *err);
+
+typedef int gs_history_event_fn(void *ctx, const struct gs_history_event *event,
+                                struct gs_err *err);
+
+/* The newest of a subject first, `most` at most. */
+int gs_history_events(struct gs_history *history, const char *subject, unsigned most,
+                      gs_history_event_fn *fn, void *ctx, struct gs_err *err);
