@@ -4,16 +4,17 @@
 #include "base/near.h"
 #include "cli/bench/child.h"
 #include "cli/cmd.h"
+#include "cli/words.h"
 #include "term/exit.h"
 #include "term/output.h"
-#include "cli/words.h"
 
 enum { HELP_MAX = 64 * 1024 };
 
 const struct gs_command *const gs_commands[] = {
-    &gs_command_plan,  &gs_command_profiles,   &gs_command_layouts, &gs_command_transition,
-    &gs_command_gpu,   &gs_command_mig,        &gs_command_lint,    &gs_command_render,
-    &gs_command_bench, &gs_command_completion, &gs_command_help,
+    &gs_command_plan,    &gs_command_simulate,   &gs_command_report, &gs_command_profiles,
+    &gs_command_layouts, &gs_command_transition, &gs_command_gpu,    &gs_command_mig,
+    &gs_command_lint,    &gs_command_render,     &gs_command_bench,  &gs_command_completion,
+    &gs_command_help,
 };
 const size_t gs_n_commands = GS_ARRAY_LEN(gs_commands);
 
@@ -51,10 +52,10 @@ const struct gs_command *gs_cmd_find(const char *name, struct gs_err *err)
         }
         gs_near_offer(&near, gs_commands[i]->name);
     }
-    if (strcmp(name, "sim") == 0 || strcmp(name, "simulate") == 0) {
+    if (strcmp(name, "sim") == 0) {
         gs_fail(err, GS_INVALID,
-                "there is no command \"%s\"; simulated machines have a program of their own: "
-                "gpuslice-sim --help",
+                "there is no command \"%s\"; gpuslice simulate replays workloads, and simulated "
+                "machines have a program of their own: gpuslice-sim --help",
                 name);
     } else if (near.n > 0) {
         gs_fail(err, GS_INVALID, "there is no command \"%.100s\"; did you mean %s?", name,
