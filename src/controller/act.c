@@ -13,6 +13,10 @@
 #define BODY_BYTES_MAX ((size_t)1 << 20)
 #define LIMIT_US 10000000ull
 #define SETTLES_US 5000000ull
+/* What was refused is not asked again before something has changed, or this has passed: while a
+ * watch is away we would ask the same for ever. */
+#define REFUSED_US 1000000ull
+#define REFUSED_POD_US 250000ull
 
 uint64_t gs_act_now(const struct gs_act *act, clockid_t clock)
 {
@@ -149,7 +153,8 @@ void gs_act_begin(struct gs_act *act, struct gs_store_pod *pod)
 void gs_act_end(struct gs_act *act, struct gs_store_pod *pod, bool ok)
 {
     pod->waiting->acting = false;
-    pod->waiting->settles_us = ok ? gs_act_now(act, CLOCK_MONOTONIC) + SETTLES_US : 0;
+    pod->waiting->settles_us =
+        gs_act_now(act, CLOCK_MONOTONIC) + (ok ? SETTLES_US : REFUSED_POD_US);
     if (!ok) {
         gs_store_nominate(pod, NULL);
     }
@@ -286,6 +291,9 @@ void gs_act_wish(struct gs_act *act, struct gs_store_node *node)
 static void wish_failed(struct gs_act_call *call)
 {
     struct gs_store_node *node = gs_store_find_node(call->act->options.store, call->key);
+    if (node != NULL) {
+        node->wish_after_us = gs_act_now(call->act, CLOCK_MONOTONIC) + REFUSED_US;
+    }
     for (bool more = node != NULL; more;) {
         more = false;
         for (struct gs_store_wish *wish = node->wishes; wish != NULL && !more; wish = wish->next) {

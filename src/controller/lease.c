@@ -57,9 +57,15 @@ static void set_leads(struct gs_lease *lease, bool leads)
     }
 }
 
+/* Looked at each time: a process that was halted meanwhile learns of it before its timer. */
+static bool has_lapsed(const struct gs_lease *lease)
+{
+    return now_on(lease, CLOCK_MONOTONIC) >= lease->renewed_us + duration_us(lease) * 2 / 3;
+}
+
 bool gs_lease_leads(const struct gs_lease *lease)
 {
-    return lease->leads;
+    return lease->leads && !has_lapsed(lease);
 }
 
 const char *gs_lease_holder(const struct gs_lease *lease)
@@ -210,7 +216,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *ctx)
     struct gs_err err = {.code = GS_OK};
     uint64_t now = now_on(lease, CLOCK_MONOTONIC);
     (void)usec;
-    if (lease->leads && now >= lease->renewed_us + duration_us(lease) * 2 / 3) {
+    if (lease->leads && has_lapsed(lease)) {
         set_leads(lease, false);
     }
     if (lease->leaving && lease->request == NULL) {

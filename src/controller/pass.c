@@ -550,7 +550,9 @@ static void send_wishes(struct gs_pass *pass)
         for (const struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
             unsent |= !wish->shows && !wish->sent;
         }
-        if (unsent && !node->wishing) {
+        if (unsent && pass->now_us < node->wish_after_us) {
+            look_again(pass, node->wish_after_us);
+        } else if (unsent && !node->wishing) {
             gs_act_wish(pass->options.act, node);
         }
     }

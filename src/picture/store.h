@@ -139,6 +139,8 @@ struct gs_store_node {
     uint64_t gpus_at_us;          /* CLOCK_MONOTONIC: when the GpuNode was last shown */
     struct gs_store_wish *wishes; /* not answered yet; one a GPU at most */
     bool wishing;                 /* a request with them is under way */
+    uint64_t wish_after_us;       /* CLOCK_MONOTONIC: the last was refused; 0: or was it, before
+                                     the GpuNode was shown anew */
     struct gs_store_pod *pods;    /* bound and nominated */
     uint64_t cpu_milli;           /* taken by them */
     uint64_t memory_bytes;

@@ -263,6 +263,7 @@ static int keep_gpus(struct gs_store_node *node, const struct gs_gpunode *from, 
         gpus[i].uuid = put_text(&at, from->gpus[i].uuid);
     }
     node->gpus_version = put_text(&at, from->resource_version);
+    node->wish_after_us = 0;
     node->gpus = gpus;
     node->n_gpus = from->n_gpus;
     node->has_gpus = true;

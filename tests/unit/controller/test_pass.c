@@ -288,6 +288,26 @@ static void pass__a_silent_agent_is_not_asked(void **state)
     assert_true(did("lift d/a"));
 }
 
+static void pass__what_was_refused_is_not_sent_again_before_something_has_changed(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 1);
+    gs_store_find_node(&world.store, "n1")->wish_after_us = world.now_us + 1000000;
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_false(did("wish n1"));
+    assert_int_equal(world.again_us, world.now_us + 1000000);
+    world.now_us = world.again_us;
+    world_run(&world);
+    assert_true(did("wish n1"));
+    world_node(&world, "n2", "7g.40gb@0", 1);
+    gs_store_find_node(&world.store, "n2")->wish_after_us = world.now_us + 1000000;
+    world_node(&world, "n2", "7g.40gb@0", 2); /* shown anew: it may be another answer now */
+    world_pod(&world, &(struct world_pod){.name = "b", .profile = "4g.20gb", .gated = true});
+    world_run(&world);
+    assert_true(did("wish n2"));
+}
+
 static void pass__a_node_is_released_when_nothing_is_booked_there(void **state)
 {
     (void)state;
@@ -334,6 +354,7 @@ int main(void)
         CASE(pass__a_booking_ends_with_its_node),
         CASE(pass__a_booking_that_is_not_bound_ends),
         CASE(pass__a_silent_agent_is_not_asked),
+        CASE(pass__what_was_refused_is_not_sent_again_before_something_has_changed),
         CASE(pass__a_node_is_released_when_nothing_is_booked_there),
         CASE(pass__objects_that_are_not_in_a_new_list_are_gone),
     };
