@@ -2,23 +2,35 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FIRST_BYTES = 64 * 1024 };
+enum { FIRST_BYTES = 64 * 1024, BEFORE_MAX = 64 };
+
+/* "--demand-file: ", or nothing where an operand names the file. */
+static const char *before(const char *option, char text[BEFORE_MAX])
+{
+    text[0] = '\0';
+    if (option != NULL) {
+        (void)snprintf(text, BEFORE_MAX, "--%s: ", option);
+    }
+    return text;
+}
 
 static int check_kind(struct gs_infile *file, const char *option, struct gs_err *err)
 {
     struct stat st;
+    char text[BEFORE_MAX];
     if (fstat(file->fd, &st) < 0) {
-        return gs_fail_errno(err, errno, "--%s: cannot read %.300s", option, file->label);
+        return gs_fail_errno(err, errno, "%scannot read %.300s", before(option, text), file->label);
     }
     if (S_ISDIR(st.st_mode)) {
         return gs_fail(err, GS_INVALID,
-                       "--%s: %.300s is a directory; expected a file, or - for "
+                       "%s%.300s is a directory; expected a file, or - for "
                        "stdin",
-                       option, file->label);
+                       before(option, text), file->label);
     }
     file->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     return 0;
@@ -32,7 +44,8 @@ int gs_infile_open(struct gs_infile *file, const char *option, const char *path,
         .fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY),
     };
     if (opened.fd < 0) {
-        return gs_fail_errno(err, errno, "--%s: cannot open %.300s", option, path);
+        char text[BEFORE_MAX];
+        return gs_fail_errno(err, errno, "%scannot open %.300s", before(option, text), path);
     }
     int r = check_kind(&opened, option, err);
     if (r < 0) {

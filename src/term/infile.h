@@ -16,7 +16,8 @@ struct gs_infile {
     int fd;            /* -1: not open */
 };
 
-/* `option` is the one that names the file, for errors; `path` must outlive the file.
+/* `option` is the one that names the file, for errors, NULL where an operand does; `path` must
+ * outlive the file.
  * GS_INVALID: a directory. GS_IO: it cannot be opened. */
 int gs_infile_open(struct gs_infile *file, const char *option, const char *path,
                    struct gs_err *err);

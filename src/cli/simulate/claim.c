@@ -26,9 +26,10 @@ static void say_saving(const struct gs_report *report, const struct gs_report_po
     switch (judge(ours->saving_ci)) {
     case NOT_TESTED:
         gs_buf_printf(out,
-                      "On this trace alone slicing saves %s of GPU-hours; no interval was computed "
+                      "On this trace alone slicing %s %s of GPU-hours; no interval was computed "
                       "(%s), so that nothing may be claimed beyond it",
-                      pct, report->no_draws == NULL ? "no draws" : report->no_draws);
+                      ours->saving_mpct < 0 ? "costs more," : "saves", pct,
+                      report->no_draws == NULL ? "no draws" : report->no_draws);
         return;
     case SAVES:
         gs_buf_printf(out,

@@ -57,7 +57,7 @@ static int read_report(const struct report_args *args, struct gs_arena *arena,
 {
     struct gs_infile file;
     struct gs_view text;
-    int r = gs_infile_open(&file, "FILE", args->file, err);
+    int r = gs_infile_open(&file, NULL, args->file, err);
     if (r < 0) {
         return r;
     }

@@ -186,7 +186,8 @@ static const struct gs_option options[] = {
 };
 
 static const struct gs_example examples[] = {
-    {"gpuslice simulate -t synthetic:rate=60/h,run=2h,jobs=2000", "a workload that is drawn"},
+    {"gpuslice simulate -t 'synthetic:rate=60/h,duration=600s,mix=1g:3+gpu:1,days=2'",
+     "a workload that is drawn"},
     {"gpuslice simulate -t openb:pods.csv --map strict --window 816h", "Alibaba's trace of 2023"},
     {"gpuslice simulate -t csv:jobs.csv -w elastic -i p4d.24xlarge --region us-east-1",
      "your jobs on nodes that boot and cost, in dollars"},
@@ -245,7 +246,7 @@ static int load_all(const struct gs_simulate_question *question, struct loads *r
     for (; ret->n < n; ret->n++) {
         int r = gs_simulate_load(question, question->args->seed + ret->n, &ret->items[ret->n], err);
         if (r < 0) {
-            return gs_wrap(err, r, "--trace");
+            return r;
         }
     }
     return 0;
