@@ -1,5 +1,6 @@
 #include "trace/map.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,31 +56,72 @@ static const char *by_text(enum gs_trace_by by)
     case GS_TRACE_BY_NOTHING:
         break;
     }
-    return "no";
+    return "";
+}
+
+/* Appends; what has no room is cut off. */
+__attribute__((format(printf, 2, 3))) static void add(char *text, const char *fmt, ...)
+{
+    size_t n = strlen(text);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text + n, GS_TRACE_RULE_TEXT_MAX - n, fmt, ap);
+    va_end(ap);
+}
+
+/* "10", "7.5". */
+static void spell_tenths(uint32_t permille, char ret[16])
+{
+    if (permille % 10 == 0) {
+        snprintf(ret, 16, "%u", permille / 10);
+    } else {
+        snprintf(ret, 16, "%u.%u", permille / 10, permille % 10);
+    }
+}
+
+static void spell_use(char *text, const struct gs_trace_rule *rule)
+{
+    bool memory = rule->memory_by != GS_TRACE_BY_NOTHING;
+    bool util = rule->util_by != GS_TRACE_BY_NOTHING;
+    add(text, "%s", "; measured use the smallest that holds ");
+    if (memory) {
+        add(text, "%s memory", by_text(rule->memory_by));
+    }
+    if (util) {
+        add(text, "%s%s utilisation", memory ? " and " : "", by_text(rule->util_by));
+    }
+    if (memory != util) {
+        add(text, ", whatever the %s", memory ? "utilisation" : "memory");
+    }
+    if (!memory && !util) {
+        add(text, "%s", "anything");
+    }
+    if (rule->scale_permille != 1000) {
+        add(text, ", measured on a GPU of %u.%03u the speed", rule->scale_permille / 1000,
+            rule->scale_permille % 1000);
+    }
 }
 
 void gs_trace_rule_text(const struct gs_trace_rule *rule, char ret[GS_TRACE_RULE_TEXT_MAX])
 {
-    char more[200] = "";
-    size_t n = 0;
-    if (rule->scale_permille != 1000) {
-        n = (size_t)snprintf(more, sizeof(more), "; use was measured on a GPU of %u.%03u the speed",
-                             rule->scale_permille / 1000, rule->scale_permille % 1000);
-    }
+    char missing[16];
+    ret[0] = 0;
+    spell_tenths(rule->tolerance_permille, missing);
+    add(ret,
+        "%s: a part of a GPU gets the smallest profile of %s with that share of "
+        "%scompute, of which %s %% may be missing",
+        rule->name, rule->model->id, rule->share_of_memory ? "memory and of " : "", missing);
+    spell_use(ret, rule);
     if (rule->slowdown_permille > 0) {
-        snprintf(more + n, sizeof(more) - n, "; at most %u.%03u times slower than on a whole GPU",
-                 rule->slowdown_permille / 1000, rule->slowdown_permille % 1000);
+        add(ret, "; work is at most %u.%03u times slower than on a whole GPU",
+            rule->slowdown_permille / 1000, rule->slowdown_permille % 1000);
     }
-    snprintf(
-        ret, GS_TRACE_RULE_TEXT_MAX,
-        "%s: the smallest profile of %s with %s%s the share of compute asked for (%u.%u %% may "
-        "be missing); measured use: that holds %s memory and %s utilisation%s; %s%s",
-        rule->name, rule->model->id, rule->share_of_memory ? "the share of memory and " : "",
-        "at least", rule->tolerance_permille / 10, rule->tolerance_permille % 10,
-        by_text(rule->memory_by), by_text(rule->util_by), more,
-        rule->fractional_only ? "only what asks for a part of a GPU is counted"
-                              : "what asks for whole GPUs gets them",
-        rule->with_never_ran ? "; what was never started runs as long as it waited" : "");
+    add(ret, "%s",
+        rule->fractional_only ? "; only what asks for a part of a GPU counts"
+                              : "; whole GPUs stay whole");
+    if (rule->with_never_ran) {
+        add(ret, "%s", "; what was never started runs as long as it waited");
+    }
 }
 
 const char *gs_trace_left_out_text(enum gs_trace_left_out left)
