@@ -72,23 +72,6 @@ static void take(void *ctx, unsigned gpu, uint32_t slice, uint64_t uusd_h)
     add(&bill->by_pool[pool], uusd_h);
 }
 
-static enum gs_money_use use_of(uint8_t state)
-{
-    switch ((enum gs_board_slice_state)state) {
-    case GS_BOARD_IDLE:
-    case GS_BOARD_PROMISED:
-    case GS_BOARD_GOING:
-    case GS_BOARD_COMING:
-        return GS_MONEY_FREE;
-    case GS_BOARD_HELD:
-    case GS_BOARD_GRANTED:
-        return GS_MONEY_HELD;
-    case GS_BOARD_SICK:
-        return GS_MONEY_SICK;
-    }
-    return GS_MONEY_HELD;
-}
-
 static int add_place(struct bill *bill, const struct gs_board_place *place, struct gs_err *err)
 {
     unsigned n = place->n_gpus < GS_MONEY_GPUS_MAX ? place->n_gpus : GS_MONEY_GPUS_MAX;
@@ -96,19 +79,8 @@ static int add_place(struct bill *bill, const struct gs_board_place *place, stru
     bill->place = place;
     bill->whole_given = 0;
     for (unsigned k = 0; k < n; k++) {
-        const struct gs_board_gpu *gpu = &place->gpus[k];
-        for (unsigned i = 0; i < gpu->n_slices; i++) {
-            const struct gs_board_slice *slice = &gpu->slices[i];
-            bool held = slice->state == GS_BOARD_SICK && slice->holder != NULL;
-            bill->slices[k][i] = (struct gs_money_slice){
-                slice->profile, slice->start, held ? GS_MONEY_HELD : use_of(slice->state)};
-        }
-        bill->gpus[k] = (struct gs_money_gpu){.model = gpu->model,
-                                              .mig = gpu->mig,
-                                              .sick = broken || !gpu->healthy,
-                                              .held = gpu->held,
-                                              .slices = bill->slices[k],
-                                              .n_slices = gpu->n_slices};
+        bill->gpus[k] = gs_board_money_gpu(&place->gpus[k], bill->slices[k]);
+        bill->gpus[k].sick |= broken;
     }
     const struct gs_money_node node = {.uusd_h = place->uusd_h,
                                        .starting = place->facts.state == GS_BOARD_STARTING,
@@ -175,7 +147,6 @@ static bool find_bound(struct gs_board *board, const struct gs_money_sum *sum, u
 
 struct row {
     const char *name;
-    const char *name_space; /* of a workload; NULL: none */
     struct use use;
 };
 
@@ -186,10 +157,7 @@ static int by_cost(const void *a, const void *b)
     if (left->use.uusd_h != right->use.uusd_h) {
         return left->use.uusd_h > right->use.uusd_h ? -1 : 1;
     }
-    int names = strcmp(left->name, right->name);
-    return names != 0 || left->name_space == NULL || right->name_space == NULL
-               ? names
-               : strcmp(left->name_space, right->name_space);
+    return strcmp(left->name, right->name);
 }
 
 static void put_rows(struct gs_jsonwrite *json, const char *key, struct row *rows, size_t n)
@@ -198,9 +166,6 @@ static void put_rows(struct gs_jsonwrite *json, const char *key, struct row *row
     gs_jsonwrite_open(json, key, '[');
     for (size_t i = 0; i < n; i++) {
         gs_jsonwrite_open(json, NULL, '{');
-        if (rows[i].name_space != NULL) {
-            gs_jsonwrite_text(json, "namespace", rows[i].name_space);
-        }
         gs_jsonwrite_text(json, "name", rows[i].name);
         gs_jsonwrite_number(json, "uusd_h", rows[i].use.uusd_h);
         gs_jsonwrite_number(json, "slices", rows[i].use.slices);
@@ -216,8 +181,7 @@ struct table {
     struct use hidden;
 };
 
-static void add_row(struct table *table, bool seen, const char *name, const char *name_space,
-                    const struct use *use)
+static void add_row(struct table *table, bool seen, const char *name, const struct use *use)
 {
     if (use->slices == 0) {
         return;
@@ -227,14 +191,14 @@ static void add_row(struct table *table, bool seen, const char *name, const char
         table->hidden.slices += use->slices;
         return;
     }
-    table->rows[table->n++] = (struct row){name, name_space, *use};
+    table->rows[table->n++] = (struct row){name, *use};
 }
 
 static void end_table(struct table *table, struct gs_jsonwrite *json, const char *key)
 {
     struct use hidden = table->hidden;
     table->hidden = (struct use){0, 0};
-    add_row(table, true, "(not yours)", NULL, &hidden);
+    add_row(table, true, "(not yours)", &hidden);
     put_rows(json, key, table->rows, table->n);
     table->n = 0;
 }
@@ -246,22 +210,22 @@ static void put_tables(const struct bill *bill, const struct gs_board_reader *re
     struct table table = {.rows = rows};
     for (uint32_t i = 0; i < board->namespaces.n; i++) {
         const char *name = board->namespaces.at[i];
-        add_row(&table, gs_board_sees(board, reader, i), name[0] == '\0' ? "(no pod)" : name, NULL,
+        add_row(&table, gs_board_sees(board, reader, i), name[0] == '\0' ? "(no pod)" : name,
                 &bill->by_namespace[i]);
     }
-    add_row(&table, true, "(no pod is known)", NULL, &bill->by_namespace[board->namespaces.n]);
+    add_row(&table, true, "(no pod is known)", &bill->by_namespace[board->namespaces.n]);
     end_table(&table, json, "by_namespace");
     for (uint32_t i = 0; i < board->workloads.n; i++) {
         uint32_t of = board->workloads.name_space_of[i];
-        add_row(&table, gs_board_sees(board, reader, of), gs_board_workload(board, i),
-                board->namespaces.at[of], &bill->by_workload[i]);
+        add_row(&table, gs_board_sees(board, reader, of), board->workloads.at[i],
+                &bill->by_workload[i]);
     }
-    add_row(&table, true, "(no owner is known)", NULL, &bill->by_workload[board->workloads.n]);
+    add_row(&table, true, "(no owner is known)", &bill->by_workload[board->workloads.n]);
     end_table(&table, json, "by_workload");
     for (uint32_t i = 0; i < board->pools.n; i++) {
-        add_row(&table, true, board->pools.at[i], NULL, &bill->by_pool[i]);
+        add_row(&table, true, board->pools.at[i], &bill->by_pool[i]);
     }
-    add_row(&table, true, "(no pool)", NULL, &bill->by_pool[board->pools.n]);
+    add_row(&table, true, "(no pool)", &bill->by_pool[board->pools.n]);
     end_table(&table, json, "by_pool");
 }
 

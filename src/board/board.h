@@ -97,10 +97,6 @@ struct gs_board_reader {
 struct gs_board_mark {
     uint64_t epoch;
     uint64_t revision;
-    uint32_t n_models;
-    uint32_t n_pools;
-    uint32_t n_namespaces;
-    uint32_t n_workloads;
     uint32_t n_pods;
 };
 struct gs_board_mark gs_board_mark(const struct gs_board *board);

@@ -60,6 +60,18 @@ static void promise(struct gs_board_place *place)
     }
 }
 
+/* Without memory it is not shown. */
+static void find_stranded(struct gs_board *board, struct gs_board_place *place)
+{
+    for (unsigned k = 0; k < place->n_gpus; k++) {
+        struct gs_board_gpu *gpu = &place->gpus[k];
+        struct gs_money_slice slices[GS_MEMORY_UNITS_MAX];
+        const struct gs_money_gpu asked = gs_board_money_gpu(gpu, slices);
+        gpu->stranded = 0;
+        (void)gs_money_stranded_units(board->money, &asked, &gpu->stranded, NULL);
+    }
+}
+
 /* ---- the text ---- */
 
 static bool put_holder(struct gs_board *board, struct gs_jsonwrite *json, const char *key,
@@ -112,18 +124,23 @@ static struct gs_board_holder *whole_holder(const struct gs_board_place *place)
     return n == 1 ? found : NULL;
 }
 
+static void put_model(struct gs_board *board, struct gs_jsonwrite *json,
+                      const struct gs_model *model)
+{
+    if (model == NULL) {
+        gs_jsonwrite_null(json, "model");
+    } else {
+        gs_jsonwrite_number(json, "model", gs_board_model(board, model));
+    }
+}
+
 static bool put_gpu(struct gs_board *board, struct gs_jsonwrite *json,
                     const struct gs_board_place *place, const struct gs_board_gpu *gpu)
 {
-    bool ok = true;
     gs_jsonwrite_open(json, NULL, '{');
     gs_jsonwrite_text(json, "uuid", gpu->uuid);
     gs_jsonwrite_number(json, "index", gpu->index);
-    if (gpu->model == NULL) {
-        gs_jsonwrite_null(json, "model");
-    } else {
-        gs_jsonwrite_number(json, "model", gs_board_model(board, gpu->model));
-    }
+    put_model(board, json, gpu->model);
     gs_jsonwrite_bool(json, "mig", gpu->mig);
     gs_jsonwrite_bool(json, "healthy", gpu->healthy);
     put_known(json, "why", gpu->why);
@@ -140,12 +157,11 @@ static bool put_gpu(struct gs_board *board, struct gs_jsonwrite *json,
     } else {
         gs_jsonwrite_null(json, "recut");
     }
-    if (gpu->mig) {
-        ok = put_slices(board, json, gpu);
-    } else {
-        gs_jsonwrite_bool(json, "held", gpu->held);
-        ok = put_holder(board, json, "holder", gpu->held ? whole_holder(place) : NULL);
-    }
+    gs_jsonwrite_number(json, "stranded", gpu->stranded);
+    bool ok = put_slices(board, json, gpu);
+    bool whole = !gpu->mig && gpu->held;
+    gs_jsonwrite_bool(json, "held", whole);
+    ok = put_holder(board, json, "holder", whole ? whole_holder(place) : NULL) && ok;
     gs_jsonwrite_close(json, '}');
     return ok;
 }
@@ -158,11 +174,7 @@ static bool put_place(struct gs_board *board, const struct gs_board_place *place
     bool ok = true;
     gs_jsonwrite_open(&json, NULL, '{');
     gs_jsonwrite_text(&json, "name", place->name);
-    if (place->pool == GS_BOARD_NONE || facts->pool[0] == '\0') {
-        gs_jsonwrite_null(&json, "pool");
-    } else {
-        gs_jsonwrite_number(&json, "pool", place->pool);
-    }
+    put_known(&json, "pool", facts->pool);
     put_known(&json, "instance_type", facts->instance_type);
     put_known(&json, "zone", facts->zone);
     put_known(&json, "capacity_type", facts->capacity_type);
@@ -175,6 +187,7 @@ static bool put_place(struct gs_board *board, const struct gs_board_place *place
     gs_jsonwrite_text(&json, "state", states[silent ? GS_BOARD_SILENT : facts->state]);
     put_known(&json, "why",
               silent ? "no agent of ours tells what its GPUs are cut into" : facts->why);
+    put_model(board, &json, place->n_gpus == 0 ? NULL : place->gpus[0].model);
     gs_jsonwrite_open(&json, "gpus", '[');
     for (unsigned k = 0; k < place->n_gpus; k++) {
         ok = put_gpu(board, &json, place, &place->gpus[k]) && ok;
@@ -213,6 +226,7 @@ static enum outcome encode(struct gs_board *board, struct gs_board_place *place,
     gs_buf_reset(scratch);
     if (shown) {
         promise(place);
+        find_stranded(board, place);
         if (!put_place(board, place, scratch) || (text = strdup(gs_buf_text(scratch))) == NULL) {
             return FAILED;
         }

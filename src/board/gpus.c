@@ -189,3 +189,37 @@ int gs_board_put_gpus(struct gs_board *board, const struct gs_gpunode *gpus, str
     place->has_gpus = true;
     return 0;
 }
+
+static enum gs_money_use use_of(uint8_t state)
+{
+    switch ((enum gs_board_slice_state)state) {
+    case GS_BOARD_IDLE:
+    case GS_BOARD_PROMISED:
+    case GS_BOARD_GOING:
+    case GS_BOARD_COMING:
+        return GS_MONEY_FREE;
+    case GS_BOARD_HELD:
+    case GS_BOARD_GRANTED:
+        return GS_MONEY_HELD;
+    case GS_BOARD_SICK:
+        return GS_MONEY_SICK;
+    }
+    return GS_MONEY_HELD;
+}
+
+struct gs_money_gpu gs_board_money_gpu(const struct gs_board_gpu *gpu,
+                                       struct gs_money_slice slices[GS_MEMORY_UNITS_MAX])
+{
+    for (unsigned i = 0; i < gpu->n_slices; i++) {
+        const struct gs_board_slice *slice = &gpu->slices[i];
+        bool held = slice->state == GS_BOARD_SICK && slice->holder != NULL;
+        slices[i] = (struct gs_money_slice){slice->profile, slice->start,
+                                            held ? GS_MONEY_HELD : use_of(slice->state)};
+    }
+    return (struct gs_money_gpu){.model = gpu->model,
+                                 .mig = gpu->mig,
+                                 .sick = !gpu->healthy,
+                                 .held = gpu->held,
+                                 .slices = slices,
+                                 .n_slices = gpu->n_slices};
+}

@@ -496,10 +496,6 @@ struct gs_board_mark gs_board_mark(const struct gs_board *board)
     return (struct gs_board_mark){
         .epoch = board->epoch,
         .revision = board->revision,
-        .n_models = board->n_models,
-        .n_pools = board->pools.n,
-        .n_namespaces = board->namespaces.n,
-        .n_workloads = board->workloads.n,
         .n_pods = board->n_numbered,
     };
 }

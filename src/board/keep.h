@@ -65,6 +65,7 @@ struct gs_board_gpu {
     bool held; /* not mig */
     bool recut;
     uint64_t recut_since_us; /* 0: not known */
+    uint16_t stranded;       /* memory units that nothing fits into; as of the text */
     uint16_t adds;
     uint16_t removes;
     uint8_t n_slices; /* and behind them those that come */
@@ -155,6 +156,10 @@ uint32_t gs_board_model(struct gs_board *board, const struct gs_model *model);
 uint32_t gs_board_number(struct gs_board *board, struct gs_board_holder *holder);
 
 /* gpus.c */
+
+/* As src/money wants it; `slices` has its slices then. */
+struct gs_money_gpu gs_board_money_gpu(const struct gs_board_gpu *gpu,
+                                       struct gs_money_slice slices[GS_MEMORY_UNITS_MAX]);
 void gs_board_gpus_free(struct gs_board_place *place);
 
 /* Names are handed out anew; readers have to ask for everything. */

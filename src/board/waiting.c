@@ -59,7 +59,8 @@ static void put_asks(const struct gs_store *store, const struct gs_store_pod *po
     gs_jsonwrite_close(json, ']');
 }
 
-static void put_decision(const struct gs_store_waiting *waiting, bool decides,
+/* `with_why`: the reader may see what the reason names. */
+static void put_decision(const struct gs_store_waiting *waiting, bool decides, bool with_why,
                          struct gs_jsonwrite *json)
 {
     bool decided = decides && waiting->why[0] != '\0';
@@ -71,7 +72,11 @@ static void put_decision(const struct gs_store_waiting *waiting, bool decides,
         return;
     }
     gs_jsonwrite_text(json, "decision", word_of((enum gs_decide_what)waiting->what));
-    gs_jsonwrite_text(json, "why", waiting->why);
+    if (with_why) {
+        gs_jsonwrite_text(json, "why", waiting->why);
+    } else {
+        gs_jsonwrite_null(json, "why");
+    }
     gs_jsonwrite_text(json, "next", next_of(waiting));
     if (waiting->what == GS_DECIDE_BUY) { /* which node it will be is Karpenter's choice */
         gs_jsonwrite_null(json, "costs_uusd_h");
@@ -80,19 +85,33 @@ static void put_decision(const struct gs_store_waiting *waiting, bool decides,
     }
 }
 
-static void put_pod(const struct gs_store *store, const struct gs_store_waiting *waiting,
-                    bool decides, const struct gs_board_reader *reader, struct gs_jsonwrite *json)
+/* The reason names a pod of a namespace that the reader may not see. */
+static bool tells_hidden(const struct gs_board *board, const struct gs_board_reader *reader,
+                         const char *why)
+{
+    for (uint32_t i = 0; reader->sees != NULL && i < board->namespaces.n; i++) {
+        char text[GS_BOARD_TEXT_MAX];
+        (void)snprintf(text, sizeof(text), " %s/", board->namespaces.at[i]);
+        if (!gs_board_sees(board, reader, i) && strstr(why, text) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_pod(const struct gs_board *board, const struct gs_store *store,
+                    const struct gs_store_waiting *waiting, bool decides,
+                    const struct gs_board_reader *reader, struct gs_jsonwrite *json)
 {
     const struct gs_store_pod *pod = waiting->of;
     bool shown = reader->sees == NULL || reader->sees(reader->ctx, waiting->pod.name_space);
     gs_jsonwrite_open(json, NULL, '{');
-    if (!shown) {
+    if (shown) {
+        gs_jsonwrite_text(json, "namespace", waiting->pod.name_space);
+        gs_jsonwrite_text(json, "name", waiting->pod.name);
+    } else {
         gs_jsonwrite_bool(json, "hidden", true);
-        gs_jsonwrite_close(json, '}');
-        return;
     }
-    gs_jsonwrite_text(json, "namespace", waiting->pod.name_space);
-    gs_jsonwrite_text(json, "name", waiting->pod.name);
     gs_jsonwrite_time(json, "since", waiting->wait.created_us);
     put_asks(store, pod, json);
     if (waiting->pod.priority < 0) {
@@ -108,7 +127,8 @@ static void put_pod(const struct gs_store *store, const struct gs_store_waiting 
     } else {
         gs_jsonwrite_text(json, "booked_on", pod->nominated->name);
     }
-    put_decision(waiting, decides, json);
+    bool with_why = shown && !tells_hidden(board, reader, waiting->why);
+    put_decision(waiting, decides, with_why, json);
     gs_jsonwrite_null(json, "expected_s"); /* nobody has measured it */
     gs_jsonwrite_close(json, '}');
 }
@@ -146,7 +166,7 @@ int gs_board_write_waiting(const struct gs_board *board, const struct gs_store *
     gs_jsonwrite_bool(&json, "decides", decides);
     gs_jsonwrite_open(&json, "pods", '[');
     for (size_t i = 0; i < k; i++) {
-        put_pod(store, list[i], decides, reader, &json);
+        put_pod(board, store, list[i], decides, reader, &json);
     }
     gs_jsonwrite_close(&json, ']');
     gs_jsonwrite_close(&json, '}');

@@ -1,4 +1,5 @@
 /* The documents about the fleet: all of it, and what has changed. */
+#include <stdio.h>
 #include <string.h>
 
 #include "board/keep.h"
@@ -34,9 +35,10 @@ static void put_profiles(struct gs_jsonwrite *json, const struct gs_model *model
     gs_jsonwrite_close(json, ']');
 }
 
-static void put_models(const struct gs_board *board, uint32_t from, struct gs_jsonwrite *json)
+static void put_models(const struct gs_board *board, struct gs_jsonwrite *json)
 {
-    for (uint32_t i = from; i < board->n_models; i++) {
+    gs_jsonwrite_open(json, "models", '[');
+    for (uint32_t i = 0; i < board->n_models; i++) {
         const struct gs_model *model = board->models[i];
         gs_jsonwrite_open(json, NULL, '{');
         gs_jsonwrite_text(json, "id", model->id);
@@ -49,25 +51,7 @@ static void put_models(const struct gs_board *board, uint32_t from, struct gs_js
         put_profiles(json, model);
         gs_jsonwrite_close(json, '}');
     }
-}
-
-static void put_pools(const struct gs_board *board, uint32_t from, struct gs_jsonwrite *json)
-{
-    for (uint32_t i = from; i < board->pools.n; i++) {
-        gs_jsonwrite_text(json, NULL, board->pools.at[i]);
-    }
-}
-
-static void put_namespaces(const struct gs_board *board, const struct gs_board_reader *reader,
-                           uint32_t from, struct gs_jsonwrite *json)
-{
-    for (uint32_t i = from; i < board->namespaces.n; i++) {
-        if (gs_board_sees(board, reader, i)) {
-            gs_jsonwrite_text(json, NULL, board->namespaces.at[i]);
-        } else {
-            gs_jsonwrite_null(json, NULL);
-        }
-    }
+    gs_jsonwrite_close(json, ']');
 }
 
 const char *gs_board_workload(const struct gs_board *board, uint32_t workload)
@@ -76,37 +60,24 @@ const char *gs_board_workload(const struct gs_board *board, uint32_t workload)
     return board->workloads.at[workload] + strlen(board->namespaces.at[name_space]) + 1;
 }
 
-static void put_workloads(const struct gs_board *board, const struct gs_board_reader *reader,
-                          uint32_t from, struct gs_jsonwrite *json)
+/* As far as the reader may see it. */
+static void put_pod(const struct gs_board *board, const struct gs_board_reader *reader,
+                    const struct gs_board_holder *pod, const char *key, struct gs_jsonwrite *json)
 {
-    for (uint32_t i = from; i < board->workloads.n; i++) {
-        if (gs_board_sees(board, reader, board->workloads.name_space_of[i])) {
-            gs_jsonwrite_text(json, NULL, gs_board_workload(board, i));
-        } else {
-            gs_jsonwrite_null(json, NULL);
-        }
-    }
-}
-
-static void put_pods(const struct gs_board *board, const struct gs_board_reader *reader,
-                     uint32_t from, struct gs_jsonwrite *json)
-{
-    for (uint32_t i = from; i < board->n_numbered; i++) {
-        const struct gs_board_holder *pod = board->numbered[i];
-        if (pod == NULL || !gs_board_sees(board, reader, pod->name_space)) {
-            gs_jsonwrite_null(json, NULL);
-            continue;
-        }
-        gs_jsonwrite_open(json, NULL, '[');
-        gs_jsonwrite_number(json, NULL, pod->name_space);
-        gs_jsonwrite_text(json, NULL, pod->key + strlen(board->namespaces.at[pod->name_space]) + 1);
+    gs_jsonwrite_open(json, key, '{');
+    if (pod == NULL || !gs_board_sees(board, reader, pod->name_space)) {
+        gs_jsonwrite_bool(json, "hidden", true);
+    } else {
+        const char *name_space = board->namespaces.at[pod->name_space];
+        gs_jsonwrite_text(json, "namespace", name_space);
+        gs_jsonwrite_text(json, "name", pod->key + strlen(name_space) + 1);
         if (pod->workload == GS_BOARD_NONE) {
-            gs_jsonwrite_null(json, NULL);
+            gs_jsonwrite_null(json, "workload");
         } else {
-            gs_jsonwrite_number(json, NULL, pod->workload);
+            gs_jsonwrite_text(json, "workload", gs_board_workload(board, pod->workload));
         }
-        gs_jsonwrite_close(json, ']');
     }
+    gs_jsonwrite_close(json, '}');
 }
 
 static void put_nodes(const struct gs_board *board, uint64_t since, struct gs_jsonwrite *json)
@@ -137,20 +108,18 @@ int gs_board_write_fleet(const struct gs_board *board, const struct gs_board_rea
     gs_jsonwrite_open(&json, NULL, '{');
     gs_board_put_head(board, &json);
     put_source(board, &json);
-    gs_jsonwrite_open(&json, "models", '[');
-    put_models(board, 0, &json);
-    gs_jsonwrite_close(&json, ']');
+    put_models(board, &json);
     gs_jsonwrite_open(&json, "pools", '[');
-    put_pools(board, 0, &json);
-    gs_jsonwrite_close(&json, ']');
-    gs_jsonwrite_open(&json, "namespaces", '[');
-    put_namespaces(board, reader, 0, &json);
-    gs_jsonwrite_close(&json, ']');
-    gs_jsonwrite_open(&json, "workloads", '[');
-    put_workloads(board, reader, 0, &json);
+    for (uint32_t i = 0; i < board->pools.n; i++) {
+        if (board->pools.at[i][0] != '\0') {
+            gs_jsonwrite_text(&json, NULL, board->pools.at[i]);
+        }
+    }
     gs_jsonwrite_close(&json, ']');
     gs_jsonwrite_open(&json, "pods", '[');
-    put_pods(board, reader, 0, &json);
+    for (uint32_t i = 0; i < board->n_numbered; i++) {
+        put_pod(board, reader, board->numbered[i], NULL, &json);
+    }
     gs_jsonwrite_close(&json, ']');
     put_nodes(board, 0, &json);
     gs_jsonwrite_close(&json, '}');
@@ -158,20 +127,6 @@ int gs_board_write_fleet(const struct gs_board *board, const struct gs_board_rea
 }
 
 /* ---- changes ---- */
-
-/* What a list has gained: where the new part begins, and the part. */
-static void open_part(struct gs_jsonwrite *json, const char *key, uint32_t from)
-{
-    gs_jsonwrite_open(json, key, '{');
-    gs_jsonwrite_number(json, "from", from);
-    gs_jsonwrite_open(json, "new", '[');
-}
-
-static void close_part(struct gs_jsonwrite *json)
-{
-    gs_jsonwrite_close(json, ']');
-    gs_jsonwrite_close(json, '}');
-}
 
 static void put_gone(const struct gs_board *board, uint64_t since, struct gs_jsonwrite *json)
 {
@@ -195,22 +150,14 @@ int gs_board_write_changes(const struct gs_board *board, const struct gs_board_r
     }
     gs_jsonwrite_open(&json, NULL, '{');
     gs_board_put_head(board, &json);
-    put_source(board, &json);
-    open_part(&json, "models", since->n_models);
-    put_models(board, since->n_models, &json);
-    close_part(&json);
-    open_part(&json, "pools", since->n_pools);
-    put_pools(board, since->n_pools, &json);
-    close_part(&json);
-    open_part(&json, "namespaces", since->n_namespaces);
-    put_namespaces(board, reader, since->n_namespaces, &json);
-    close_part(&json);
-    open_part(&json, "workloads", since->n_workloads);
-    put_workloads(board, reader, since->n_workloads, &json);
-    close_part(&json);
-    open_part(&json, "pods", since->n_pods);
-    put_pods(board, reader, since->n_pods, &json);
-    close_part(&json);
+    put_models(board, &json);
+    gs_jsonwrite_open(&json, "pods", '{');
+    for (uint32_t i = since->n_pods; i < board->n_numbered; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "%u", (unsigned)i);
+        put_pod(board, reader, board->numbered[i], key, &json);
+    }
+    gs_jsonwrite_close(&json, '}');
     put_nodes(board, since->revision, &json);
     put_gone(board, since->revision, &json);
     gs_jsonwrite_close(&json, '}');

@@ -239,3 +239,18 @@ int gs_money_node(struct gs_money *money, const struct gs_money_node *node,
     }
     return 0;
 }
+
+int gs_money_stranded_units(struct gs_money *money, const struct gs_money_gpu *gpu,
+                            uint16_t *ret_units, struct gs_err *err)
+{
+    struct gs_shares *shares = NULL;
+    *ret_units = 0;
+    if (gpu->model == NULL || !gpu->mig) {
+        return 0;
+    }
+    int r = find_shares(money, gpu->model, &shares, err);
+    if (r == 0) {
+        *ret_units = gs_shares_stranded(shares, gpu);
+    }
+    return r;
+}

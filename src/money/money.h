@@ -91,6 +91,11 @@ void gs_money_freep(struct gs_money **money);
 int gs_money_node(struct gs_money *money, const struct gs_money_node *node,
                   struct gs_money_sum *sum, gs_money_take_fn *take, void *ctx, struct gs_err *err);
 
+/* Memory units (bit u) that nobody holds and no profile of the GPU fits onto beside what is held.
+ * None where that cannot be told. GS_LIMIT, GS_NO_MEMORY. */
+int gs_money_stranded_units(struct gs_money *money, const struct gs_money_gpu *gpu,
+                            uint16_t *ret_units, struct gs_err *err);
+
 /* What is held can cost no less on GPUs of the same models at the cheapest price seen of each: the
  * fewest GPUs, as proven. GS_UNKNOWN: something is held of a model whose placements are not known;
  * GS_LIMIT, GS_NO_MEMORY. */

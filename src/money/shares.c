@@ -96,3 +96,21 @@ int gs_shares_room(struct gs_shares *shares, struct gs_arena *arena, const struc
     *ret = best[state];
     return 0;
 }
+
+uint16_t gs_shares_stranded(const struct gs_shares *shares, const struct gs_money_gpu *gpu)
+{
+    const struct gs_statetable *table = shares->table;
+    uint16_t state = table == NULL ? GS_STATE_NONE : state_of(table, gpu);
+    if (state == GS_STATE_NONE) {
+        return 0;
+    }
+    uint32_t of_use = table->occupied[state];
+    for (unsigned i = 0; i < table->n_placements; i++) {
+        unsigned p = table->placements[i].profile;
+        bool allowed = gpu->profiles == 0 || (gpu->profiles >> p & 1u) != 0;
+        if (allowed && table->next[state * table->n_placements + i] != GS_STATE_NONE) {
+            of_use |= table->placements[i].span;
+        }
+    }
+    return (uint16_t)(((1u << table->model->memory_units) - 1u) & ~of_use);
+}

@@ -31,3 +31,6 @@ int gs_shares_init(struct gs_shares *shares, struct gs_arena *arena, const struc
  * (0: all). Where that cannot be told, what is left: `whole` less `taken`. GS_NO_MEMORY. */
 int gs_shares_room(struct gs_shares *shares, struct gs_arena *arena, const struct gs_money_gpu *gpu,
                    uint32_t taken, uint32_t *ret, struct gs_err *err);
+
+/* Memory units that are not taken and that no placement reaches; 0 where that cannot be told. */
+uint16_t gs_shares_stranded(const struct gs_shares *shares, const struct gs_money_gpu *gpu);

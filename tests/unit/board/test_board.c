@@ -182,9 +182,9 @@ static void board__shows_who_is_on_which_slice(void **state)
     struct gs_board *board = small();
     (void)state;
     json_t *doc = fleet(board, NULL);
-    expect_text(doc, json_object_get(doc, "pods"), "[[0,\"web-1\",0],[1,\"secret\",1]]");
-    doc = fleet(board, NULL);
-    expect_text(doc, json_object_get(doc, "namespaces"), "[\"a\",\"b\"]");
+    expect_text(doc, json_object_get(doc, "pods"),
+                "[{\"namespace\":\"a\",\"name\":\"web-1\",\"workload\":\"Deployment/web\"},"
+                "{\"namespace\":\"b\",\"name\":\"secret\",\"workload\":\"Job/x\"}]");
     doc = fleet(board, NULL);
     const json_t *gpus = json_object_get(json_array_get(json_object_get(doc, "nodes"), 0), "gpus");
     expect_text(doc, json_object_get(json_array_get(gpus, 0), "slices"),
@@ -204,7 +204,7 @@ static void board__hides_pods_of_namespaces_that_are_not_the_readers(void **stat
     assert_null(strstr(out.text, "secret"));
     assert_null(strstr(out.text, "Job/x"));
     assert_null(strstr(out.text, "\"b\""));
-    assert_non_null(strstr(out.text, "\"pods\":[[0,\"web-1\",0],null]"));
+    assert_non_null(strstr(out.text, ",{\"hidden\":true}]"));
     assert_non_null(strstr(out.text, "(not yours)"));
     gs_buf_done(&out);
     gs_board_free(board);
@@ -300,7 +300,7 @@ static void board__hostile_names_stay_texts(void **state)
     assert_int_equal(gs_board_put_gpus(board, &m.node, NULL), 0);
     json_t *doc = fleet(board, NULL);
     const json_t *pod = json_array_get(json_object_get(doc, "pods"), 0);
-    assert_string_equal(json_string_value(json_array_get(pod, 1)),
+    assert_string_equal(json_string_value(json_object_get(pod, "name")),
                         "\"]}<script>alert(1)</script>\\\x01");
     json_decref(doc);
     gs_board_free(board);
@@ -360,7 +360,6 @@ static void follow_all(struct follower *f, struct gs_board *board)
 
 static void follow(struct follower *f, struct gs_board *board)
 {
-    static const char *const lists[] = {"models", "pools", "namespaces", "workloads", "pods"};
     static const struct gs_board_reader all = {NULL, NULL};
     struct gs_buf out;
     size_t i;
@@ -377,11 +376,13 @@ static void follow(struct follower *f, struct gs_board *board)
     }
     assert_int_equal(r, 0);
     json_t *changes = parse(&out);
-    for (size_t k = 0; k < GS_ARRAY_LEN(lists); k++) {
-        json_t *part = json_object_get(changes, lists[k]);
-        json_t *mine = json_object_get(f->doc, lists[k]);
-        assert_int_equal(number(part, "from"), json_array_size(mine));
-        json_array_extend(mine, json_object_get(part, "new"));
+    json_t *pods = json_object_get(f->doc, "pods");
+    const char *key;
+    json_t *pod;
+    json_object_foreach(json_object_get(changes, "pods"), key, pod)
+    {
+        assert_int_equal(strtoul(key, NULL, 10), json_array_size(pods));
+        json_array_append(pods, pod);
     }
     json_array_foreach(json_object_get(changes, "nodes"), i, node)
     {
@@ -417,14 +418,10 @@ static json_t *readable(const json_t *doc, const json_t *nodes)
                                         ? NULL
                                         : json_array_get(json_object_get(doc, "pods"),
                                                          (size_t)json_integer_value(at));
-                const json_t *of = pod == NULL ? NULL : json_array_get(pod, 0);
                 json_t *text = json_sprintf(
                     "%s/%s",
-                    of == NULL
-                        ? ""
-                        : json_string_value(json_array_get(json_object_get(doc, "namespaces"),
-                                                           (size_t)json_integer_value(of))),
-                    pod == NULL ? "" : json_string_value(json_array_get(pod, 1)));
+                    pod == NULL ? "" : json_string_value(json_object_get(pod, "namespace")),
+                    pod == NULL ? "" : json_string_value(json_object_get(pod, "name")));
                 json_array_append_new(list, text);
             }
         }

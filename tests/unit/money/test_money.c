@@ -247,6 +247,21 @@ static void money__the_bound_is_the_fewest_gpus_at_the_cheapest_price(void **sta
     assert_int_equal(gs_money_bound(&sum, &bound, NULL), GS_UNKNOWN);
 }
 
+static void money__units_that_nothing_fits_onto_are_named(void **state)
+{
+    const struct gs_model *a100 = model("A100-40GB");
+    const struct gs_money_slice slices[] = {{profile(a100, "3g.20gb"), 0, GS_MONEY_HELD},
+                                            {profile(a100, "1g.10gb"), 4, GS_MONEY_HELD},
+                                            {profile(a100, "1g.5gb"), 6, GS_MONEY_HELD}};
+    const struct gs_money_gpu gpu = {.model = a100, .mig = true, .slices = slices, .n_slices = 3};
+    struct gs_money *money = gs_money_new();
+    uint16_t units = 0;
+    (void)state;
+    assert_int_equal(gs_money_stranded_units(money, &gpu, &units, NULL), 0);
+    assert_int_equal(units, 1u << 7);
+    gs_money_free(money);
+}
+
 static void money__bounds_of_the_node_are_kept(void **state)
 {
     const struct gs_money_gpu gpu = {.mig = true, .n_slices = GS_MEMORY_UNITS_MAX + 1};
@@ -372,6 +387,7 @@ int main(void)
         cmocka_unit_test(money__a_starting_node_is_starting_and_an_unpriced_one_is_counted),
         cmocka_unit_test(money__whole_gpus_and_rounding_go_where_they_belong),
         cmocka_unit_test(money__the_bound_is_the_fewest_gpus_at_the_cheapest_price),
+        cmocka_unit_test(money__units_that_nothing_fits_onto_are_named),
         cmocka_unit_test(money__bounds_of_the_node_are_kept),
         cmocka_unit_test(money__every_picture_adds_up_to_the_millionth),
     };
