@@ -192,8 +192,8 @@ static int settle_wishes(struct gs_store_node *node, const struct gs_gpunode *gp
 
 /* ---- what is kept of a GPU ---- */
 
-/* FNV-1a: 4 bytes for each of a million slices, where the names would be a hundred. Two pods of one
- * node with the same number are told apart by nothing: then the wrong one of them is moved. */
+/* FNV-1a: 4 bytes for each of a million slices, where the names would be a hundred. Where two pods
+ * of one node have the same number neither is moved (movers.c). */
 static uint32_t hash_on(uint32_t hash, const char *text)
 {
     for (; *text != '\0'; text++) {
