@@ -33,6 +33,8 @@ static int advance(struct measure *m, int64_t to, struct gs_err *err)
         if (m->whole > m->work->peak_whole) {
             m->work->peak_whole = m->whole;
         }
+        int64_t from = m->now > m->world->from_us ? m->now : m->world->from_us;
+        gs_sim_timeline_add(&m->work->bound, from, from + us, (uint32_t)gpus);
     }
     m->now = to;
     return r;
@@ -166,6 +168,7 @@ int gs_sim_work_measure(struct gs_arena *arena, const struct gs_sim_world *world
     }
     memset(ret, 0, sizeof(*ret));
     ret->first_us = -1;
+    ret->bound.from_us = world->from_us;
     m->world = world;
     m->arena = arena;
     m->work = ret;

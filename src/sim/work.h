@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/job.h"
+#include "sim/score.h"
 #include "sim/world.h"
 
 /* Only what falls into the window. As the jobs came, none delayed. */
@@ -15,8 +16,9 @@ struct gs_sim_work {
     uint64_t bound_us;     /* fewest GPUs at each instant, free repacking */
     uint32_t peak_whole;
     uint32_t peak_bound;
-    int64_t first_us; /* arrival; -1: none */
-    int64_t last_us;  /* of the whole run */
+    int64_t first_us;             /* arrival; -1: none */
+    int64_t last_us;              /* of the whole run */
+    struct gs_sim_timeline bound; /* of bound_us */
 };
 
 /* Runs the source to its end. Of the world: model, profiles, window. With `speed` a job takes as

@@ -104,6 +104,9 @@ static int fill_timeline(const struct gs_simulate_study *study, struct gs_report
     ret->n_buckets = (size_t)((until - from + bucket_us - 1) / bucket_us);
     int r = resample(&study->timelines[0], arena, from, bucket_us, ret->n_buckets,
                      &ret->whole_on_mgpu, err);
+    r = r < 0 ? r
+              : resample(&study->works[0].bound, arena, from, bucket_us, ret->n_buckets,
+                         &ret->bound_on_mgpu, err);
     for (size_t p = 0; r == 0 && p < study->n_policies; p++) {
         r = resample(&study->timelines[p], arena, from, bucket_us, ret->n_buckets,
                      &ret->policies[p].on_mgpu, err);

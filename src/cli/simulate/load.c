@@ -63,6 +63,7 @@ struct loading {
     struct gs_simulate_load *load;
     struct gs_simulate_reading reading;
     struct gs_trace_map others[GS_SIMULATE_WHATIFS];
+    size_t n_others; /* 0: nobody asks */
     size_t cap;
 };
 
@@ -107,7 +108,7 @@ static int make_room(struct loading *loading, struct gs_err *err)
     struct gs_sim_job *jobs = reallocarray(load->jobs, cap, sizeof(*jobs));
     load->jobs = jobs == NULL ? load->jobs : jobs;
     bool failed = jobs == NULL;
-    for (size_t i = 0; i < GS_SIMULATE_WHATIFS; i++) {
+    for (size_t i = 0; i < loading->n_others; i++) {
         uint8_t *profiles = realloc(load->profiles[i], cap);
         load->profiles[i] = profiles == NULL ? load->profiles[i] : profiles;
         failed = failed || profiles == NULL;
@@ -145,7 +146,7 @@ static int keep_job(struct loading *loading, const struct gs_trace_ask *ask,
     if (r < 0) {
         return r;
     }
-    for (size_t i = 0; i < GS_SIMULATE_WHATIFS; i++) {
+    for (size_t i = 0; i < loading->n_others; i++) {
         struct gs_sim_job other;
         enum gs_trace_left_out left;
         load->profiles[i][load->n_jobs] =
@@ -213,10 +214,14 @@ static int read_all(struct loading *loading, struct gs_err *err)
 int gs_simulate_load(const struct gs_simulate_question *question, uint64_t seed,
                      struct gs_simulate_load *ret, struct gs_err *err)
 {
-    struct loading loading = {.question = question, .load = ret};
+    struct loading loading = {
+        .question = question,
+        .load = ret,
+        .n_others = question->args->what_if == 0 ? GS_SIMULATE_WHATIFS : 0,
+    };
     memset(ret, 0, sizeof(*ret));
     int r = 0;
-    for (size_t i = 0; r == 0 && i < GS_SIMULATE_WHATIFS; i++) {
+    for (size_t i = 0; r == 0 && i < loading.n_others; i++) {
         struct gs_trace_rule rule = question->rule;
         rule.tolerance_permille = (uint32_t)i * 10;
         r = gs_trace_map_init(&loading.others[i], &rule, err);

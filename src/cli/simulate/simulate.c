@@ -13,6 +13,7 @@
 enum { EXIT_STOPPED = 130 };
 
 static const char *const figures[] = {"map", "peak", "p99", "p95", "mean", "none", NULL};
+static const char *const yes_no[] = {"yes", "no", NULL};
 static const char *const moments[] = {"start", "creation", NULL};
 static const char *const worlds[] = {"instant", "elastic", "queue", "loss", NULL};
 
@@ -157,6 +158,10 @@ static const struct gs_option options[] = {
      .arg = "N",
      GS_TO_NUMBER(struct gs_simulate_args, draws, GS_SIMULATE_DRAWS_MAX),
      .help = "for the intervals, each simulated anew; 500 without it, 0 for none"},
+    {.name = "what-if",
+     .arg = "YES_NO",
+     GS_TO_CHOICE(struct gs_simulate_args, what_if, yes_no),
+     .help = "whether other tolerances are tried, too"},
     {.name = "seed",
      .arg = "N",
      GS_TO_NUMBER(struct gs_simulate_args, seed, UINT32_MAX),

@@ -79,6 +79,7 @@ struct gs_simulate_args {
     uint64_t seeds;
     uint64_t draws;
     uint64_t threads;
+    unsigned what_if; /* 0: yes, 1: no */
     bool timing;
     unsigned format;
     const char *out;
@@ -136,7 +137,8 @@ void gs_simulate_close(struct gs_simulate_reading *reading);
 struct gs_simulate_load {
     struct gs_sim_job *jobs; /* NULL: too many to keep */
     size_t n_jobs;
-    uint8_t *profiles[GS_SIMULATE_WHATIFS]; /* of each job with another tolerance */
+    uint8_t *profiles[GS_SIMULATE_WHATIFS]; /* of each job with another tolerance; NULL: nobody
+                                               asks */
     struct gs_trace_totals totals;
     uint64_t all_jobs;
     uint64_t left_out[GS_TRACE_LEFTS];

@@ -230,7 +230,7 @@ static void free_benches(struct gs_simulate_bench *benches, unsigned n)
 static bool has_whatif(const struct gs_simulate_study *study)
 {
     const struct gs_simulate_load *load = &study->loads[0];
-    for (size_t i = 0; i < load->n_jobs; i++) {
+    for (size_t i = 0; load->profiles[0] != NULL && i < load->n_jobs; i++) {
         if (load->profiles[0][i] != load->profiles[GS_SIMULATE_WHATIFS - 1][i]) {
             return study->ours != 0;
         }
