@@ -424,6 +424,16 @@ sd_event *gs_kube_event(struct gs_kube *kube)
     return kube->event;
 }
 
+const char *gs_kube_server(const struct gs_kube *kube)
+{
+    return gs_kube_identity_server(kube->identity);
+}
+
+const char *gs_kube_namespace(const struct gs_kube *kube)
+{
+    return gs_kube_identity_namespace(kube->identity);
+}
+
 static int make_agent(struct gs_kube *kube, const char *name, struct gs_err *err)
 {
     name = name == NULL ? "gpuslice/" GS_VERSION : name;

@@ -58,6 +58,10 @@ void gs_kube_free(struct gs_kube *kube);
 
 sd_event *gs_kube_event(struct gs_kube *kube);
 
+/* For messages: "https://10.0.0.1:6443"; and the namespace of the kubeconfig's context, or "". */
+const char *gs_kube_server(const struct gs_kube *kube);
+const char *gs_kube_namespace(const struct gs_kube *kube);
+
 /* Begins a request; everything is copied. `done` comes from the loop, exactly once, unless it is
  * cancelled. GS_INVALID: a path that is too long; GS_NO_MEMORY. */
 int gs_kube_begin(struct gs_kube *kube, const struct gs_kube_request *request,

@@ -320,6 +320,11 @@ const char *gs_kube_identity_server(const struct gs_kube_identity *identity)
     return identity->config.server;
 }
 
+const char *gs_kube_identity_namespace(const struct gs_kube_identity *identity)
+{
+    return identity->config.name_space;
+}
+
 /* ---- where it comes from ---- */
 
 static int copy_folder(struct gs_kube_identity *identity, const char *file, struct gs_err *err)

@@ -36,6 +36,9 @@ void gs_kube_identity_free(struct gs_kube_identity *identity);
 /* "https://10.0.0.1:6443", without a "/" at its end. */
 const char *gs_kube_identity_server(const struct gs_kube_identity *identity);
 
+/* The namespace that the kubeconfig's context names; "": none. */
+const char *gs_kube_identity_namespace(const struct gs_kube_identity *identity);
+
 /* GS_BUSY: a program is being asked; err untouched. GS_IO, GS_NOT_FOUND, GS_INVALID, GS_LIMIT: the
  * file or the program did not give one; it may next time. */
 int gs_kube_identity_get(struct gs_kube_identity *identity, struct gs_kube_credential *ret,

@@ -45,6 +45,7 @@ WRONG = [
     ({"networkPolicy": {"apiServerPorts": []}}, "apiServerPorts"),
     ({"serviceMonitor": {"interval": "often"}}, "interval"),
     ({"webhook": "off"}, "webhook"),
+    ({"cleanup": {"pools": True}}, "pools"),
 ]
 
 # Every switch the other way round, and every value set.
@@ -54,7 +55,7 @@ ODD = [
     {"webhook": {"enabled": False}, "policy": {"enabled": False},
      "networkPolicy": {"enabled": False}, "controller": {"replicas": 1, "region": "us-east-1"}},
     {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-     "dashboards": {"enabled": True}, "cleanup": {"enabled": True}},
+     "dashboards": {"enabled": True}, "cleanup": {"enabled": True, "nodes": False}},
     {"image": {"registry": "registry.example:5000/team", "tag": "1.2.3", "pullPolicy": "Always",
                "pullSecrets": [{"name": "mine"}]},
      "agent": {"config": {"version": "v1", "agent": {"layout": "mine", "layoutFile":
@@ -205,7 +206,10 @@ class Cases:
                 assert key in rendered, f"{path}: {key} is not in the chart"
                 found, wanted = plain(rendered.pop(key)), plain(wanted)
                 assert found == wanted, f"{path}, {key}: found {found}, expected {wanted}"
-        assert not rendered, f"not in plain files: {sorted(rendered)}"
+        # what is there only while it is uninstalled
+        hooks = {key for key, one in rendered.items()
+                 if one["metadata"].get("annotations", {}).get("helm.sh/hook") == "pre-delete"}
+        assert ("Job", "gpuslice-cleanup") in hooks and set(rendered) == hooks, sorted(rendered)
 
     def chart__is_of_one_namespace_whichever(self):
         text = self.template(space="elsewhere", values=ODD[3])
@@ -353,10 +357,42 @@ class Cases:
         assert self.certificate() == certificate, "helm took the controller's certificate away"
         self.bed.run_pod("two", {SMALL: 1})
 
+    def halt_controller(self):
+        """As if it had been gone for long, in the middle of its work."""
+        self.bed.kubectl("scale", "deployment/gpuslice-controller", "--namespace", SPACE,
+                         "--replicas=0")
+        system.wait_equal("controllers", [], lambda: self.pods_of("gpuslice-controller"), 60)
+        gates = [{"name": "gpuslice.dev/slice"}]
+        for name, more in (("held", []), ("later", [{"name": "example.com/later"}])):
+            self.bed.pods.create(pod(name, {SMALL: 1}, schedulingGates=more + gates))
+        self.bed.kubectl("annotate", "pod", "later", f"gpuslice.dev/booked={self.node.name}")
+        self.bed.kubectl("patch", "pod", "later", "--subresource=status", "--type=merge", "-p",
+                         json.dumps({"status": {"nominatedNodeName": self.node.name}}))
+        self.bed.kubectl("annotate", "node", self.node.name, "gpuslice.dev/held=true",
+                         "karpenter.sh/do-not-disrupt=true")
+        self.bed.kubectl("apply", "-f", "-", stdin=json.dumps({
+            "apiVersion": "gpuslice.dev/v1alpha1", "kind": "SlicePool",
+            "metadata": {"name": "pool"}, "spec": {"nodeClassRef": {"name": "gpu"},
+                                                   "instanceTypes": ["p4d.24xlarge"]}}))
+
     def release__leaves_nothing_when_it_is_uninstalled(self):
         for name in ("one", "two"):
             self.bed.pods.delete(name, grace=0)
-        self.helm("uninstall", "gpuslice", "--namespace", SPACE, "--wait")
+        self.halt_controller()
+        try:
+            self.helm("uninstall", "gpuslice", "--namespace", SPACE, "--wait")
+        except BedError as error:
+            raise BedError(f"{error}\n{self.said('gpuslice-cleanup')}") from error
+        held, later = (self.bed.pods.find(name) for name in ("held", "later"))
+        assert "schedulingGates" not in held["spec"]
+        assert not any(one.get("reason") == "SchedulingGated"
+                       for one in held["status"].get("conditions", []))
+        assert later["spec"]["schedulingGates"] == [{"name": "example.com/later"}]
+        assert "gpuslice.dev/booked" not in later["metadata"].get("annotations", {})
+        assert "nominatedNodeName" not in later["status"]
+        assert not self.bed.api.list("/apis/gpuslice.dev/v1alpha1/slicepools")
+        for name in ("held", "later"):
+            self.bed.pods.delete(name, grace=0)
         system.wait_equal("what is left", [], self.of_the_release, 60)
         system.wait_equal("its pods", [], lambda: [
             one["metadata"]["name"] for one in self.bed.api.list(PODS)], 60)
