@@ -83,11 +83,21 @@ void gs_act_wish(struct gs_act *act, struct gs_store_node *node)
     }
 }
 
-void gs_act_evict(struct gs_act *act, const struct gs_store_pod *victim, struct gs_store_pod *waits)
+void gs_act_move(struct gs_act *act, struct gs_store_pod *waits, const struct gs_kubemove *move)
 {
     (void)act;
-    (void)victim;
     (void)waits;
+    (void)move;
+}
+
+void gs_act_tell(struct gs_act *act, const struct gs_store_pod *pod, const char *reason,
+                 const char *action, const char *text)
+{
+    (void)act;
+    (void)pod;
+    (void)reason;
+    (void)action;
+    (void)text;
 }
 
 void gs_act_hold(struct gs_act *act, struct gs_store_node *node, bool hold)
