@@ -23,7 +23,9 @@ struct gs_online {
     uint32_t max_gpus;
     unsigned n_profiles;
     bool by_index;
-    struct gs_bitset choices[GS_PROFILES_MAX]; /* ranks of non-empty buckets, or by_index: GPUs */
+    unsigned n_tiers;
+    struct gs_bitset *choices; /* [profile]: ranks of non-empty buckets; by_index
+                                  [profile * n_tiers + tier]: GPUs */
 };
 
 static int refuse_gpu(const struct gs_online *online, uint32_t gpu, struct gs_err *err)
@@ -50,10 +52,13 @@ int gs_online_new(struct gs_arena *arena, const struct gs_policy_table *decision
     struct record *gpus = GS_ARENA_NEW(arena, struct record, max_gpus);
     uint32_t *heads = GS_ARENA_NEW(arena, uint32_t, states->n_states);
     uint32_t *tails = GS_ARENA_NEW(arena, uint32_t, states->n_states);
-    bool enough = online != NULL && gpus != NULL && heads != NULL && tails != NULL;
+    unsigned n_tiers = decisions->policy->by_index ? decisions->n_tiers : 1;
+    struct gs_bitset *sets =
+        GS_ARENA_NEW(arena, struct gs_bitset, (size_t)decisions->n_profiles * n_tiers);
+    bool enough = online != NULL && gpus != NULL && heads != NULL && tails != NULL && sets != NULL;
     uint32_t choices = decisions->policy->by_index ? max_gpus : states->n_states;
-    for (unsigned p = 0; enough && p < decisions->n_profiles; p++) {
-        enough = gs_bitset_init(&online->choices[p], arena, choices);
+    for (unsigned k = 0; enough && k < decisions->n_profiles * n_tiers; k++) {
+        enough = gs_bitset_init(&sets[k], arena, choices);
     }
     if (!enough) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for a fleet of %u GPUs", max_gpus);
@@ -67,6 +72,8 @@ int gs_online_new(struct gs_arena *arena, const struct gs_policy_table *decision
     online->max_gpus = max_gpus;
     online->n_profiles = decisions->n_profiles;
     online->by_index = decisions->policy->by_index;
+    online->n_tiers = n_tiers;
+    online->choices = sets;
     *ret_online = online;
     return 0;
 }
@@ -125,16 +132,20 @@ static void unlink_gpu(struct gs_online *online, uint32_t gpu)
     }
 }
 
-/* by_index: the profiles that had room, or not, and now have not, or have. */
-static void flip_choices(struct gs_online *online, uint32_t gpu, unsigned before, unsigned after)
+/* by_index: what a GPU in this state has room for. */
+static void offer(struct gs_online *online, uint32_t gpu, uint16_t state)
 {
-    for (unsigned rest = before ^ after; rest != 0; rest &= rest - 1) {
-        unsigned p = (unsigned)__builtin_ctz(rest);
-        if ((after >> p & 1u) != 0) {
-            gs_bitset_add(&online->choices[p], gpu);
-        } else {
-            gs_bitset_drop(&online->choices[p], gpu);
-        }
+    struct gs_bitset *tier = online->choices + online->decisions->tier[state];
+    for (unsigned rest = online->decisions->fits[state]; rest != 0; rest &= rest - 1) {
+        gs_bitset_add(&tier[(unsigned)__builtin_ctz(rest) * online->n_tiers], gpu);
+    }
+}
+
+static void withdraw(struct gs_online *online, uint32_t gpu, uint16_t state)
+{
+    struct gs_bitset *tier = online->choices + online->decisions->tier[state];
+    for (unsigned rest = online->decisions->fits[state]; rest != 0; rest &= rest - 1) {
+        gs_bitset_drop(&tier[(unsigned)__builtin_ctz(rest) * online->n_tiers], gpu);
     }
 }
 
@@ -146,8 +157,8 @@ static void change_state(struct gs_online *online, uint32_t gpu, uint16_t state)
         return;
     }
     if (online->by_index) {
-        const uint16_t *fits = online->decisions->fits;
-        flip_choices(online, gpu, fits[record->state], fits[state]);
+        withdraw(online, gpu, record->state);
+        offer(online, gpu, state);
     }
     unlink_gpu(online, gpu);
     link_gpu(online, gpu, state);
@@ -157,7 +168,7 @@ static void enter(struct gs_online *online, uint32_t gpu, uint16_t state)
 {
     link_gpu(online, gpu, state);
     if (online->by_index) {
-        flip_choices(online, gpu, 0, online->decisions->fits[state]);
+        offer(online, gpu, state);
     }
 }
 
@@ -165,7 +176,7 @@ static void leave(struct gs_online *online, uint32_t gpu)
 {
     unlink_gpu(online, gpu);
     if (online->by_index) {
-        flip_choices(online, gpu, online->decisions->fits[online->gpus[gpu].state], 0);
+        withdraw(online, gpu, online->gpus[gpu].state);
     }
 }
 
@@ -233,10 +244,17 @@ bool gs_online_available(const struct gs_online *online, uint32_t gpu)
 }
 
 /* by_index: `choices` hold GPUs. */
-static uint32_t lowest_gpu(const struct gs_bitset *choices, uint32_t except)
+static uint32_t lowest_gpu(const struct gs_online *online, unsigned profile, uint32_t except)
 {
-    uint32_t gpu = gs_bitset_first(choices);
-    return gpu == GS_BITSET_NONE || gpu != except ? gpu : gs_bitset_from(choices, gpu + 1);
+    const struct gs_bitset *tiers = online->choices + (size_t)profile * online->n_tiers;
+    uint32_t gpu = GS_BITSET_NONE;
+    for (unsigned t = 0; t < online->n_tiers && gpu == GS_BITSET_NONE; t++) {
+        gpu = gs_bitset_first(&tiers[t]);
+        if (gpu != GS_BITSET_NONE && gpu == except) {
+            gpu = gs_bitset_from(&tiers[t], gpu + 1);
+        }
+    }
+    return gpu;
 }
 
 static uint32_t cheapest_gpu(const struct gs_online *online, unsigned profile, uint32_t except)
@@ -264,7 +282,7 @@ int gs_online_find(const struct gs_online *online, unsigned profile, uint32_t ex
     if (profile >= online->n_profiles) {
         return GS_NOT_FOUND;
     }
-    uint32_t gpu = online->by_index ? lowest_gpu(&online->choices[profile], except)
+    uint32_t gpu = online->by_index ? lowest_gpu(online, profile, except)
                                     : cheapest_gpu(online, profile, except);
     if (gpu == GS_GPU_NONE) {
         return GS_NOT_FOUND;

@@ -96,6 +96,18 @@ static int32_t cost_hami(const struct gs_statetable *table, uint16_t state, unsi
     return -FIRST_RULE * used_memory_units(table, state) + (high ? -start : start);
 }
 
+/* Best fit by compute slices, with the highest start: "online" in published figures. */
+static unsigned tier_best_fit(const struct gs_statetable *table, uint16_t state)
+{
+    return (unsigned)(table->model->compute_slices - used_compute_slices(table, state));
+}
+
+static int32_t cost_best_fit(const struct gs_statetable *table, uint16_t state, unsigned placement)
+{
+    (void)state;
+    return -table->placements[placement].start;
+}
+
 static const struct gs_policy policies[] = {
     {.name = "keep-room",
      .summary = "loses the fewest placements, weighted by compute slices; fuller GPUs first",
@@ -113,6 +125,11 @@ static const struct gs_policy policies[] = {
     {.name = "hami",
      .summary = "the fullest GPU; 1g and 3g from high starts, others from low (as HAMi)",
      .cost = cost_hami},
+    {.name = "best-fit",
+     .summary = "the GPU with the fewest free compute slices, then the first; the highest start",
+     .by_index = true,
+     .tier = tier_best_fit,
+     .cost = cost_best_fit},
 };
 
 const struct gs_policy *gs_policies(size_t *ret_count)
@@ -130,7 +147,7 @@ int gs_policy_find(struct gs_view name, const struct gs_policy **ret_policy, str
         }
     }
     return gs_fail(err, GS_NOT_FOUND,
-                   "no policy is named \"%.*s\": expected keep-room, min-loss, first-fit, spread "
-                   "or hami",
+                   "no policy is named \"%.*s\": expected keep-room, min-loss, first-fit, "
+                   "spread, hami or best-fit",
                    GS_VIEW_ARGS(name));
 }

@@ -7,10 +7,15 @@
 #include "base/view.h"
 #include "core/statetable.h"
 
+enum { GS_POLICY_TIERS_MAX = 17 };
+
 struct gs_policy {
     const char *name;
     const char *summary; /* one line, for people */
     bool by_index;       /* the lowest GPU that has room wins; cost chooses among its starts only */
+    /* by_index: GPUs of a lower tier go before others; below GS_POLICY_TIERS_MAX. NULL: all are in
+     * one tier. */
+    unsigned (*tier)(const struct gs_statetable *table, uint16_t state);
     /* What it costs to add `placement` to a GPU in `state`, where it fits. Of equal costs the
      * lowest state wins, then the lowest placement, then the GPU longest in its state. */
     int32_t (*cost)(const struct gs_statetable *table, uint16_t state, unsigned placement);

@@ -1,5 +1,6 @@
 #include "core/policy_table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ struct builder {
     uint16_t *rank;
     uint16_t *order;
     uint16_t *fits;
+    uint8_t *tier;
 };
 
 struct candidate {
@@ -21,13 +23,18 @@ struct candidate {
 static void judge_state(struct builder *b, uint16_t state)
 {
     const struct gs_statetable *states = b->table->states;
+    const struct gs_policy *policy = b->table->policy;
+    unsigned tier = policy->tier == NULL ? 0 : policy->tier(states, state);
+    assert(tier < GS_POLICY_TIERS_MAX);
+    b->tier[state] = (uint8_t)tier;
+    b->table->n_tiers = tier < b->table->n_tiers ? b->table->n_tiers : tier + 1;
     size_t row = (size_t)state * b->table->n_profiles;
     for (unsigned i = 0; i < states->n_placements; i++) {
         if (states->next[(size_t)state * states->n_placements + i] == GS_STATE_NONE) {
             continue;
         }
         unsigned p = states->placements[i].profile;
-        int32_t cost = b->table->policy->cost(states, state, i);
+        int32_t cost = policy->cost(states, state, i);
         if (b->best[row + p] == GS_PLACEMENT_NONE || cost < b->cost[row + p]) {
             b->best[row + p] = (uint8_t)i;
             b->cost[row + p] = cost;
@@ -74,8 +81,9 @@ static bool take_memory(struct gs_arena *arena, struct builder *b)
     b->rank = GS_ARENA_NEW(arena, uint16_t, cells);
     b->order = GS_ARENA_NEW(arena, uint16_t, cells);
     b->fits = GS_ARENA_NEW(arena, uint16_t, b->table->states->n_states);
+    b->tier = GS_ARENA_NEW(arena, uint8_t, b->table->states->n_states);
     if (b->best == NULL || b->cost == NULL || b->rank == NULL || b->order == NULL ||
-        b->fits == NULL) {
+        b->fits == NULL || b->tier == NULL) {
         return false;
     }
     memset(b->best, 0xFF, cells);
@@ -114,6 +122,7 @@ int gs_policy_table_new(struct gs_arena *arena, const struct gs_statetable *stat
     table->rank = b.rank;
     table->order = b.order;
     table->fits = b.fits;
+    table->tier = b.tier;
     *ret_table = table;
     return 0;
 }

@@ -17,6 +17,8 @@ struct gs_policy_table {
                               cheapest; GS_STATE_NONE: no room */
     const uint16_t *order; /* [p * n_states + rank]: the state of that rank */
     const uint16_t *fits;  /* a state: bit p = p has room */
+    const uint8_t *tier;   /* a state: its tier (policy.h) */
+    unsigned n_tiers;      /* all are below */
 };
 
 /* GS_NO_MEMORY. The tables take about 9 bytes a state and profile of the

@@ -141,11 +141,11 @@ int gs_sim_agenda_take(struct gs_sim_agenda *agenda, struct gs_arena *arena, int
 }
 
 void gs_sim_agenda_sift(struct gs_sim_agenda *agenda,
-                        bool (*holds)(const void *ctx, struct gs_sim_entry entry), const void *ctx)
+                        bool (*keep)(void *ctx, struct gs_sim_entry *entry), void *ctx)
 {
     size_t kept_now = 0;
     for (size_t i = 0; i < agenda->n_now; i++) {
-        if (holds(ctx, agenda->now[i])) {
+        if (keep(ctx, &agenda->now[i])) {
             agenda->now[kept_now++] = agenda->now[i];
         }
     }
@@ -156,7 +156,7 @@ void gs_sim_agenda_sift(struct gs_sim_agenda *agenda,
         for (struct gs_sim_chunk *chunk = agenda->buckets[b]; chunk != NULL; chunk = chunk->below) {
             uint32_t kept = 0;
             for (uint32_t i = 0; i < chunk->n; i++) {
-                if (holds(ctx, chunk->entries[i])) {
+                if (keep(ctx, &chunk->entries[i])) {
                     least = chunk->entries[i].at < least ? chunk->entries[i].at : least;
                     chunk->entries[kept++] = chunk->entries[i];
                 }

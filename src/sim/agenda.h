@@ -51,6 +51,6 @@ static inline int64_t gs_sim_agenda_at(const struct gs_sim_agenda *agenda)
 int gs_sim_agenda_take(struct gs_sim_agenda *agenda, struct gs_arena *arena, int64_t at,
                        uint32_t below, struct gs_sim_entry *ret);
 
-/* Drops every entry for which `holds` says no. */
+/* Drops every entry for which `keep` says no; it may change `who`, but not the order of two. */
 void gs_sim_agenda_sift(struct gs_sim_agenda *agenda,
-                        bool (*holds)(const void *ctx, struct gs_sim_entry entry), const void *ctx);
+                        bool (*keep)(void *ctx, struct gs_sim_entry *entry), void *ctx);

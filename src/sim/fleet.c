@@ -39,7 +39,8 @@ static void file(struct gs_sim_fleet *fleet, uint32_t n, bool in)
 
 static bool wants_lowest(const struct gs_sim_fleet *fleet)
 {
-    return fleet->rules->decisions != NULL && fleet->rules->decisions->policy->by_index;
+    const struct gs_policy_table *decisions = fleet->rules->decisions;
+    return decisions != NULL && decisions->policy->by_index && decisions->n_tiers == 1;
 }
 
 static void set_idle(struct gs_sim_fleet *fleet, uint32_t n, uint64_t idle)
@@ -88,37 +89,48 @@ static bool take_sets(struct gs_sim_fleet *fleet, uint32_t cap)
     return !wants_lowest(fleet) || gs_bitset_init(&fleet->idle_gpus, fleet->arena, cap);
 }
 
-/* The GPUs as they are, in a larger core/online; those in one state in the same order. */
-static int renew_online(struct gs_sim_fleet *fleet, uint32_t cap, struct gs_err *err)
+/* core/online with the GPUs under their new numbers; those in one state in the same order. */
+static int renew_online(struct gs_sim_fleet *fleet, struct gs_online *online, struct gs_err *err)
 {
-    const struct gs_online *old = fleet->online;
-    struct gs_online *wider;
-    int r = gs_online_new(fleet->arena, fleet->rules->decisions, cap, &wider, err);
-    for (uint32_t g = 0; r == 0 && g < fleet->n_gpus; g++) {
-        uint32_t gpu;
-        r = gs_online_add(wider, 0, &gpu, err);
-        r = r < 0 ? r : gs_online_set_available(wider, g, false, err);
-    }
-    for (unsigned s = 0; r == 0 && s < fleet->rules->decisions->states->n_states; s++) {
-        uint32_t gpu = gs_online_first_in(old, (uint16_t)s);
-        for (; r == 0 && gpu != GS_GPU_NONE; gpu = gs_online_next_in(old, gpu)) {
-            r = gs_online_set_state(wider, gpu, (uint16_t)s, err);
-            r = r < 0 ? r : gs_online_set_available(wider, gpu, true, err);
+    const struct gs_statetable *states = fleet->rules->decisions->states;
+    uint16_t *state_of = (uint16_t *)fleet->order;
+    uint32_t *gpus = fleet->order + (fleet->cap + 1) / 2;
+    uint32_t n = 0;
+    for (unsigned s = 0; s < states->n_states; s++) {
+        uint32_t gpu = gs_online_first_in(fleet->online, (uint16_t)s);
+        for (; gpu != GS_GPU_NONE; gpu = gs_online_next_in(fleet->online, gpu)) {
+            state_of[n] = (uint16_t)s;
+            gpus[n++] = fleet->new_gpu[gpu];
         }
     }
-    fleet->online = r == 0 ? wider : fleet->online;
+    int r = 0;
+    for (uint32_t g = gs_online_count(online); r == 0 && g < fleet->cap; g++) {
+        uint32_t gpu;
+        r = gs_online_add(online, 0, &gpu, err);
+    }
+    for (uint32_t g = 0; r == 0 && g < fleet->cap; g++) {
+        r = gs_online_set_available(online, g, false, err);
+        r = r < 0 ? r : gs_online_set_state(online, g, 0, err);
+    }
+    for (uint32_t i = 0; r == 0 && i < n; i++) {
+        r = gs_online_set_state(online, gpus[i], state_of[i], err);
+        r = r < 0 ? r : gs_online_set_available(online, gpus[i], true, err);
+    }
+    fleet->online = online;
     return r;
 }
 
-static int widen(struct gs_sim_fleet *fleet, uint32_t cap, struct gs_err *err)
+static int take_memory(struct gs_sim_fleet *fleet, uint32_t cap, struct gs_online **ret_online,
+                       struct gs_err *err)
 {
     struct gs_arena *arena = fleet->arena;
     struct gs_sim_node *nodes = GS_ARENA_NEW(arena, struct gs_sim_node, cap);
     struct gs_sim_gpu *gpus = GS_ARENA_NEW(arena, struct gs_sim_gpu, cap);
     size_t cells = (size_t)cap * fleet->n_placements;
     uint32_t *owners = fleet->keep_owners ? gs_arena_get_raw(arena, cells, sizeof(*owners)) : NULL;
+    uint32_t *numbers = GS_ARENA_NEW(arena, uint32_t, 4 * (size_t)cap + 1);
     if (nodes == NULL || gpus == NULL || (fleet->keep_owners && owners == NULL) ||
-        !take_sets(fleet, cap)) {
+        numbers == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for %u GPUs", cap);
     }
     if (fleet->n_nodes > 0) {
@@ -132,46 +144,90 @@ static int widen(struct gs_sim_fleet *fleet, uint32_t cap, struct gs_err *err)
     fleet->nodes = nodes;
     fleet->gpus = gpus;
     fleet->owners = owners;
+    fleet->new_gpu = numbers;
+    fleet->new_node = numbers + cap;
+    fleet->order = numbers + 2 * (size_t)cap;
     fleet->cap = cap;
-    for (uint32_t n = 0; n < fleet->n_nodes; n++) {
-        uint64_t idle = nodes[n].idle;
-        nodes[n].idle = 0;
-        set_idle(fleet, n, idle);
-    }
-    return fleet->online == NULL ? 0 : renew_online(fleet, cap, err);
+    *ret_online = NULL;
+    return fleet->rules->decisions == NULL
+               ? 0
+               : gs_online_new(arena, fleet->rules->decisions, cap, ret_online, err);
 }
 
-/* A node that was never on. */
-static int make_node(struct gs_sim_fleet *fleet, unsigned type, uint32_t *ret_node,
-                     struct gs_err *err)
+/* Moves what belongs to nodes that are on down to their new numbers, which are no higher. */
+static void move_down(struct gs_sim_fleet *fleet)
 {
-    unsigned gpus = fleet->world->types[type].gpus;
-    if (fleet->n_gpus + gpus > fleet->cap) {
-        uint64_t cap = (uint64_t)fleet->cap * 2;
-        cap = cap > fleet->max ? fleet->max : cap;
-        int r = widen(fleet, (uint32_t)cap, err);
-        if (r < 0) {
-            return r;
+    uint32_t n_nodes = 0;
+    uint32_t n_gpus = 0;
+    for (uint32_t n = 0; n < fleet->n_nodes; n++) {
+        struct gs_sim_node node = fleet->nodes[n];
+        if (!node.on) {
+            continue;
+        }
+        unsigned gpus = gs_sim_fleet_node_gpus(fleet, n);
+        fleet->new_node[n] = n_nodes;
+        for (unsigned g = 0; g < gpus; g++) {
+            uint32_t old = node.first_gpu + g;
+            uint32_t gpu = n_gpus + g;
+            fleet->new_gpu[old] = gpu;
+            fleet->gpus[gpu] = fleet->gpus[old];
+            fleet->gpus[gpu].node = n_nodes;
+            if (fleet->owners != NULL) {
+                size_t row = fleet->n_placements;
+                memmove(&fleet->owners[gpu * row], &fleet->owners[old * row],
+                        row * sizeof(*fleet->owners));
+            }
+        }
+        node.first_gpu = n_gpus;
+        fleet->nodes[n_nodes++] = node;
+        n_gpus += gpus;
+    }
+    fleet->n_nodes = n_nodes;
+    fleet->n_gpus = n_gpus;
+}
+
+static void unfile_all(struct gs_sim_fleet *fleet)
+{
+    for (uint32_t n = 0; n < fleet->n_nodes; n++) {
+        uint64_t idle = fleet->nodes[n].idle;
+        set_idle(fleet, n, 0);
+        fleet->nodes[n].idle = idle;
+    }
+}
+
+int gs_sim_fleet_renumber(struct gs_sim_fleet *fleet, struct gs_err *err)
+{
+    struct gs_online *online = fleet->online;
+    bool widen = fleet->cap < 2 * fleet->gpus_there + 2 * fleet->widest;
+    int r = 0;
+    unfile_all(fleet);
+    if (widen) {
+        r = take_memory(fleet, 2 * fleet->cap, &online, err);
+        if (r == 0 && !take_sets(fleet, fleet->cap)) {
+            r = gs_fail(err, GS_NO_MEMORY, "no memory for %u GPUs", fleet->cap);
         }
     }
+    if (r < 0) {
+        return r;
+    }
+    move_down(fleet);
+    for (uint32_t n = 0; n < fleet->n_nodes; n++) {
+        uint64_t idle = fleet->nodes[n].idle;
+        fleet->nodes[n].idle = 0;
+        set_idle(fleet, n, idle);
+    }
+    return online == NULL ? 0 : renew_online(fleet, online, err);
+}
+
+/* A node with the next numbers. */
+static uint32_t make_node(struct gs_sim_fleet *fleet, unsigned type)
+{
     uint32_t n = fleet->n_nodes++;
     fleet->nodes[n] = (struct gs_sim_node){.first_gpu = fleet->n_gpus, .type = (uint8_t)type};
-    for (unsigned g = 0; g < gpus; g++) {
-        uint32_t gpu = fleet->n_gpus++;
-        fleet->gpus[gpu] = (struct gs_sim_gpu){.node = n, .job = GS_SIM_NONE};
-        if (fleet->online != NULL) {
-            uint32_t added;
-            int r = gs_online_add(fleet->online, 0, &added, err);
-            r = r < 0 ? r : gs_online_set_available(fleet->online, gpu, false, err);
-            if (r < 0) {
-                return r;
-            }
-            assert(added == gpu);
-        }
+    for (unsigned g = 0; g < fleet->world->types[type].gpus; g++) {
+        fleet->gpus[fleet->n_gpus++] = (struct gs_sim_gpu){.node = n, .job = GS_SIM_NONE};
     }
-    fleet->made[type]++;
-    *ret_node = n;
-    return 0;
+    return n;
 }
 
 /* ------------------------------------------------------------------ nodes */
@@ -197,31 +253,21 @@ static void turn_on(struct gs_sim_fleet *fleet, uint32_t n, enum gs_sim_kind kin
     fleet->nodes_kept += fleet->world->elastic;
 }
 
-int gs_sim_fleet_switch_on(struct gs_sim_fleet *fleet, enum gs_sim_kind kind, unsigned gpus,
-                           int64_t now, uint32_t *ret_node, struct gs_err *err)
+bool gs_sim_fleet_switch_on(struct gs_sim_fleet *fleet, enum gs_sim_kind kind, unsigned gpus,
+                            int64_t now, uint32_t *ret_node)
 {
     const struct gs_sim_world *world = fleet->world;
     for (unsigned i = 0; world->elastic && i < world->n_types; i++) {
         unsigned t = fleet->by_price[i];
         const struct gs_sim_type *type = &world->types[t];
-        if (type->gpus < gpus || fleet->on[t] == type->nodes ||
-            (world->gpus_max != 0 && fleet->gpus_there + type->gpus > world->gpus_max)) {
-            continue;
+        if (type->gpus >= gpus && fleet->on[t] < type->nodes &&
+            (world->gpus_max == 0 || fleet->gpus_there + type->gpus <= world->gpus_max)) {
+            *ret_node = make_node(fleet, t);
+            turn_on(fleet, *ret_node, kind, now, now + world->boot_us);
+            return true;
         }
-        uint32_t n = fleet->off[t];
-        if (n != GS_SIM_NONE) {
-            fleet->off[t] = fleet->nodes[n].next_off;
-        } else {
-            int r = make_node(fleet, t, &n, err);
-            if (r < 0) {
-                return r;
-            }
-        }
-        turn_on(fleet, n, kind, now, now + world->boot_us);
-        *ret_node = n;
-        return 1;
     }
-    return 0;
+    return false;
 }
 
 void gs_sim_fleet_switch_off(struct gs_sim_fleet *fleet, uint32_t n)
@@ -230,8 +276,6 @@ void gs_sim_fleet_switch_off(struct gs_sim_fleet *fleet, uint32_t n)
     assert(node->on && node->idle == all_of(fleet, n) && fleet->world->elastic);
     set_idle(fleet, n, 0);
     node->on = false;
-    node->next_off = fleet->off[node->type];
-    fleet->off[node->type] = n;
     fleet->on[node->type]--;
     fleet->nodes_on--;
     fleet->gpus_there -= gs_sim_fleet_node_gpus(fleet, n);
@@ -286,12 +330,11 @@ static void order_types(struct gs_sim_fleet *fleet)
             fleet->by_price[at] = fleet->by_price[at - 1];
         }
         fleet->by_price[at] = t;
-        fleet->off[t] = GS_SIM_NONE;
         fleet->widest = types[t].gpus > fleet->widest ? types[t].gpus : fleet->widest;
     }
 }
 
-static int turn_on_all(struct gs_sim_fleet *fleet, struct gs_err *err)
+static void turn_on_all(struct gs_sim_fleet *fleet)
 {
     const struct gs_sim_world *world = fleet->world;
     for (unsigned t = 0; t < world->n_types; t++) {
@@ -299,15 +342,10 @@ static int turn_on_all(struct gs_sim_fleet *fleet, struct gs_err *err)
                               ? (uint64_t)world->types[t].nodes * world->static_permille / 1000
                               : 0;
         for (uint32_t i = 0; i < world->types[t].nodes; i++) {
-            uint32_t n;
-            int r = make_node(fleet, t, &n, err);
-            if (r < 0) {
-                return r;
-            }
+            uint32_t n = make_node(fleet, t);
             turn_on(fleet, n, i < precut ? GS_SIM_PRECUT : GS_SIM_PLAIN, 0, 0);
         }
     }
-    return 0;
 }
 
 int gs_sim_fleet_init(struct gs_sim_fleet *fleet, struct gs_arena *arena,
@@ -316,20 +354,25 @@ int gs_sim_fleet_init(struct gs_sim_fleet *fleet, struct gs_arena *arena,
 {
     *fleet = (struct gs_sim_fleet){.world = world, .rules = rules, .arena = arena};
     order_types(fleet);
-    uint64_t all = 0;
-    for (unsigned t = 0; t < world->n_types; t++) {
-        all += (uint64_t)world->types[t].gpus * world->types[t].nodes;
+    uint64_t cap = FIRST_CAP;
+    for (unsigned t = 0; !world->elastic && t < world->n_types; t++) {
+        cap = (t == 0 ? 0 : cap) + (uint64_t)world->types[t].gpus * world->types[t].nodes;
     }
-    /* Of several types each may have had its nodes on, and gone. */
-    fleet->max = (uint32_t)all;
-    fleet->cap = !world->elastic || all < FIRST_CAP ? fleet->max : FIRST_CAP;
     if (rules->decisions != NULL) {
         fleet->n_placements = rules->decisions->states->n_placements;
         fleet->keep_owners = keep_owners;
     }
-    int r = widen(fleet, fleet->cap, err);
-    if (r == 0 && rules->decisions != NULL) {
-        r = gs_online_new(arena, rules->decisions, fleet->cap, &fleet->online, err);
+    struct gs_online *online;
+    int r = take_memory(fleet, (uint32_t)cap, &online, err);
+    if (r == 0 && !take_sets(fleet, fleet->cap)) {
+        r = gs_fail(err, GS_NO_MEMORY, "no memory for %u GPUs", fleet->cap);
     }
-    return r < 0 || world->elastic ? r : turn_on_all(fleet, err);
+    if (r == 0 && online != NULL) {
+        fleet->online = online;
+        r = renew_online(fleet, online, err);
+    }
+    if (r == 0 && !world->elastic) {
+        turn_on_all(fleet);
+    }
+    return r;
 }

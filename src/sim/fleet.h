@@ -1,8 +1,9 @@
 /* fleet: the nodes of a replay and their GPUs: which are on, which are idle, how they are cut.
  *
  * core/online holds the GPUs that are in use and cut; idle GPUs are held by node here, so that one
- * is begun on a node that is on, and of those on the one that has the fewest idle GPUs. A GPU takes
- * its memory when it is first switched on. Used by sim/replay alone. */
+ * is begun on a node that is on, and of those on the one that has the fewest idle GPUs. Nodes and
+ * GPUs are numbered in the order in which they were switched on; when the numbers run out, those
+ * that are on are numbered anew in the same order. Used by sim/replay alone. */
 #pragma once
 
 #include "core/bitset.h"
@@ -16,7 +17,6 @@ enum gs_sim_kind { GS_SIM_PLAIN, GS_SIM_PRECUT, GS_SIM_KINDS };
 struct gs_sim_node {
     uint64_t idle; /* bit g: nobody has its GPU g; on only */
     uint32_t first_gpu;
-    uint32_t next_off; /* of the nodes of its type that are off */
     uint8_t type;
     uint8_t kind; /* enum gs_sim_kind; on only */
     bool on;
@@ -42,19 +42,19 @@ struct gs_sim_fleet {
     uint32_t *owners; /* [gpu * n_placements + placement]: its job; where jobs are looked for */
     bool keep_owners;
     unsigned n_placements;
-    uint32_t n_nodes, n_gpus; /* that were on at least once */
+    uint32_t n_nodes, n_gpus; /* numbers given out */
     uint32_t cap;             /* GPUs, and nodes */
-    uint32_t max;             /* GPUs */
-    unsigned widest;          /* GPUs of the widest node */
+    uint32_t *new_gpu;        /* [old number]; where a number was taken anew */
+    uint32_t *new_node;
+    uint32_t *order;
+    unsigned widest; /* GPUs of the widest node */
     /* Nodes that are on, by kind, by whether a job is on them, by idle GPUs less 1. */
     struct gs_bitset idle[GS_SIM_KINDS][2][GS_SIM_NODE_GPUS_MAX];
     uint64_t idle_counts[GS_SIM_KINDS][2]; /* bit k: idle[..][k] has a node */
     uint32_t idle_nodes[GS_SIM_KINDS][2][GS_SIM_NODE_GPUS_MAX];
     struct gs_bitset idle_gpus; /* of nodes that may be cut; policies that want the lowest GPU */
     unsigned by_price[GS_SIM_TYPES_MAX];
-    uint32_t made[GS_SIM_TYPES_MAX]; /* nodes that were on at least once */
-    uint32_t off[GS_SIM_TYPES_MAX];  /* the first of those off now */
-    uint32_t on[GS_SIM_TYPES_MAX];   /* nodes */
+    uint32_t on[GS_SIM_TYPES_MAX]; /* nodes */
     uint32_t nodes_on;
     uint32_t gpus_there; /* of nodes that are on */
     uint32_t gpus_used;  /* somebody has them */
@@ -69,10 +69,20 @@ int gs_sim_fleet_init(struct gs_sim_fleet *fleet, struct gs_arena *arena,
 /* The node on which `gpus` idle GPUs are best begun, or GS_SIM_NONE. */
 uint32_t gs_sim_fleet_idle(const struct gs_sim_fleet *fleet, enum gs_sim_kind kind, unsigned gpus);
 
-/* Switches on the cheapest node with so many GPUs. 1 and *ret_node; 0: the limits are reached;
- * GS_NO_MEMORY. */
-int gs_sim_fleet_switch_on(struct gs_sim_fleet *fleet, enum gs_sim_kind kind, unsigned gpus,
-                           int64_t now, uint32_t *ret_node, struct gs_err *err);
+/* Whether there are numbers for one more node. */
+static inline bool gs_sim_fleet_has_numbers(const struct gs_sim_fleet *fleet)
+{
+    return fleet->n_gpus + fleet->widest <= fleet->cap;
+}
+
+/* Numbers all that are on anew, in `new_gpu` and `new_node`; twice as many numbers where half of
+ * them are in use. GS_NO_MEMORY. */
+int gs_sim_fleet_renumber(struct gs_sim_fleet *fleet, struct gs_err *err);
+
+/* Switches on the cheapest node with so many GPUs; there must be numbers. False: the limits are
+ * reached. */
+bool gs_sim_fleet_switch_on(struct gs_sim_fleet *fleet, enum gs_sim_kind kind, unsigned gpus,
+                            int64_t now, uint32_t *ret_node);
 
 /* Nobody may be on it. */
 void gs_sim_fleet_switch_off(struct gs_sim_fleet *fleet, uint32_t node);

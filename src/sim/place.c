@@ -4,11 +4,45 @@
 
 /* ------------------------------------------------------------------ nodes */
 
+static bool renumber_entry(void *ctx, struct gs_sim_entry *entry)
+{
+    struct gs_sim_run *run = ctx;
+    if (entry->who >= GS_SIM_WHO_TAKEN) {
+        uint32_t what = entry->who & GS_SIM_WHO_GOES;
+        entry->who = what | run->fleet.new_node[entry->who & ~GS_SIM_WHO_GOES];
+    }
+    return true;
+}
+
+/* Everything that knows a node or a GPU by its number learns the new one. */
+static int renumber(struct gs_sim_run *run, struct gs_err *err)
+{
+    gs_sim_tidy_agenda(run); /* what is left of nodes is of those that are on */
+    int r = gs_sim_fleet_renumber(&run->fleet, err);
+    if (r < 0) {
+        return r;
+    }
+    gs_sim_agenda_sift(&run->agenda, renumber_entry, run);
+    for (size_t c = 0; c < run->n_chunks; c++) {
+        for (uint32_t i = 0; i < 1u << GS_SIM_CHUNK_BITS; i++) {
+            struct gs_sim_task *t = &run->chunks[c][i];
+            if (t->where == GS_SIM_ON_SLICE || t->where == GS_SIM_ON_GPUS ||
+                t->where == GS_SIM_ON_SHARE) {
+                t->gpu = run->fleet.new_gpu[t->gpu];
+            }
+        }
+    }
+    return gs_sim_share_renumber(run, err);
+}
+
 static int buy(struct gs_sim_run *run, enum gs_sim_kind kind, unsigned gpus, uint32_t *ret_node,
                struct gs_err *err)
 {
-    int r = gs_sim_fleet_switch_on(&run->fleet, kind, gpus, run->now, ret_node, err);
-    if (r <= 0) {
+    int r = 0;
+    if (run->world->elastic && !gs_sim_fleet_has_numbers(&run->fleet)) {
+        r = renumber(run, err);
+    }
+    if (r < 0 || !gs_sim_fleet_switch_on(&run->fleet, kind, gpus, run->now, ret_node)) {
         return r;
     }
     run->score->boots += gs_sim_meter_counts(run);
@@ -161,10 +195,11 @@ static bool idle_is_better(const struct gs_sim_run *run, unsigned profile, struc
                            uint32_t idle)
 {
     const struct gs_policy_table *decisions = run->rules->decisions;
-    if (decisions->policy->by_index) {
-        return idle < found.gpu;
-    }
     uint16_t state = gs_online_state(run->fleet.online, found.gpu);
+    if (decisions->policy->by_index) {
+        unsigned tier = decisions->tier[state];
+        return decisions->tier[0] < tier || (decisions->tier[0] == tier && idle < found.gpu);
+    }
     return decisions->rank[profile] <
            decisions->rank[(size_t)state * decisions->n_profiles + profile];
 }
@@ -172,7 +207,8 @@ static bool idle_is_better(const struct gs_sim_run *run, unsigned profile, struc
 /* The idle GPU of a node that is on that the policy would begin, or GS_SIM_NONE. */
 static uint32_t idle_gpu(const struct gs_sim_run *run, enum gs_sim_kind kind)
 {
-    if (run->rules->decisions->policy->by_index && !run->world->busy_first) {
+    const struct gs_policy_table *decisions = run->rules->decisions;
+    if (decisions->policy->by_index && decisions->n_tiers == 1 && !run->world->busy_first) {
         return gs_bitset_first(&run->fleet.idle_gpus);
     }
     uint32_t node = gs_sim_fleet_idle(&run->fleet, kind, 1);

@@ -271,9 +271,8 @@ static void give_up_lines(struct gs_sim_run *run)
 
 /* ------------------------------------------------------------------ time */
 
-static bool entry_holds(const void *ctx, struct gs_sim_entry entry)
+static bool entry_holds(const struct gs_sim_run *run, struct gs_sim_entry entry)
 {
-    const struct gs_sim_run *run = ctx;
     if (entry.who < GS_SIM_WHO_TAKEN) {
         return gs_sim_task_at(run, entry.who)->ends_us == entry.at;
     }
@@ -314,11 +313,21 @@ static int handle_all(struct gs_sim_run *run, int64_t at, uint32_t below, struct
     }
 }
 
+static bool keep_entry(void *ctx, struct gs_sim_entry *entry)
+{
+    return entry_holds(ctx, *entry);
+}
+
+void gs_sim_tidy_agenda(struct gs_sim_run *run)
+{
+    gs_sim_agenda_sift(&run->agenda, keep_entry, run);
+}
+
 /* The agenda is kept within twice what holds, so that it does not grow with changed ends. */
-static void tidy_agenda(struct gs_sim_run *run)
+static void bound_agenda(struct gs_sim_run *run)
 {
     if (run->agenda.n > 2 * ((size_t)run->n_running + 2 * (size_t)run->fleet.nodes_on) + 1024) {
-        gs_sim_agenda_sift(&run->agenda, entry_holds, run);
+        gs_sim_tidy_agenda(run);
     }
 }
 
@@ -369,7 +378,7 @@ static int live(struct gs_sim_run *run, struct gs_err *err)
         r = r < 0 ? r : arrive_all(run, at, &job, &more, err);
         r = r < 0 ? r : handle_all(run, at, UINT32_MAX, err);
         r = r < 0 ? r : serve_lines(run, err);
-        tidy_agenda(run);
+        bound_agenda(run);
     }
     return r;
 }

@@ -1,34 +1,19 @@
 #include "sim/rules.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 
-/* Puts the first rule before the second, whose values are below this. */
-enum { FIRST_RULE = 1024 };
-
-/* Best fit by compute slices, with the highest start: "online" in published figures. */
-static int32_t cost_best_fit(const struct gs_statetable *table, uint16_t state, unsigned placement)
+/* The rule of core by which a policy places. */
+static const struct gs_policy *rule_of(const struct gs_sim_policy *policy)
 {
-    int32_t used = 0;
-    for (uint64_t rest = table->sets[state]; rest != 0; rest &= rest - 1) {
-        unsigned p = table->placements[__builtin_ctzll(rest)].profile;
-        used += table->model->profiles[p].compute_slices;
+    size_t n;
+    const struct gs_policy *found = gs_policies(&n);
+    if (policy->place != NULL && gs_policy_find(gs_view(policy->place), &found, NULL) < 0) {
+        assert(false);
     }
-    return -FIRST_RULE * used - table->placements[placement].start;
-}
-
-static const struct gs_policy best_fit = {
-    .name = "best-fit",
-    .summary = "the GPU with the fewest free compute slices, the highest start",
-    .cost = cost_best_fit,
-};
-
-/* Of core's policies; found by name, so that this table can be constant. */
-static const struct gs_policy *named(const char *name)
-{
-    const struct gs_policy *found = NULL;
-    return gs_policy_find(gs_view(name), &found, NULL) == 0 ? found : NULL;
+    return found;
 }
 
 static const struct gs_sim_policy policies[] = {
@@ -36,25 +21,29 @@ static const struct gs_sim_policy policies[] = {
     {.name = "static-1g",
      .summary = "nodes cut once into the smallest slices, others not cut",
      .way = GS_SIM_STATIC,
-     .place = &best_fit},
+     .place = "best-fit"},
     {.name = "static-balanced",
      .summary = "nodes cut once into a half, a quarter and eighths, others not cut",
      .way = GS_SIM_STATIC,
-     .place = &best_fit,
+     .place = "best-fit",
      .balanced = true},
     {.name = "first-fit",
      .summary = "the first GPU with room, the lowest start (NVIDIA's DRA driver)",
-     .way = GS_SIM_CUT},
+     .way = GS_SIM_CUT,
+     .place = "first-fit"},
     {.name = "spread",
      .summary = "the emptiest GPU, the lowest start (Dynamic Accelerator Slicer)",
-     .way = GS_SIM_CUT},
+     .way = GS_SIM_CUT,
+     .place = "spread"},
     {.name = "hami",
      .summary = "the fullest GPU; 1g and 3g from high starts, others from low (HAMi)",
-     .way = GS_SIM_CUT},
-    {.name = "best-fit",
-     .summary = "the GPU with the fewest free compute slices, the highest start",
      .way = GS_SIM_CUT,
-     .place = &best_fit},
+     .place = "hami"},
+    {.name = "best-fit",
+     .summary =
+         "the GPU with the fewest free compute slices, the highest start (published figures)",
+     .way = GS_SIM_CUT,
+     .place = "best-fit"},
     {.name = "gpuslice",
      .summary = "the place that loses the fewest others: the controller's rule",
      .way = GS_SIM_CUT},
@@ -228,7 +217,7 @@ static int make_static(struct gs_arena *arena, struct gs_sim_rules *rules, uint3
             }
         }
     }
-    return gs_policy_table_new(arena, states, rules->policy->place, &rules->decisions, err);
+    return gs_policy_table_new(arena, states, rule_of(rules->policy), &rules->decisions, err);
 }
 
 /* ------------------------------------------------------------------ dynamic */
@@ -237,13 +226,10 @@ static int make_cut(struct gs_arena *arena, struct gs_sim_rules *rules, uint32_t
                     struct gs_err *err)
 {
     const struct gs_sim_policy *policy = rules->policy;
-    const struct gs_policy *place = policy->place != NULL ? policy->place : named(policy->name);
-    size_t n;
     const struct gs_statetable *states;
     int r = gs_statetable_new(arena, rules->model, profiles, &states, err);
     if (r == 0) {
-        r = gs_policy_table_new(arena, states, place != NULL ? place : gs_policies(&n),
-                                &rules->decisions, err);
+        r = gs_policy_table_new(arena, states, rule_of(policy), &rules->decisions, err);
     }
     if (r == 0 && policy->moves) {
         r = gs_move_table_new(arena, rules->decisions, &rules->moves, err);

@@ -30,10 +30,10 @@ struct gs_sim_policy {
     const char *summary; /* one line, for people */
     unsigned needs;
     enum gs_sim_way way;
-    const struct gs_policy *place; /* CUT, STATIC: which place is best; NULL: core's default */
-    bool moves;                    /* one slice may be moved before a GPU is begun or a job waits */
-    bool moldable;                 /* a job with measured speeds gets the profile that suits */
-    bool balanced;                 /* STATIC: halves, quarters and eighths; false: all smallest */
+    const char *place; /* CUT, STATIC: the policy of core that says where; NULL: its default */
+    bool moves;        /* one slice may be moved before a GPU is begun or a job waits */
+    bool moldable;     /* a job with measured speeds gets the profile that suits */
+    bool balanced;     /* STATIC: halves, quarters and eighths; false: all smallest */
 };
 
 /* All of them; the first is `whole`, the baseline. */

@@ -105,6 +105,9 @@ static inline struct gs_sim_task *gs_sim_task_at(const struct gs_sim_run *run, u
 int gs_sim_job_check(const struct gs_sim_world *world, const struct gs_sim_job *job,
                      int64_t not_before, struct gs_err *err);
 
+/* Drops what no longer holds. */
+void gs_sim_tidy_agenda(struct gs_sim_run *run);
+
 /* ------------------------------------------------------------------ sim/task.c */
 
 /* A record for a job. GS_NO_MEMORY. */
@@ -159,6 +162,9 @@ int gs_sim_give_back(struct gs_sim_run *run, uint32_t gpu, struct gs_err *err);
 int gs_sim_mold(struct gs_sim_run *run, uint32_t task, struct gs_err *err);
 
 /* ------------------------------------------------------------------ sim/share.c */
+
+/* GPUs have new numbers. */
+int gs_sim_share_renumber(struct gs_sim_run *run, struct gs_err *err);
 
 int gs_sim_share(struct gs_sim_run *run, uint32_t task, struct gs_err *err);
 int gs_sim_unshare(struct gs_sim_run *run, uint32_t task, struct gs_err *err);

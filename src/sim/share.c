@@ -43,7 +43,7 @@ static bool takes_in(const struct gs_sim_run *run, uint32_t gpu, const struct gs
     return units <= run->world->model->memory_units;
 }
 
-/* Room for every GPU that the fleet has room for. */
+/* Room for every GPU that the fleet has numbers for. */
 static int widen(struct gs_sim_run *run, struct gs_err *err)
 {
     struct gs_sim_sharing *sharing = &run->sharing;
@@ -57,15 +57,35 @@ static int widen(struct gs_sim_run *run, struct gs_err *err)
     if (!enough || wider.tasks == NULL || wider.count == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for %u shared GPUs", wider.cap);
     }
-    for (uint32_t gpu = 0; gpu < sharing->cap; gpu++) {
-        memcpy(wider.tasks[gpu], sharing->tasks[gpu], sizeof(*wider.tasks));
-        wider.count[gpu] = sharing->count[gpu];
+    if (sharing->cap > 0) {
+        memcpy(wider.tasks, sharing->tasks, sharing->cap * sizeof(*wider.tasks));
+        memcpy(wider.count, sharing->count, sharing->cap);
+    }
+    for (uint32_t gpu = 0; gpu < wider.cap; gpu++) {
         if (wider.count[gpu] > 0) {
             gs_bitset_add(&wider.by_count[wider.count[gpu] - 1], gpu);
         }
     }
     *sharing = wider;
     return 0;
+}
+
+int gs_sim_share_renumber(struct gs_sim_run *run, struct gs_err *err)
+{
+    struct gs_sim_sharing *sharing = &run->sharing;
+    for (uint32_t old = 0; old < sharing->cap; old++) {
+        unsigned n = sharing->count[old];
+        if (n == 0) {
+            continue;
+        }
+        uint32_t gpu = run->fleet.new_gpu[old]; /* no higher */
+        gs_bitset_drop(&sharing->by_count[n - 1], old);
+        sharing->count[old] = 0;
+        memmove(sharing->tasks[gpu], sharing->tasks[old], sizeof(*sharing->tasks));
+        gs_bitset_add(&sharing->by_count[n - 1], gpu);
+        sharing->count[gpu] = (uint8_t)n;
+    }
+    return sharing->cap > 0 && sharing->cap < run->fleet.cap ? widen(run, err) : 0;
 }
 
 static void file_gpu(struct gs_sim_run *run, uint32_t gpu, unsigned before, unsigned after)

@@ -13,12 +13,17 @@ static bool slow_find(const struct gs_policy_table *decisions, const struct slow
                       unsigned profile, uint32_t except, int32_t *ret_cost, uint32_t *ret_gpu)
 {
     bool found = false;
+    unsigned best_tier = 0;
     for (uint32_t g = 0; g < GPUS; g++) {
         size_t cell = (size_t)fleet->states[g] * decisions->n_profiles + profile;
         if (fleet->out[g] || g == except || decisions->best[cell] == GS_PLACEMENT_NONE) {
             continue;
         }
-        if (!found || (!decisions->policy->by_index && decisions->cost[cell] < *ret_cost)) {
+        unsigned tier = decisions->tier[fleet->states[g]];
+        bool better = decisions->policy->by_index ? tier < best_tier
+                                                  : decisions->cost[cell] < *ret_cost;
+        if (!found || better) {
+            best_tier = tier;
             *ret_cost = decisions->cost[cell];
             *ret_gpu = g;
             found = true;
