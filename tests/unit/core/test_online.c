@@ -20,8 +20,8 @@ static bool slow_find(const struct gs_policy_table *decisions, const struct slow
             continue;
         }
         unsigned tier = decisions->tier[fleet->states[g]];
-        bool better = decisions->policy->by_index ? tier < best_tier
-                                                  : decisions->cost[cell] < *ret_cost;
+        bool better =
+            decisions->policy->by_index ? tier < best_tier : decisions->cost[cell] < *ret_cost;
         if (!found || better) {
             best_tier = tier;
             *ret_cost = decisions->cost[cell];
@@ -37,7 +37,7 @@ static void check_find(const struct gs_online *online, const struct slow_fleet *
 {
     const struct gs_policy_table *decisions = gs_online_decisions(online);
     struct gs_slot slot;
-    int32_t cost;
+    int32_t cost = 0;
     uint32_t gpu;
     bool found = slow_find(decisions, fleet, profile, except, &cost, &gpu);
     assert_int_equal(gs_online_find(online, profile, except, &slot), found ? 0 : GS_NOT_FOUND);
