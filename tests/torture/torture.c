@@ -46,11 +46,13 @@ static struct meter *heap_meter;
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t count, size_t size);
 char *__real_strdup(const char *text);
 void __real_free(void *block);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t count, size_t size);
 char *__wrap_strdup(const char *text);
 void __wrap_free(void *block);
 
@@ -83,6 +85,15 @@ void *__wrap_realloc(void *old, size_t size)
         return NULL;
     }
     void *moved = __real_realloc(old, size);
+    return old == NULL ? count_block(moved) : moved;
+}
+
+void *__wrap_reallocarray(void *old, size_t count, size_t size)
+{
+    if (heap_says_no()) {
+        return NULL;
+    }
+    void *moved = __real_reallocarray(old, count, size);
     return old == NULL ? count_block(moved) : moved;
 }
 

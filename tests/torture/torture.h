@@ -5,8 +5,8 @@
  * scenario said GS_NO_MEMORY and that nothing is left. Two places can fail:
  *   torture_arena  the allocator table that the scenario hands to its arenas; blocks are exact, so
  *                  that each gs_arena_get is a request and a sanitizer sees where each ends
- *   torture_heap   malloc, calloc, realloc and strdup called by our own objects (the linker wraps
- *                  them; libraries keep theirs) */
+ *   torture_heap   malloc, calloc, realloc, reallocarray and strdup called by our own objects (the
+ *                  linker wraps them; libraries keep theirs) */
 #pragma once
 
 #include "unit/check.h"

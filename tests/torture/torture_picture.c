@@ -1,0 +1,203 @@
+#include "torture/torture.h"
+
+#include <jansson.h>
+
+#include "picture/movers.h"
+#include "picture/take.h"
+
+/* What the watches show, in this order; each may be shown again after a failure. */
+static const struct shown {
+    enum gs_store_kind kind;
+    bool gone;
+    const char *text;
+} shows[] = {
+    {GS_STORE_NODES, false,
+     "{\"metadata\":{\"name\":\"n1\",\"uid\":\"1\",\"labels\":{\"a\":\"b\"}},\"spec\":{\"taints\":[{"
+     "\"key\":\"k\",\"value\":\"v\",\"effect\":\"NoSchedule\"}]},\"status\":{\"conditions\":[{"
+     "\"type\":\"Ready\",\"status\":\"True\"}],\"allocatable\":{\"cpu\":\"8\",\"memory\":\"8Gi\","
+     "\"pods\":\"9\",\"nvidia.com/mig-1g.5gb\":\"2\"}}}"},
+    {GS_STORE_GPUNODES, false,
+     "{\"metadata\":{\"name\":\"n1\",\"resourceVersion\":\"5\"},\"spec\":{\"gpus\":[{\"uuid\":"
+     "\"GPU-1\",\"id\":\"w\",\"basedOn\":1,\"layout\":\"3g.20gb@4\",\"pods\":[{\"namespace\":\"d\","
+     "\"name\":\"w\",\"uid\":\"u-w\"}]}]},\"status\":{\"agent\":\"1\",\"gpus\":[{\"uuid\":\"GPU-1\","
+     "\"model\":\"A100-40GB\",\"mig\":true,\"healthy\":true,\"index\":0,\"revision\":1,\"slices\":[{"
+     "\"profile\":\"1g.5gb\",\"start\":0,\"size\":1,\"state\":\"Held\",\"plain\":true,\"resource\":"
+     "\"nvidia.com/mig-1g.5gb\",\"holder\":{\"namespace\":\"d\",\"name\":\"v\"}},{\"profile\":"
+     "\"1g.5gb\",\"start\":4,\"size\":1,\"state\":\"Free\",\"plain\":true,\"resource\":"
+     "\"nvidia.com/mig-1g.5gb\"}]}]}}"},
+    {GS_STORE_PODS, false,
+     "{\"metadata\":{\"name\":\"v\",\"namespace\":\"d\",\"uid\":\"u-v\",\"annotations\":{"
+     "\"gpuslice.dev/move\":\"allow\"},\"ownerReferences\":[{\"kind\":\"ReplicaSet\",\"name\":\"web\","
+     "\"controller\":true}]},\"spec\":{\"nodeName\":\"n1\",\"nodeSelector\":{\"a\":\"b\"},"
+     "\"tolerations\":[{\"key\":\"k\",\"operator\":\"Exists\"}],\"affinity\":{\"nodeAffinity\":{"
+     "\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":[{"
+     "\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"In\",\"values\":[\"b\",\"c\"]}]}]}}},"
+     "\"containers\":[{\"name\":\"c\",\"resources\":{\"limits\":{\"nvidia.com/mig-1g.5gb\":\"1\"}}}]},"
+     "\"status\":{\"phase\":\"Running\"}}"},
+    {GS_STORE_PODS, false, /* of the same owner, asking for something else */
+     "{\"metadata\":{\"name\":\"v2\",\"namespace\":\"d\",\"uid\":\"u-v2\",\"annotations\":{"
+     "\"gpuslice.dev/move\":\"allow\"},\"ownerReferences\":[{\"kind\":\"ReplicaSet\",\"name\":\"web\","
+     "\"controller\":true}]},\"spec\":{\"nodeName\":\"n2\",\"containers\":[{\"name\":\"c\","
+     "\"resources\":{\"limits\":{\"nvidia.com/mig-1g.5gb\":\"1\"}}}]},\"status\":{\"phase\":"
+     "\"Running\"}}"},
+    {GS_STORE_PODS, false,
+     "{\"metadata\":{\"name\":\"w\",\"namespace\":\"d\",\"uid\":\"u-w\"},\"spec\":{"
+     "\"schedulingGates\":[{\"name\":\"gpuslice.dev/slice\"}],\"containers\":[{\"name\":\"c\","
+     "\"resources\":{\"limits\":{\"nvidia.com/mig-3g.20gb\":\"1\"}}}]},\"status\":{\"phase\":"
+     "\"Pending\",\"nominatedNodeName\":\"n3\"}}"},
+    {GS_STORE_PODS, true,
+     "{\"metadata\":{\"name\":\"v\",\"namespace\":\"d\",\"uid\":\"u-v\"},\"spec\":{\"nodeName\":"
+     "\"n1\",\"containers\":[{\"name\":\"c\"}]},\"status\":{\"phase\":\"Running\"}}"},
+};
+
+static json_t *objects[sizeof(shows) / sizeof(shows[0])];
+
+static int show(struct gs_store *store, size_t i, struct gs_err *err)
+{
+    switch (shows[i].kind) {
+    case GS_STORE_PODS:
+        return gs_store_pod(store, objects[i], shows[i].gone, 1, err);
+    case GS_STORE_NODES:
+        return gs_store_node(store, objects[i], shows[i].gone, err);
+    case GS_STORE_GPUNODES:
+        return gs_store_gpunode(store, objects[i], shows[i].gone, 1, err);
+    }
+    return 0;
+}
+
+/* Sums of what nodes are said to have are those of the pods that are there. */
+static void check_sums(const struct gs_store *store)
+{
+    const struct gs_store_node *node;
+    size_t at = 0;
+    while ((node = gs_map_next(&store->nodes, &at)) != NULL) {
+        uint32_t n = 0;
+        uint32_t movable = 0;
+        for (const struct gs_store_pod *pod = node->pods; pod != NULL; pod = pod->next) {
+            n++;
+            movable += pod->kin != NULL;
+        }
+        assert_int_equal(node->n_pods, n);
+        assert_int_equal(node->n_movable, movable);
+    }
+}
+
+/* The view is made, who may be moved is found, a wish goes on its way. */
+static int use(struct gs_store *store, struct gs_decider *decider, struct gs_err *err)
+{
+    static const struct gs_gpunode_pod named = {.name_space = "d", .name = "w", .uid = "u-w"};
+    static const struct gs_gpunode_wish wish = {.id = "x",
+                                                .uuid = "GPU-1",
+                                                .based_on = 1,
+                                                .layout = "3g.20gb@4",
+                                                .reason = "r",
+                                                .pods = &named,
+                                                .n_pods = 1};
+    const struct gs_movers_rules rules = {.node = NULL};
+    struct gs_movers movers = {.n = 0};
+    struct gs_nodes_view view;
+    gs_nodes_view_init(&view, store, decider);
+    int r = gs_nodes_view_refresh(&view, 2, err);
+    r = r == 0 ? gs_movers_find(&movers, &view, &rules, err) : r;
+    if (r == 0) {
+        assert_int_equal(movers.n, 1);
+        assert_string_equal(movers.holders[0].name, "d/v");
+        r = gs_store_wish(gs_store_find_node(store, "n1"), &wish, 3, err);
+    }
+    gs_movers_done(&movers);
+    gs_nodes_view_done(&view);
+    return r;
+}
+
+static struct gs_decider *decider_of_all;
+
+static int look(struct gs_err *err)
+{
+    struct gs_store store;
+    int r = 0;
+    size_t n = sizeof(shows) / sizeof(shows[0]);
+    gs_store_init(&store);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = i + 1 == n ? use(&store, decider_of_all, err) : 0;
+        r = r == 0 ? show(&store, i, err) : r;
+        check_sums(&store);
+    }
+    if (r == 0) {
+        assert_int_equal(store.n_waiting, 1);
+        assert_int_equal(store.kins.n, 1);
+        assert_int_equal(store.n_wishes, 1);
+        gs_store_listing(&store, GS_STORE_PODS);
+        gs_store_listed(&store, GS_STORE_PODS);
+        assert_int_equal(store.kins.n, 0);
+        check_sums(&store);
+    }
+    gs_store_done(&store);
+    return r;
+}
+
+/* The same, but what failed is shown again, as a watch does: nothing of the first time is left. */
+static int look_twice(struct gs_err *err)
+{
+    struct gs_store store;
+    int r = 0;
+    gs_store_init(&store);
+    for (size_t i = 0; i + 1 < sizeof(shows) / sizeof(shows[0]); i++) {
+        if (show(&store, i, err) != 0) {
+            r = GS_NO_MEMORY;
+            assert_int_equal(show(&store, i, NULL), 0);
+        }
+        check_sums(&store);
+    }
+    assert_int_equal(store.n_waiting, 1);
+    assert_int_equal(gs_store_find_node(&store, "n1")->n_movable, 1);
+    gs_store_done(&store);
+    return r;
+}
+
+static void torture__the_picture_survives_each_failed_request(void **state)
+{
+    (void)state;
+    assert_true(torture_heap(look, 1) > 30);
+}
+
+static void torture__what_failed_is_shown_again(void **state)
+{
+    (void)state;
+    assert_true(torture_heap(look_twice, 1) > 30);
+}
+
+static struct gs_arena arena;
+
+static int set_up(void **state)
+{
+    struct gs_err err = {.code = GS_OK};
+    (void)state;
+    gs_arena_init(&arena, &gs_alloc_heap, 64 << 20);
+    decider_of_all = gs_decider_new(&arena);
+    for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
+        objects[i] = json_loads(shows[i].text, 0, NULL);
+        if (objects[i] == NULL) {
+            return -1;
+        }
+    }
+    return look(&err); /* a model's tables are made once, and are the decider's */
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
+        json_decref(objects[i]);
+    }
+    gs_arena_done(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture__the_picture_survives_each_failed_request),
+        cmocka_unit_test(torture__what_failed_is_shown_again),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
