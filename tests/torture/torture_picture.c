@@ -163,7 +163,7 @@ static void torture__the_picture_survives_each_failed_request(void **state)
 static void torture__what_failed_is_shown_again(void **state)
 {
     (void)state;
-    assert_true(torture_heap(look_twice, 1) > 30);
+    assert_true(torture_heap(look_twice, 1) > 15);
 }
 
 static struct gs_arena arena;
