@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "base/cleanup.h"
 #include "net/http_identity.h"
 #include "net/http_slow.h"
+#include "net/http_stream.h"
 
 enum {
     CONNECTIONS_DEFAULT = 64,
@@ -22,74 +24,57 @@ enum {
     DRAIN_MAX = 1 << 20, /* of a body that is not wanted: read, so that the answer arrives */
     CONNECTION_BYTES = 16 << 10, /* of a request's line and headers */
     TIMER_ACCURACY_US = 1000,
-    RUNS_AT_END = 8,
-    METHOD_MAX = 8
-};
-
-enum state { READING, SERVING, LATER, ANSWERED };
-
-struct gs_http_exchange {
-    struct gs_http_server *server;
-    struct MHD_Connection *connection;
-    struct gs_http_exchange *prev; /* among those that are answered later */
-    struct gs_http_exchange *next;
-    const struct gs_http_route *route; /* NULL: it is refused */
-    unsigned refusal;
-    const char *allow; /* a method that the path has, where the refusal is 405 */
-    size_t n_drained;
-    enum state state;
-    bool suspended; /* libmicrohttpd waits for the late answer */
-    bool queued;    /* it has the answer */
-    struct gs_buf body;
-    char *path;
-    char method[METHOD_MAX];
-    void (*gone)(void *ctx);
-    void *gone_ctx;
-};
-
-struct gs_http_server {
-    struct MHD_Daemon *daemon;
-    sd_event_source *io;
-    sd_event_source *timer;
-    struct gs_http_route *routes;
-    size_t n_routes;
-    size_t max_body;
-    struct gs_http_exchange *waiting;
-    struct gs_http_slow *slow;
-    struct gs_http_identity *identity; /* of connections to come; NULL: plain HTTP */
-    unsigned max_connections;
-    bool full; /* no more connections are accepted */
-    unsigned port;
+    RUNS_AT_END = 8
 };
 
 /* ---- answers ---- */
 
-static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status, const char *type,
-                             struct gs_view body, const char *allow)
+enum MHD_Result gs_http_add_headers(const struct gs_http_server *server,
+                                    struct MHD_Response *response,
+                                    const struct gs_http_header *headers, size_t n)
 {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    enum MHD_Result done = MHD_YES;
+    for (size_t i = 0; done == MHD_YES && i < server->n_headers; i++) {
+        done = MHD_add_response_header(response, server->headers[i].name, server->headers[i].value);
+    }
+    for (size_t i = 0; done == MHD_YES && i < n; i++) {
+        done = MHD_add_response_header(response, headers[i].name, headers[i].value);
+    }
+    return done;
+}
+
+static enum MHD_Result queue(const struct gs_http_server *server, struct MHD_Connection *connection,
+                             const struct gs_http_reply *reply)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        reply->body.n, (void *)(uintptr_t)reply->body.p,
+        reply->lasts ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY);
     if (response == NULL) {
         return MHD_NO; /* the connection is closed: all that is left without memory */
     }
-    enum MHD_Result done = MHD_YES;
-    if (type[0] != '\0') {
-        done = MHD_add_response_header(response, "Content-Type", type);
+    enum MHD_Result done = gs_http_add_headers(server, response, reply->headers, reply->n_headers);
+    if (done == MHD_YES && reply->type[0] != '\0') {
+        done = MHD_add_response_header(response, "Content-Type", reply->type);
     }
-    if (done == MHD_YES && allow != NULL) {
-        done = MHD_add_response_header(response, "Allow", allow);
-    }
-    done = done == MHD_YES ? MHD_queue_response(connection, status, response) : done;
+    done = done == MHD_YES ? MHD_queue_response(connection, reply->status, response) : done;
     MHD_destroy_response(response);
     return done;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *allow)
+static enum MHD_Result refuse(const struct gs_http_server *server,
+                              struct MHD_Connection *connection, unsigned status, const char *allow)
 {
     const char *text = status == MHD_HTTP_NOT_FOUND            ? "there is nothing at this path\n"
                        : status == MHD_HTTP_METHOD_NOT_ALLOWED ? "this method is not served here\n"
                                                                : "the body is too large\n";
-    return queue(connection, status, "text/plain", gs_view(text), allow);
+    const struct gs_http_header header = {"Allow", allow};
+    const struct gs_http_reply reply = {.status = status,
+                                        .type = "text/plain",
+                                        .body = gs_view(text),
+                                        .lasts = true,
+                                        .headers = &header,
+                                        .n_headers = allow != NULL};
+    return queue(server, connection, &reply);
 }
 
 /* ---- routes ---- */
@@ -149,7 +134,7 @@ static struct gs_http_exchange *new_exchange(struct gs_http_server *server,
         return NULL;
     }
     exchange->path = strdup(path);
-    if (exchange->path == NULL || strlen(method) >= METHOD_MAX) {
+    if (exchange->path == NULL || strlen(method) >= GS_HTTP_METHOD_MAX) {
         free(exchange->path);
         free(exchange);
         return NULL;
@@ -177,8 +162,8 @@ static enum MHD_Result begin(struct gs_http_server *server, struct MHD_Connectio
         exchange->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
     }
     if (exchange->route == NULL && n > DRAIN_MAX) {
-        exchange->state = ANSWERED;
-        return refuse(connection, exchange->refusal, exchange->allow);
+        exchange->state = GS_HTTP_ANSWERED;
+        return refuse(exchange->server, connection, exchange->refusal, exchange->allow);
     }
     return MHD_YES;
 }
@@ -225,15 +210,15 @@ static enum MHD_Result serve(struct gs_http_exchange *exchange)
         .type = type == NULL ? "" : type,
         .body = {.p = gs_buf_text(&exchange->body), .n = exchange->body.len},
     };
-    exchange->state = SERVING;
+    exchange->state = GS_HTTP_SERVING;
     exchange->route->serve(exchange->route->ctx, exchange, &asked);
-    if (exchange->state == LATER) {
+    if (exchange->state == GS_HTTP_LATER) {
         remember(exchange);
         exchange->suspended = true;
         MHD_suspend_connection(exchange->connection);
         return MHD_YES;
     }
-    if (exchange->state == SERVING) {
+    if (exchange->state == GS_HTTP_SERVING) {
         gs_http_answer(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, "text/plain",
                        gs_view("no answer\n"));
     }
@@ -250,7 +235,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     if (exchange == NULL) {
         return begin(ctx, connection, method, path, per_request);
     }
-    if (exchange->state != READING) {
+    if (exchange->state != GS_HTTP_READING) {
         return MHD_NO; /* it was answered, and there was no memory for that */
     }
     if (*n > 0) {
@@ -260,8 +245,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     }
     gs_http_slow_came(((struct gs_http_server *)ctx)->slow, connection);
     if (exchange->route == NULL) {
-        exchange->state = ANSWERED;
-        return refuse(connection, exchange->refusal, exchange->allow);
+        exchange->state = GS_HTTP_ANSWERED;
+        return refuse(exchange->server, connection, exchange->refusal, exchange->allow);
     }
     return serve(exchange);
 }
@@ -274,6 +259,9 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **pe
     (void)why;
     gs_http_slow_waits(server->slow, connection);
     if (exchange != NULL) {
+        if (exchange->stream != NULL) {
+            gs_http_stream_closed(exchange->stream);
+        }
         gs_buf_done(&exchange->body);
         free(exchange->path);
         free(exchange);
@@ -281,25 +269,73 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **pe
     }
 }
 
+void gs_http_poke(struct gs_http_server *server)
+{
+    sd_event_source_set_time_relative(server->timer, 0);
+    sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
+}
+
+void gs_http_reply(struct gs_http_exchange *exchange, const struct gs_http_reply *reply)
+{
+    assert(exchange->state == GS_HTTP_SERVING || exchange->state == GS_HTTP_LATER);
+    exchange->state = GS_HTTP_ANSWERED;
+    exchange->queued = queue(exchange->server, exchange->connection, reply) == MHD_YES;
+    gs_http_exchange_resume(exchange);
+}
+
 void gs_http_answer(struct gs_http_exchange *exchange, unsigned status, const char *type,
                     struct gs_view body)
 {
-    assert(exchange->state == SERVING || exchange->state == LATER);
-    exchange->state = ANSWERED;
-    exchange->queued = queue(exchange->connection, status, type, body, NULL) == MHD_YES;
+    const struct gs_http_reply reply = {.status = status, .type = type, .body = body};
+    gs_http_reply(exchange, &reply);
+}
+
+void gs_http_exchange_resume(struct gs_http_exchange *exchange)
+{
     if (exchange->suspended) {
         forget(exchange);
         exchange->suspended = false;
         MHD_resume_connection(exchange->connection);
-        sd_event_source_set_time_relative(exchange->server->timer, 0);
-        sd_event_source_set_enabled(exchange->server->timer, SD_EVENT_ONESHOT);
+        gs_http_poke(exchange->server);
     }
+}
+
+const char *gs_http_asked_header(const struct gs_http_exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+const char *gs_http_asked_query(const struct gs_http_exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+struct counting {
+    const char *name;
+    unsigned n;
+};
+
+static enum MHD_Result count_one(void *ctx, enum MHD_ValueKind kind, const char *key,
+                                 const char *value)
+{
+    struct counting *counting = ctx;
+    (void)kind;
+    (void)value;
+    counting->n += strcasecmp(key, counting->name) == 0;
+    return MHD_YES;
+}
+
+unsigned gs_http_asked_count(const struct gs_http_exchange *exchange, const char *name)
+{
+    struct counting counting = {.name = name};
+    (void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_one, &counting);
+    return counting.n;
 }
 
 void gs_http_later(struct gs_http_exchange *exchange, void (*gone)(void *ctx), void *ctx)
 {
-    assert(exchange->state == SERVING);
-    exchange->state = LATER;
+    assert(exchange->state == GS_HTTP_SERVING);
+    exchange->state = GS_HTTP_LATER;
     exchange->gone = gone;
     exchange->gone_ctx = ctx;
 }
@@ -463,6 +499,8 @@ static int make(sd_event *event, int *fd, const struct gs_http_server_options *o
     server->max_body = options->max_body == 0 ? BODY_DEFAULT : options->max_body;
     server->max_connections =
         options->max_connections == 0 ? CONNECTIONS_DEFAULT : options->max_connections;
+    server->headers = options->headers;
+    server->n_headers = options->n_headers;
     server->port = port_of(*fd);
     unsigned idle_s = options->idle_limit_s == 0 ? IDLE_S_DEFAULT : options->idle_limit_s;
     uint64_t limit_us = 1000000ull * (idle_s < IDLE_S_DEFAULT ? idle_s : IDLE_S_DEFAULT);
@@ -494,6 +532,9 @@ static void end_waiting(struct gs_http_server *server)
         exchange->gone(exchange->gone_ctx);
         gs_http_answer(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain",
                        gs_view("the program is ending\n"));
+    }
+    while (server->streams != NULL) {
+        gs_http_stream_stop(server->streams);
     }
     for (unsigned i = 0; i < RUNS_AT_END; i++) {
         MHD_run(server->daemon);

@@ -17,6 +17,12 @@
 
 struct gs_http_server;
 struct gs_http_exchange; /* one request that waits for its answer */
+struct gs_http_stream;   /* an answer that goes on */
+
+struct gs_http_header {
+    const char *name;
+    const char *value;
+};
 
 /* A request as a route's function sees it; valid until the answer. */
 struct gs_http_asked {
@@ -44,6 +50,8 @@ struct gs_http_server_options {
     size_t max_body;          /* bytes; 0: 64 KiB */
     struct gs_view tls_cert;  /* PEM; empty: plain HTTP */
     struct gs_view tls_key;
+    const struct gs_http_header *headers; /* of every answer; borrowed, with its texts */
+    size_t n_headers;
 };
 
 /* A listening socket at "ADDRESS:PORT", "[ADDRESS]:PORT" or ":PORT" (all addresses); port 0: any.
@@ -79,6 +87,54 @@ unsigned gs_http_server_port(const struct gs_http_server *server);
 void gs_http_answer(struct gs_http_exchange *exchange, unsigned status, const char *type,
                     struct gs_view body);
 
+/* The same with headers beside Content-Type. With status 304 the body must be empty. */
+struct gs_http_reply {
+    unsigned status;
+    const char *type;
+    struct gs_view body;
+    bool lasts; /* the body outlives the server: it is not copied */
+    const struct gs_http_header *headers;
+    size_t n_headers;
+};
+void gs_http_reply(struct gs_http_exchange *exchange, const struct gs_http_reply *reply);
+
+/* From a route's function: a header of the request (upper and lower case alike), or an argument of
+ * its query, decoded. Of several with one name the first; NULL: there is none. */
+const char *gs_http_asked_header(const struct gs_http_exchange *exchange, const char *name);
+const char *gs_http_asked_query(const struct gs_http_exchange *exchange, const char *name);
+
+/* How many headers of this name there are: two Hosts are one too many. */
+unsigned gs_http_asked_count(const struct gs_http_exchange *exchange, const char *name);
+
 /* From a route's function: gs_http_answer comes later. `gone` is called where it cannot any more,
  * because the server is freed; the exchange is gone then. */
 void gs_http_later(struct gs_http_exchange *exchange, void (*gone)(void *ctx), void *ctx);
+
+/* ---- answers that go on ---- */
+
+struct gs_http_stream_options {
+    const char *type;
+    const struct gs_http_header *headers;
+    size_t n_headers;
+    size_t max_waiting; /* bytes that may wait for a slow reader; 0: 1 MiB */
+    /* The reader has gone, or the server ends; the stream is gone then. Not after
+     * gs_http_stream_end, and not where gs_http_stream_put says false. */
+    void (*gone)(void *ctx);
+    void *ctx;
+};
+
+/* In place of gs_http_answer, from a route's function or later: answers 200, and pieces follow
+ * (HTTP/1.1: in chunks). NULL: no memory; the exchange is gone, too, its connection is closed. */
+struct gs_http_stream *gs_http_stream_begin(struct gs_http_exchange *exchange,
+                                            const struct gs_http_stream_options *options);
+
+/* Sends a piece, now or as soon as it can be; it is copied. False: the reader is so slow that more
+ * would wait than may, or there is no memory: the connection is closed, and the stream is gone. Not
+ * from `gone`. */
+bool gs_http_stream_put(struct gs_http_stream *stream, struct gs_view bytes);
+
+/* Bytes that wait to be sent. */
+size_t gs_http_stream_waiting(const struct gs_http_stream *stream);
+
+/* What waits is sent; the stream is gone for the caller. NULL is fine. */
+void gs_http_stream_end(struct gs_http_stream *stream);
