@@ -73,6 +73,7 @@ static int take_sample(struct gs_trace *trace, struct gs_err *err)
         return gs_trace_skip(trace, GS_TRACE_FAULT_SIZE, "value: %s", why.msg);
     }
     return gs_samples_add(&own->samples, trace, own->csv.fields[own->at[CONTAINER]],
+                          (struct gs_view){0},
                           memory ? GS_METRIC_MEMORY_MIB : GS_METRIC_UTIL_PERMILLE, at_us,
                           (uint32_t)(memory ? (value + (1 << 20) - 1) >> 20 : value), err);
 }

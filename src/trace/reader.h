@@ -51,6 +51,8 @@ extern const struct gs_trace_reader gs_trace_reader_rows_jsonl;
 extern const struct gs_trace_reader gs_trace_reader_openb;
 extern const struct gs_trace_reader gs_trace_reader_gentd26;
 extern const struct gs_trace_reader gs_trace_reader_miso;
+extern const struct gs_trace_reader gs_trace_reader_pods;
+extern const struct gs_trace_reader gs_trace_reader_prometheus;
 extern const struct gs_trace_reader gs_trace_reader_synthetic;
 
 static inline const char *gs_trace_label(const struct gs_trace *trace)

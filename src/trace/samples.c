@@ -54,11 +54,37 @@ static void note_time(struct gs_samples *samples, struct gs_series *series,
     samples->last_us = at_us > samples->last_us ? at_us : samples->last_us;
 }
 
+static int note_gpu(struct gs_series *series, struct gs_trace *trace, struct gs_view gpu,
+                    struct gs_err *err)
+{
+    const char *kept;
+    if (gpu.n == 0) {
+        return 0;
+    }
+    int r = gs_texts_keep(&trace->texts, gpu, &kept, err);
+    if (r < 0) {
+        return gs_wrap(err, r, "%s", gs_trace_label(trace));
+    }
+    for (unsigned i = 0; i < series->n_gpus; i++) {
+        if (series->gpus[i] == kept) {
+            return 0;
+        }
+    }
+    if (series->n_gpus == GS_TRACE_GPUS_MAX) {
+        return gs_fail(err, GS_LIMIT, "%s: %.100s was seen on more than %d GPUs; expected less",
+                       gs_trace_label(trace), series->name, GS_TRACE_GPUS_MAX);
+    }
+    series->gpus[series->n_gpus++] = kept;
+    return 0;
+}
+
 int gs_samples_add(struct gs_samples *samples, struct gs_trace *trace, struct gs_view name,
-                   enum gs_metric metric, int64_t at_us, uint32_t value, struct gs_err *err)
+                   struct gs_view gpu, enum gs_metric metric, int64_t at_us, uint32_t value,
+                   struct gs_err *err)
 {
     struct gs_series *series = NULL;
     int r = find_series(samples, trace, name, at_us, &series, err);
+    r = r == 0 ? note_gpu(series, trace, gpu, err) : r;
     if (r < 0) {
         return r;
     }
@@ -154,7 +180,7 @@ int gs_samples_draw(struct gs_samples *samples, struct gs_trace *trace)
     ask.start_us = series->first_us;
     ask.run_us = series->last_us - series->first_us + samples->interval_us;
     ask.fate = series->last_us == samples->last_us ? GS_TRACE_CUT_OFF : GS_TRACE_RAN;
-    ask.gpus = 1;
+    ask.gpus = series->n_gpus > 1 ? series->n_gpus : 1;
     ask.memory_mib = use_of(&series->of[GS_METRIC_MEMORY_MIB]);
     ask.util_permille = use_of(&series->of[GS_METRIC_UTIL_PERMILLE]);
     (void)set_names(trace, series->name, &ask);

@@ -10,13 +10,15 @@ enum gs_metric { GS_METRIC_MEMORY_MIB, GS_METRIC_UTIL_PERMILLE, GS_METRICS };
 
 enum {
     GS_SAMPLES_MAX = 1 << 25, /* of a trace: 32 million */
-    GS_SERIES_MAX = 1 << 14   /* GPU pods of a trace */
+    GS_SERIES_MAX = 1 << 13   /* pods of a trace; each has up to two names among the texts */
 };
 
 struct gs_series {
     const char *name; /* "pod" or "namespace/pod" */
     uint64_t row;     /* where it was first seen */
     unsigned input;
+    const char *gpus[GS_TRACE_GPUS_MAX]; /* on which it was seen */
+    unsigned n_gpus;
     int64_t first_us;
     int64_t last_us;
     struct gs_samples_of {
@@ -42,9 +44,11 @@ struct gs_samples {
 
 void gs_samples_done(struct gs_samples *samples);
 
-/* GS_LIMIT, GS_NO_MEMORY. */
+/* `gpu` tells the GPUs of one pod apart; empty: not said. A pod on several has that many whole
+ * ones. GS_LIMIT, GS_NO_MEMORY. */
 int gs_samples_add(struct gs_samples *samples, struct gs_trace *trace, struct gs_view name,
-                   enum gs_metric metric, int64_t at_us, uint32_t value, struct gs_err *err);
+                   struct gs_view gpu, enum gs_metric metric, int64_t at_us, uint32_t value,
+                   struct gs_err *err);
 
 /* As gs_trace_reader.draw: the next series in order of its first sample. A series of one sample is
  * skipped: how long it ran is not known. */

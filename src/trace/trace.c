@@ -3,8 +3,9 @@
 #include <stdarg.h>
 
 static const struct gs_trace_reader *const readers[] = {
-    &gs_trace_reader_rows_csv, &gs_trace_reader_rows_jsonl, &gs_trace_reader_synthetic,
-    &gs_trace_reader_openb,    &gs_trace_reader_gentd26,    &gs_trace_reader_miso,
+    &gs_trace_reader_rows_csv,   &gs_trace_reader_rows_jsonl, &gs_trace_reader_pods,
+    &gs_trace_reader_prometheus, &gs_trace_reader_synthetic,  &gs_trace_reader_openb,
+    &gs_trace_reader_gentd26,    &gs_trace_reader_miso,
 };
 
 const char *gs_trace_fault_text(enum gs_trace_fault fault)
@@ -327,7 +328,7 @@ static void count_ask(struct gs_trace *trace, struct gs_trace_ask *ask)
 static int finish(const struct gs_trace *trace, struct gs_err *err)
 {
     const struct gs_trace_totals *totals = &trace->totals;
-    if (totals->asks > 0) {
+    if (totals->asks > 0 || totals->without_gpu > 0) {
         return GS_TRACE_OVER;
     }
     const char *name = trace->options.n_inputs > 0 ? trace->inputs[0].label : "synthetic";
