@@ -463,25 +463,34 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
     return carry_out(pass, pod, &ask, &cluster, &decision, err);
 }
 
-/* Marks the pods that a wish under way is for. */
+static void mark_wished(struct gs_pass *pass, const struct gs_store_wish *wish, bool late)
+{
+    for (unsigned k = 0; k < wish->wish.n_pods; k++) {
+        struct gs_store_pod *pod = gs_store_pod_of(pass->options.store, &wish->wish.pods[k]);
+        if (pod != NULL && pod->waiting != NULL) {
+            pod->waiting->wished |= !late;
+            pod->waiting->late |= late;
+        }
+    }
+}
+
+/* Marks the pods that a wish under way is for. One whose node has gone, or that has no answer in
+ * time, holds up nobody; and a node that does not answer is not asked for more meanwhile. */
 static void find_wished(struct gs_pass *pass, size_t n_waiting)
 {
     for (size_t i = 0; i < n_waiting; i++) {
-        pass->waiting[i]->waiting->wished = false;
+        pass->waiting[i]->waiting->wished = pass->waiting[i]->waiting->late = false;
     }
     if (pass->options.store->n_wishes == 0) {
         return;
     }
     for (size_t i = 0; i < pass->view.n; i++) {
-        for (const struct gs_store_wish *wish = pass->view.more[i].of->wishes; wish != NULL;
-             wish = wish->next) {
-            for (unsigned k = 0; k < wish->wish.n_pods; k++) {
-                struct gs_store_pod *pod =
-                    gs_store_pod_of(pass->options.store, &wish->wish.pods[k]);
-                if (pod != NULL && pod->waiting != NULL) {
-                    pod->waiting->wished = true;
-                }
-            }
+        const struct gs_store_node *node = pass->view.more[i].of;
+        bool there = node->known && !node->deleting && node->has_gpus;
+        for (const struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
+            bool late = pass->now_us >= wish->since_us + pass->options.recut_limit_us;
+            pass->view.nodes[i].recuttable &= !late;
+            mark_wished(pass, wish, !there || late);
         }
     }
 }
@@ -518,6 +527,11 @@ static int look_at(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err
             let_go(pass, pod, "RecutTakesLong", "Recut",
                    "the re-cut for this pod has no answer yet; it may go elsewhere meanwhile");
         }
+        return 0;
+    }
+    if (waiting->late && waiting->wait.gated && pass->now_us >= waiting->keep_until_us) {
+        let_go(pass, pod, "RecutTakesLong", "Recut",
+               "the re-cut for this pod has no answer yet; it may go elsewhere meanwhile");
         return 0;
     }
     return decide(pass, pod, err);

@@ -56,6 +56,7 @@ struct gs_store_waiting {
     uint64_t since_us; /* CLOCK_MONOTONIC: when we saw it first */
     bool acting;       /* a request about it is under way */
     bool wished;       /* a wish under way is for it; as of the pass */
+    bool late;         /* one is that has no answer in time, or no node any more; likewise */
     /* What was asked of the API server shows in the watch by then, or is decided anew. */
     uint64_t settles_us;
     uint64_t nominated_us;  /* since when it is nominated; 0: it is not */

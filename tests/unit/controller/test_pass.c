@@ -288,6 +288,40 @@ static void pass__a_silent_agent_is_not_asked(void **state)
     assert_true(did("lift d/a"));
 }
 
+static void pass__a_re_cut_on_a_node_that_goes_is_made_elsewhere(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 1);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_true(did("wish n1"));
+    world_node(&world, "n2", ONES, 1);
+    world_node_gone(&world, "n1");
+    world_run(&world);
+    assert_true(did("wish n2"));
+    assert_false(did("lift d/a"));
+}
+
+static void pass__a_pod_whose_re_cut_has_no_answer_gets_one_elsewhere(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 1);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_true(did("wish n1"));
+    world.now_us += 31000000;
+    world_run(&world);
+    assert_true(did("lift d/a"));
+    world.now_us += 6000000;
+    world_pod(&world,
+              &(struct world_pod){.name = "a", .profile = "3g.20gb", .unschedulable = true});
+    world_run(&world); /* n1 has GPU room, but does not answer */
+    assert_false(did("wish n1"));
+    world_node(&world, "n2", ONES, 1);
+    world_run(&world);
+    assert_true(did("wish n2"));
+}
+
 static void pass__what_was_refused_is_not_sent_again_before_something_has_changed(void **state)
 {
     (void)state;
@@ -354,6 +388,8 @@ int main(void)
         CASE(pass__a_booking_ends_with_its_node),
         CASE(pass__a_booking_that_is_not_bound_ends),
         CASE(pass__a_silent_agent_is_not_asked),
+        CASE(pass__a_re_cut_on_a_node_that_goes_is_made_elsewhere),
+        CASE(pass__a_pod_whose_re_cut_has_no_answer_gets_one_elsewhere),
         CASE(pass__what_was_refused_is_not_sent_again_before_something_has_changed),
         CASE(pass__a_node_is_released_when_nothing_is_booked_there),
         CASE(pass__objects_that_are_not_in_a_new_list_are_gone),
