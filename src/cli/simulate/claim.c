@@ -28,7 +28,7 @@ static void say_saving(const struct gs_report *report, const struct gs_report_po
         gs_buf_printf(out,
                       "On this trace alone slicing %s %s of GPU-hours; no interval was computed "
                       "(%s), so that nothing may be claimed beyond it",
-                      ours->saving_mpct < 0 ? "costs more," : "saves", pct,
+                      ours->saving_mpct <= -50 ? "costs more," : "saves", pct,
                       report->no_draws == NULL ? "no draws" : report->no_draws);
         return;
     case SAVES:
@@ -84,6 +84,12 @@ static void say_price(const struct gs_report *report, const struct gs_report_pol
         ours->slowdown_p95_permille >= SLOWER_PERMILLE) {
         gs_buf_printf(out, "; one job in twenty takes %s as long as on a GPU of its own or more",
                       gs_report_times(ours->slowdown_p95_permille, word));
+    }
+    if (ours->wait_p95_ms > report->policies[0].wait_p95_ms) {
+        char whole[GS_REPORT_WORD_MAX];
+        gs_buf_printf(out, "; one job in twenty waits %s or more, with whole GPUs %s",
+                      gs_report_time(ours->wait_p95_ms, word),
+                      gs_report_time(report->policies[0].wait_p95_ms, whole));
     }
     if (ours->lost > 0) {
         gs_buf_printf(out, "; %s jobs are not finished, each charged as a whole GPU",
@@ -181,18 +187,16 @@ static void say_bound(const struct gs_report *report, const struct gs_report_pol
     gs_buf_init(&text, SENTENCE_MAX);
     gs_report_pct(report->bound_saving_mpct, bound);
     int64_t points = report->bound_saving_mpct - ours->saving_mpct;
+    gs_buf_printf(&text,
+                  "The fewest GPUs at each instant, with every job started as it came and repacked "
+                  "for free, would save %s",
+                  bound);
     if (points >= 0) {
         gs_report_pct(points, left);
         left[strlen(left) - 2] = '\0';
-        gs_buf_printf(&text,
-                      "With these profiles and starts nobody can save more than %s: a better "
-                      "packer has %s points left to win.",
-                      bound, left);
+        gs_buf_printf(&text, ": a better packer has %s points left to win.", left);
     } else {
-        gs_buf_printf(&text,
-                      "With the profiles of the map nobody can save more than %s; what is beyond "
-                      "it comes from running on other profiles or at other times.",
-                      bound);
+        gs_buf_puts(&text, "; what is beyond it comes from other profiles or other times.");
     }
     add(ret, &text);
 }

@@ -124,9 +124,15 @@ static void put_policies(const struct gs_report *report, bool styled, struct gs_
     gs_table_print(table, 0, styled, out);
 }
 
+static bool is_same(const struct gs_report_whatif *a, const struct gs_report_whatif *b)
+{
+    return a->saving_mpct == b->saving_mpct && a->bound_saving_mpct == b->bound_saving_mpct &&
+           a->sliceable_mpct == b->sliceable_mpct;
+}
+
 static void put_whatifs(const struct gs_report *report, bool styled, struct gs_buf *out)
 {
-    static const struct gs_column columns[] = {{.title = "TOLERANCE", .right = true},
+    static const struct gs_column columns[] = {{.title = "FROM", .right = true},
                                                {.title = "SAVED", .right = true},
                                                {.title = "BOUND", .right = true},
                                                {.title = "SLICEABLE", .right = true}};
@@ -138,12 +144,16 @@ static void put_whatifs(const struct gs_report *report, bool styled, struct gs_b
     struct gs_table *table = gs_table_new(columns, GS_ARRAY_LEN(columns));
     for (size_t i = 0; i < report->n_whatifs; i++) {
         const struct gs_report_whatif *whatif = &report->whatifs[i];
+        if (i > 0 && is_same(whatif, whatif - 1)) {
+            continue;
+        }
         gs_table_put(table, gs_report_pct(whatif->tolerance_permille * 100, text));
         gs_table_put(table, gs_report_pct(whatif->saving_mpct, text));
         gs_table_put(table, gs_report_pct(whatif->bound_saving_mpct, text));
         gs_table_put(table, gs_report_pct(whatif->sliceable_mpct, text));
     }
-    gs_buf_printf(out, "\nif a slice may have so much less compute than was asked for (%s)\n",
+    gs_buf_printf(out,
+                  "\nif a slice may have so much less compute than was asked for, or more (%s)\n",
                   report->ours == NULL ? "-" : report->ours);
     gs_table_print(table, 0, styled, out);
 }

@@ -114,7 +114,7 @@ static int describe_world(const struct gs_simulate_study *study, struct gs_repor
     if (study->world.small.name != NULL) {
         add(&lines,
             "small-gpu: a job whose slice has no more than %u MiB gets a %s of its own, "
-            "where it is %u %% as fast",
+            "where it is %u %% as fast; its GPU-hours count small GPUs too, so compare its cost",
             study->world.small.memory_mib, study->world.small.name,
             study->world.small.speed_permille / 10u);
     }

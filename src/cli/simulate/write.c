@@ -30,6 +30,6 @@ int gs_simulate_write(const struct gs_report *report, unsigned format, const cha
     if (!gs_buf_ok(&text)) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for the output");
     }
-    return gs_outfile_write("--out", out, (struct gs_view){.p = gs_buf_text(&text), .n = text.len},
+    return gs_outfile_write("out", out, (struct gs_view){.p = gs_buf_text(&text), .n = text.len},
                             err);
 }

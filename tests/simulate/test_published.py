@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""gpuslice simulate on public traces, beside the figures that were computed of them elsewhere.
+
+usage: test_published.py GPUSLICE SOURCE_DIR
+
+The traces are looked for in $GPUSLICE_TESTDATA/traces; without them the test is skipped.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+import tap  # pylint: disable=wrong-import-position
+
+GPUSLICE, SOURCE = os.path.abspath(sys.argv[1]), sys.argv[2]
+FOLDER = os.path.join(os.environ.get("GPUSLICE_TESTDATA") or ".", "traces")
+POINT = 0.1 + 0.05  # a tenth of a point, of figures that are rounded to a tenth
+OBSERVED = ["--window", "observed"]
+FRACTIONAL = ["--fractional-only"]
+
+
+def report_of(trace, *args):
+    out = subprocess.run([GPUSLICE, "simulate", "-t", trace, "--draws", "0", "--what-if", "no",
+                          "-o", "json", *args], check=True, capture_output=True).stdout
+    return json.loads(out)
+
+
+def openb(population):
+    return f"openb:{FOLDER}/openb/openb_pod_list_{population}.csv"
+
+
+def of(report, name):
+    return next(p for p in report["policies"] if p["name"] == name)
+
+
+def near(found, wanted, within, *what):
+    assert abs(found - wanted) <= within, (*what, found, wanted)
+
+
+# population, more arguments, whole GPU-hours, ideal, (bound, online) strict, the same lenient
+OPENB = [
+    ("default", OBSERVED, 34212, 14.0, (3.7, 3.7), (11.1, 10.1)),
+    ("default", OBSERVED + FRACTIONAL, 9044, 52.8, (14.0, 14.0), (42.2, 38.1)),
+    ("gpushare20", OBSERVED, 34387, 9.7, (2.6, 2.5), (7.4, 6.9)),
+    ("gpushare40", OBSERVED, 32735, 20.6, (4.5, 4.5), (16.9, 16.3)),
+]
+# The whole files: bound and online; on the way to it, nodes of 8 GPUs.
+WHOLE_FILES = [
+    ("default", [], 59612, 13.7, (2.3, None), (10.4, 9.8)),
+    ("default", FRACTIONAL, None, 53.5, (9.2, None), (40.6, 38.2)),
+]
+NODES = [("default", 1.2, 5.3), ("gpushare40", 2.6, 9.3)]
+
+
+def check_openb(rows):
+    for population, args, whole, ideal, strict, lenient in rows:
+        for rule, (bound, online) in (("strict", strict), ("lenient", lenient)):
+            report = report_of(openb(population), "--map", rule, "-p", "best-fit", *args)
+            what = (population, rule, *args)
+            if whole is not None:
+                near(report["whole_gpu_hours"], whole, whole * 0.0005, *what, "whole")
+            near(report["ideal_saving_pct"], ideal, POINT, *what, "ideal")
+            near(report["bound_saving_pct"], bound, POINT, *what, "bound")
+            if online is not None:
+                near(of(report, "best-fit")["saving_pct"], online, POINT, *what, "online")
+            assert all(p["saving_pct"] <= report["bound_saving_pct"] for p in report["policies"])
+
+
+def published__openb_in_its_observed_window():
+    check_openb(OPENB)
+
+
+def published__openb_over_the_whole_file():
+    check_openb(WHOLE_FILES)
+
+
+def published__openb_by_nodes_of_eight():
+    for population, strict, lenient in NODES:
+        for rule, wanted in (("strict", strict), ("lenient", lenient)):
+            report = report_of(openb(population), "--map", rule, "-p", "best-fit")
+            near(of(report, "best-fit")["node_saving_pct"], wanted, POINT, population, rule)
+
+
+def published__openb_peaks():
+    for population, whole, bound in (("default", 71, 67), ("gpushare20", 88, 84),
+                                     ("gpushare40", 68, 63)):
+        report = report_of(openb(population), "-p", "best-fit", *OBSERVED)
+        assert (report["whole_peak_gpus"], report["bound_peak_gpus"]) == (whole, bound), population
+
+
+def published__openb_ends_816_hours_after_its_first_end():
+    report = report_of(openb("default"), "-p", "best-fit", "--window", "816h")
+    near(report["whole_gpu_hours"], 34212, 10, "816h")
+
+
+# memory by, utilisation by, saving on an 80 GB part, on a 141 GB part (free repacking)
+GENTD26 = [("peak", "none", 27.7, 52.6), ("p99", "none", 41.9, 63.6), ("peak", "p95", 25.0, 43.1),
+           ("p99", "p95", 36.5, 52.4), ("peak", "peak", 4.8, 4.8)]
+
+
+def published__gentd26_within_half_a_point():
+    """On the 141 GB part the figures were computed with sizes that were estimated: 32.5 GiB for a
+    quarter and 69.75 for a half, where the catalogue has 32.25 and 69.5, so that less fits."""
+    for memory, util, *wanted in GENTD26:
+        for model, saving, most, least in zip(("A100-80GB", "H200-141GB"), wanted, (0.5, 0.1),
+                                              (0.5, 2.4)):
+            report = report_of(f"gentd26:{FOLDER}/gentd26", "--map", "strict", "-m", model,
+                               "--memory-by", memory, "--util-by", util, "-p", "best-fit")
+            near(report["whole_gpu_hours"], 2571, 2, model)
+            found = report["bound_saving_pct"]
+            assert saving - least <= found <= saving + most, (model, memory, util, found, saving)
+
+
+def published__miso_jobs_end_sooner_on_slices():
+    """MISO's 100 jobs on 8 GPUs, mean from coming to being done. What differs from the paper is in
+    docs/savings.md."""
+    report = report_of(f"miso:{FOLDER}/miso_a100", "-w", "queue", "--gpus", "8", "--node-gpus",
+                       "1", "--static-share", "100", "--recut", "0", "--move", "0")
+    whole, ours = (of(report, name)["job_mean_s"] for name in ("whole", "gpuslice+moldable"))
+    print(f"# whole {whole:.0f} s, moldable {ours:.0f} s: {100 - 100 * ours / whole:.1f} % sooner")
+    assert ours < 0.8 * whole
+
+
+def published__the_readme_has_what_the_command_says():
+    """The statement of the README is what the command beside it prints."""
+    with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
+        readme = file.read()
+    for rule in ("lenient", "strict"):
+        shown = subprocess.run(
+            [GPUSLICE, "simulate", "-t", openb("default"), "--window", "observed", "--map", rule,
+             "-p", "gpuslice", "--what-if", "no", "-o", "json"],
+            check=True, capture_output=True).stdout
+        ours = of(json.loads(shown), "gpuslice")
+        lo, hi = ours["saving_ci_pct"]
+        said = f"{ours['saving_pct']:.1f} % ({lo:.1f} to {hi:.1f})"
+        assert said in readme, (rule, said, re.findall(r"[\d.]+ % \([\d.]+ to [\d.]+\)", readme))
+
+
+if __name__ == "__main__":
+    if not os.path.isdir(FOLDER):
+        print(f"1..0 # SKIP no traces in {FOLDER}: they are not shipped")
+        sys.exit(0)
+    tap.run(tap.cases_of(sys.modules[__name__], "published__"))

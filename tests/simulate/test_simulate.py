@@ -1,0 +1,390 @@
+#!/usr/bin/env python3
+"""gpuslice simulate and gpuslice report as programs: what golden cases cannot show.
+
+usage: test_simulate.py GPUSLICE SOURCE_DIR
+"""
+import gzip
+import html.parser
+import json
+import os
+import pty
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+import tap  # pylint: disable=wrong-import-position
+
+GPUSLICE, SOURCE = os.path.abspath(sys.argv[1]), sys.argv[2]
+JOBS = os.path.join(SOURCE, "examples", "jobs.csv")
+SEED = 20261122
+
+
+def run(*args, stdin=b"", status=0):
+    done = subprocess.run([GPUSLICE, *args], input=stdin, capture_output=True, check=False,
+                          timeout=120)
+    assert done.returncode == status, (args, done.returncode, done.stderr)
+    return done.stdout if status == 0 else done.stderr.decode()
+
+
+def report_of(*args, stdin=b""):
+    return json.loads(run("simulate", "-o", "json", *args, stdin=stdin))
+
+
+def of(report, name):
+    return next(p for p in report["policies"] if p["name"] == name)
+
+
+def csv(rows, head="arrival,duration,milli_gpu"):
+    return (head + "\n" + "".join(",".join(str(c) for c in row) + "\n" for row in rows)).encode()
+
+
+# ---- the same bytes
+
+def simulate__gives_the_same_bytes_whatever_the_threads():
+    few = ["-p", "gpuslice+moves,first-fit", "--what-if", "no"]
+    for args in (["-t", "csv:" + JOBS, "--draws", "100"],
+                 ["-t", "csv:" + JOBS, "--draws", "100", "-w", "elastic", "--spot", "2h"] + few,
+                 ["-t", "synthetic:rate=30/h,duration=lognormal(900s,1),mix=1g:2+gpu:1,jobs=80",
+                  "--draws", "100", "--seeds", "3"] + few):
+        first = run("simulate", *args, "-o", "json", "--threads", "1")
+        for threads in ("2", "5"):
+            assert run("simulate", *args, "-o", "json", "--threads", threads) == first, args
+        assert run("simulate", *args, "-o", "html", "--threads", "3") == \
+            run("simulate", *args, "-o", "html", "--threads", "1"), args
+
+
+def simulate__draws_other_jobs_with_another_seed():
+    one, two = (report_of("-t", "csv:" + JOBS, "--draws", "100", "--seed", s) for s in "12")
+    assert of(one, "gpuslice")["saving_pct"] == of(two, "gpuslice")["saving_pct"]
+    assert of(one, "gpuslice")["saving_ci_pct"] != of(two, "gpuslice")["saving_ci_pct"]
+
+
+def simulate__tells_times_only_when_asked():
+    assert "timing" not in report_of("-t", "csv:" + JOBS, "--draws", "0")
+    assert report_of("-t", "csv:" + JOBS, "--draws", "0", "--timing")["timing"]["total_s"] > 0
+
+
+# ---- the keys of the JSON
+
+KEYS = ("whole_gpu_hours ideal_saving_pct bound_saving_pct sliceable_share_pct policies events "
+        "whole_gpu_cost_usd input_rows skipped_rows claim map world trace timeline").split()
+POLICY_KEYS = ("name gpu_hours node_gpu_hours saving_pct saving_ci_pct wait_p50_s wait_p95_s moves "
+               "recuts peak_gpus cost_usd node_saving_pct slowdown_p95 lost_pods "
+               "delayed_pods").split()
+
+
+def simulate__has_the_documented_keys():
+    priced = ["-w", "elastic", "-i", "p4d.24xlarge", "--region", "us-east-1"]
+    report = report_of("-t", "csv:" + JOBS, "--draws", "100", *priced)
+    assert set(KEYS) <= set(report) and report["policies"][0]["name"] == "whole"
+    for policy in report["policies"]:
+        assert set(POLICY_KEYS) <= set(policy)
+        lo, hi = policy["saving_ci_pct"]
+        assert lo <= hi and policy["cost_usd"] > 0
+        assert len(policy["gpus_on"]) == report["timeline"]["steps"]
+        area = sum(policy["gpus_on"]) * report["timeline"]["step_s"] / 3600
+        assert abs(area - policy["gpu_hours"]) < 0.01 * policy["gpu_hours"] + 0.1, policy["name"]
+    bound = sum(report["timeline"]["bound_gpus"]) * report["timeline"]["step_s"] / 3600
+    whole = of(report_of("-t", "csv:" + JOBS, "--draws", "0"), "whole")["gpu_hours"]
+    assert abs(100 - 100 * bound / whole - report["bound_saving_pct"]) < 0.5
+
+
+# ---- what may be claimed
+
+def simulate__saves_nothing_on_whole_gpus():
+    """The control: whole GPUs only, also many of one job."""
+    draw = random.Random(SEED)
+    rows = [(draw.randint(0, 100000), draw.randint(60, 40000), draw.choice([1, 1, 2, 4, 8]))
+            for _ in range(400)]
+    for how in (["--map", "strict"], ["--map", "lenient"], ["-w", "elastic"],
+                ["-w", "queue", "--gpus", "64"], ["-w", "loss", "--gpus", "64"]):
+        report = report_of("-t", "csv:-", "--draws", "100", *how,
+                           stdin=csv(rows, "arrival,duration,gpus"))
+        assert report["sliceable_share_pct"] == 0 and report["bound_saving_pct"] == 0
+        for policy in report["policies"]:
+            if how[0] == "-w" and how[1] != "elastic" and policy["name"].startswith("static"):
+                continue  # half of its nodes are cut, and nothing here can use them
+            assert policy["saving_pct"] == 0 and policy["node_saving_pct"] == 0, (how, policy)
+            assert policy["saving_ci_pct"] == [0, 0], (how, policy)
+        assert report["claim"].startswith("No saving may be claimed"), report["claim"]
+
+
+def simulate__never_beats_the_bound_of_what_it_did():
+    draw = random.Random(SEED)
+    print(f"# seed {SEED}")
+    for _ in range(6):
+        rows = [(draw.randint(0, 20000), draw.randint(10, 9000),
+                 draw.choice([100, 142, 250, 430, 470, 500, 600, 1000])) for _ in range(150)]
+        for how in (["-w", "instant"], ["-w", "elastic"], ["-w", "queue", "--gpus", "16"],
+                    ["-w", "loss", "--gpus", "16"]):
+            report = report_of("-t", "csv:-", "--draws", "0", "--what-if", "no", *how,
+                               stdin=csv(rows))
+            for policy in report["policies"]:
+                least = policy["bound_gpu_hours"]
+                assert least is None or policy["gpu_hours"] >= least - 0.001, (how, policy)
+            if how[1] == "instant":
+                assert all(p["saving_pct"] <= report["bound_saving_pct"] + 0.001
+                           for p in report["policies"])
+
+
+def simulate__charges_lost_work_as_whole_gpus():
+    """A fleet of one node that loses most of the work must not look cheap."""
+    rows = [(i, 3600, 430) for i in range(200)]
+    report = report_of("-t", "csv:-", "-w", "loss", "--gpus", "8", "--draws", "0", "--recut",
+                       "0", stdin=csv(rows))
+    ours = of(report, "gpuslice")
+    assert ours["lost_pods"] == 200 - 16 and report["whole_gpu_hours"] == 200
+    assert ours["lost_gpu_hours"] == 184 and abs(ours["gpu_hours"] - 192) < 0.01, ours["gpu_hours"]
+    assert abs(ours["saving_pct"] - 4) < 0.01, ours["saving_pct"]
+
+
+def simulate__has_the_truth_in_its_intervals():
+    """Work drawn from one law many times: the interval of one drawing holds the mean of all nearly
+    always. (Percentile intervals of a sum that a few long jobs decide are a little short.)"""
+    law = "synthetic:rate=12/h,duration=lognormal(1800s,0.6),mix=1g:2+2g:2+gpu:3,jobs=150"
+    savings, held, tried = [], 0, 30
+    for seed in range(90):
+        savings.append(of(report_of("-t", law, "--seed", str(seed), "--draws", "0", "-p",
+                                    "gpuslice", "--what-if", "no"), "gpuslice")["saving_pct"])
+    truth = sum(savings) / len(savings)
+    for seed in range(tried):
+        lo, hi = of(report_of("-t", law, "--seed", str(seed), "--draws", "100", "-p", "gpuslice",
+                              "--what-if", "no"), "gpuslice")["saving_ci_pct"]
+        held += lo <= truth <= hi
+    print(f"# seeds 0 to {tried - 1}: {held} of {tried} intervals hold {truth:.2f} %")
+    assert held >= 0.85 * tried, held
+
+
+def simulate__claims_nothing_that_the_interval_does_not_hold():
+    claim = report_of("-t", "csv:" + JOBS, "--draws", "0")["claim"]
+    assert "nothing may be claimed beyond it" in claim
+    rows = [(0, 1000, 1000)] * 40 + [(5000, 10, 100), (5000, 10, 100)]
+    claim = report_of("-t", "csv:-", "--draws", "200", stdin=csv(rows))["claim"]
+    assert claim.startswith("No saving may be claimed"), claim
+    report = report_of("-t", "csv:-", "--draws", "200", stdin=csv([(i, 900, 120) for i in range(90)]))
+    assert report["claim"].startswith("For work like this you may claim"), report["claim"]
+    lo, hi = of(report, "gpuslice")["saving_ci_pct"]
+    assert f"{lo:.1f} to {hi:.1f} %" in report["claim"]
+    assert any("this workload has it" in line for line in report["for_whom"])
+
+
+def simulate__says_why_there_is_no_interval():
+    for rows, draws, why in (([(0, 10, 100)], "500", "fewer than two jobs"),
+                             ([(0, 10, 100)] * 9, "50", "fewer than 100 draws")):
+        report = report_of("-t", "csv:-", "--draws", draws, stdin=csv(rows))
+        assert why in report["intervals"]["none_because"]
+        assert of(report, "gpuslice")["saving_ci_pct"] is None
+        assert any(why in note for note in report["notes"])
+
+
+def simulate__keeps_no_more_jobs_than_it_says():
+    """Over a million are streamed, each policy anew."""
+    report = report_of("-t", "synthetic:rate=100000/h,duration=60s,mix=1g:1,jobs=1048600",
+                       "-p", "gpuslice", "--what-if", "no")
+    assert report["trace"]["jobs"] == 1048600
+    assert "more jobs than are kept in memory" in report["intervals"]["none_because"]
+    assert of(report, "gpuslice")["saving_pct"] > 80
+
+
+# ---- bad input
+
+BAD_ROWS = b"""arrival,duration,milli_gpu
+0,100,250
+10,-5,250
+20,99999999999999999999,250
+30,100,5000
+40,nan,100
+x,100,100
+50,100
+60,100,250
+"""
+
+
+def simulate__names_each_row_that_it_does_not_use():
+    report = report_of("-t", "csv:-", "--draws", "0", stdin=BAD_ROWS)
+    assert report["input_rows"] == 8 and report["skipped_rows"] == 6, report["trace"]
+    lines = [int(re.match(r"stdin:(\d+): ", text).group(1)) for text in report["trace"]["skipped"]]
+    assert lines == [3, 4, 5, 6, 7, 8], report["trace"]["skipped"]
+    assert any("could not be used" in note for note in report["notes"])
+    assert "stdin:3: " in run("simulate", "-t", "csv:-", "--draws", "0", stdin=BAD_ROWS).decode()
+
+
+def simulate__refuses_what_is_no_trace_with_one_line():
+    draw = random.Random(SEED)
+    packed = gzip.compress(b"".join(
+        [b"arrival,duration,milli_gpu\n"] +
+        [b"%d,%d,250\n" % (i * 7 % 9999, draw.randrange(9999)) for i in range(5000)]))
+    for bad in (packed[:len(packed) // 2], packed[:20], b"", b"\0" * 5000, b"a" * 200000,
+                b"arrival,duration\n\xff\xfe,1\n", b"arrival\n1\n", BAD_ROWS[:30] + b"x,y,z\n"):
+        error = run("simulate", "-t", "csv:-", "--draws", "0", stdin=bad, status=3)
+        assert error.startswith("gpuslice: stdin") and error.count("\n") == 1, (bad[:40], error)
+
+
+def simulate__says_which_options_do_not_go_together():
+    for args, says in ((["--boot", "1s"], "--world elastic"), (["-w", "queue"], "--gpus"),
+                       (["--gpus", "8"], "--world queue"), (["-p", "no"], "expected whole"),
+                       (["--map", "x"], "--map"), (["--window", "9x"], "--window"),
+                       (["--window", "9..2"], "earlier one first"), (["--tolerance", "16"], "15"),
+                       (["-i", "p4d.24xlarge"], "--region"), (["-i", "g6.xlarge"], "--instance"),
+                       (["-w", "queue", "--gpus", "9"], "whole nodes"), (["--seeds", "0"], "1 to"),
+                       (["-m", "L4"], "--gpu"), (["--slo", "0.5"], "--slo")):
+        error = run("simulate", "-t", "csv:" + JOBS, *args, status=2)
+        assert says in error and error.count("\n") == 1, (args, error)
+
+
+# ---- the report
+
+class Page(html.parser.HTMLParser):
+    """What a page has; every element that is opened is closed."""
+    VOID = {"meta", "br"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.attrs, self.ids, self.text = [], set(), [], [], ""
+        self.feed(text)
+        assert self.open == [], self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attrs += attrs
+        self.ids += [value for name, value in attrs if name == "id"]
+        self.open += [] if tag in self.VOID else [tag]
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attrs += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, (tag, self.open)
+        self.open.pop()
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def report__is_a_page_of_its_own():
+    text = run("simulate", "-t", "csv:" + JOBS, "--draws", "100", "-o", "html").decode()
+    page = Page(text)
+    assert not page.tags & {"script", "img", "link", "iframe", "object", "base", "form"}, page.tags
+    assert not any(name.startswith("on") or name in ("href", "src") for name, _ in page.attrs)
+    assert "http" not in text.replace("http-equiv", "") and "@import" not in text
+    assert len(page.ids) == len(set(page.ids)) and text.count("<svg class=\"plot\"") >= 6
+    assert text.count("<svg class=\"plot\"") == text.count("<desc id=") == text.count("role=\"img\"")
+    assert "prefers-color-scheme:dark" in text and "nan" not in text.lower().replace("finance", "")
+
+
+def report__escapes_names_of_others():
+    evil = "<script>alert(1)</script>\"'&\u202e\x1b[31m"
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, evil.replace("/", "_") + ".csv")
+        os.symlink(os.path.abspath(JOBS), path)
+        page = Page(run("simulate", "-t", "csv:" + path, "--draws", "0", "-o", "html").decode())
+        assert "script" not in page.tags and "<script>alert(1)<_script>" in page.text
+        table = run("simulate", "-t", "csv:" + path, "--draws", "0").decode()
+        assert "\x1b" not in table and "\u202e" not in table
+        saved = run("simulate", "-t", "csv:" + path, "--draws", "0", "-o", "json")
+        again = Page(run("report", "-", "-o", "html", stdin=saved).decode())
+        assert "script" not in again.tags
+
+
+def report__shows_a_saved_report_as_the_simulation_did():
+    for how in (["--draws", "100", "-p", "gpuslice"], ["--draws", "0"], ["-w", "elastic", "--draws", "0", "-i",
+                                                       "p4d.24xlarge", "--region", "us-east-1"]):
+        args = ["simulate", "-t", "csv:" + JOBS, *how]
+        saved = run(*args, "-o", "json")
+        for form in ("table", "json", "yaml", "html"):
+            assert run("report", "-", "-o", form, stdin=saved) == run(*args, "-o", form), (how, form)
+
+
+def paths_of(tree, path=()):
+    """Every place in a JSON tree, but few of long lists."""
+    yield path
+    items = tree.items() if isinstance(tree, dict) else \
+        list(enumerate(tree))[:3] if isinstance(tree, list) else ()
+    for key, value in items:
+        yield from paths_of(value, path + (key,))
+
+
+def changed(tree, path, value):
+    copy = json.loads(json.dumps(tree))
+    at = copy
+    for key in path[:-1]:
+        at = at[key]
+    if value is KeyError:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = value
+    return copy
+
+
+def report__says_what_is_wrong_with_a_report():
+    """Each key away or of another kind: shown, or refused with one line; never anything else."""
+    draw = random.Random(SEED)
+    print(f"# seed {SEED}")
+    saved = report_of("-t", "csv:" + JOBS, "--draws", "100", "-p", "gpuslice")
+    places = [path for path in paths_of(saved) if path]
+    refused = 0
+    for path in draw.sample(places, 120):
+        value = draw.choice([KeyError, None, -1, 1e300, "x" * 5000, [], {}, True, [[]] * 3])
+        done = subprocess.run([GPUSLICE, "report", "-", "-o", draw.choice(["table", "html"])],
+                              input=json.dumps(changed(saved, path, value)).encode(),
+                              capture_output=True, check=False)
+        assert done.returncode in (0, 3), (path, value, done)
+        if done.returncode == 3:
+            refused += 1
+            error = done.stderr.decode()
+            assert error.startswith("gpuslice: stdin: not a report") and error.count("\n") == 1
+    assert refused > 60, refused
+    for text in (b"", b"{", b"[]", b"[" * 100000, b'{"format": "x"}', b"\0\xff"):
+        assert "not a report" in run("report", "-", stdin=text, status=3)
+
+
+def report__writes_all_of_a_file_or_nothing():
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "r.html")
+        assert run("simulate", "-t", "csv:" + JOBS, "--draws", "0", "-o", "html", "--out", out) == b""
+        with open(out, "rb") as file:
+            assert file.read() == run("simulate", "-t", "csv:" + JOBS, "--draws", "0", "-o", "html")
+        run("simulate", "-t", "csv:" + JOBS, "--draws", "0", "--out", folder + "/no/r", status=3)
+
+
+# ---- who waits
+
+def simulate__ends_at_once_with_ctrl_c():
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "r.json")
+        began = time.monotonic()
+        child = subprocess.Popen([GPUSLICE, "simulate", "-t", "csv:" + JOBS, "--draws", "100000",
+                                  "--out", out], stderr=subprocess.PIPE)
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        _, error = child.communicate(timeout=20)
+        assert child.returncode == 130, child.returncode
+        assert error == b"gpuslice: stopped; nothing was written\n", error
+        assert os.listdir(folder) == [] and time.monotonic() - began < 10
+
+
+def simulate__shows_how_far_it_is():
+    parent, child = pty.openpty()
+    with subprocess.Popen([GPUSLICE, "simulate", "-t", "csv:" + JOBS, "--draws", "100000"],
+                          stdout=subprocess.DEVNULL, stderr=child,
+                          env={**os.environ, "TERM": "xterm"}) as running:
+        os.close(child)
+        said = b""
+        while b" of 100000" not in said and len(said) < 10000:
+            said += os.read(parent, 1000)
+        running.send_signal(signal.SIGINT)
+        running.wait(timeout=20)
+    os.close(parent)
+    assert re.search(rb"gpuslice simulate: draws \[#*-*\] \d+ of 100000, \d+ s", said), said
+
+
+if __name__ == "__main__":
+    tap.run(tap.cases_of(sys.modules[__name__], "simulate__") +
+            tap.cases_of(sys.modules[__name__], "report__"))
