@@ -156,7 +156,7 @@ static int read_item(struct gs_trace *trace, struct gs_view name, struct item *i
     if (!slices && counted && gs_profile_name_parse(name, &parts, err) < 0) {
         return GS_INVALID;
     }
-    if (name.n == 0) {
+    if (name.n == 0 || gs_view_has_control(name, "")) {
         return gs_fail(err, GS_INVALID, "found an item without a name; expected one like 1g:60");
     }
     return gs_texts_keep(&trace->texts, name, counted ? &item->profile : &item->work, err);

@@ -30,16 +30,43 @@ int gs_trace_no_memory(const struct gs_trace *trace, struct gs_err *err)
     return gs_fail(err, GS_NO_MEMORY, "%s: no memory to read it", gs_trace_label(trace));
 }
 
+/* What came from a file goes to a terminal: nothing in it may move the cursor. */
+static void clean(char *text)
+{
+    struct gs_view rest = gs_view(text);
+    while (rest.n > 0) {
+        uint32_t c = (unsigned char)rest.p[0];
+        size_t n = gs_view_character(rest, &c);
+        char *at = text + (rest.p - text);
+        n = n == 0 ? 1 : n;
+        if (gs_character_is_control(c)) {
+            memset(at, '?', n);
+        }
+        rest.p += n;
+        rest.n -= n;
+    }
+}
+
+static int clean_error(int code, struct gs_err *err)
+{
+    if (err != NULL) {
+        clean(err->msg);
+    }
+    return code;
+}
+
 int gs_trace_skip_for(struct gs_trace *trace, enum gs_trace_fault fault, const struct gs_err *why)
 {
     struct gs_trace_totals *totals = &trace->totals;
+    struct gs_err told = *why;
+    clean(told.msg);
     if (totals->skipped_rows == 0) {
-        trace->first_bad = *why;
+        trace->first_bad = told;
     }
     totals->skipped_rows++;
     totals->skipped[fault]++;
     if (totals->skipped_rows <= GS_TRACE_BAD_MAX && trace->options.bad != NULL) {
-        trace->options.bad(trace->options.bad_ctx, why);
+        trace->options.bad(trace->options.bad_ctx, &told);
     }
     return 0;
 }
@@ -70,10 +97,14 @@ struct gs_trace_ask gs_trace_nothing_known(void)
 void gs_trace_set_name(struct gs_trace_ask *ask, struct gs_view name)
 {
     size_t n = name.n < GS_TRACE_NAME_MAX ? name.n : GS_TRACE_NAME_MAX;
+    while (n > 0 && n < name.n && ((unsigned char)name.p[n] & 0xc0) == 0x80) {
+        n--; /* not within a character */
+    }
     if (n > 0) {
         memcpy(ask->name, name.p, n);
     }
     ask->name[n] = 0;
+    clean(ask->name);
 }
 
 /* What is seen of the trace's beginning and end. */
@@ -195,7 +226,7 @@ int gs_trace_new(const struct gs_trace_options *options, struct gs_trace **ret, 
     r = prepare(trace, err);
     if (r < 0) {
         gs_trace_free(trace);
-        return r;
+        return clean_error(r, err);
     }
     *ret = trace;
     return 0;
@@ -345,23 +376,22 @@ int gs_trace_next(struct gs_trace *trace, struct gs_trace_ask *ret, struct gs_er
     for (;;) {
         if (gs_order_is_full(&trace->order) || trace->all_read) {
             if (!gs_order_take(&trace->order, ret)) {
-                return finish(trace, err);
+                int r = finish(trace, err);
+                return r < 0 ? clean_error(r, err) : r;
             }
             count_ask(trace, ret);
             return GS_TRACE_ASK;
         }
-        int r;
-        if (trace->input < trace->options.n_inputs) {
-            r = read_on(trace, err);
-            if (r != 0) {
-                return r;
-            }
-            continue;
-        }
-        r = trace->reader->draw == NULL ? 0 : trace->reader->draw(trace, err);
+        bool reading = trace->input < trace->options.n_inputs;
+        int r = reading                       ? read_on(trace, err)
+                : trace->reader->draw == NULL ? 0
+                                              : trace->reader->draw(trace, err);
         if (r < 0) {
+            return clean_error(r, err);
+        }
+        if (reading && r == GS_TRACE_MORE) {
             return r;
         }
-        trace->all_read = r == 0;
+        trace->all_read = !reading && r == 0;
     }
 }
