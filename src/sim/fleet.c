@@ -238,6 +238,7 @@ static void turn_on(struct gs_sim_fleet *fleet, uint32_t n, enum gs_sim_kind kin
     struct gs_sim_node *node = &fleet->nodes[n];
     const struct gs_sim_type *type = &fleet->world->types[node->type];
     node->on = true;
+    node->serial = fleet->serial++;
     node->kind = (uint8_t)kind;
     node->on_us = now;
     node->ready_us = ready;

@@ -17,6 +17,7 @@ enum gs_sim_kind { GS_SIM_PLAIN, GS_SIM_PRECUT, GS_SIM_KINDS };
 struct gs_sim_node {
     uint64_t idle; /* bit g: nobody has its GPU g; on only */
     uint32_t first_gpu;
+    uint32_t serial; /* nodes switched on before it */
     uint8_t type;
     uint8_t kind; /* enum gs_sim_kind; on only */
     bool on;
@@ -56,6 +57,7 @@ struct gs_sim_fleet {
     unsigned by_price[GS_SIM_TYPES_MAX];
     uint32_t on[GS_SIM_TYPES_MAX]; /* nodes */
     uint32_t nodes_on;
+    uint32_t serial;     /* of the next node */
     uint32_t gpus_there; /* of nodes that are on */
     uint32_t gpus_used;  /* somebody has them */
     uint32_t nodes_kept; /* elastic: on, and nobody is on them */

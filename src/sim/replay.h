@@ -29,8 +29,8 @@ struct gs_sim_note {
     int64_t began_us;
     int64_t ends_us; /* as it looks now */
     uint64_t row;
-    uint32_t node;     /* UINT32_MAX: none, or a smaller GPU */
-    uint32_t gpu;      /* the lowest that it has */
+    uint32_t
+        node; /* counted as nodes are switched on, from 0; UINT32_MAX: a smaller GPU, or none */
     uint64_t gpus;     /* bit g: GPU g of the node */
     uint8_t held;      /* profile, or GS_SIM_WHOLE */
     uint8_t placement; /* of the rules' state table; unless held is GS_SIM_WHOLE */

@@ -59,15 +59,12 @@ void gs_sim_task_tell(struct gs_sim_run *run, uint32_t task, enum gs_sim_what wh
                                .ends_us = t->ends_us,
                                .row = t->row,
                                .node = GS_SIM_NONE,
-                               .gpu = t->gpu,
                                .held = GS_SIM_WHOLE,
                                .shared = t->where == GS_SIM_ON_SHARE};
     if (t->where == GS_SIM_ON_SLICE || t->where == GS_SIM_ON_GPUS || t->where == GS_SIM_ON_SHARE) {
-        note.node = run->fleet.gpus[t->gpu].node;
-        note.gpus = 1ull << (t->gpu - run->fleet.nodes[note.node].first_gpu);
-    }
-    if (t->where == GS_SIM_ON_GPUS) {
-        note.gpus = t->mask;
+        const struct gs_sim_node *node = &run->fleet.nodes[run->fleet.gpus[t->gpu].node];
+        note.node = node->serial;
+        note.gpus = t->where == GS_SIM_ON_GPUS ? t->mask : 1ull << (t->gpu - node->first_gpu);
     }
     if (t->where == GS_SIM_ON_SLICE) {
         note.held = t->held;

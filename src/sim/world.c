@@ -14,7 +14,7 @@ static void list_any_size(struct gs_sim_world *world)
                                         "16 GPUs", "32 GPUs", "64 GPUs"};
     world->n_types = sizeof(names) / sizeof(names[0]);
     for (unsigned t = 0; t < world->n_types; t++) {
-        uint32_t gpus = t == 0 ? GS_SIM_GPUS_MAX / 4 : GS_SIM_GPUS_MAX / 8;
+        uint32_t gpus = t == 0 ? GS_SIM_GPUS_MAX / 4u : GS_SIM_GPUS_MAX / 8u;
         world->types[t] =
             (struct gs_sim_type){.name = names[t], .gpus = (uint16_t)(1u << t), .nodes = gpus >> t};
     }
@@ -36,8 +36,8 @@ void gs_sim_world_init_timeless(struct gs_sim_world *world, const struct gs_mode
         return;
     }
     world->n_types = 1;
-    world->types[0] =
-        (struct gs_sim_type){.name = "node", .gpus = gpus, .nodes = GS_SIM_GPUS_MAX / gpus};
+    world->types[0] = (struct gs_sim_type){
+        .name = "node", .gpus = gpus, .nodes = (uint32_t)GS_SIM_GPUS_MAX / gpus};
 }
 
 void gs_sim_world_init(struct gs_sim_world *world, const struct gs_model *model, uint16_t gpus)
@@ -147,6 +147,11 @@ int gs_sim_world_check(const struct gs_sim_world *world, struct gs_err *err)
     r = r < 0 ? r : check_small(&world->small, err);
     if (r < 0) {
         return r;
+    }
+    if (!world->elastic && world->spot_mean_us > 0) {
+        return gs_fail(err, GS_INVALID,
+                       "nodes that are taken away in a fixed fleet: expected an "
+                       "elastic one, in which others are switched on");
     }
     if (world->static_permille > 1000) {
         return gs_fail(err, GS_INVALID, "a share of %u permille for cut nodes: expected 0 to 1000",
