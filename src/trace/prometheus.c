@@ -248,8 +248,7 @@ static int input_end(struct gs_trace *trace, struct gs_err *err)
 static int draw(struct gs_trace *trace, struct gs_err *err)
 {
     struct prometheus *own = trace->own;
-    (void)err;
-    return gs_samples_draw(&own->samples, trace);
+    return gs_samples_draw(&own->samples, trace, err);
 }
 
 const struct gs_trace_reader gs_trace_reader_prometheus = {.name = "prometheus",

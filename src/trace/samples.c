@@ -145,16 +145,16 @@ static struct gs_trace_use use_of(struct gs_samples_of *of)
 }
 
 /* "namespace/pod" apart. */
-static int set_names(struct gs_trace *trace, const char *name, struct gs_trace_ask *ask)
+static int set_names(struct gs_trace *trace, const char *name, struct gs_trace_ask *ask,
+                     struct gs_err *err)
 {
     const char *slash = strchr(name, '/');
     gs_trace_set_name(ask, gs_view(slash == NULL ? name : slash + 1));
     struct gs_view space = {.p = name, .n = slash == NULL ? 0 : (size_t)(slash - name)};
-    /* A namespace that no longer has room among the texts is left out: it is for people only. */
-    return space.n > 0 ? gs_texts_keep(&trace->texts, space, &ask->name_space, NULL) : 0;
+    return space.n > 0 ? gs_texts_keep(&trace->texts, space, &ask->name_space, err) : 0;
 }
 
-int gs_samples_draw(struct gs_samples *samples, struct gs_trace *trace)
+int gs_samples_draw(struct gs_samples *samples, struct gs_trace *trace, struct gs_err *err)
 {
     if (!samples->sorted) {
         samples->sorted = true;
@@ -183,7 +183,10 @@ int gs_samples_draw(struct gs_samples *samples, struct gs_trace *trace)
     ask.gpus = series->n_gpus > 1 ? series->n_gpus : 1;
     ask.memory_mib = use_of(&series->of[GS_METRIC_MEMORY_MIB]);
     ask.util_permille = use_of(&series->of[GS_METRIC_UTIL_PERMILLE]);
-    (void)set_names(trace, series->name, &ask);
+    int r = set_names(trace, series->name, &ask, err);
+    if (r < 0) {
+        return r;
+    }
     (void)gs_trace_put(trace, &ask, 1);
     return 1;
 }

@@ -52,4 +52,4 @@ int gs_samples_add(struct gs_samples *samples, struct gs_trace *trace, struct gs
 
 /* As gs_trace_reader.draw: the next series in order of its first sample. A series of one sample is
  * skipped: how long it ran is not known. */
-int gs_samples_draw(struct gs_samples *samples, struct gs_trace *trace);
+int gs_samples_draw(struct gs_samples *samples, struct gs_trace *trace, struct gs_err *err);
