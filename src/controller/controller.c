@@ -178,6 +178,7 @@ static int open_parts(struct gs_controller *controller, struct gs_err *err)
                                            .region = options->region,
                                            .instance =
                                                options->identity != NULL ? options->identity : "",
+                                           .name_space = controller->name_space,
                                            .changed = on_changed,
                                            .ctx = controller};
     r = r == 0 ? gs_pools_new(&pools, &controller->pools, err) : r;

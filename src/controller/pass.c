@@ -180,7 +180,8 @@ static const struct gs_gpunode_wish *unsent_wish(const struct gs_store_node *nod
     return NULL;
 }
 
-/* `moved`: the pod for whose successor it is, while `pod` waits for that; NULL: it is for `pod`. */
+/* `moved`: the pod for whose successor it is, while `pod` waits for that; NULL: it is for `pod`;
+ * both NULL: for whoever comes. */
 static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod,
                     const struct gs_store_pod *moved, uint32_t number,
                     const struct gs_decide_recut *recut, const char *why, struct gs_err *err)
@@ -204,9 +205,11 @@ static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod,
         pods[n_pods++] =
             (struct gs_gpunode_pod){.name_space = space, .name = slash + 1, .uid = moved->uid};
     }
-    pods[n_pods++] = (struct gs_gpunode_pod){.name_space = pod->waiting->pod.name_space,
-                                             .name = pod->waiting->pod.name,
-                                             .uid = pod->uid};
+    if (pod != NULL) {
+        pods[n_pods++] = (struct gs_gpunode_pod){.name_space = pod->waiting->pod.name_space,
+                                                 .name = pod->waiting->pod.name,
+                                                 .uid = pod->uid};
+    }
     for (unsigned k = 0; k < wanted.n_slices; k++) {
         wanted.slices[k].in_use = false; /* that is what a GPU has, not what is wanted of it */
     }
@@ -252,9 +255,9 @@ static int make_room(struct gs_pass *pass, struct gs_store_pod *pod,
     for (unsigned i = 0; r == 0 && i < decision->n_recuts; i++) {
         r = wish_for(pass, pod, victim, to, &decision->recuts[i], decision->why, err);
     }
-    r = r == 0
-            ? gs_take_room(&pass->view, victim->kin, to, decision->recuts, decision->n_recuts, err)
-            : r;
+    r = r == 0 ? gs_take_room(&pass->view, &victim->kin->want, to, decision->recuts,
+                              decision->n_recuts, err)
+               : r;
     if (r == 0) {
         pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
         look_again(pass, pod->waiting->keep_until_us);
@@ -539,13 +542,43 @@ static int look_at(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err
 
 /* ---- nodes ---- */
 
-/* Nodes with a booking or a re-cut under way are not to be taken for empty. */
+static int recut_warm(void *ctx, uint32_t node, const struct gs_decision *decision, const char *why,
+                      struct gs_err *err)
+{
+    struct gs_pass *pass = ctx;
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < decision->n_recuts; i++) {
+        r = wish_for(pass, NULL, NULL, node, &decision->recuts[i], why, err);
+    }
+    return r;
+}
+
+/* After the pods: slices that SlicePools keep free. */
+static int keep_warm(struct gs_pass *pass, struct gs_err *err)
+{
+    const struct gs_pass_market *market = &pass->options.market;
+    const struct gs_warm_options options = {.view = &pass->view,
+                                            .decider = pass->decider,
+                                            .real_us = pass->real_us,
+                                            .recut = recut_warm,
+                                            .ctx = pass};
+    struct gs_warm list[GS_WARM_MAX] = {{.pool = NULL}};
+    uint32_t missing[GS_WARM_MAX] = {0};
+    size_t n = market->warm == NULL ? 0 : market->warm(market->ctx, list, GS_WARM_MAX);
+    int r = gs_warm_keep(&options, list, n, missing, err);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        market->cold(market->ctx, &list[i], missing[i]);
+    }
+    return r;
+}
+
+/* Nodes with a booking, a re-cut under way or warm slices are not to be taken for empty. */
 static void hold_nodes(struct gs_pass *pass)
 {
     for (size_t i = 0; i < pass->view.n; i++) {
         struct gs_store_node *node = pass->view.more[i].of;
-        bool hold =
-            node->wishes != NULL || node->n_nominated > 0 || gs_moves_touch(&pass->moves, node);
+        bool hold = node->wishes != NULL || node->n_nominated > 0 || pass->view.more[i].warm ||
+                    gs_moves_touch(&pass->moves, node);
         bool ours_or_none = node->held_by_us || !node->held;
         if (node->known && !node->holding && ours_or_none && hold != node->held_by_us) {
             gs_act_hold(pass->options.act, node, hold);
@@ -609,6 +642,7 @@ int gs_pass_run(struct gs_pass *pass, uint64_t now_us, uint64_t real_us, uint64_
     for (size_t i = 0; r == 0 && i < n; i++) {
         r = look_at(pass, pass->waiting[i], err);
     }
+    r = r == 0 ? keep_warm(pass, err) : r;
     if (market->end != NULL) {
         market->end(market->ctx);
     }

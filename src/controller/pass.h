@@ -5,6 +5,7 @@
 #pragma once
 
 #include "controller/act.h"
+#include "controller/warm.h"
 #include "picture/view.h"
 
 enum { GS_PASS_WHATS = GS_DECIDE_WAIT + 1 };
@@ -26,6 +27,10 @@ struct gs_pass_market {
     void (*begin)(void *ctx);
     void (*want)(void *ctx, const struct gs_store_pod *pod, const struct gs_offer *offer);
     void (*end)(void *ctx);
+    /* Slices that are to be free at any time, at most `max`; and how many of each are neither there
+     * nor coming. Before `end`. */
+    size_t (*warm)(void *ctx, struct gs_warm *ret, size_t max);
+    void (*cold)(void *ctx, const struct gs_warm *warm, uint32_t missing);
     /* Whether pods of the node may be moved. */
     bool (*moves)(void *ctx, const struct gs_store_node *node);
     void *ctx;

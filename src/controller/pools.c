@@ -92,6 +92,7 @@ static void market_begin(void *ctx)
         int r = owner->stale ? gs_pools_make_offers(pools, owner, &err) : 0;
         gs_arena_done(&owner->demand_arena);
         owner->demand = NULL;
+        memset(owner->cold, 0, sizeof(owner->cold));
         if (r != 0) {
             gs_log_error("SlicePool %s: %s", owner->pool.name, err.msg);
         }
@@ -179,6 +180,7 @@ static void market_end(void *ctx)
     if (whole) {
         gs_pools_weigh(pools);
         gs_pools_send_parts(pools);
+        gs_pools_stand_ins(pools);
         (void)sd_event_source_set_time(pools->due, pools->due_us);
         (void)sd_event_source_set_enabled(
             pools->due, pools->due_us == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
@@ -186,6 +188,36 @@ static void market_end(void *ctx)
     at = 0;
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
         gs_pools_say(pools, owner);
+    }
+}
+
+/* ---- warm slices ---- */
+
+static size_t market_warm(void *ctx, struct gs_warm *ret, size_t max)
+{
+    const struct gs_pools *pools = ctx;
+    size_t n = 0;
+    size_t at = 0;
+    for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
+        for (unsigned i = 0; i < owner->pool.n_warm && !owner->pool.deleting && n < max; i++) {
+            const struct gs_slicepool_warm *warm = &owner->pool.warm[i];
+            if (warm->count > 0) {
+                ret[n++] = (struct gs_warm){
+                    .pool = owner->pool.name, .profile = warm->profile, .count = warm->count};
+            }
+        }
+    }
+    return n;
+}
+
+static void market_cold(void *ctx, const struct gs_warm *warm, uint32_t missing)
+{
+    const struct gs_pools *pools = ctx;
+    struct gs_pools_owner *owner = gs_map_find(&pools->owners, warm->pool);
+    for (unsigned i = 0; owner != NULL && i < owner->pool.n_warm; i++) {
+        if (gs_profile_name_eq(&owner->pool.warm[i].profile, &warm->profile)) {
+            owner->cold[i] = missing;
+        }
     }
 }
 
@@ -206,6 +238,8 @@ struct gs_pass_market gs_pools_market(struct gs_pools *pools)
         .begin = market_begin,
         .want = market_want,
         .end = market_end,
+        .warm = market_warm,
+        .cold = market_cold,
         .moves = market_moves,
         .ctx = pools,
     };

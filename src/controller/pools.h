@@ -17,6 +17,7 @@ struct gs_pools_options {
     const struct gs_store *store;
     const char *region;         /* whose prices count; "": as the nodes' labels say */
     const char *instance;       /* who we are in Events */
+    const char *name_space;     /* where stand-ins for warm slices are */
     void (*changed)(void *ctx); /* a pass is due */
     void *ctx;
 };

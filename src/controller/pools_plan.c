@@ -97,7 +97,7 @@ size_t gs_pools_parts_of(const struct gs_pools *pools, const struct gs_pools_own
 
 /* ---- what waits ---- */
 
-/* Items of this pass, and the slices that are always to be had. */
+/* Items of this pass, and warm slices that are neither there nor coming. */
 struct waiting {
     struct gs_item items[ITEMS_MAX + WARM_MAX];
     struct gs_want wants[WARM_MAX];
@@ -110,14 +110,14 @@ static void add_warm(const struct gs_pools_owner *owner, struct waiting *waiting
 {
     for (unsigned i = 0; i < owner->pool.n_warm && i < WARM_MAX; i++) {
         const struct gs_slicepool_warm *warm = &owner->pool.warm[i];
-        if (warm->count == 0) {
+        if (owner->cold[i] == 0) {
             continue;
         }
         waiting->wants[i] = (struct gs_want){.profile = warm->profile, .count = 1};
         waiting->alternatives[i] =
             (struct gs_alternative){.wants = &waiting->wants[i], .n_wants = 1};
         waiting->items[waiting->n++] = (struct gs_item){.name = "warm",
-                                                        .count = warm->count,
+                                                        .count = owner->cold[i],
                                                         .alternatives = &waiting->alternatives[i],
                                                         .n_alternatives = 1,
                                                         .spare = true};

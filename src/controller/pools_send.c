@@ -13,7 +13,7 @@
 #define RETRY_US 5000000ull
 enum { PATH_BYTES_MAX = 700, NAME_BYTES_MAX = 254 };
 
-enum kind { POOL, OVERLAY, STATUS, CLAIM, EVENT };
+enum kind { POOL, OVERLAY, STATUS, CLAIM, EVENT, STAND_IN };
 
 /* A request under way. The object is found again by its name. */
 struct gs_pools_call {
@@ -90,6 +90,7 @@ static void set_acting(struct gs_pools_call *call, bool acting, bool failed)
         }
         break;
     case EVENT:
+    case STAND_IN:
         break;
     }
 }
@@ -315,6 +316,49 @@ static void tell(struct gs_pools *pools, const struct gs_pools_claim *claim, con
         (void)send(pools, EVENT, claim->has.name, "POST", path,
                    (struct gs_view){.p = gs_buf_text(&body), .n = body.len}, "application/json");
     }
+}
+
+/* ---- stand-ins ---- */
+
+static void pod_path(const char *key, const char *end, char ret[PATH_BYTES_MAX])
+{
+    const char *slash = strchr(key, '/');
+    snprintf(ret, PATH_BYTES_MAX, "/api/v1/namespaces/%.*s/pods%s%s", (int)(slash - key), key,
+             end == NULL ? "" : slash, end == NULL ? "" : end);
+}
+
+static bool send_pod(struct gs_pools *pools, const char *key, const char *method, const char *path,
+                     const json_t *body, const char *type)
+{
+    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+    const struct gs_view none = {.p = NULL};
+    bool begun =
+        (body == NULL || text != NULL) && send(pools, STAND_IN, strchr(key, '/') + 1, method, path,
+                                               text == NULL ? none : gs_view(text), type);
+    free(text);
+    return begun;
+}
+
+bool gs_pools_create_pod(struct gs_pools *pools, const char *key, const struct json_t *pod)
+{
+    char path[PATH_BYTES_MAX];
+    pod_path(key, NULL, path);
+    return pod != NULL && send_pod(pools, key, "POST", path, pod, "application/json");
+}
+
+bool gs_pools_mark_pod(struct gs_pools *pools, const char *key, const struct json_t *patch)
+{
+    char path[PATH_BYTES_MAX];
+    pod_path(key, "/status", path);
+    return patch != NULL &&
+           send_pod(pools, key, "PATCH", path, patch, "application/merge-patch+json");
+}
+
+bool gs_pools_delete_pod(struct gs_pools *pools, const char *key)
+{
+    char path[PATH_BYTES_MAX];
+    pod_path(key, "", path);
+    return send_pod(pools, key, "DELETE", path, NULL, "");
 }
 
 void gs_pools_end_claim(struct gs_pools *pools, struct gs_pools_claim *claim, const char *why)

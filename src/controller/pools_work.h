@@ -53,6 +53,8 @@ struct gs_pools_owner {
     uint64_t quiet_us;   /* since when it is as much as now */
     uint64_t unserved;   /* pods, then */
     bool short_of_room;  /* a limit stands in the way */
+    uint32_t cold[GS_SLICEPOOL_PROFILES_MAX]; /* of pool.warm: missing; as of the pass */
+    uint64_t stand_ins_us;                    /* CLOCK_MONOTONIC: when they are looked at again */
     struct gs_pools_said said[GS_POOLS_CONDITIONS];
     uint32_t written; /* hash of the status that was sent; 0: none */
     bool writing;
@@ -157,6 +159,9 @@ size_t gs_pools_shares(struct gs_pools_part *const *parts, size_t n,
 void gs_pools_look_at_claims(struct gs_pools *pools, uint64_t *ret_next_us);
 void gs_pools_lost_claim(struct gs_pools *pools, const struct gs_pools_claim *claim);
 
+/* pools_warm.c: pods that stand in for slices which are to be kept free and are not there. */
+void gs_pools_stand_ins(struct gs_pools *pools);
+
 /* pools_status.c */
 void gs_pools_say(struct gs_pools *pools, struct gs_pools_owner *owner);
 
@@ -164,5 +169,9 @@ void gs_pools_say(struct gs_pools *pools, struct gs_pools_owner *owner);
 void gs_pools_send_parts(struct gs_pools *pools);
 void gs_pools_send_status(struct gs_pools *pools, struct gs_pools_owner *owner,
                           struct gs_buf *body);
+/* False: nothing was begun. `key`: "namespace/name". */
+bool gs_pools_create_pod(struct gs_pools *pools, const char *key, const struct json_t *pod);
+bool gs_pools_mark_pod(struct gs_pools *pools, const char *key, const struct json_t *patch);
+bool gs_pools_delete_pod(struct gs_pools *pools, const char *key);
 void gs_pools_end_claim(struct gs_pools *pools, struct gs_pools_claim *claim, const char *why);
 void gs_pools_cancel_calls(struct gs_pools *pools);

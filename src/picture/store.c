@@ -134,6 +134,7 @@ static void free_pod(struct gs_store *store, struct gs_store_pod *pod)
 {
     leave_node(pod);
     gs_store_kin_leave(store, pod->kin);
+    store->n_stand_ins -= pod->stand_in;
     free(pod);
 }
 
@@ -167,6 +168,8 @@ static struct gs_store_pod *make_pod(const struct gs_kubepod *read, const struct
     uint64_t created_s = wait->created_us / 1000000;
     pod->created_s = created_s < UINT32_MAX ? (uint32_t)created_s : UINT32_MAX;
     pod->deleting = read->deleting;
+    pod->stand_in = wait->warm[0] != '\0' && read->node == NULL;
+    pod->unschedulable = pod->stand_in && wait->unschedulable;
     return pod;
 }
 
@@ -238,10 +241,12 @@ static int replace(struct gs_store *store, const struct gs_kubepod *read,
     }
     if (failed || !gs_map_put(&store->pods, pod->key, pod)) {
         if (pod != NULL) {
-            free_pod(store, pod);
+            gs_store_kin_leave(store, pod->kin);
+            free(pod);
         }
         return r != 0 ? r : no_memory(err);
     }
+    store->n_stand_ins += pod->stand_in;
     if (old != NULL) {
         if (strcmp(old->uid, pod->uid) == 0) {
             pod->waiting = GS_TAKE(old->waiting);
@@ -260,6 +265,9 @@ static int settle_place(struct gs_store *store, struct gs_store_pod *pod,
                         struct gs_store_node *asked, struct gs_err *err)
 {
     const char *name = read->node != NULL ? read->node : wait->nominated;
+    if (pod->stand_in) {
+        return 0; /* nothing is ever its own */
+    }
     if (name[0] == '\0') {
         join_node(pod, pod->waiting != NULL ? asked : NULL, false);
         return 0;
@@ -277,14 +285,15 @@ static bool is_live(const struct gs_kubepod *read)
     return read->phase != GS_KUBEPOD_SUCCEEDED && read->phase != GS_KUBEPOD_FAILED;
 }
 
-static bool waits_for_slices(const struct gs_kubepod *read)
+static bool waits_for_slices(const struct gs_kubepod *read, const struct gs_kubewait *wait)
 {
     bool slices = false;
     for (size_t i = 0; i < read->n_wants; i++) {
         slices |= !read->wants[i].whole_gpu;
     }
     return slices && read->node == NULL && read->phase == GS_KUBEPOD_PENDING && !read->deleting &&
-           read->refused == NULL && strcmp(read->owner_kind, "DaemonSet") != 0;
+           read->refused == NULL && strcmp(read->owner_kind, "DaemonSet") != 0 &&
+           wait->warm[0] == '\0';
 }
 
 static int take_pod(struct gs_store *store, struct gs_arena *arena, const struct gs_kubepod *read,
@@ -301,7 +310,7 @@ static int take_pod(struct gs_store *store, struct gs_arena *arena, const struct
     if (r != 0) {
         return r;
     }
-    if (waits_for_slices(read)) {
+    if (waits_for_slices(read, wait)) {
         r = keep_waiting(store, pod, arena, read, wait, now_us, err);
     } else {
         drop_waiting(store, pod);

@@ -81,7 +81,9 @@ struct gs_store_pod {
     struct gs_store_kin *kin;         /* NULL: it must not be moved */
     uint32_t created_s;               /* CLOCK_REALTIME */
     bool deleting;                    /* it ends; what it has is its own until it is gone */
-    bool seen;                        /* in the list under way */
+    bool stand_in;      /* for warm slices: Karpenter is to see it, nobody to run it */
+    bool unschedulable; /* it says so; of stand-ins only */
+    bool seen;          /* in the list under way */
     uint8_t n_wants;
     struct gs_store_want wants[];
 };
@@ -163,6 +165,7 @@ struct gs_store {
     struct gs_store_waiting *waiting; /* all that wait, in no order */
     size_t n_waiting;
     size_t n_wishes;             /* of all nodes */
+    size_t n_stand_ins;          /* pods */
     struct gs_store_node *dirty; /* nodes that the view is to look at; it takes them out */
     bool changed;                /* a decision may be another one now */
     uint64_t refused;            /* objects that could not be read */

@@ -135,10 +135,10 @@ int gs_take_recut(struct gs_nodes_view *view, const struct gs_store_pod *pod, ui
     return take_recuts(view, asks->wants, asks->n_wants, node, recuts, n, err);
 }
 
-int gs_take_room(struct gs_nodes_view *view, const struct gs_store_kin *kin, uint32_t node,
+int gs_take_room(struct gs_nodes_view *view, const struct gs_want *want, uint32_t node,
                  const struct gs_decide_recut *recuts, unsigned n, struct gs_err *err)
 {
-    return take_recuts(view, &kin->want, 1, node, recuts, n, err);
+    return take_recuts(view, want, 1, node, recuts, n, err);
 }
 
 void gs_take_reserve(struct gs_nodes_view *view, uint32_t node, const struct gs_profile_name *slice)

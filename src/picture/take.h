@@ -21,8 +21,8 @@ void gs_take_coming(struct gs_nodes_view *view, const struct gs_store_pod *pod, 
 int gs_take_recut(struct gs_nodes_view *view, const struct gs_store_pod *pod, uint32_t node,
                   const struct gs_decide_recut *recuts, unsigned n, struct gs_err *err);
 
-/* The same for the successor of a pod that is to be moved, before that one ends. */
-int gs_take_room(struct gs_nodes_view *view, const struct gs_store_kin *kin, uint32_t node,
+/* The same for somebody who asks for `want` and is not there yet. */
+int gs_take_room(struct gs_nodes_view *view, const struct gs_want *want, uint32_t node,
                  const struct gs_decide_recut *recuts, unsigned n, struct gs_err *err);
 
 /* A free slice of that node is somebody's who is not there yet. */

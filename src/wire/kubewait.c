@@ -114,6 +114,7 @@ static int read_metadata(const json_t *metadata, struct gs_arena *arena, struct 
     r = r == 0 ? gs_kubejson_object(metadata, "annotations", &annotations, err) : r;
     r = r == 0 ? gs_kubejson_copy(annotations, GS_KUBEWAIT_BOOKED, arena, &ret->booked, err) : r;
     r = r == 0 ? gs_kubejson_copy(annotations, GS_KUBEMOVE_NOTE, arena, &ret->moving, err) : r;
+    r = r == 0 ? gs_kubejson_copy(annotations, GS_KUBEWAIT_WARM, arena, &ret->warm, err) : r;
     if (r == 0) {
         ret->may_move = says(annotations, GS_KUBEWAIT_MOVE, "allow");
         ret->stays = says(annotations, "karpenter.sh/do-not-disrupt", NULL);

@@ -24,14 +24,16 @@ struct gs_kubewait {
     const char *nominated; /* status.nominatedNodeName; "": none */
     const char *booked;    /* our annotation: the node that we have nominated it to; "": none */
     const char *moving;    /* our note of the move that is made for it (kubemove.h); "": none */
-    bool may_move;         /* its owner lets us evict it */
-    bool stays;            /* karpenter.sh/do-not-disrupt */
+    const char *warm; /* it stands in for slices that this SlicePool keeps free; "": it does not */
+    bool may_move;    /* its owner lets us evict it */
+    bool stays;       /* karpenter.sh/do-not-disrupt */
 };
 
 /* The gate, and our annotations on pods. */
 #define GS_KUBEWAIT_GATE "gpuslice.dev/slice"
 #define GS_KUBEWAIT_BOOKED "gpuslice.dev/booked"
 #define GS_KUBEWAIT_MOVE "gpuslice.dev/move"
+#define GS_KUBEWAIT_WARM "gpuslice.dev/warm"
 
 /* All of the result lives in the arena. GS_INVALID, GS_LIMIT, GS_NO_MEMORY. */
 int gs_kubewait_parse(const struct json_t *pod, struct gs_arena *arena, struct gs_kubewait *ret,

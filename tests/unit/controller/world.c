@@ -24,11 +24,29 @@ static bool moves(void *ctx, const struct gs_store_node *node)
     return strncmp(node->name, "never", 5) != 0;
 }
 
+static size_t warm(void *ctx, struct gs_warm *ret, size_t max)
+{
+    const struct world *world = ctx;
+    assert_true(world->n_warm <= max);
+    memcpy(ret, world->warm, world->n_warm * sizeof(*ret));
+    return world->n_warm;
+}
+
+static void cold(void *ctx, const struct gs_warm *kept, uint32_t missing)
+{
+    struct world *world = ctx;
+    for (size_t i = 0; i < world->n_warm; i++) {
+        bool same = strcmp(world->warm[i].pool, kept->pool) == 0 &&
+                    gs_profile_name_eq(&world->warm[i].profile, &kept->profile);
+        world->missing[i] = same ? missing : world->missing[i];
+    }
+}
+
 void world_restart(struct world *world)
 {
     struct gs_pass_options options = {
         .store = &world->store,
-        .market = {.moves = moves},
+        .market = {.moves = moves, .warm = warm, .cold = cold, .ctx = world},
         .move_rest_us = 600000000,
         .moves_an_hour = 12,
     };
@@ -251,6 +269,18 @@ void world_node_answers(struct world *world, const char *name, const char *slice
 void world_node(struct world *world, const char *name, const char *slices, unsigned revision)
 {
     world_node_answers(world, name, slices, revision, "", "");
+}
+
+void world_node_of(struct world *world, const char *name, const char *slicepool)
+{
+    struct gs_store_node *node = gs_store_find_node(&world->store, name);
+    assert_non_null(node);
+    node->slicepool = slicepool;
+    /* what else is known of it does not matter: the label is looked at too */
+    static const struct gs_label labels[] = {{"gpuslice.dev/slicepool", "gpus"}};
+    assert_string_equal(slicepool, labels[0].value);
+    node->node.facts.labels = labels;
+    node->node.facts.n_labels = 1;
 }
 
 void world_node_held(struct world *world, const char *name)

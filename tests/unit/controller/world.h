@@ -9,8 +9,11 @@ struct world {
     struct gs_pass *pass;
     uint64_t now_us;
     uint64_t again_us;
-    char acts[4096]; /* "book d/a n1\nlift d/b\n": of the last pass */
-    char note[4096]; /* of the last move: as it would be on the pod that waits */
+    char acts[4096];        /* "book d/a n1\nlift d/b\n": of the last pass */
+    char note[4096];        /* of the last move: as it would be on the pod that waits */
+    struct gs_warm warm[2]; /* slices that are to be kept free */
+    size_t n_warm;
+    uint32_t missing[2]; /* of them; as the last pass has said */
 };
 
 /* Frees what the last one had. */
@@ -25,6 +28,8 @@ void world_node(struct world *world, const char *name, const char *slices, unsig
 /* The same with what it was asked for last: `result` "Done", "Busy", ...; "" for no answer. */
 void world_node_answers(struct world *world, const char *name, const char *slices,
                         unsigned revision, const char *id, const char *result);
+/* It is of this SlicePool from now on, until it is given anew. */
+void world_node_of(struct world *world, const char *name, const char *slicepool);
 /* It may not be disrupted, as somebody else says. */
 void world_node_held(struct world *world, const char *name);
 void world_node_gone(struct world *world, const char *name);
