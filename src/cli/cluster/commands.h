@@ -1,10 +1,15 @@
 /* commands: the commands of gpuslice that speak to a cluster. docs/internals/cluster-cli.md.
  *
  *     cluster/link.c       which cluster, requests, errors
+ *     cluster/scene.c      the cluster as the controller sees it, read once
+ *     cluster/case.c       what it would decide about a pod; cluster/case_help.c what would help
+ *     cluster/status.c     gpuslice status: status_find.c what is wrong, status_text.c, status_doc.c
+ *     cluster/why.c        gpuslice why; why_text.c
  *     cluster/gates.c      our gate is taken off pods
  *     cluster/ungate.c     gpuslice ungate
  *     cluster/leftovers.c  what else is ours, taken out piece by piece
- *     cluster/uninstall.c  gpuslice uninstall */
+ *     cluster/uninstall.c  gpuslice uninstall
+ *     cluster/text.c       what the texts share */
 #pragma once
 
 #include "base/err.h"

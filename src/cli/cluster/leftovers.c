@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -10,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/table.h"
 #include "wire/kubejson.h"
+#include "wire/kubemove.h"
 #include "wire/kubepatch.h"
 #include "wire/kubewait.h"
 #include "wire/slicepool.h"
@@ -18,6 +18,7 @@
 #define STARTUP_TAINT "gpuslice.dev/startup"
 #define HELD "gpuslice.dev/held"
 #define HOLD "karpenter.sh/do-not-disrupt"
+#define NOTES "{\"" GS_KUBEWAIT_BOOKED "\":null,\"" GS_KUBEMOVE_NOTE "\":null}"
 #define POOL_SELECTOR "labelSelector=gpuslice.dev%2Fslicepool"
 
 enum { PATH_BYTES_MAX = 700, LOOK_MS = 500 };
@@ -287,7 +288,8 @@ static bool is_booked(const json_t *object, struct thing *thing)
     const char *node =
         json_string_value(json_object_get(json_object_get(object, "spec"), "nodeName"));
     thing->bound = node != NULL && node[0] != '\0';
-    return json_object_get(annotations, GS_KUBEWAIT_BOOKED) != NULL;
+    return json_object_get(annotations, GS_KUBEWAIT_BOOKED) != NULL ||
+           json_object_get(annotations, GS_KUBEMOVE_NOTE) != NULL;
 }
 
 int gs_leftovers_pods(struct gs_leftovers *left, struct gs_err *err)
@@ -305,10 +307,9 @@ int gs_leftovers_pods(struct gs_leftovers *left, struct gs_err *err)
             .method = "PATCH",
             .path = path,
             .type = GS_KUBEPATCH_MERGE,
-            .body = gs_view(pod->bound ? "{\"metadata\":{\"annotations\":{\"" GS_KUBEWAIT_BOOKED
-                                         "\":null}}}"
-                                       : "{\"metadata\":{\"annotations\":{\"" GS_KUBEWAIT_BOOKED
-                                         "\":null}},\"status\":{\"nominatedNodeName\":null}}")};
+            .body = gs_view(pod->bound ? "{\"metadata\":{\"annotations\":" NOTES "}}"
+                                       : "{\"metadata\":{\"annotations\":" NOTES
+                                         "},\"status\":{\"nominatedNodeName\":null}}")};
         r = do_to(left, "booking of pod", name, "taken off", &change, err);
     }
     return r;
