@@ -52,7 +52,8 @@ WHOLE_FILES = [
     ("default", [], 59612, 13.7, (2.3, None), (10.4, 9.8)),
     ("default", FRACTIONAL, None, 53.5, (9.2, None), (40.6, 38.2)),
 ]
-NODES = [("default", 1.2, 5.3), ("gpushare40", 2.6, 9.3)]
+# Which of several idle GPUs comes next is not told with the figures: it is worth two tenths there.
+NODES = [("default", 1.2, 5.3, POINT), ("gpushare40", 2.6, 9.3, 0.2)]
 
 
 def check_openb(rows):
@@ -78,10 +79,10 @@ def published__openb_over_the_whole_file():
 
 
 def published__openb_by_nodes_of_eight():
-    for population, strict, lenient in NODES:
+    for population, strict, lenient, within in NODES:
         for rule, wanted in (("strict", strict), ("lenient", lenient)):
             report = report_of(openb(population), "--map", rule, "-p", "best-fit")
-            near(of(report, "best-fit")["node_saving_pct"], wanted, POINT, population, rule)
+            near(of(report, "best-fit")["node_saving_pct"], wanted, within, population, rule)
 
 
 def published__openb_peaks():
@@ -114,14 +115,24 @@ def published__gentd26_within_half_a_point():
             assert saving - least <= found <= saving + most, (model, memory, util, found, saving)
 
 
-def published__miso_jobs_end_sooner_on_slices():
-    """MISO's 100 jobs on 8 GPUs, mean from coming to being done. What differs from the paper is in
-    docs/savings.md."""
+def miso(*args):
+    """Mean from coming to being done, by policy, where no job was lost."""
     report = report_of(f"miso:{FOLDER}/miso_a100", "-w", "queue", "--gpus", "8", "--node-gpus",
-                       "1", "--static-share", "100", "--recut", "0", "--move", "0")
-    whole, ours = (of(report, name)["job_mean_s"] for name in ("whole", "gpuslice+moldable"))
-    print(f"# whole {whole:.0f} s, moldable {ours:.0f} s: {100 - 100 * ours / whole:.1f} % sooner")
-    assert ours < 0.8 * whole
+                       "1", "--recut", "0", "--move", "0", *args)
+    return {p["name"]: p["job_mean_s"] for p in report["policies"] if p["lost_pods"] == 0}
+
+
+def published__miso_jobs_end_sooner_on_slices():
+    """MISO's 100 jobs on 8 GPUs. The paper: 49 % below whole GPUs and 16 % below the best static
+    layout; why not the same, is in docs/savings.md."""
+    static = [jobs[name] for share in range(25, 101, 25) for slo in ([], ["--slo", "2"])
+              for jobs in [miso("--static-share", str(share), *slo)]
+              for name in ("static-1g", "static-balanced") if name in jobs]
+    jobs = miso("--slo", "3")
+    whole, ours, best = jobs["whole"], jobs["gpuslice+moves"], min(static)
+    print(f"# whole {whole:.0f} s, best static {best:.0f} s, ours with moves {ours:.0f} s")
+    assert ours < 0.67 * whole and ours < 0.84 * best
+    assert miso("--slo", "2")["gpuslice+moldable"] < 0.7 * whole
 
 
 def published__the_readme_has_what_the_command_says():

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """gpuslice simulate and gpuslice report as programs: what golden cases cannot show.
 
-usage: test_simulate.py GPUSLICE SOURCE_DIR
+usage: test_simulate.py GPUSLICE SOURCE_DIR [--update-page]
+
+--update-page writes what the commands of docs/savings.md print into it, instead of testing.
 """
 import gzip
 import html.parser
@@ -385,6 +387,42 @@ def simulate__shows_how_far_it_is():
     assert re.search(rb"gpuslice simulate: draws \[#*-*\] \d+ of 100000, \d+ s", said), said
 
 
+# ---- the page for users
+
+PAGE = os.path.join(SOURCE, "docs", "savings.md")
+
+
+def page_blocks():
+    """(text of the block, what it should be)"""
+    with open(PAGE, encoding="utf-8") as file:
+        for part in file.read().split("```console\n")[1:]:
+            block = part.split("```")[0]
+            command = block.split("\n")[0].removeprefix("$ ")
+            path = os.path.dirname(GPUSLICE) + os.pathsep + os.environ["PATH"]
+            done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True,
+                                  cwd=SOURCE, env={**os.environ, "PATH": path})
+            yield block, f"$ {command}\n" + done.stdout
+
+
+def simulate__prints_what_the_users_page_shows():
+    blocks = list(page_blocks())
+    assert blocks
+    for block, wanted in blocks:
+        assert block == wanted, (block, wanted)
+
+
+def update_page():
+    with open(PAGE, encoding="utf-8") as file:
+        page = file.read()
+    for block, wanted in page_blocks():
+        page = page.replace(block, wanted, 1)
+    with open(PAGE, "w", encoding="utf-8") as file:
+        file.write(page)
+
+
 if __name__ == "__main__":
+    if sys.argv[3:] == ["--update-page"]:
+        update_page()
+        sys.exit()
     tap.run(tap.cases_of(sys.modules[__name__], "simulate__") +
             tap.cases_of(sys.modules[__name__], "report__"))

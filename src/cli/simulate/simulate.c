@@ -25,8 +25,8 @@ static const struct gs_option options[] = {
      GS_TO_TEXT(struct gs_simulate_args, trace),
      .env = "GPUSLICE_TRACE",
      .complete = GS_COMPLETE_FILE,
-     .help = "what ran: openb:pods.csv, csv:jobs.csv, jsonl:jobs.jsonl.gz, pods:pods.json, and "
-             "others (docs/traces.md); - is stdin"},
+     .help = "what ran: csv:FILE, jsonl:FILE, pods:FILE of kubectl, prometheus:MEMORY,UTIL, "
+             "openb:FILE, gentd26:DIR, miso:DIR, synthetic:TEXT (docs/savings.md); - is stdin"},
     {.name = "window",
      .arg = "TIME",
      GS_TO_TEXT(struct gs_simulate_args, window),
