@@ -28,9 +28,21 @@ static const struct {
     {"count", GS_COLUMN_COUNT},
 };
 
+static int no_such_column(struct gs_view name, struct gs_err *err)
+{
+    char list[200];
+    struct gs_near near = GS_NEAR_INIT(name);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        gs_near_offer(&near, names[i].name);
+    }
+    gs_near_format(&near, list, sizeof(list));
+    return gs_fail(err, GS_INVALID,
+                   "there is no column \"%.*s\"%s; name it %s... where it is not to be looked at",
+                   GS_VIEW_ARGS(name), list, GS_COLUMN_PASSED_OVER);
+}
+
 int gs_trace_column_find(struct gs_view name, unsigned *ret, struct gs_err *err)
 {
-    struct gs_near near = GS_NEAR_INIT(name);
     struct gs_view rest = name;
     if (gs_view_skip(&rest, GS_COLUMN_PASSED_OVER)) {
         *ret = GS_COLUMNS;
@@ -41,13 +53,8 @@ int gs_trace_column_find(struct gs_view name, unsigned *ret, struct gs_err *err)
             *ret = names[i].column;
             return 0;
         }
-        gs_near_offer(&near, names[i].name);
     }
-    char list[200];
-    gs_near_format(&near, list, sizeof(list));
-    return gs_fail(err, GS_INVALID,
-                   "there is no column \"%.*s\"%s; name it %s... where it is not to be looked at",
-                   GS_VIEW_ARGS(name), list, GS_COLUMN_PASSED_OVER);
+    return no_such_column(name, err);
 }
 
 static bool given(struct gs_view field)
