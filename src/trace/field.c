@@ -108,24 +108,32 @@ int gs_field_moment(struct gs_view text, int64_t *ret_us, struct gs_err *err)
 
 int gs_field_span(struct gs_view text, int64_t *ret_us, struct gs_err *err)
 {
+    /* The first that the text ends with: "ms" ends with "s" too. */
     static const struct {
-        char unit;
-        uint64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+        const char *name;
+        uint64_t us;
+    } units[] = {{"min", 60000000}, {"ms", 1000},         {"s", 1000000},
+                 {"m", 60000000},   {"h", 3600000000ull}, {"d", 86400000000ull}};
     struct gs_view number = text;
-    uint64_t seconds = 1;
+    uint64_t unit_us = 1000000;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (text.n > 1 && text.p[text.n - 1] == units[i].unit) {
-            seconds = units[i].seconds;
-            number.n--;
+        size_t n = strlen(units[i].name);
+        if (text.n > n && memcmp(text.p + text.n - n, units[i].name, n) == 0) {
+            unit_us = units[i].us;
+            number.n -= n;
             break;
         }
     }
-    uint64_t us;
-    int r = gs_field_decimal(number, 6, (uint64_t)GS_SIM_TIME_MAX / seconds, false, &us, err);
+    uint64_t micro; /* of the unit */
+    int r = gs_field_decimal(number, 6, UINT64_MAX / 4, false, &micro, err);
     if (r < 0) {
         return r;
     }
-    *ret_us = (int64_t)(us * seconds);
+    unsigned __int128 us = (unsigned __int128)micro * unit_us / 1000000;
+    if (us > (unsigned __int128)GS_SIM_TIME_MAX) {
+        return gs_fail(err, GS_INVALID, "found %.*s; expected a hundred years at most",
+                       GS_VIEW_ARGS(text));
+    }
+    *ret_us = (int64_t)us;
     return 0;
 }

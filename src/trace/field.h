@@ -19,5 +19,5 @@ int gs_field_whole(struct gs_view text, uint64_t max, uint64_t *ret, struct gs_e
  * from 1970. GS_INVALID. */
 int gs_field_moment(struct gs_view text, int64_t *ret_us, struct gs_err *err);
 
-/* A span: seconds as a decimal, or a number with s, m, h or d behind it. GS_INVALID. */
+/* A span: seconds as a decimal, or a number with ms, s, m or min, h or d behind it. GS_INVALID. */
 int gs_field_span(struct gs_view text, int64_t *ret_us, struct gs_err *err);

@@ -101,7 +101,8 @@ static void csv__bad_rows_are_named_and_counted(void **state)
         {"nan,2,,,1,,,,,,", GS_TRACE_FAULT_TIME, "f0:3: arrival: found \"nan\""},
         {"2026-01-02 03:04,2,,,1,,,,,,", GS_TRACE_FAULT_TIME, "f0:3: arrival:"},
         {"99999999999,2,,,1,,,,,,", GS_TRACE_FAULT_TIME, "f0:3: arrival: found 99999999999; expec"},
-        {"1,99999999999d,,,1,,,,,,", GS_TRACE_FAULT_TIME, "f0:3: duration: found 99999999999; exp"},
+        {"1,99999999999d,,,1,,,,,,", GS_TRACE_FAULT_TIME,
+         "f0:3: duration: found 99999999999d; expected a hundred years"},
         {"1,.,,,1,,,,,,", GS_TRACE_FAULT_TIME, "f0:3: duration: found \".\""},
         {"1,2,,,,,,,,,", GS_TRACE_FAULT_SIZE, "f0:3: found nothing of what it needs"},
         {"1,2,,,65,,,,,,", GS_TRACE_FAULT_SIZE, "f0:3: gpus: found 65; expected 64 at most"},
@@ -309,6 +310,29 @@ static void csv__arrival_is_the_start_or_the_creation_as_asked(void **state)
     bed_done(&bed);
 }
 
+static void csv__a_duration_may_have_a_unit(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t us;
+    } cases[] = {{"90", 90000000},       {"1.5", 1500000},
+                 {"250ms", 250000},      {"90s", 90000000},
+                 {"4m", 240000000},      {"4min", 240000000},
+                 {"1.5h", 5400000000ll}, {"2d", 172800000000ll},
+                 {"0.000001", 1},        {"0", 1},
+                 {"0.0000001", 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[100];
+        struct bed bed;
+        snprintf(text, sizeof(text), "arrival,duration,gpus\n1,%s,1\n", cases[i].text);
+        bed_read_text(&bed, "csv", text);
+        assert_int_equal(bed.n, 1);
+        assert_int_equal(bed.asks[0].run_us, cases[i].us);
+        bed_done(&bed);
+    }
+}
+
 static void csv__no_end_of_line_a_bom_and_blank_lines_are_fine(void **state)
 {
     struct bed bed;
@@ -348,6 +372,7 @@ int main(void)
         cmocka_unit_test(csv__a_small_file_may_have_any_order),
         cmocka_unit_test(csv__a_row_too_far_out_of_order_is_refused_and_named),
         cmocka_unit_test(csv__arrival_is_the_start_or_the_creation_as_asked),
+        cmocka_unit_test(csv__a_duration_may_have_a_unit),
         cmocka_unit_test(csv__no_end_of_line_a_bom_and_blank_lines_are_fine),
         cmocka_unit_test(spec__names_a_format_and_what_to_read),
     };
