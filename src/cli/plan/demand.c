@@ -1,8 +1,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "term/infile.h"
 #include "cli/plan/plan.h"
+#include "term/infile.h"
 #include "wire/demandarg.h"
 #include "wire/demandfile.h"
 
@@ -203,6 +203,9 @@ int gs_cmd_plan_limit_kinds(struct gs_cmd_plan_question *question, struct gs_err
 static int fail_empty(const struct gs_cmd_plan_question *question, struct gs_err *err)
 {
     const char *pods = question->args->pods;
+    if (question->cluster != NULL && question->args->cluster) {
+        pods = "the cluster";
+    }
     if (question->cluster != NULL && pods != NULL) {
         return gs_fail(err, GS_INVALID,
                        "%s: none of its %llu pods asks for a GPU or a slice and waits for one or "
@@ -224,6 +227,7 @@ int gs_cmd_plan_read_demand(struct gs_cmd_plan_question *question, struct gs_err
     int r = args->instances_file == NULL ? 0 : read_instances_file(question, err);
     r = r < 0 ? r : read_named_items(question, err);
     r = r == 0 && args->pods != NULL ? read_cluster(question, err) : r;
+    r = r == 0 && args->cluster ? gs_cmd_plan_read_live(question, err) : r;
     r = r < 0 ? r : add_spare(question, err);
     if (r == 0 && gs_demand_total(question->demand) == 0 && args->services == NULL) {
         r = fail_empty(question, err);

@@ -38,6 +38,10 @@ static const struct gs_option options[] = {
      .complete = GS_COMPLETE_FILE,
      .help = "with --pods: what kubectl get nodes -o json prints; pods that run stay where they "
              "are, and what is left of these nodes is used first"},
+    {.name = "cluster",
+     GS_TO_FLAG(struct gs_cmd_plan_args, cluster),
+     .help = "in place of both files: the pods and nodes of a cluster, read from its API server. "
+             "Without --instances the types of its SlicePools may be had"},
     {.name = "services",
      .arg = "FILE",
      GS_TO_TEXT(struct gs_cmd_plan_args, services),
@@ -124,6 +128,7 @@ static const struct gs_option options[] = {
      .help = "check a plan that was written with -o json and its proof, without the planner's "
              "code; alone on the command line"},
     GS_OPTION_OUTPUT(struct gs_cmd_plan_args, format, formats),
+    GS_LINK_OPTIONS(struct gs_cmd_plan_args, link),
 };
 
 static const struct gs_example examples[] = {
@@ -133,6 +138,7 @@ static const struct gs_example examples[] = {
      "the cheapest nodes for a cluster's work, and why"},
     {"gpuslice plan --pods pods.json -i all-mig --region us-east-1",
      "what the pods of a cluster need, from kubectl get pods -A -o json"},
+    {"gpuslice plan --cluster --explain", "what waits in the cluster of kubectl's context"},
     {"gpuslice plan --verify plan.json", "check a plan of -o json, and its proof"},
 };
 
@@ -159,7 +165,7 @@ const struct gs_command gs_command_plan = {
 static bool for_nodes(const struct gs_cmd_plan_args *args)
 {
     bool bought = args->instances.n > 0 || args->instances_file != NULL;
-    bool there = args->existing != NULL || args->nodes != NULL;
+    bool there = args->existing != NULL || args->nodes != NULL || args->cluster;
     return bought || (there && args->model.n == 0);
 }
 
@@ -171,7 +177,7 @@ static bool any_overhead(const struct gs_cmd_plan_args *args)
 
 static bool any_demand(const struct gs_cmd_plan_args *args)
 {
-    return args->demand.n > 0 || args->demand_file.n > 0 || args->pods != NULL ||
+    return args->demand.n > 0 || args->demand_file.n > 0 || args->pods != NULL || args->cluster ||
            args->services != NULL;
 }
 
@@ -209,8 +215,8 @@ static int check_args(const struct gs_cmd_plan_args *args, struct gs_err *err)
         bool wrong;
         const char *text;
     } rules[] = {
-        {!any_demand(args), "plan wants to know what is needed: --demand, --demand-file, --pods or "
-                            "--services"},
+        {!any_demand(args), "plan wants to know what is needed: --demand, --demand-file, --pods, "
+                            "--cluster or --services"},
         {!models && !nodes, "plan wants to know what may be had: --model for the fewest GPUs, "
                             "--instances or --instances-file for the cheapest nodes, or --existing "
                             "or --nodes for what is there alone"},
@@ -218,7 +224,11 @@ static int check_args(const struct gs_cmd_plan_args *args, struct gs_err *err)
          "--model counts GPUs and --instances prices nodes: give one of the two"},
         {args->instances.n > 0 && args->region == NULL,
          "--instances wants --region, whose prices hold: --region us-east-1"},
-        {args->instances.n == 0 && args->region != NULL,
+        {args->cluster && (args->pods != NULL || args->nodes != NULL),
+         "--cluster reads what --pods and --nodes have in files: give one of the two"},
+        {!args->cluster && (args->link.kubeconfig != NULL || args->link.context != NULL),
+         "--kubeconfig and --context say which cluster is read: they go with --cluster"},
+        {args->instances.n == 0 && args->region != NULL && !args->cluster,
          "--region says whose prices hold for --instances, which is not given"},
         {args->nodes != NULL && args->pods == NULL,
          "--nodes goes with --pods, which says what runs on them; for nodes alone there is "
@@ -314,11 +324,17 @@ static int plan(const struct gs_cmd_plan_args *args)
 {
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, GS_CMD_PLAN_MEMORY_MAX);
-    struct gs_cmd_plan_question question = {.arena = &arena, .args = args};
+    struct gs_cmd_plan_args own = *args;
+    struct gs_cmd_plan_question question = {.arena = &arena, .args = &own, .own = &own};
     struct gs_cmd_plan_answer answer;
     struct gs_err err;
     if (make_plan(&question, &answer, &err) < 0) {
-        return gs_exit_failed(&err);
+        const char *advice = question.unreached ? gs_link_advice(&err) : NULL;
+        int status = gs_exit_failed(&err);
+        if (advice != NULL) {
+            gs_exit_note(advice);
+        }
+        return status;
     }
     int r = write_plan(&question, &answer, &err);
     if (r < 0 || answer.plan.n_unplaced == 0) {
@@ -330,6 +346,7 @@ static int plan(const struct gs_cmd_plan_args *args)
 int gs_cmd_plan(int argc, char **argv)
 {
     struct gs_cmd_plan_args args = {.format = GS_FORMAT_TABLE,
+                                    .link = {.timeout_s = GS_LINK_TIMEOUT_S},
                                     .daemonset_pods = GS_CMD_PLAN_NOT_GIVEN,
                                     .max_pods = GS_CMD_PLAN_NOT_GIVEN};
     int status;

@@ -2,6 +2,7 @@
  *
  *     plan/plan.c       the command: options, what goes with what, the order of things
  *     plan/demand.c     what is wanted: options and files into items and services
+ *     plan/live.c       the pods, nodes and SlicePools of a cluster, for --cluster
  *     plan/services.c   services and what was measured of them
  *     plan/supply.c     what may be had: models, instance types, nodes that are there
  *     plan/notes.c      what of the input the plan does not look at, in sentences
@@ -13,11 +14,12 @@
 #pragma once
 
 #include "base/table.h"
-#include "term/options.h"
-#include "term/output.h"
+#include "cli/cluster/link.h"
 #include "cloud/offers.h"
 #include "core/plan/plan.h"
 #include "core/transition.h"
+#include "term/options.h"
+#include "term/output.h"
 #include "wire/kubeplan.h"
 #include "wire/servicefile.h"
 
@@ -30,6 +32,8 @@ struct gs_cmd_plan_args {
     struct gs_texts demand_file;
     const char *pods;
     const char *nodes;
+    bool cluster;
+    struct gs_link_args link;
     const char *services;
     const char *profiles_dir;
     const char *measured_on;
@@ -72,11 +76,13 @@ struct gs_cmd_plan_texts {
 struct gs_cmd_plan_question {
     struct gs_arena *arena;
     const struct gs_cmd_plan_args *args;
-    struct gs_gpu_names gpu_names;           /* GPUs without MIG that the input may name */
+    struct gs_cmd_plan_args *own;  /* the same: what a cluster says may be bought is put there */
+    bool unreached;                /* the cluster did not answer, or not with yes */
+    struct gs_gpu_names gpu_names; /* GPUs without MIG that the input may name */
     const struct gs_instance_entry *entries; /* --instances-file */
     size_t n_entries;
     struct gs_demand *demand;
-    const struct gs_kubeplan_summary *cluster; /* --pods; else NULL */
+    const struct gs_kubeplan_summary *cluster; /* --pods, --cluster; else NULL */
     struct gs_cmd_plan_excluded *excluded;
     size_t n_excluded;
     size_t cap_excluded;
@@ -99,6 +105,10 @@ const char *gs_cmd_plan_item_name(const struct gs_cmd_plan_question *question, u
 /* plan/demand.c: reads all that says what is wanted, --instances-file first, as it names GPUs.
  * Fills in demand, cluster, services and items. Errors name file and line. */
 int gs_cmd_plan_read_demand(struct gs_cmd_plan_question *question, struct gs_err *err);
+
+/* plan/live.c: --cluster, of the former: fills in cluster, and the instance types of SlicePools
+ * where none were given. */
+int gs_cmd_plan_read_live(struct gs_cmd_plan_question *question, struct gs_err *err);
 
 /* After the supply too: makes few enough kinds of items for a plan of nodes, and notes what that
  * costs. GS_LIMIT: items differ in too many ways. GS_NO_MEMORY. */

@@ -1,9 +1,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "term/infile.h"
 #include "cli/plan/plan.h"
 #include "core/catalog.h"
+#include "term/infile.h"
 #include "wire/quantity.h"
 
 static int no_memory(struct gs_err *err)
@@ -391,7 +391,8 @@ static int read_existing(struct gs_cmd_plan_question *question, struct gs_err *e
             nodes[n++] = *seen;
         } else {
             r = gs_cmd_plan_note(question, err, "node %s is taken from %s, not from %s", seen->name,
-                                 question->args->existing, question->args->nodes);
+                                 question->args->existing,
+                                 question->args->cluster ? "the cluster" : question->args->nodes);
         }
     }
     question->input.existing = nodes;

@@ -1,0 +1,187 @@
+/* plan --cluster: what kubectl's files would hold, read from the API server by the same readers. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/cluster/link.h"
+#include "cli/plan/plan.h"
+#include "wire/kubejson.h"
+#include "wire/kubenode.h"
+#include "wire/kubepod.h"
+#include "wire/slicepool.h"
+
+#define SCRATCH_MAX ((size_t)64 << 20)
+
+struct live {
+    struct gs_cmd_plan_question *question;
+    struct gs_link link;
+    struct gs_arena scratch; /* one object at a time */
+    struct gs_kubeplan *plan;
+    struct gs_kubenode **nodes;
+    size_t n_nodes, cap_nodes;
+    const char *region;   /* of the first node that has one; NULL: none */
+    struct gs_err broken; /* what went wrong when a list began anew */
+};
+
+static int no_memory(struct gs_err *err)
+{
+    return gs_fail(err, GS_NO_MEMORY, "no memory for the cluster");
+}
+
+/* ---- nodes, then pods ---- */
+
+static void begin_nodes(void *ctx)
+{
+    struct live *live = ctx;
+    live->n_nodes = 0;
+}
+
+static int take_node(void *ctx, const struct json_t *object, struct gs_err *err)
+{
+    struct live *live = ctx;
+    struct gs_arena *arena = live->question->arena;
+    struct gs_kubenode *node = GS_ARENA_NEW(arena, struct gs_kubenode, 1);
+    if (node == NULL || !gs_arena_room(arena, &live->nodes, &live->cap_nodes, live->n_nodes,
+                                       sizeof(*live->nodes))) {
+        return no_memory(err);
+    }
+    int r = gs_kubenode_parse(object, arena, node, err);
+    for (size_t i = 0; r == 0 && live->region == NULL && i < node->facts.n_labels; i++) {
+        if (strcmp(node->facts.labels[i].key, "topology.kubernetes.io/region") == 0) {
+            live->region = node->facts.labels[i].value;
+        }
+    }
+    live->nodes[live->n_nodes++] = node;
+    return r;
+}
+
+/* All nodes come before the first pod: a list of pods that begins anew begins with a new plan. */
+static void begin_pods(void *ctx)
+{
+    struct live *live = ctx;
+    live->plan = gs_kubeplan_new(live->question->arena, true);
+    int r = live->plan == NULL ? no_memory(&live->broken) : 0;
+    for (size_t i = 0; r == 0 && i < live->n_nodes; i++) {
+        r = gs_kubeplan_add_node(live->plan, live->nodes[i], &live->broken);
+    }
+    if (r == 0) {
+        (void)gs_kubeplan_end_nodes(live->plan, &live->broken);
+    }
+}
+
+static int take_pod(void *ctx, const struct json_t *object, struct gs_err *err)
+{
+    struct live *live = ctx;
+    struct gs_kubepod pod;
+    struct gs_arena_mark mark = gs_arena_mark(&live->scratch);
+    if (live->broken.code != GS_OK) {
+        *err = live->broken;
+        return (int)live->broken.code;
+    }
+    int r = gs_kubepod_parse(object, &live->scratch, &pod, err);
+    r = r == 0 ? gs_kubeplan_add_pod(live->plan, &pod, err) : r;
+    gs_arena_rewind(&live->scratch, mark);
+    return r;
+}
+
+/* ---- SlicePools: what may be bought where nothing else is said ---- */
+
+static int take_pool(void *ctx, const struct json_t *object, struct gs_err *err)
+{
+    struct live *live = ctx;
+    struct gs_cmd_plan_args *args = live->question->own;
+    struct gs_slicepool pool;
+    int r = gs_slicepool_parse(object, live->question->arena, &pool, err);
+    for (unsigned i = 0; r == 0 && i < pool.n_instance_types; i++) {
+        bool known = pool.deleting;
+        for (size_t k = 0; k < args->instances.n && !known; k++) {
+            known = strcmp(args->instances.items[k], pool.instance_types[i]) == 0;
+        }
+        if (!known && args->instances.n < GS_TEXTS_MAX) {
+            args->instances.items[args->instances.n++] = pool.instance_types[i];
+        }
+    }
+    return r;
+}
+
+static void begin_pools(void *ctx)
+{
+    struct live *live = ctx;
+    live->question->own->instances.n = 0;
+}
+
+static int settle_pools(struct live *live, const struct gs_link_list *pools, struct gs_err *err)
+{
+    struct gs_cmd_plan_args *args = live->question->own;
+    if (pools->result != 0) {
+        return gs_cmd_plan_note(live->question, err, "SlicePools, which were not read: %s",
+                                pools->err.msg);
+    }
+    if (args->instances.n == 0) {
+        return 0;
+    }
+    args->region = args->region != NULL ? args->region : live->region;
+    if (args->region == NULL) {
+        return gs_fail(err, GS_INVALID,
+                       "the SlicePools say what may be bought, but not in which region prices are "
+                       "to be looked up, and no node has the label topology.kubernetes.io/region; "
+                       "expected --region us-east-1, or --instances");
+    }
+    return gs_cmd_plan_note(live->question, err,
+                            "profiles, limits, labels and taints of SlicePools: their instance "
+                            "types are offered as they are");
+}
+
+/* ---- all ---- */
+
+static int wait_for(struct live *live, const struct gs_link_list *list, struct gs_err *err)
+{
+    int r = gs_link_wait(&live->link, err);
+    if (r == 0 && list->result != 0) {
+        *err = list->err;
+        r = list->result;
+    }
+    live->question->unreached = r != 0;
+    return r;
+}
+
+static int read_lists(struct live *live, struct gs_err *err)
+{
+    const struct gs_cmd_plan_args *args = live->question->args;
+    bool buys = args->model.n == 0 && args->instances.n == 0 && args->instances_file == NULL;
+    struct gs_link_list nodes = {.kind = "Node",
+                                 .path = "/api/v1/nodes",
+                                 .begin = begin_nodes,
+                                 .take = take_node,
+                                 .ctx = live};
+    struct gs_link_list pods = {
+        .kind = "Pod", .path = "/api/v1/pods", .begin = begin_pods, .take = take_pod, .ctx = live};
+    struct gs_link_list pools = {.kind = "SlicePool",
+                                 .path = GS_SLICEPOOL_PATH,
+                                 .begin = begin_pools,
+                                 .take = take_pool,
+                                 .ctx = live};
+    gs_link_begin_list(&live->link, &nodes);
+    int r = wait_for(live, &nodes, err);
+    if (r != 0) {
+        return r;
+    }
+    gs_link_begin_list(&live->link, &pods);
+    if (buys) {
+        gs_link_begin_list(&live->link, &pools);
+    }
+    r = wait_for(live, &pods, err);
+    return r == 0 && buys ? settle_pools(live, &pools, err) : r;
+}
+
+int gs_cmd_plan_read_live(struct gs_cmd_plan_question *question, struct gs_err *err)
+{
+    struct live live = {.question = question, .broken = {.code = GS_OK}};
+    int r = gs_link_open(&live.link, &question->args->link, err);
+    gs_arena_init(&live.scratch, &gs_alloc_heap, SCRATCH_MAX);
+    r = r == 0 ? read_lists(&live, err) : r;
+    r = r == 0 ? gs_kubeplan_finish(live.plan, question->demand, &question->cluster, err) : r;
+    gs_arena_done(&live.scratch);
+    gs_link_close(&live.link);
+    return r;
+}
