@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/control.h"
+#include "agent/figures.h"
 #include "agent/leave.h"
 #include "base/log.h"
 #include "cluster/cluster_kube.h"
@@ -415,6 +416,9 @@ static void on_settled(void *ctx)
 static void on_node(void *ctx, const struct gs_cluster_node *node)
 {
     struct gs_agent *agent = ctx;
+    const char *nodepool =
+        node == NULL ? NULL : gs_cluster_pairs_find(&node->labels, "karpenter.sh/nodepool");
+    snprintf(agent->nodepool, sizeof(agent->nodepool), "%s", nodepool == NULL ? "" : nodepool);
     agent->has_taint = false;
     if (node == NULL) {
         gs_trouble_bad(&agent->troubles, GS_TROUBLE_API, "NoNode",
@@ -654,6 +658,7 @@ int gs_agent_start(struct gs_agent *agent, const struct gs_agentconfig *config, 
     r = r < 0 ? r : make_offering(agent, err);
     r = r < 0 ? r : make_status(agent, err);
     r = r < 0 ? r : gs_control_new(agent, &agent->control, err);
+    r = r < 0 || config->emf_interval_s == 0 ? r : gs_figures_new(agent, &agent->figures, err);
     if (r < 0) {
         return r;
     }
@@ -710,6 +715,7 @@ void gs_agent_leave(struct gs_agent *agent, bool reload)
 void gs_agent_done(struct gs_agent *agent)
 {
     gs_leave_free(agent->leaving);
+    gs_figures_free(agent->figures);
     gs_control_free(agent->control);
     gs_agentnode_free(agent->gpunode);
     agent->gpunode = NULL;

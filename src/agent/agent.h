@@ -21,6 +21,7 @@
 #include "net/http_server.h"
 
 struct gs_control; /* control.h: HTTP, on both sockets */
+struct gs_figures; /* figures.h: lines for CloudWatch */
 struct gs_leaving; /* leave.h: the way out */
 
 struct gs_agent {
@@ -40,6 +41,7 @@ struct gs_agent {
     struct gs_monitor *monitor;
     struct gs_findings *findings; /* the latest; NULL: none yet */
     struct gs_control *control;
+    struct gs_figures *figures; /* NULL: none are asked for */
     struct gs_leaving *leaving; /* NULL: the agent stays */
     sd_event_source *tick;      /* health that comes back with time */
     uint64_t n_orders;
@@ -54,6 +56,7 @@ struct gs_agent {
     struct gs_nodelabels *labels;
     struct gs_agentnode *gpunode; /* NULL: not behind an API server */
     struct gs_events *events;
+    char nodepool[GS_CLUSTER_NAME_MAX]; /* Karpenter's, by the node's label; "": none */
     bool has_taint;
     struct gs_cluster_call *taint_call;
     /* the end */

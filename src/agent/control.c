@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/figures.h"
 #include "agent/state.h"
 #include "base/cleanup.h"
 #include "wire/doc.h"
@@ -106,29 +107,11 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
                           const struct gs_http_asked *asked)
 {
     const struct gs_agent *agent = ((struct gs_control *)ctx)->agent;
-    const struct gs_findings *findings = agent->findings;
-    struct gs_metrics_input input = {
-        .offer = gs_offering_offer(agent->offering),
-        .config = agent->config,
-        .health = gs_offering_health(agent->offering),
-        .counters = &agent->counters,
-        .hostname = agent->node_name,
-        .version = GS_VERSION,
-    };
+    struct gs_metrics_input input;
     struct gs_buf page;
     (void)asked;
     gs_buf_init(&page, PAGE_BYTES_MAX);
-    input.marks = gs_offering_marks(agent->offering, &input.n_marks);
-    const struct gs_box *box = gs_offering_box(agent->offering);
-    /* what was read belongs to one snapshot: of the next one nothing is known before it is read */
-    if (findings != NULL && box != NULL && findings->box->snapshot.number == box->snapshot.number) {
-        input.holding = findings->has_holding ? &findings->holding : NULL;
-        input.gpus = findings->gpus;
-        input.slices = findings->slices;
-    }
-    if (input.offer != NULL) {
-        input.conditions = input.offer->conditions.at;
-        input.n_conditions = input.offer->conditions.n;
+    if (gs_figures_now(agent, &input)) {
         gs_metrics_write(&input, &page);
     }
     gs_trouble_metrics(&agent->troubles, &page);

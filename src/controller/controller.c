@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "money/money.h"
+#include "controller/cloudwatch.h"
 #include "controller/supply.h"
+#include "money/money.h"
 #include "picture/feed.h"
 
 #define SOON_US 3000ull         /* what comes within it is decided together */
@@ -213,8 +214,12 @@ int gs_controller_start(struct gs_controller *controller,
                               controller);
     int r = s < 0 ? gs_fail_errno(err, -s, "adding a timer") : 0;
     controller->money = gs_money_new();
-    r = r == 0 && controller->money == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for prices") : r;
+    r = r == 0 && controller->money == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for prices")
+                                            : r;
     r = r == 0 ? open_parts(controller, err) : r;
+    r = r == 0 && options->emf_interval_s > 0
+            ? gs_cloudwatch_new(controller, &controller->cloudwatch, err)
+            : r;
     return r == 0 && options->http[0] != '\0' ? gs_controller_serve(controller, err) : r;
 }
 
@@ -237,6 +242,7 @@ void gs_controller_leave(struct gs_controller *controller)
 void gs_controller_done(struct gs_controller *controller)
 {
     gs_http_server_free(controller->http);
+    gs_cloudwatch_free(controller->cloudwatch);
     gs_webhook_free(controller->webhook);
     gs_feed_free(controller->feed);
     gs_lease_free(controller->lease);

@@ -13,6 +13,7 @@
 #include "net/http_server.h"
 
 struct gs_feed;
+struct gs_cloudwatch;
 struct gs_money;
 struct gs_tally;
 
@@ -34,7 +35,10 @@ struct gs_controller_options {
     const char *webhook_secret;
     const char *webhook_configuration;
     uint64_t certificate_life_s;
-    const char *region; /* whose prices count; "": as nodes are labelled */
+    const char *region;      /* whose prices count; "": as nodes are labelled */
+    uint64_t emf_interval_s; /* lines for CloudWatch so often; 0: none */
+    const char *emf_cluster;
+    const char *emf_namespace;
 };
 
 struct gs_controller {
@@ -49,7 +53,8 @@ struct gs_controller {
     struct gs_lease *lease;
     struct gs_webhook *webhook; /* NULL: none */
     struct gs_http_server *http;
-    struct gs_money *money; /* for what is told of the cluster */
+    struct gs_cloudwatch *cloudwatch; /* NULL: no lines */
+    struct gs_money *money;           /* for what is told of the cluster */
     char name_space[254];
     sd_event_source *due; /* the next pass */
     uint64_t due_us;      /* CLOCK_MONOTONIC; UINT64_MAX: none */

@@ -24,11 +24,10 @@ void gs_metrics_count(struct gs_metrics_counters *counters, uint64_t duration_us
 
 /* ---- slices ---- */
 
-enum slice_state { IDLE, HELD, SICK, RETIRING, UNKNOWN, STATES };
-
-static const char *const state_names[STATES] = {
-    [IDLE] = "idle",         [HELD] = "held",       [SICK] = "sick",
-    [RETIRING] = "retiring", [UNKNOWN] = "unknown",
+static const char *const state_names[GS_METRICS_SLICE_STATES] = {
+    [GS_METRICS_IDLE] = "idle",       [GS_METRICS_HELD] = "held",
+    [GS_METRICS_SICK] = "sick",       [GS_METRICS_RETIRING] = "retiring",
+    [GS_METRICS_UNKNOWN] = "unknown",
 };
 
 static bool is_sick(const struct gs_metrics_input *input, const struct gs_snapshot_gpu *gpu,
@@ -37,30 +36,29 @@ static bool is_sick(const struct gs_metrics_input *input, const struct gs_snapsh
     return gpu->lost || (input->health != NULL && gs_health_of(input->health, slice) != NULL);
 }
 
-static enum slice_state state_of(const struct gs_metrics_input *input,
-                                 const struct gs_snapshot_gpu *gpu, unsigned row)
+static enum gs_metrics_slice_state state_of(const struct gs_metrics_input *input,
+                                            const struct gs_snapshot_gpu *gpu, unsigned row)
 {
     const struct gs_slice_id *slice = &input->offer->snapshot->slices[row].id;
     for (unsigned i = 0; i < input->n_marks; i++) {
         if (input->marks[i].retiring && gs_slice_id_eq(&input->marks[i].slice, slice)) {
-            return RETIRING;
+            return GS_METRICS_RETIRING;
         }
     }
     if (is_sick(input, gpu, slice)) {
-        return SICK;
+        return GS_METRICS_SICK;
     }
     if (input->holding == NULL) {
-        return UNKNOWN;
+        return GS_METRICS_UNKNOWN;
     }
-    return gs_held_idle(&input->holding->slices[row]) ? IDLE : HELD;
+    return gs_held_idle(&input->holding->slices[row]) ? GS_METRICS_IDLE : GS_METRICS_HELD;
 }
 
-/* Counts the slices that are of the profile of `row`, by state. False: one before it is, too. */
-static bool count_profile(const struct gs_metrics_input *input, unsigned row,
-                          unsigned counts[STATES])
+bool gs_metrics_count_profile(const struct gs_metrics_input *input, unsigned row,
+                              unsigned counts[GS_METRICS_SLICE_STATES])
 {
     const struct gs_snapshot *snapshot = input->offer->snapshot;
-    memset(counts, 0, STATES * sizeof(counts[0]));
+    memset(counts, 0, GS_METRICS_SLICE_STATES * sizeof(counts[0]));
     for (unsigned g = 0; g < snapshot->n_gpus; g++) {
         const struct gs_snapshot_gpu *gpu = &snapshot->gpus[g];
         for (unsigned i = gpu->first; i < gpu->first + gpu->n; i++) {
@@ -83,16 +81,16 @@ static void put_slices(const struct gs_metrics_input *input, struct gs_promtext 
                        "MIG slices by profile and by what is with them: idle, held, sick, "
                        "retiring, or unknown while nobody can say who holds them.");
     for (unsigned row = 0; row < snapshot->n_slices; row++) {
-        unsigned counts[STATES];
+        unsigned counts[GS_METRICS_SLICE_STATES];
         char profile[GS_PROFILE_NAME_MAX + 1];
-        if (!count_profile(input, row, counts)) {
+        if (!gs_metrics_count_profile(input, row, counts)) {
             continue;
         }
         gs_profile_name_format(&snapshot->slices[row].profile, profile);
-        for (unsigned s = 0; s < STATES; s++) {
+        for (unsigned s = 0; s < GS_METRICS_SLICE_STATES; s++) {
             const struct gs_promtext_label labels[] = {{"profile", profile},
                                                        {"state", state_names[s]}};
-            if (s != UNKNOWN || counts[s] > 0) {
+            if (s != GS_METRICS_UNKNOWN || counts[s] > 0) {
                 gs_promtext_u64(prom, "", labels, GS_ARRAY_LEN(labels), counts[s]);
             }
         }

@@ -1,4 +1,5 @@
 #include "wire/agentconfig_table.h"
+#include "wire/emf.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -303,6 +304,13 @@ int gs_agentconfig_finish(struct gs_arena *arena, struct gs_agentconfig *config,
     }
     if (config->container_driver_root[0] == '\0') {
         config->container_driver_root = config->driver_root;
+    }
+    if (!gs_emf_is_namespace(config->emf_namespace)) {
+        return gs_fail(
+            err, GS_INVALID,
+            "emf-namespace: \"%.80s\" is no namespace of CloudWatch: expected 1 to %d of "
+            "letters, digits and . _ # : / -, no ':' first",
+            config->emf_namespace, GS_EMF_NAMESPACE_MAX);
     }
     int r = follow(arena, config, "/device-plugins/kubelet.sock", &config->kubelet_socket, err);
     r = r < 0 ? r

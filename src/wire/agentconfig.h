@@ -106,6 +106,12 @@ struct gs_agentconfig {
     bool metrics_pod_uid;
     bool metrics_old_names; /* Hostname, as dcgm-exporter up to 4.8.2 has it */
 
+    /* CloudWatch */
+    uint64_t emf_interval_s; /* 0: no lines */
+    const char *emf_cluster;
+    const char *emf_namespace;
+    unsigned emf_detail; /* enum gs_emf_detail */
+
     /* re-cuts */
     uint64_t settle_ms;       /* between a lowered allocatable and the count of the pods */
     uint64_t grant_timeout_s; /* a grant of which no pod is seen for so long is over */

@@ -1,6 +1,7 @@
 #include "wire/agentconfig_table.h"
 
 #include "base/cleanup.h"
+#include "wire/emf.h"
 
 static const char *const strategies[] = {
     [GS_MIG_STRATEGY_NONE] = "none",
@@ -18,6 +19,12 @@ static const char *const replica_policies[] = {
     [GS_REPLICA_DISTRIBUTED] = "distributed", [GS_REPLICA_PACKED] = "packed", NULL};
 static const char *const log_formats[] = {
     [GS_LOG_KEY_VALUE] = "key-value", [GS_LOG_JSON] = "json", NULL};
+static const char *const emf_details[] = {
+    [GS_EMF_DETAIL_NODE] = "node",
+    [GS_EMF_DETAIL_PROFILE] = "profile",
+    [GS_EMF_DETAIL_SLICE] = "slice",
+    NULL,
+};
 static const char *const log_levels[] = {
     [GS_LOG_ERROR] = "error",
     [GS_LOG_WARNING] = "warning",
@@ -373,6 +380,37 @@ static const struct gs_setting table[] = {
      FLAG(metrics_old_names),
      .preset = "false",
      .help = "the label Hostname in place of hostname, as dcgm-exporter had it up to 4.5.3-4.8.2"},
+
+    {.group = "CloudWatch",
+     .key = "agent.emfIntervalS",
+     .flags = {"emf-interval"},
+     .envs = {"GPUSLICE_EMF_INTERVAL"},
+     NUMBER(emf_interval_s, 0, 3600),
+     .arg = "N",
+     .preset = "0",
+     .help = "lines of CloudWatch's embedded metric format on stdout so often, in seconds; 0: "
+             "none. Each stream of metrics is paid for"},
+    {.key = "agent.emfCluster",
+     .flags = {"emf-cluster"},
+     .envs = {"GPUSLICE_EMF_CLUSTER"},
+     TEXT(emf_cluster),
+     .arg = "NAME",
+     .preset = "default",
+     .help = "the dimension ClusterName"},
+    {.key = "agent.emfNamespace",
+     .flags = {"emf-namespace"},
+     .envs = {"GPUSLICE_EMF_NAMESPACE"},
+     TEXT(emf_namespace),
+     .arg = "NAME",
+     .preset = "GpuSlice",
+     .help = "the namespace of the metrics"},
+    {.key = "agent.emfDetail",
+     .flags = {"emf-detail"},
+     .envs = {"GPUSLICE_EMF_DETAIL"},
+     CHOICE(emf_detail, emf_details),
+     .arg = "DETAIL",
+     .preset = "profile",
+     .help = "up to which detail there are metrics"},
 
     {.group = "Log",
      .key = "agent.logFormat",

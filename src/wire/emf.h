@@ -24,6 +24,9 @@ enum {
     GS_EMF_NAMESPACE_MAX = 255
 };
 
+/* How far the agent goes into detail: each has what the ones before it have. */
+enum gs_emf_detail { GS_EMF_DETAIL_NODE, GS_EMF_DETAIL_PROFILE, GS_EMF_DETAIL_SLICE };
+
 enum gs_emf_unit {
     GS_EMF_NONE,
     GS_EMF_COUNT,
