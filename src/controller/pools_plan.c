@@ -209,7 +209,7 @@ static uint64_t load_parts(const struct gs_pools *pools, struct gs_pools_part **
             kinds[m++] = &parts[i]->kind;
         }
     }
-    gs_karpenter_load(kinds, m, waiting->items, waiting->n, nodes, &unserved);
+    gs_karpenter_load_cheapest(kinds, m, waiting->items, waiting->n, nodes, &unserved);
     for (size_t i = 0; i < m; i++) {
         of[i]->planned = nodes[i];
     }

@@ -1,10 +1,14 @@
 #include "karpenter/choose.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "karpenter/mixed.h"
 
-enum { ITEMS_MAX = 200 }; /* kinds of pods that are planned one by one */
+enum {
+    ITEMS_MAX = 200, /* kinds of pods that are planned one by one */
+    SKIPS_MAX = 8    /* kinds that are tried without */
+};
 
 /* ---- how much ---- */
 
@@ -91,6 +95,37 @@ void gs_karpenter_load(const struct gs_karpenter_kind *const *kinds, size_t n,
     }
     for (size_t k = 0; k < n; k++) {
         ret_nodes[k] = nodes_of(kinds[k], &loads[k]);
+    }
+}
+
+static uint64_t cost_of_nodes(const struct gs_karpenter_kind *const *kinds, size_t n,
+                              const uint32_t *nodes)
+{
+    uint64_t cost = 0;
+    for (size_t k = 0; k < n; k++) {
+        cost += nodes[k] * kinds[k]->offer->price_uusd;
+    }
+    return cost;
+}
+
+void gs_karpenter_load_cheapest(const struct gs_karpenter_kind *const *kinds, size_t n,
+                                const struct gs_item *items, size_t n_items, uint32_t *ret_nodes,
+                                uint64_t *ret_unserved)
+{
+    n = n > GS_KARPENTER_CHOICES_MAX ? GS_KARPENTER_CHOICES_MAX : n;
+    gs_karpenter_load(kinds, n, items, n_items, ret_nodes, ret_unserved);
+    uint64_t least = cost_of_nodes(kinds, n, ret_nodes);
+    for (size_t out = 1; out < n && out <= SKIPS_MAX; out++) {
+        uint32_t nodes[GS_KARPENTER_CHOICES_MAX];
+        uint64_t unserved;
+        gs_karpenter_load(kinds + out, n - out, items, n_items, nodes, &unserved);
+        uint64_t cost = cost_of_nodes(kinds + out, n - out, nodes);
+        if (unserved <= *ret_unserved && cost < least) {
+            memset(ret_nodes, 0, out * sizeof(*ret_nodes));
+            memcpy(ret_nodes + out, nodes, (n - out) * sizeof(*nodes));
+            *ret_unserved = unserved;
+            least = cost;
+        }
     }
 }
 

@@ -33,6 +33,12 @@ void gs_karpenter_load(const struct gs_karpenter_kind *const *kinds, size_t n,
                        const struct gs_item *items, size_t n_items, uint32_t *ret_nodes,
                        uint64_t *ret_unserved);
 
+/* The same, but kinds at the front are left out where the others serve as much for less: pods that
+ * one node would hold together are not spread over the nodes that are best for each. */
+void gs_karpenter_load_cheapest(const struct gs_karpenter_kind *const *kinds, size_t n,
+                                const struct gs_item *items, size_t n_items, uint32_t *ret_nodes,
+                                uint64_t *ret_unserved);
+
 /* The kinds, in the order of gs_karpenter_kind_order; items that no instance type holds have none.
  * GS_LIMIT, GS_NO_MEMORY. */
 int gs_karpenter_choose(struct gs_arena *arena, const struct gs_karpenter_ask *ask,

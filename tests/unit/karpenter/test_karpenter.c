@@ -345,6 +345,32 @@ static void choose__two_kinds_share_a_node_where_that_is_cheaper(void **state)
     close_desk(&desk);
 }
 
+/* A layout for one kind of slice is there from before, and one for both. */
+static void load__pods_that_share_a_node_are_not_spread_over_the_layouts_there_are(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_karpenter_choice mixed[GS_KARPENTER_CHOICES_MAX];
+    struct gs_karpenter_kind ones;
+    uint32_t nodes[2];
+    uint64_t unserved;
+    size_t n;
+    open_desk(&desk);
+    want(&desk, "1g.5gb", 1, 2);
+    assert_int_equal(choose(&desk, desk.offers, 1, mixed), 1);
+    ones = mixed[0].kind;
+    want(&desk, "3g.20gb", 1, 1);
+    assert_int_equal(choose(&desk, desk.offers, 1, mixed), 1);
+    const struct gs_karpenter_kind *const kinds[] = {&ones, &mixed[0].kind};
+    const struct gs_item *both = gs_demand_items(desk.demand, &n);
+    gs_karpenter_load_cheapest(kinds, 2, both, n, nodes, &unserved);
+    assert_true(nodes[0] == 0 && nodes[1] == 1 && unserved == 0);
+    gs_karpenter_load_cheapest(kinds, 2, both, 1, nodes, &unserved); /* the first alone */
+    assert_int_equal(nodes[0] + nodes[1], 1);
+    assert_int_equal(unserved, 0);
+    close_desk(&desk);
+}
+
 static void choose__layouts_with_a_name_win_where_they_cost_the_same(void **state)
 {
     (void)state;
@@ -430,6 +456,7 @@ int main(void)
         cmocka_unit_test(seen__a_node_that_does_not_start_says_why),
         cmocka_unit_test(choose__one_kind_of_slice_gets_a_layout_with_a_name),
         cmocka_unit_test(choose__two_kinds_share_a_node_where_that_is_cheaper),
+        cmocka_unit_test(load__pods_that_share_a_node_are_not_spread_over_the_layouts_there_are),
         cmocka_unit_test(choose__layouts_with_a_name_win_where_they_cost_the_same),
         cmocka_unit_test(choose__only_profiles_that_are_allowed_are_cut),
         cmocka_unit_test(choose__serves_all_that_can_be_served),
