@@ -36,6 +36,7 @@ struct gs_kube_call {
     char *path;
     char *method;
     char *type;
+    char *header;
     char *body;
     struct gs_http_call *http; /* a try is under way */
     sd_event_source *timer;    /* the next try */
@@ -99,6 +100,7 @@ static void free_call(struct gs_kube_call *call)
     free(call->path);
     free(call->method);
     free(call->type);
+    free(call->header);
     free(call->body);
     free(call);
 }
@@ -245,7 +247,8 @@ static void on_done(void *ctx, int result, const struct gs_http_answer *answer,
     } else if (answer->status < 200 || answer->status > 299) {
         judge_status(call, answer);
     } else {
-        const struct gs_kube_answer good = {.status = answer->status, .body = answer->body};
+        const struct gs_kube_answer good = {
+            .status = answer->status, .body = answer->body, .type = answer->type};
         finish(call, 0, &good, NULL, NULL);
     }
 }
@@ -288,15 +291,22 @@ static int send(struct gs_kube_call *call, const struct gs_kube_credential *cred
 {
     char url[SERVER_MAX + GS_KUBE_PATH_MAX];
     char type[128];
-    const char *headers[] = {call->kube->agent, "Accept: application/json", type};
+    const char *headers[4] = {call->kube->agent, "Accept: application/json"};
+    size_t n_headers = 2;
     snprintf(url, sizeof(url), "%s%s", gs_kube_identity_server(call->kube->identity), call->path);
     snprintf(type, sizeof(type), "Content-Type: %s", call->type == NULL ? "" : call->type);
+    if (call->type != NULL) {
+        headers[n_headers++] = type;
+    }
+    if (call->header != NULL) {
+        headers[n_headers++] = call->header;
+    }
     gs_buf_reset(&call->refusal);
     const struct gs_http_request request = {
         .method = call->method,
         .url = url,
         .headers = headers,
-        .n_headers = GS_ARRAY_LEN(headers) - (call->type == NULL),
+        .n_headers = n_headers,
         .body = call->request.body,
         .bearer = credential->bearer,
         .tls = &credential->tls,
@@ -366,11 +376,13 @@ static int copy_request(struct gs_kube_call *call, const struct gs_kube_request 
     call->path = strdup(request->path);
     call->method = strdup(request->method);
     call->type = request->type == NULL ? NULL : strdup(request->type);
+    call->header = request->header == NULL ? NULL : strdup(request->header);
     if (request->body.p != NULL) {
         call->body = malloc(request->body.n + 1);
     }
     if (call->path == NULL || call->method == NULL ||
         (request->type != NULL && call->type == NULL) ||
+        (request->header != NULL && call->header == NULL) ||
         (request->body.p != NULL && call->body == NULL)) {
         return no_memory(err);
     }

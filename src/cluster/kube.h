@@ -28,12 +28,14 @@ struct gs_kube_options {
 struct gs_kube_answer {
     unsigned status;
     struct gs_view body; /* empty with on_chunk */
+    struct gs_view type; /* Content-Type; empty: none */
 };
 
 struct gs_kube_request {
     const char *method; /* "GET" */
     const char *path; /* "/api/v1/nodes/a?..."; what is no plain text in it is %-encoded already */
     const char *type; /* of the body */
+    const char *header;  /* one more, "Name: value", for who stands behind the server; NULL: none */
     struct gs_view body; /* p NULL: none */
     uint64_t limit_us;   /* all tries; 0: 15 s; GS_KUBE_FOREVER: a stream */
     uint64_t idle_us;    /* nothing came: the try has failed; 0: a part of the limit */

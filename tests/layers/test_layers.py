@@ -41,10 +41,11 @@ MAY_SEE = {
                    "net", "cluster", "picture", "term"},
     "picture": {"base", "core", "wire", "decide", "net", "cluster"},
     "board": {"base", "core", "wire", "decide", "money", "picture"},
+    "dashboard": {"base", "core", "wire", "net", "cluster", "decide", "money", "picture", "board"},
     "term": {"base", "core"},
     "history": {"base"},
     "cli": {"base", "core", "wire", "cloud", "sim", "trace", "verify", "decide", "gpu", "partition",
-            "lint", "karpenter", "net", "cluster", "picture", "term"},
+            "lint", "karpenter", "net", "cluster", "picture", "money", "board", "dashboard", "term"},
 }
 
 # All that core may take from outside: no file, socket, clock, thread, environment, heap.

@@ -1,0 +1,36 @@
+/* dashboard: what the ways to the dashboard share: of one machine, and through a cluster. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "cli/cluster/link.h"
+#include "net/http_server.h"
+#include "term/options.h"
+
+struct gs_dashboard_args {
+    bool node;
+    bool no_browser;
+    const char *address;
+    const char *instance_type;
+    const char *region;
+    struct gs_link_args link;
+    const char *name_space;
+    const char *lease;
+    const char *account;
+    uint64_t port;
+};
+
+/* Each serves until ^C and returns the exit status. */
+int gs_dashboard_node(const struct gs_dashboard_args *args);
+int gs_dashboard_cluster(const struct gs_dashboard_args *args);
+
+/* ^C and SIGTERM end the loop. GS_IO. */
+int gs_dashboard_stop_on_signals(sd_event *event, struct gs_err *err);
+
+/* A listening socket; only at an address of this machine's own. Codes of gs_http_listen_tcp. */
+int gs_dashboard_listen(const char *address, int *ret_fd, struct gs_err *err);
+
+/* Prints the address with `standing`, and opens a browser at the one with `once`, where there is a
+ * screen and it is wanted: what is given to a program, others on this machine can read. */
+void gs_dashboard_say(const struct gs_dashboard_args *args, unsigned port, const char *standing,
+                      const char *once);
