@@ -50,6 +50,9 @@ static const struct gs_cmd_bench_def defs[] = {
      .says =
          "apply, assert and export on 8 simulated A100, mig-parted beside them where it is given",
      .run = gs_cmd_bench_mig},
+    {.name = "simulate",
+     .says = "replaying workloads: events on 100,000 GPUs, Alibaba's trace, 10,000,000 rows",
+     .run = gs_cmd_bench_simulate},
 };
 
 static const struct gs_option options[] = {
@@ -57,7 +60,7 @@ static const struct gs_option options[] = {
      .arg = "NAME",
      GS_TO_LIST(struct gs_cmd_bench_args, only),
      .help = "run this benchmark and no other: plan-plain, plan-all, kinds-curve, fleet, online, "
-             "transition, loss, items, mig"},
+             "transition, loss, items, mig, simulate"},
     {.name = "seed",
      .arg = "N",
      GS_TO_NUMBER(struct gs_cmd_bench_args, seed, UINT32_MAX),
@@ -88,6 +91,12 @@ static const struct gs_option options[] = {
      .help =
          "NVIDIA's mig-parted, for the benchmark mig; it must look below $GPUSLICE_SIM/root for "
          "/proc/modules and /sys/bus/pci"},
+    {.name = "openb",
+     .arg = "FILE",
+     GS_TO_TEXT(struct gs_cmd_bench_args, openb),
+     .env = "GPUSLICE_OPENB",
+     .complete = GS_COMPLETE_FILE,
+     .help = "pods of Alibaba's cluster-trace-gpu-v2023, for the benchmark simulate"},
     {.name = "peer-seconds",
      .arg = "N",
      GS_TO_NUMBER(struct gs_cmd_bench_args, peer_seconds, PEER_SECONDS_MAX),

@@ -10,6 +10,7 @@
  *     bench/online.c    online, transition
  *     bench/loss.c      loss
  *     bench/items.c     items
+ *     bench/simulate.c  simulate
  *     bench/mig.c       mig; bench/child.c programs measured from outside
  *     bench/json.c      the report as a tree; bench/table.c for people
  *
@@ -19,9 +20,9 @@
 #pragma once
 
 #include "base/arena.h"
+#include "core/solve/ip.h"
 #include "term/options.h"
 #include "term/output.h"
-#include "core/solve/ip.h"
 
 enum {
     GS_CMD_BENCH_RUNS_MAX = 1000,
@@ -38,6 +39,7 @@ struct gs_cmd_bench_args {
     uint64_t peer_seconds; /* a peer may think so long about one question */
     uint64_t loss_seeds;
     const char *mig_parted; /* the program; NULL: not given */
+    const char *openb;      /* a list of pods; NULL: not given */
     const char *keep;       /* folder for the files that are made; NULL: a temporary one */
     unsigned size;          /* 0: full, 1: small */
     unsigned format;
@@ -161,6 +163,7 @@ int gs_cmd_bench_transition(struct gs_cmd_bench *bench, struct gs_err *err);
 int gs_cmd_bench_loss(struct gs_cmd_bench *bench, struct gs_err *err);
 int gs_cmd_bench_items(struct gs_cmd_bench *bench, struct gs_err *err);
 int gs_cmd_bench_mig(struct gs_cmd_bench *bench, struct gs_err *err);
+int gs_cmd_bench_simulate(struct gs_cmd_bench *bench, struct gs_err *err);
 
 /* `full` as measured, or `small` when the run is to be over in a moment. */
 uint64_t gs_cmd_bench_size(const struct gs_cmd_bench *bench, uint64_t full, uint64_t small);
@@ -204,6 +207,7 @@ struct gs_cmd_bench_work {
     const char *peer_file; /* given to the peers between the runs; NULL: no peers */
     /* What a run took, where it is not this process that works; written by it. NULL: measured. */
     const struct gs_cmd_bench_time *took;
+    bool once; /* it takes minutes: no warm-up, one run */
     /* A peer that the benchmark runs itself, behind the others. NULL: none. */
     const char *peer_name;
     int (*run_peer)(void *ctx, struct gs_cmd_bench_peer *peer, struct gs_err *err);

@@ -201,8 +201,9 @@ int gs_cmd_bench_measure(struct gs_cmd_bench *bench, const struct gs_cmd_bench_w
         return gs_cmd_bench_no_memory(err);
     }
     struct gs_cmd_bench_time warm_up;
-    int r = run_once(work, &warm_up, err);
-    for (uint64_t i = 0; r == 0 && i < bench->args->repeat; i++) {
+    int r = work->once ? 0 : run_once(work, &warm_up, err);
+    uint64_t runs = work->once ? 1 : bench->args->repeat;
+    for (uint64_t i = 0; r == 0 && i < runs; i++) {
         r = run_once(work, &measure->times[measure->n_times++], err);
         r = r < 0 ? r : ask_peers(bench, work, measure, err);
     }
