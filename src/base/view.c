@@ -158,6 +158,11 @@ bool gs_character_is_control(uint32_t c)
 bool gs_view_has_control(struct gs_view v, const char *but)
 {
     while (v.n > 0) {
+        if (v.p[0] >= 0x20 && v.p[0] < 0x7f) { /* nearly all of nearly every text */
+            v.p++;
+            v.n--;
+            continue;
+        }
         uint32_t c = (unsigned char)v.p[0]; /* a terminal may take a byte for a character */
         size_t len = gs_view_character(v, &c);
         bool fine = c != 0 && c < 0x80 && strchr(but, (int)c) != NULL;
