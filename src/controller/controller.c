@@ -156,6 +156,29 @@ static int open_webhook(struct gs_controller *controller, struct gs_err *err)
     return options->webhook[0] == '\0' ? 0 : gs_webhook_new(&webhook, &controller->webhook, err);
 }
 
+/* The decisions that it shows are made here. */
+static bool decides(void *ctx)
+{
+    const struct gs_controller *controller = ctx;
+    return gs_lease_leads(controller->lease);
+}
+
+static int open_shown(struct gs_controller *controller, struct gs_err *err)
+{
+    const struct gs_controller_options *options = controller->options;
+    const struct gs_shown_options shown = {
+        .kube = controller->kube,
+        .store = &controller->store,
+        .address = options->dashboard,
+        .names = options->dashboard_names,
+        .name_space = controller->name_space,
+        .region = options->region,
+        .decides = decides,
+        .ctx = controller,
+    };
+    return options->dashboard[0] == '\0' ? 0 : gs_shown_new(&shown, &controller->shown, err);
+}
+
 static int open_parts(struct gs_controller *controller, struct gs_err *err)
 {
     const struct gs_controller_options *options = controller->options;
@@ -196,10 +219,14 @@ static int open_parts(struct gs_controller *controller, struct gs_err *err)
     r = r == 0 ? gs_pass_new(&pass, &controller->pass, err) : r;
     r = r == 0 ? open_lease(controller, err) : r;
     r = r == 0 ? open_webhook(controller, err) : r;
+    r = r == 0 ? open_shown(controller, err) : r;
+    const struct gs_feed_tap tap = controller->shown == NULL ? (struct gs_feed_tap){.ctx = NULL}
+                                                             : gs_shown_tap(controller->shown);
     const struct gs_feed_options feed = {.kube = controller->kube,
                                          .store = &controller->store,
                                          .changed = on_changed,
-                                         .ctx = controller};
+                                         .ctx = controller,
+                                         .tap = controller->shown == NULL ? NULL : &tap};
     return r == 0 ? gs_feed_new(&feed, &controller->feed, err) : r;
 }
 
@@ -245,6 +272,7 @@ void gs_controller_done(struct gs_controller *controller)
     gs_cloudwatch_free(controller->cloudwatch);
     gs_webhook_free(controller->webhook);
     gs_feed_free(controller->feed);
+    gs_shown_free(controller->shown);
     gs_lease_free(controller->lease);
     gs_pass_free(controller->pass);
     gs_pools_free(controller->pools);

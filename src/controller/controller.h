@@ -9,6 +9,7 @@
 #include "controller/lease.h"
 #include "controller/pass.h"
 #include "controller/pools.h"
+#include "controller/shown.h"
 #include "controller/webhook.h"
 #include "net/http_server.h"
 
@@ -35,8 +36,10 @@ struct gs_controller_options {
     const char *webhook_secret;
     const char *webhook_configuration;
     uint64_t certificate_life_s;
-    const char *region;      /* whose prices count; "": as nodes are labelled */
-    uint64_t emf_interval_s; /* lines for CloudWatch so often; 0: none */
+    const char *dashboard;       /* address of the dashboard; "": none */
+    const char *dashboard_names; /* that it is reached by, between commas; "" */
+    const char *region;          /* whose prices count; "": as nodes are labelled */
+    uint64_t emf_interval_s;     /* lines for CloudWatch so often; 0: none */
     const char *emf_cluster;
     const char *emf_namespace;
 };
@@ -52,6 +55,7 @@ struct gs_controller {
     struct gs_pass *pass;
     struct gs_lease *lease;
     struct gs_webhook *webhook; /* NULL: none */
+    struct gs_shown *shown;     /* the dashboard; NULL: none */
     struct gs_http_server *http;
     struct gs_cloudwatch *cloudwatch; /* NULL: no lines */
     struct gs_money *money;           /* for what is told of the cluster */

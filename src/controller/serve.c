@@ -182,6 +182,7 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
     gs_buf_printf(&page, "gpuslice_controller_objects_refused_total %" PRIu64 "\n",
                   controller->store.refused);
     gs_webhook_write_metrics(controller->webhook, &page);
+    gs_shown_write_metrics(controller->shown, &page);
     write_cluster(controller, &page);
     answer(exchange, 200, METRICS_TYPE, &page);
 }

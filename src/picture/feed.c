@@ -27,6 +27,7 @@ struct stream {
 
 struct gs_feed {
     struct gs_feed_options options;
+    struct gs_feed_tap tap;
     struct stream streams[GS_FEEDS];
 };
 
@@ -40,7 +41,11 @@ static uint64_t now_us(const struct gs_feed *feed)
 static void on_listing(void *ctx)
 {
     struct stream *stream = ctx;
+    const struct gs_feed_tap *tap = &stream->feed->tap;
     gs_store_listing(stream->feed->options.store, stream->kind);
+    if (tap->listing != NULL) {
+        tap->listing(tap->ctx, stream->kind);
+    }
 }
 
 static void on_listed(void *ctx)
@@ -48,6 +53,10 @@ static void on_listed(void *ctx)
     struct stream *stream = ctx;
     stream->state.listed = true;
     gs_store_listed(stream->feed->options.store, stream->kind);
+    const struct gs_feed_tap *tap = &stream->feed->tap;
+    if (tap->listed != NULL) {
+        tap->listed(tap->ctx, stream->kind);
+    }
     stream->feed->options.changed(stream->feed->options.ctx);
 }
 
@@ -73,6 +82,9 @@ static int on_object(void *ctx, const struct json_t *object, bool gone, struct g
     if (r == GS_INVALID || r == GS_LIMIT) {
         gs_log_warning("%s is left out: %s", stream->state.kind, err->msg);
         r = 0;
+    }
+    if (feed->tap.object != NULL) {
+        feed->tap.object(feed->tap.ctx, stream->kind, object, gone);
     }
     if (store->changed && stream->state.listed) {
         feed->options.changed(feed->options.ctx);
@@ -119,6 +131,7 @@ int gs_feed_new(const struct gs_feed_options *options, struct gs_feed **ret, str
         return gs_fail(err, GS_NO_MEMORY, "no memory for the watches");
     }
     feed->options = *options;
+    feed->tap = options->tap == NULL ? (struct gs_feed_tap){.ctx = NULL} : *options->tap;
     int r = 0;
     for (unsigned i = 0; r == 0 && i < GS_FEEDS; i++) {
         r = open_stream(feed, i, err);

@@ -2,16 +2,27 @@
 #pragma once
 
 #include "base/err.h"
-#include "cluster/kube.h"
 #include "picture/store.h"
 
+struct gs_kube;
+struct json_t; /* jansson's */
 struct gs_feed;
+
+/* Somebody who is shown the same objects, after the store. What it says of one that it cannot read
+ * is its own concern. */
+struct gs_feed_tap {
+    void (*listing)(void *ctx, enum gs_store_kind kind);
+    void (*listed)(void *ctx, enum gs_store_kind kind);
+    void (*object)(void *ctx, enum gs_store_kind kind, const struct json_t *object, bool gone);
+    void *ctx;
+};
 
 struct gs_feed_options {
     struct gs_kube *kube;
     struct gs_store *store;
     void (*changed)(void *ctx);
     void *ctx;
+    const struct gs_feed_tap *tap; /* copied; NULL: nobody */
 };
 
 /* How a kind stands. */

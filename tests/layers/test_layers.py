@@ -38,7 +38,7 @@ MAY_SEE = {
     "cluster": {"base", "core", "wire", "net"},
     "agent": {"base", "core", "wire", "gpu", "partition", "node", "net", "cluster", "boot"},
     "controller": {"base", "core", "wire", "cloud", "decide", "admit", "money", "karpenter",
-                   "net", "cluster", "picture", "term"},
+                   "net", "cluster", "picture", "board", "dashboard", "term"},
     "picture": {"base", "core", "wire", "decide", "net", "cluster"},
     "board": {"base", "core", "wire", "decide", "money", "picture"},
     "dashboard": {"base", "core", "wire", "net", "cluster", "decide", "money", "picture", "board"},
