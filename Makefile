@@ -19,6 +19,7 @@ export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 
 .DEFAULT_GOAL := all
 .PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench bench-node \
+	bench-cluster \
 	sizes judges cluster demo-cluster check-cluster images clean help
 
 all: ## build the programs and libraries
@@ -85,7 +86,8 @@ check-cluster: ## the tests on a real Kubernetes, built the first time; FULL=1 t
 	@scripts/deps.sh test cluster
 	@$(SETUP) $(BUILD) -Dtests=enabled
 	@$(NINJA) $(BUILD)
-	@GPUSLICE_CLUSTER=fetch $(if $(FULL),GPUSLICE_RECUT_SECONDS=600 GPUSLICE_RECUT_RACES=1000) \
+	@GPUSLICE_CLUSTER=fetch $(if $(FULL),GPUSLICE_RECUT_SECONDS=600 GPUSLICE_RECUT_RACES=1000 \
+			GPUSLICE_ARRIVALS=200 GPUSLICE_LONG=1) \
 		scripts/check.py $(BUILD) -t $(if $(FULL),10,1) --suite cluster
 
 images: all ## container images of agent and controller, as OCI archives in build/images: [ARGS='--tag 1']
@@ -128,6 +130,10 @@ bench-node: ## our agent beside NVIDIA's programs on a real kubelet: [ARGS='--on
 	@$(SETUP) $(BUILD) -Dtests=enabled
 	@$(NINJA) $(BUILD)
 	@GPUSLICE_CLUSTER=fetch python3 tests/bench/node/node_bench.py $(BUILD) $(ARGS) || [ $$? = 77 ]
+
+bench-cluster: all ## the controller in clusters of 100 to 10,000 nodes: [ARGS='--sizes 100,1000']
+	@scripts/deps.sh cluster
+	@GPUSLICE_CLUSTER=fetch python3 tests/bench/cluster/cluster_bench.py $(BUILD) $(ARGS) || [ $$? = 77 ]
 
 sizes: all ## longest functions and files, binary sizes, memory
 	@scripts/sizes.py $(BUILD)
