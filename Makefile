@@ -19,8 +19,7 @@ export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 
 .DEFAULT_GOAL := all
 .PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench bench-node \
-	bench-cluster \
-	sizes judges cluster demo-cluster check-cluster images clean help
+	bench-cluster sizes judges cluster demo-cluster check-cluster images clean help
 
 all: ## build the programs and libraries
 	@scripts/deps.sh build
