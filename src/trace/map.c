@@ -1,6 +1,5 @@
 #include "trace/map.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,14 +59,8 @@ static const char *by_text(enum gs_trace_by by)
 }
 
 /* Appends; what has no room is cut off. */
-__attribute__((format(printf, 2, 3))) static void add(char *text, const char *fmt, ...)
-{
-    size_t n = strlen(text);
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text + n, GS_TRACE_RULE_TEXT_MAX - n, fmt, ap);
-    va_end(ap);
-}
+#define ADD(text, ...)                                                                             \
+    (void)snprintf((text) + strlen(text), GS_TRACE_RULE_TEXT_MAX - strlen(text), __VA_ARGS__)
 
 /* "10", "7.5". */
 static void spell_tenths(uint32_t permille, char ret[16])
@@ -83,21 +76,21 @@ static void spell_use(char *text, const struct gs_trace_rule *rule)
 {
     bool memory = rule->memory_by != GS_TRACE_BY_NOTHING;
     bool util = rule->util_by != GS_TRACE_BY_NOTHING;
-    add(text, "%s", "; measured use the smallest that holds ");
+    ADD(text, "%s", "; measured use the smallest that holds ");
     if (memory) {
-        add(text, "%s memory", by_text(rule->memory_by));
+        ADD(text, "%s memory", by_text(rule->memory_by));
     }
     if (util) {
-        add(text, "%s%s utilisation", memory ? " and " : "", by_text(rule->util_by));
+        ADD(text, "%s%s utilisation", memory ? " and " : "", by_text(rule->util_by));
     }
     if (memory != util) {
-        add(text, ", whatever the %s", memory ? "utilisation" : "memory");
+        ADD(text, ", whatever the %s", memory ? "utilisation" : "memory");
     }
     if (!memory && !util) {
-        add(text, "%s", "anything");
+        ADD(text, "%s", "anything");
     }
     if (rule->scale_permille != 1000) {
-        add(text, ", measured on a GPU of %u.%03u the speed", rule->scale_permille / 1000,
+        ADD(text, ", measured on a GPU of %u.%03u the speed", rule->scale_permille / 1000,
             rule->scale_permille % 1000);
     }
 }
@@ -107,20 +100,20 @@ void gs_trace_rule_text(const struct gs_trace_rule *rule, char ret[GS_TRACE_RULE
     char missing[16];
     ret[0] = 0;
     spell_tenths(rule->tolerance_permille, missing);
-    add(ret,
+    ADD(ret,
         "%s: a part of a GPU gets the smallest profile of %s with that share of "
         "%scompute, of which %s %% may be missing",
         rule->name, rule->model->id, rule->share_of_memory ? "memory and of " : "", missing);
     spell_use(ret, rule);
     if (rule->slowdown_permille > 0) {
-        add(ret, "; work is at most %u.%03u times slower than on a whole GPU",
+        ADD(ret, "; work is at most %u.%03u times slower than on a whole GPU",
             rule->slowdown_permille / 1000, rule->slowdown_permille % 1000);
     }
-    add(ret, "%s",
+    ADD(ret, "%s",
         rule->fractional_only ? "; only what asks for a part of a GPU counts"
                               : "; whole GPUs stay whole");
     if (rule->with_never_ran) {
-        add(ret, "%s", "; what was never started runs as long as it waited");
+        ADD(ret, "%s", "; what was never started runs as long as it waited");
     }
 }
 

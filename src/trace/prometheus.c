@@ -127,7 +127,7 @@ static int read_sample(const struct metric *metric, const json_t *sample, int64_
     const json_t *time = json_array_get(sample, 0);
     const json_t *text = json_array_get(sample, 1);
     char seconds[48];
-    uint64_t value;
+    uint64_t value = 0;
     if (!json_is_number(time) || !json_is_string(text) || fabs(json_number_value(time)) > 1e12) {
         return gs_fail(err, GS_INVALID, "found a sample that is not [time, \"value\"]");
     }

@@ -114,12 +114,12 @@ static bool spell(const json_t *value, char buffer[NUMBER_MAX], struct gs_view *
     return false;
 }
 
-static int take_object(struct gs_trace *trace, const json_t *object, struct gs_err *err)
+static int take_object(struct gs_trace *trace, json_t *object, struct gs_err *err)
 {
     struct gs_view fields[GS_COLUMNS + 1] = {0};
     char numbers[GS_COLUMNS + 1][NUMBER_MAX];
-    void *at = json_object_iter((json_t *)(uintptr_t)object);
-    for (; at != NULL; at = json_object_iter_next((json_t *)(uintptr_t)object, at)) {
+    void *at = json_object_iter(object);
+    for (; at != NULL; at = json_object_iter_next(object, at)) {
         const char *key = json_object_iter_key(at);
         unsigned column;
         struct gs_err why;

@@ -7,8 +7,26 @@ void gs_samples_done(struct gs_samples *samples)
     gs_map_done(&samples->by_name);
 }
 
-/* The series of this name, a new one if there is none. The map holds its number, counted from 1:
- * the array moves as it grows. */
+static struct gs_series *new_series(struct gs_samples *samples, struct gs_trace *trace,
+                                    const char *name, int64_t at_us)
+{
+    struct gs_series *series = GS_ARENA_NEW(&trace->arena, struct gs_series, 1);
+    if (series == NULL ||
+        !gs_arena_room(&trace->arena, &samples->series, &samples->cap, samples->n_series,
+                       sizeof(struct gs_series *)) ||
+        !gs_map_put(&samples->by_name, name, series)) {
+        return NULL;
+    }
+    series->name = name;
+    series->row = trace->row;
+    series->input = trace->input;
+    series->first_us = at_us;
+    series->last_us = at_us;
+    samples->series[samples->n_series++] = series;
+    return series;
+}
+
+/* The series of this name, a new one if there is none. */
 static int find_series(struct gs_samples *samples, struct gs_trace *trace, struct gs_view name,
                        int64_t at_us, struct gs_series **ret, struct gs_err *err)
 {
@@ -17,25 +35,19 @@ static int find_series(struct gs_samples *samples, struct gs_trace *trace, struc
     if (r < 0) {
         return gs_wrap(err, r, "%s", gs_trace_label(trace));
     }
-    uintptr_t number = (uintptr_t)gs_map_find(&samples->by_name, kept);
-    if (number == 0) {
-        if (samples->n_series == GS_SERIES_MAX) {
-            return gs_fail(err, GS_LIMIT, "%s: more than %d series; expected less",
-                           gs_trace_label(trace), GS_SERIES_MAX);
-        }
-        number = samples->n_series + 1;
-        if (!gs_arena_room(&trace->arena, &samples->series, &samples->cap, samples->n_series,
-                           sizeof(*samples->series)) ||
-            !gs_map_put(&samples->by_name, kept, (void *)number)) {
-            return gs_trace_no_memory(trace, err);
-        }
-        samples->series[samples->n_series++] = (struct gs_series){.name = kept,
-                                                                  .row = trace->row,
-                                                                  .input = trace->input,
-                                                                  .first_us = at_us,
-                                                                  .last_us = at_us};
+    *ret = gs_map_find(&samples->by_name, kept);
+    if (*ret != NULL) {
+        return 0;
     }
-    *ret = &samples->series[number - 1];
+    if (samples->n_series == GS_SERIES_MAX) {
+        return gs_fail(err, GS_LIMIT, "%s: more than %d series; expected less",
+                       gs_trace_label(trace), GS_SERIES_MAX);
+    }
+    *ret = new_series(samples, trace, kept, at_us);
+    if (*ret == NULL) {
+        (void)gs_trace_no_memory(trace, err);
+        return GS_NO_MEMORY;
+    }
     return 0;
 }
 
@@ -82,9 +94,12 @@ int gs_samples_add(struct gs_samples *samples, struct gs_trace *trace, struct gs
                    struct gs_view gpu, enum gs_metric metric, int64_t at_us, uint32_t value,
                    struct gs_err *err)
 {
-    struct gs_series *series = NULL;
+    struct gs_series *series;
     int r = find_series(samples, trace, name, at_us, &series, err);
-    r = r == 0 ? note_gpu(series, trace, gpu, err) : r;
+    if (r < 0) {
+        return r;
+    }
+    r = note_gpu(series, trace, gpu, err);
     if (r < 0) {
         return r;
     }
@@ -113,8 +128,8 @@ static int by_value(const void *a, const void *b)
 
 static int by_first(const void *a, const void *b)
 {
-    const struct gs_series *p = a;
-    const struct gs_series *q = b;
+    const struct gs_series *p = *(struct gs_series *const *)a;
+    const struct gs_series *q = *(struct gs_series *const *)b;
     if (p->first_us != q->first_us) {
         return p->first_us < q->first_us ? -1 : 1;
     }
@@ -159,13 +174,13 @@ int gs_samples_draw(struct gs_samples *samples, struct gs_trace *trace, struct g
     if (!samples->sorted) {
         samples->sorted = true;
         if (samples->n_series > 0) {
-            qsort(samples->series, samples->n_series, sizeof(*samples->series), by_first);
+            qsort(samples->series, samples->n_series, sizeof(struct gs_series *), by_first);
         }
     }
     if (samples->drawn == samples->n_series) {
         return 0;
     }
-    struct gs_series *series = &samples->series[samples->drawn++];
+    struct gs_series *series = samples->series[samples->drawn++];
     struct gs_trace_ask ask = gs_trace_nothing_known();
     trace->row = series->row;
     if (series->first_us == series->last_us) {

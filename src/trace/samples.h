@@ -31,7 +31,7 @@ struct gs_series {
 
 struct gs_samples {
     struct gs_map by_name;
-    struct gs_series *series;
+    struct gs_series **series;
     size_t n_series;
     size_t cap;
     size_t n_samples;

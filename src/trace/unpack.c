@@ -4,7 +4,7 @@
 
 static void *zlib_get(void *ctx, unsigned n, unsigned size)
 {
-    const struct gs_alloc *alloc = ctx;
+    const struct gs_alloc *alloc = ((const struct gs_unpack *)ctx)->alloc;
     size_t all = (size_t)n * size + sizeof(size_t) * 2;
     size_t *block = alloc->get(alloc->ctx, all);
     if (block == NULL) {
@@ -16,7 +16,7 @@ static void *zlib_get(void *ctx, unsigned n, unsigned size)
 
 static void zlib_put(void *ctx, void *address)
 {
-    const struct gs_alloc *alloc = ctx;
+    const struct gs_alloc *alloc = ((const struct gs_unpack *)ctx)->alloc;
     size_t *block = (size_t *)address - 2;
     alloc->put(alloc->ctx, block, block[0]);
 }
@@ -43,8 +43,7 @@ void gs_unpack_feed(struct gs_unpack *u, struct gs_view bytes)
 
 static int start_gzip(struct gs_unpack *u, struct gs_err *err)
 {
-    u->z = (z_stream){.zalloc = zlib_get, .zfree = zlib_put};
-    memcpy(&u->z.opaque, &u->alloc, sizeof(u->alloc));
+    u->z = (z_stream){.zalloc = zlib_get, .zfree = zlib_put, .opaque = u};
     if (inflateInit2(&u->z, 15 + 16) != Z_OK) {
         return gs_fail(err, GS_NO_MEMORY, "%s: no memory to unpack it", u->label);
     }
