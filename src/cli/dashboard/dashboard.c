@@ -69,7 +69,7 @@ static const struct gs_example examples[] = {
 
 const struct gs_command gs_command_dashboard = {
     .name = "dashboard",
-    .summary = "see in a browser who uses which slice, what waits, what it costs",
+    .summary = "see in a browser who uses which slice, and what it costs",
     .text = "Serves pages on loopback until ^C. The address has a code in it that nobody else "
             "knows.\n"
             "Without --node the pages are the controller's, asked for through the API server with "

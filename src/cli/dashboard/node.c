@@ -226,7 +226,8 @@ static int begin(struct node *node, struct gs_err *err)
         .kind = "node", .name = node->host, .price = price, .ctx = node};
     int fd = -1;
     (void)gethostname(node->host, sizeof(node->host) - 1);
-    int r = gs_gpu_env_open(&node->gpus, err);
+    int r = gs_dashboard_listen(node->args->address, &fd, err);
+    r = r < 0 ? r : gs_gpu_env_open(&node->gpus, err);
     if (r == 0) {
         int s = sd_event_new(&node->event);
         r = s < 0 ? gs_fail_errno(err, -s, "making an event loop")
@@ -236,8 +237,10 @@ static int begin(struct node *node, struct gs_err *err)
     r = r < 0 ? r : look(node, err);
     r = r < 0 ? r : put_facts(node, "", err);
     r = r < 0 ? r : gs_door_random(node->key, err);
-    r = r < 0 ? r : gs_dashboard_listen(node->args->address, &fd, err);
     if (r < 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
         return r;
     }
     gs_board_set_whole(node->board, true);
