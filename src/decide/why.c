@@ -222,7 +222,10 @@ static void say_wait(struct words *words, struct gs_work *work, const struct gs_
                      const struct gs_decision *decision)
 {
     if (decision->until_node != GS_DECIDE_NONE) {
-        say(words, "a re-cut under way on node %s will have it",
+        say(words,
+            work->cluster->nodes[decision->until_node].usable
+                ? "a re-cut under way on node %s will have it"
+                : "node %s, which is starting, will have it",
             node_name(work, decision->until_node));
         return;
     }
