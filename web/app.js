@@ -51,6 +51,16 @@ function fact(label, value, note) {
     note ? make('dd', {class: 'note'}, note) : null);
 }
 
+/* Against the same pods on whole GPUs; null: nothing to compare. */
+function saving(bill) {
+  if (!(bill.whole_gpus > 0)) {
+    return null;
+  }
+  const saved = bill.whole_gpus - bill.bill;
+  return saved >= 0 ? `${format.percent(saved, bill.whole_gpus)} saved`
+    : `${format.percent(-saved, bill.whole_gpus)} more is paid now`;
+}
+
 function summarise() {
   const sum = totals();
   const bill = state.money;
@@ -63,13 +73,14 @@ function summarise() {
     fact('Waiting', sourced('api/v1/waiting',
       state.waiting === null ? format.UNKNOWN : format.count(state.waiting.pods.length)), 'pods'),
   ];
-  if (bill !== null) {
+  if (bill !== null && bill.bill === 0 && bill.unknown_nodes > 0) {
+    facts.push(fact('Bill', sourced('api/v1/money', format.UNKNOWN),
+      `no price is known of ${format.counted(bill.unknown_nodes, 'node')}`));
+  } else if (bill !== null) {
     facts.push(fact('Bill', sourced('api/v1/money', format.dollarsAnHour(bill.bill)),
       bill.unknown_nodes > 0 ? `without ${format.counted(bill.unknown_nodes, 'node')} of unknown price` : 'all nodes'));
-    const saved = bill.whole_gpus !== null && bill.bill !== null ? bill.whole_gpus - bill.bill : null;
     facts.push(fact('Whole GPUs would be', sourced('api/v1/money', format.dollarsAnHour(bill.whole_gpus)),
-      saved === null ? null : saved >= 0 ? `${format.percent(saved, bill.whole_gpus)} saved`
-        : `${format.percent(-saved, bill.whole_gpus)} more is paid now`));
+      saving(bill)));
   }
   document.getElementById('summary').replaceChildren(make('dl', {}, facts));
   const n = state.waiting?.pods.length ?? 0;

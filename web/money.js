@@ -79,6 +79,11 @@ export function money(container) {
       into.replaceChildren(make('p', {class: 'none'}, state.link.text));
       return;
     }
+    if (bill.bill === 0 && bill.unknown_nodes > 0) {
+      into.replaceChildren(make('p', {class: 'warn'}, `No price is known of ${format.counted(bill.unknown_nodes, 'node')}, `
+        + 'so that nothing can be said in dollars.'), shares('By namespace', bill.by_namespace, bill));
+      return;
+    }
     into.replaceChildren(...[
       bill.unknown_nodes > 0 ? make('p', {class: 'warn'}, `Not in these numbers: ${format.counted(bill.unknown_nodes, 'node')} whose price is not known.`) : null,
       bar(bill), beside(bill), shares('By namespace', bill.by_namespace, bill),
