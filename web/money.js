@@ -81,7 +81,7 @@ export function money(container) {
     }
     if (bill.bill === 0 && bill.unknown_nodes > 0) {
       into.replaceChildren(make('p', {class: 'warn'}, `No price is known of ${format.counted(bill.unknown_nodes, 'node')}, `
-        + 'so that nothing can be said in dollars.'), shares('By namespace', bill.by_namespace, bill));
+        + 'so that nothing can be said in dollars.'));
       return;
     }
     into.replaceChildren(...[
