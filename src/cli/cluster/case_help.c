@@ -194,7 +194,8 @@ static int add(struct gs_case *of, struct gs_buf *text, struct gs_err *err)
 static bool put_nodes(const struct gs_case *of, enum gs_look_what what, struct gs_buf *out)
 {
     size_t n = 0;
-    for (size_t i = 0; i < of->scene->view.n; i++) {
+    for (size_t k = 0; k < of->scene->view.n; k++) {
+        uint32_t i = of->by_name[k];
         if (of->looks[i].what == what && n++ < NAMED_MAX) {
             gs_buf_printf(out, "%s%s", n == 1 ? "" : ", ", of->scene->view.nodes[i].name);
         }

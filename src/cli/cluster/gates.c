@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "wire/kubejson.h"
+#include "cli/cluster/commands.h"
 #include "wire/kubepatch.h"
 #include "wire/kubewait.h"
 
@@ -84,8 +84,8 @@ static int take_pod(void *ctx, const struct json_t *object, struct gs_err *err)
     struct gs_gates_pod *pod;
     size_t at = 0;
     gates->read++;
-    if (name == NULL || space == NULL || !gs_kubejson_is_name(name) ||
-        !gs_kubejson_is_name(space) || !find_gate(object, &at)) {
+    if (name == NULL || space == NULL || !gs_is_object_name(name) || !gs_is_object_name(space) ||
+        !find_gate(object, &at)) {
         return 0;
     }
     int r = keep(gates, space, name, &pod, err);
@@ -100,7 +100,7 @@ int gs_gates_find(struct gs_gates *gates, const char *name_space, struct gs_err 
 {
     char path[400] = "/api/v1/pods";
     if (name_space[0] != '\0') {
-        if (!gs_kubejson_is_name(name_space)) {
+        if (!gs_is_object_name(name_space)) {
             return gs_fail(err, GS_INVALID, "\"%.100s\" is no name of a namespace", name_space);
         }
         (void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods", name_space);
@@ -120,7 +120,7 @@ int gs_gates_add(struct gs_gates *gates, const char *name_space, const char *nam
                  struct gs_err *err)
 {
     struct gs_gates_pod *pod = NULL;
-    if (!gs_kubejson_is_name(name_space) || !gs_kubejson_is_name(name)) {
+    if (!gs_is_object_name(name_space) || !gs_is_object_name(name)) {
         return gs_fail(err, GS_INVALID,
                        "\"%.100s/%.100s\" is no pod; expected NAMESPACE/POD, or POD with "
                        "--namespace",

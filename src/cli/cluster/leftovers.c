@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/table.h"
-#include "wire/kubejson.h"
+#include "cli/cluster/commands.h"
 #include "wire/kubemove.h"
 #include "wire/kubepatch.h"
 #include "wire/kubewait.h"
@@ -131,8 +131,7 @@ static int on_object(void *ctx, const struct json_t *object, struct gs_err *err)
     const char *name = json_string_value(json_object_get(metadata, "name"));
     const char *space = json_string_value(json_object_get(metadata, "namespace"));
     struct thing thing = {.name = name};
-    if (name == NULL || !gs_kubejson_is_name(name) ||
-        (space != NULL && !gs_kubejson_is_name(space)) ||
+    if (name == NULL || !gs_is_object_name(name) || (space != NULL && !gs_is_object_name(space)) ||
         (names->matters != NULL && !names->matters(object, &thing))) {
         return 0;
     }
@@ -261,7 +260,7 @@ int gs_leftovers_controller(struct gs_leftovers *left, struct gs_err *err)
     static const char selector[] = "labelSelector=app.kubernetes.io%2Fname%3Dgpuslice-controller";
     char path[PATH_BYTES_MAX];
     struct gs_err why;
-    if (!gs_kubejson_is_name(left->name_space)) {
+    if (!gs_is_object_name(left->name_space)) {
         return gs_fail(err, GS_INVALID, "\"%.100s\" is no name of a namespace", left->name_space);
     }
     (void)snprintf(path, sizeof(path),
