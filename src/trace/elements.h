@@ -8,7 +8,7 @@
 #include "base/view.h"
 
 enum {
-    GS_ELEMENTS_BYTES_MAX = 32 << 20, /* of one series: a million samples */
+    GS_ELEMENTS_BYTES_MAX = 8 << 20, /* of one series: a quarter of a million samples */
     GS_ELEMENTS_DEPTH_MAX = 100,
     GS_ELEMENTS_TEXT_MAX = 200
 };

@@ -55,14 +55,14 @@ static const struct gs_trace_format *find_format(const char *name)
         }
     }
     fail_msg("no format %s", name);
-    return NULL;
+    abort(); /* not reached */
 }
 
 void bed_read(struct bed *bed, const char *format, const struct gs_view *texts, size_t n_texts,
               struct bed_options options)
 {
     static const char *const labels[] = {"f0", "f1", "f2", "f3"};
-    struct bed_text from[GS_TRACE_INPUTS_MAX];
+    struct bed_text from[GS_TRACE_INPUTS_MAX] = {{0}};
     struct gs_trace_input inputs[GS_TRACE_INPUTS_MAX];
     *bed = (struct bed){.asks = calloc(BED_ASKS_MAX, sizeof(struct gs_trace_ask))};
     assert_non_null(bed->asks);
@@ -134,6 +134,7 @@ void bed_read_files(struct bed *bed, const char *format, const char *const *path
                 free(bytes[--i]);
             }
             skip();
+            abort(); /* not reached */
         }
         texts[i].p = bytes[i];
     }

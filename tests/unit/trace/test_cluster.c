@@ -121,8 +121,10 @@ static void pods__bad_ones_are_named(void **state)
 
 static void pods__what_is_no_list_of_pods_is_refused(void **state)
 {
-    static const char *const texts[] = {"", "x", "{\"kind\":\"List\",\"items\":[",
-                                        "{\"kind\":\"NodeList\",\"items\":[]}", LIST("")};
+    static const char cut[] = "{\"kind\":\"List\",\"items\":[";
+    static const char nodes[] = "{\"kind\":\"NodeList\",\"items\":[]}";
+    static const char empty[] = LIST("");
+    static const char *const texts[] = {"", "x", cut, nodes, empty};
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct bed bed;

@@ -95,7 +95,7 @@ static int by_value(const void *a, const void *b)
 
 static double median(const struct bed *bed, uint32_t (*figure)(const struct gs_trace_ask *))
 {
-    double *values = calloc(bed->n, sizeof(*values));
+    double *values = calloc(bed->n + 1, sizeof(*values));
     assert_non_null(values);
     for (size_t i = 0; i < bed->n; i++) {
         values[i] = figure(&bed->asks[i]);

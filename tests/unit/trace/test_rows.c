@@ -202,7 +202,7 @@ static void csv__a_line_that_is_too_long_is_one_bad_row(void **state)
         assert_non_null(text);
         int used = snprintf(text, 100, "arrival,duration,gpus\n1,2,1\n");
         memset(text + used, 'x', n);
-        strcpy(text + used + n, "\n3,4,1\n");
+        memcpy(text + used + n, "\n3,4,1\n", 8);
         struct gs_view view = gs_view(text);
         bed_read(&bed, "csv", &view, 1, (struct bed_options){.step = 1000});
         assert_int_equal(bed.n, 2);

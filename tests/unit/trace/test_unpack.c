@@ -13,7 +13,7 @@ static size_t gzip(const char *text, size_t n, char *ret)
 {
     z_stream z = {0};
     assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    z.next_in = (unsigned char *)(uintptr_t)text;
+    memcpy(&z.next_in, &text, sizeof(text));
     z.avail_in = (unsigned)n;
     z.next_out = (unsigned char *)ret;
     z.avail_out = SIZE_MAX_BYTES;
@@ -32,7 +32,8 @@ static size_t tar_entry(char *at, const char *name, char kind, const char *text,
     snprintf(at + 124, 12, "%011zo", n);
     memset(at + 148, ' ', 8);
     at[156] = kind;
-    memcpy(at + 257, "ustar\00000", 8);
+    memcpy(at + 257, "ustar", 6);
+    at[263] = at[264] = '0';
     for (size_t i = 0; i < 512; i++) {
         sum += (unsigned char)at[i];
     }
