@@ -38,8 +38,7 @@ static void count_left(struct gs_pools *pools, struct gs_pools_owner *owner)
     struct gs_karpenter_share shares[GS_KARPENTER_SHARES_MAX];
     const struct gs_karpenter_caps caps = gs_pools_caps(owner);
     size_t n = gs_pools_parts_of(pools, owner, parts);
-    bool works = gs_pools_are_whole(pools) && !owner->pool.deleting &&
-                 owner->pool.scaling == GS_SLICEPOOL_OVERLAY;
+    bool works = gs_pools_serve(pools, owner) && !owner->pool.deleting;
     (void)gs_pools_shares(parts, n, shares);
     for (unsigned i = 0; i < owner->n_offers; i++) {
         struct gs_offer *offer = &owner->offers[i];
@@ -165,20 +164,21 @@ static void market_end(void *ctx)
 {
     struct gs_pools *pools = ctx;
     size_t at = 0;
-    bool whole = gs_pools_are_whole(pools);
+    bool whole = gs_pools_are_whole(pools, false);
     pools->due_us = UINT64_MAX;
     if (whole) {
         gs_pools_look_at_claims(pools, &pools->due_us);
     }
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
         struct gs_err err = {.code = GS_OK};
-        if (whole && !owner->pool.deleting && owner->pool.scaling == GS_SLICEPOOL_OVERLAY &&
+        if (gs_pools_serve(pools, owner) && !owner->pool.deleting &&
             gs_pools_plan(pools, owner, &err) != 0) {
             gs_log_error("SlicePool %s: %s", owner->pool.name, err.msg);
         }
     }
     if (whole) {
         gs_pools_weigh(pools);
+        gs_pools_look_at_empty(pools);
         gs_pools_send_parts(pools);
         gs_pools_stand_ins(pools);
         (void)sd_event_source_set_time(pools->due, pools->due_us);

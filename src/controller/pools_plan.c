@@ -26,7 +26,7 @@ static void look_at_part(struct gs_pools *pools, struct gs_pools_part *part)
     struct gs_offer *offer =
         owner == NULL || part->pool == NULL ? NULL : offer_of(owner, part->has.instance_type);
     struct gs_karpenter_kind kind;
-    part->there = 0;
+    part->there = part->active = part->soon = 0;
     part->planned = 0;
     part->of = owner;
     if (part->pool == NULL && part->known && owner != NULL) {
@@ -58,6 +58,10 @@ void gs_pools_look_at_parts(struct gs_pools *pools)
         struct gs_pools_part *part = gs_map_find(&pools->parts, claim->has.pool);
         if (part != NULL) {
             part->there++;
+            bool active = !claim->has.deleting && !claim->ending;
+            part->active += active;
+            bool starts = !claim->has.initialized && gs_pools_coming(pools, claim) == NULL;
+            part->soon += active && (starts || claim->cordoned_us != 0);
         }
     }
 }
@@ -315,13 +319,14 @@ struct gs_karpenter_caps gs_pools_caps(const struct gs_pools_owner *owner)
 /* Why no node may be bought from it, whatever is wanted; "": it may be open. */
 static const char *why_closed(const struct gs_pools *pools, const struct gs_pools_part *part)
 {
-    if (part->pool == NULL || part->overlay == NULL) {
+    bool is_static = part->of->pool.scaling == GS_SLICEPOOL_STATIC;
+    if (part->pool == NULL || (part->overlay == NULL && !is_static)) {
         return "its NodePool and NodeOverlay are being made";
     }
     if (part->has.deleting) {
         return "its NodePool is being deleted";
     }
-    if (!part->valid.is_true || !part->valid.current) {
+    if (!is_static && (!part->valid.is_true || !part->valid.current)) {
         return part->valid.reason[0] != '\0' && !part->valid.is_true
                    ? "Karpenter refuses its NodeOverlay"
                    : "Karpenter has not accepted its NodeOverlay yet: is the feature gate "
@@ -378,6 +383,9 @@ static void set_limits(struct gs_pools *pools, struct gs_pools_owner *owner,
             part->closed = part->planned > 0 ? "the limits of the SlicePool leave no room for it"
                                              : "nothing that waits needs it";
         }
+    }
+    if (owner->pool.scaling == GS_SLICEPOOL_STATIC) {
+        gs_pools_set_replicas(parts, n);
     }
 }
 

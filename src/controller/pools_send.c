@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "controller/pools_work.h"
 #include "wire/kubeevent.h"
+#include "wire/kubepatch.h"
 
 #define APPLY_TYPE "application/apply-patch+yaml"
 #define APPLY_QUERY "?fieldManager=gpuslice-controller&force=true"
@@ -13,7 +14,7 @@
 #define RETRY_US 5000000ull
 enum { PATH_BYTES_MAX = 700, NAME_BYTES_MAX = 254 };
 
-enum kind { POOL, OVERLAY, STATUS, CLAIM, EVENT, STAND_IN };
+enum kind { POOL, OVERLAY, STATUS, CLAIM, EVENT, STAND_IN, CORDON };
 
 /* A request under way. The object is found again by its name. */
 struct gs_pools_call {
@@ -87,6 +88,11 @@ static void set_acting(struct gs_pools_call *call, bool acting, bool failed)
     case CLAIM:
         if (claim != NULL) {
             claim->ending = acting || !failed;
+        }
+        break;
+    case CORDON:
+        if (claim != NULL) {
+            claim->cordoning = acting;
         }
         break;
     case EVENT:
@@ -189,11 +195,13 @@ static void apply_part(struct gs_pools *pools, struct gs_pools_part *part)
         .weight = part->weight,
         .overlay_weight = part->overlay_weight,
         .max_nodes = part->max_nodes,
+        .replicas = part->replicas,
         .record = part->record,
     };
     AUTO_JSON overlay = gs_karpenter_write_overlay(&pool);
     AUTO_JSON node_pool = gs_karpenter_write_pool(&pool);
-    if (!part->overlay_acting &&
+    bool is_static = part->of->pool.scaling == GS_SLICEPOOL_STATIC;
+    if (!is_static && !part->overlay_acting &&
         (part->overlay == NULL || !gs_karpenter_says(part->overlay, overlay))) {
         apply(pools, OVERLAY, part->name, overlay);
     }
@@ -261,7 +269,8 @@ void gs_pools_send_parts(struct gs_pools *pools)
         bool orphan = part->of == NULL || part->of->pool.deleting;
         pools->counts.nodepools += part->pool != NULL;
         pools->counts.open += part->known && part->closed[0] == '\0';
-        if (orphan || part->of->stale || pools->now_us < part->retry_us) {
+        if (orphan || part->of->stale || !gs_pools_serve(pools, part->of) ||
+            pools->now_us < part->retry_us) {
             continue; /* the API server removes what belongs to nobody */
         }
         if (is_spent(pools, part)) {
@@ -269,7 +278,7 @@ void gs_pools_send_parts(struct gs_pools *pools)
         } else if (!part->known) {
             close_unknown(pools, part);
         } else if (part->has.name == NULL || !part->has.deleting) {
-            if (part->overlay_weight == 0) {
+            if (part->overlay_weight == 0 && part->of->pool.scaling == GS_SLICEPOOL_OVERLAY) {
                 part->overlay_weight = gs_karpenter_overlay_weight(&taken, part->name);
             }
             apply_part(pools, part);
@@ -316,6 +325,32 @@ static void tell(struct gs_pools *pools, const struct gs_pools_claim *claim, con
         (void)send(pools, EVENT, claim->has.name, "POST", path,
                    (struct gs_view){.p = gs_buf_text(&body), .n = body.len}, "application/json");
     }
+}
+
+/* ---- static NodePools ---- */
+
+void gs_pools_drop_claim(struct gs_pools *pools, struct gs_pools_claim *claim)
+{
+    char path[PATH_BYTES_MAX];
+    gs_log_info("NodeClaim %s is not needed any more", claim->has.name);
+    snprintf(path, sizeof(path), GS_KARPENTER_CLAIMS_PATH "/%s", claim->has.name);
+    claim->ending =
+        send(pools, CLAIM, claim->has.name, "DELETE", path, (struct gs_view){.p = NULL}, "");
+}
+
+void gs_pools_cordon(struct gs_pools *pools, struct gs_pools_claim *claim, bool cordon)
+{
+    char path[PATH_BYTES_MAX];
+    AUTO_JSON patch = json_pack("{s:{s:{s:s?}}, s:{s:o}}", "metadata", "annotations",
+                                GS_STORE_LEAVING, cordon ? "true" : NULL, "spec", "unschedulable",
+                                cordon ? json_true() : json_null());
+    char *text = patch == NULL ? NULL : json_dumps(patch, JSON_COMPACT);
+    snprintf(path, sizeof(path), "/api/v1/nodes/%s", claim->has.node);
+    if (text != NULL && !claim->cordoning) {
+        (void)send(pools, CORDON, claim->has.name, "PATCH", path, gs_view(text),
+                   GS_KUBEPATCH_MERGE);
+    }
+    free(text);
 }
 
 /* ---- stand-ins ---- */

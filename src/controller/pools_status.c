@@ -25,9 +25,13 @@ static void say(struct gs_pools *pools, struct gs_pools_owner *owner, unsigned w
 
 /* ---- Ready: all that it asks for can be done ---- */
 
-static const struct gs_pools_stream *unreachable(const struct gs_pools *pools)
+static const struct gs_pools_stream *unreachable(const struct gs_pools *pools,
+                                                 const struct gs_pools_owner *owner)
 {
     for (unsigned i = 0; i < GS_POOLS_KINDS; i++) {
+        if (i == GS_POOLS_OVERLAYS && owner->pool.scaling == GS_SLICEPOOL_STATIC) {
+            continue;
+        }
         if (!pools->streams[i].listed || !pools->streams[i].reachable) {
             return &pools->streams[i];
         }
@@ -55,14 +59,10 @@ static void say_ready(struct gs_pools *pools, struct gs_pools_owner *owner,
                       struct gs_pools_part *const *parts, size_t n)
 {
     char text[GS_POOLS_TEXT_MAX];
-    const struct gs_pools_stream *stream = unreachable(pools);
+    const struct gs_pools_stream *stream = unreachable(pools, owner);
     const struct gs_pools_part *part = refused(parts, n);
     if (stream != NULL) {
         say(pools, owner, READY, false, "KarpenterNotThere", stream->why);
-    } else if (owner->pool.scaling == GS_SLICEPOOL_STATIC) {
-        say(pools, owner, READY, false, "StaticScaling",
-            "scaling: static is not carried out by this controller: use overlay, with Karpenter's "
-            "feature gate NodeOverlay, or scale static NodePools yourself");
     } else if (owner->left_out[0] != '\0') {
         say(pools, owner, READY, false, "InstanceTypesLeftOut", owner->left_out);
     } else if (part != NULL) {

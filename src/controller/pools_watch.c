@@ -466,11 +466,12 @@ bool gs_pools_are_settled(const struct gs_pools *pools)
     return settled;
 }
 
-bool gs_pools_are_whole(const struct gs_pools *pools)
+bool gs_pools_are_whole(const struct gs_pools *pools, bool overlays)
 {
     bool whole = true;
     for (unsigned i = 0; i < GS_POOLS_KINDS; i++) {
-        whole = whole && pools->streams[i].listed && pools->streams[i].reachable;
+        bool needed = overlays || i != GS_POOLS_OVERLAYS;
+        whole = whole && (!needed || (pools->streams[i].listed && pools->streams[i].reachable));
     }
     return whole;
 }

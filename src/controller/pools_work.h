@@ -76,9 +76,12 @@ struct gs_pools_part {
     struct gs_karpenter_kind kind;       /* made anew in each pass */
     bool known;                          /* `kind` and `of` are good */
     struct gs_pools_owner *of;
-    uint32_t there; /* NodeClaims; as of the pass, and so are: */
+    uint32_t there;  /* NodeClaims; as of the pass, and so are: */
+    uint32_t active; /* of them: do not end */
+    uint32_t soon; /* of those: will take pods, and what they will have need not show in full yet */
     uint32_t planned;
     uint32_t max_nodes;
+    uint32_t replicas; /* of a static one */
     uint32_t weight;
     const char *closed; /* why, for people; "": open */
     uint64_t wanted_us; /* CLOCK_MONOTONIC: when it was wanted last */
@@ -93,9 +96,12 @@ struct gs_pools_claim {
     struct gs_arena arena; /* of `has` */
     struct gs_karpenter_claim_seen has;
     bool seen;
-    bool ending;  /* we have asked for its end */
-    bool counted; /* as a failed start */
-    bool started; /* it was initialized when we last looked */
+    bool ending;          /* we have asked for its end */
+    bool counted;         /* as a failed start */
+    bool started;         /* it was initialized when we last looked */
+    uint64_t empty_us;    /* of a static NodePool: since when its node has no pods; 0: it has */
+    uint64_t cordoned_us; /* since when it takes none; 0: it does */
+    bool cordoning;       /* a request about that is under way */
 };
 
 struct gs_pools_stream {
@@ -133,7 +139,12 @@ struct gs_pools {
 /* pools_watch.c */
 int gs_pools_watch(struct gs_pools *pools, struct gs_err *err);
 void gs_pools_unwatch(struct gs_pools *pools);
-bool gs_pools_are_whole(const struct gs_pools *pools);
+/* All that is needed for NodePools is known; `overlays`: for those that need NodeOverlays. */
+bool gs_pools_are_whole(const struct gs_pools *pools, bool overlays);
+static inline bool gs_pools_serve(const struct gs_pools *pools, const struct gs_pools_owner *owner)
+{
+    return gs_pools_are_whole(pools, owner->pool.scaling == GS_SLICEPOOL_OVERLAY);
+}
 struct gs_pools_part *gs_pools_part(struct gs_pools *pools, const char *name);
 
 /* pools_offers.c: what each SlicePool may buy. */
@@ -159,6 +170,12 @@ size_t gs_pools_shares(struct gs_pools_part *const *parts, size_t n,
 void gs_pools_look_at_claims(struct gs_pools *pools, uint64_t *ret_next_us);
 void gs_pools_lost_claim(struct gs_pools *pools, const struct gs_pools_claim *claim);
 
+/* pools_static.c: NodePools that do not scale by themselves. */
+/* How many nodes each is to have, after limits were set. */
+void gs_pools_set_replicas(struct gs_pools_part *const *parts, size_t n);
+/* Nodes that have been empty for long enough take no more pods, and then go. */
+void gs_pools_look_at_empty(struct gs_pools *pools);
+
 /* pools_warm.c: pods that stand in for slices which are to be kept free and are not there. */
 void gs_pools_stand_ins(struct gs_pools *pools);
 
@@ -173,5 +190,8 @@ void gs_pools_send_status(struct gs_pools *pools, struct gs_pools_owner *owner,
 bool gs_pools_create_pod(struct gs_pools *pools, const char *key, const struct json_t *pod);
 bool gs_pools_mark_pod(struct gs_pools *pools, const char *key, const struct json_t *patch);
 bool gs_pools_delete_pod(struct gs_pools *pools, const char *key);
+void gs_pools_drop_claim(struct gs_pools *pools, struct gs_pools_claim *claim);
+/* The node of the claim takes no more pods, or takes them again. */
+void gs_pools_cordon(struct gs_pools *pools, struct gs_pools_claim *claim, bool cordon);
 void gs_pools_end_claim(struct gs_pools *pools, struct gs_pools_claim *claim, const char *why);
 void gs_pools_cancel_calls(struct gs_pools *pools);

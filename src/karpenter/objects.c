@@ -133,13 +133,15 @@ json_t *gs_karpenter_write_pool(const struct gs_karpenter_pool *pool)
     json_t *metadata = metadata_of(pool);
     put_record(&metadata, &pool->record);
     bool moves = owner->moves != GS_SLICEPOOL_MOVES_NEVER;
+    bool is_static = owner->scaling == GS_SLICEPOOL_STATIC; /* such a pool has no weight */
     return json_pack("{s:s, s:s, s:o, s:{s:i, s:{s:s}, s:{s:s, s:o, s:[{s:s}]}, s:{s:{s:o}, s:o}}}",
                      "apiVersion", "karpenter.sh/v1", "kind", "NodePool", "metadata", metadata,
-                     "spec", "weight", (int)pool->weight, "limits", "nodes", nodes, "disruption",
-                     "consolidationPolicy", moves ? "WhenEmptyOrUnderutilized" : "WhenEmpty",
-                     "consolidateAfter", duration_of(owner->empty_after_s), "budgets", "nodes",
-                     "10%", "template", "metadata", "labels", template_labels(pool), "spec",
-                     template_spec(pool));
+                     "spec", is_static ? "replicas" : "weight",
+                     (int)(is_static ? pool->replicas : pool->weight), "limits", "nodes", nodes,
+                     "disruption", "consolidationPolicy",
+                     moves ? "WhenEmptyOrUnderutilized" : "WhenEmpty", "consolidateAfter",
+                     duration_of(owner->empty_after_s), "budgets", "nodes", "10%", "template",
+                     "metadata", "labels", template_labels(pool), "spec", template_spec(pool));
 }
 
 /* ---- NodeOverlay ---- */

@@ -37,6 +37,7 @@ struct gs_karpenter_pool {
     uint32_t weight;         /* 1 to GS_KARPENTER_WEIGHT_MAX */
     uint32_t overlay_weight; /* 1 to GS_KARPENTER_OVERLAY_WEIGHT_MAX */
     uint32_t max_nodes;      /* limits.nodes; 0: closed */
+    uint32_t replicas; /* where the owner's scaling is static: so many nodes there are to be */
     struct gs_karpenter_record record;
 };
 

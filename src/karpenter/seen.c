@@ -152,6 +152,7 @@ int gs_karpenter_read_pool(const json_t *object, struct gs_arena *arena,
     seen.created_us = head.created_us;
     seen.deleting = head.deleting;
     seen.weight = narrow(number_of(json_object_get(spec, "weight"), 0));
+    seen.replicas = narrow(number_of(json_object_get(spec, "replicas"), 0));
     seen.max_nodes = narrow(decimal_of(json_object_get(spec, "limits"), "nodes", UINT32_MAX));
     seen.record = record_of(head.metadata);
     seen.ready = condition_of(object, "Ready", head.generation);

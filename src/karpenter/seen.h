@@ -25,6 +25,7 @@ struct gs_karpenter_pool_seen {
     uint64_t created_us; /* CLOCK_REALTIME */
     uint32_t weight;
     uint32_t max_nodes; /* limits.nodes; UINT32_MAX: none */
+    uint32_t replicas;  /* of a static one; 0 of others */
     bool deleting;
     struct gs_karpenter_record record;
     struct gs_karpenter_condition ready; /* Ready: its node class, too */

@@ -168,6 +168,8 @@ static struct gs_store_pod *make_pod(const struct gs_kubepod *read, const struct
     uint64_t created_s = wait->created_us / 1000000;
     pod->created_s = created_s < UINT32_MAX ? (uint32_t)created_s : UINT32_MAX;
     pod->deleting = read->deleting;
+    pod->daemon = read->mirror || strcmp(read->owner_kind, "DaemonSet") == 0 ||
+                  strcmp(read->owner_kind, "Node") == 0;
     pod->stand_in = wait->warm[0] != '\0' && read->node == NULL;
     pod->unschedulable = pod->stand_in && wait->unschedulable;
     return pod;

@@ -15,6 +15,9 @@
 
 struct json_t; /* jansson's */
 
+/* Our annotation of a node that is about to go. */
+#define GS_STORE_LEAVING "gpuslice.dev/leaving"
+
 enum {
     GS_STORE_RESOURCES_MAX = 256, /* different slices that pods of the cluster ask for */
     GS_STORE_POD_WANTS_MAX = GS_WANTS_MAX
@@ -81,6 +84,7 @@ struct gs_store_pod {
     struct gs_store_kin *kin;         /* NULL: it must not be moved */
     uint32_t created_s;               /* CLOCK_REALTIME */
     bool deleting;                    /* it ends; what it has is its own until it is gone */
+    bool daemon;                      /* it is its node's: of a DaemonSet, or static */
     bool stand_in;      /* for warm slices: Karpenter is to see it, nobody to run it */
     bool unschedulable; /* it says so; of stand-ins only */
     bool seen;          /* in the list under way */
@@ -135,6 +139,7 @@ struct gs_store_node {
     bool held;             /* karpenter.sh/do-not-disrupt is there, */
     bool held_by_us;       /* and we have put it there */
     bool holding;          /* a request about that is under way */
+    bool leaving;          /* we have cordoned it: it is empty, and about to go */
     bool has_gpus;         /* there is a GpuNode */
     struct gs_store_gpu *gpus;
     unsigned n_gpus;

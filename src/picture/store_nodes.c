@@ -161,6 +161,7 @@ static void read_rest(struct gs_store_node *node, const json_t *object)
     node->deleting = json_object_get(metadata, "deletionTimestamp") != NULL;
     node->held = json_object_get(annotations, HOLD_KEY) != NULL;
     node->held_by_us = json_object_get(annotations, HELD_BY_US_KEY) != NULL;
+    node->leaving = json_object_get(annotations, GS_STORE_LEAVING) != NULL;
     node->ready = is_ready(object);
     node->starting = is_starting(&node->node);
     node->slicepool = label_of(&node->node, "gpuslice.dev/slicepool");

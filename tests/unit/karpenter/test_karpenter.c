@@ -203,6 +203,29 @@ static void objects__of_a_kind_are_what_karpenter_expects(void **state)
     close_desk(&desk);
 }
 
+static void objects__a_static_pool_has_replicas_and_no_weight(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_slicepool owner;
+    struct gs_karpenter_kind kind;
+    struct gs_karpenter_pool_seen seen;
+    open_desk(&desk);
+    read_owner(&desk, &owner);
+    owner.scaling = GS_SLICEPOOL_STATIC;
+    assert_int_equal(gs_karpenter_kind_all("gpus", &desk.offers[0], 0, &kind, NULL), 0);
+    const struct gs_karpenter_pool pool = {
+        .owner = &owner, .kind = &kind, .weight = 60, .max_nodes = 5, .replicas = 3};
+    json_t *object = gs_karpenter_write_pool(&pool);
+    const json_t *spec = json_object_get(object, "spec");
+    assert_int_equal(json_integer_value(json_object_get(spec, "replicas")), 3);
+    assert_null(json_object_get(spec, "weight"));
+    assert_int_equal(gs_karpenter_read_pool(object, &desk.arena, &seen, NULL), 0);
+    assert_true(seen.replicas == 3 && seen.max_nodes == 5 && seen.weight == 0);
+    json_decref(object);
+    close_desk(&desk);
+}
+
 static void objects__that_say_more_are_not_sent_again(void **state)
 {
     (void)state;
@@ -450,6 +473,7 @@ int main(void)
         cmocka_unit_test(kind__layouts_are_read_back_with_the_same_name),
         cmocka_unit_test(kind__names_are_names_of_objects_and_differ),
         cmocka_unit_test(objects__of_a_kind_are_what_karpenter_expects),
+        cmocka_unit_test(objects__a_static_pool_has_replicas_and_no_weight),
         cmocka_unit_test(objects__that_say_more_are_not_sent_again),
         cmocka_unit_test(seen__what_was_written_is_read_back),
         cmocka_unit_test(seen__an_overlay_is_valid_only_for_its_generation),
