@@ -20,7 +20,8 @@ struct gs_sim_fewest {
     uint64_t whole;
     bool plain; /* the model has the closed form */
     unsigned five[5];
-    uint32_t others;   /* slices of profiles beyond the five */
+    uint32_t slices;   /* of all profiles */
+    uint32_t others;   /* of profiles beyond the five */
     uint32_t is_plain; /* bit p: one of the five */
     bool stale;
     uint64_t gpus; /* unless stale */
@@ -80,6 +81,7 @@ void gs_sim_fewest_slice(struct gs_sim_fewest *fewest, unsigned profile, int by)
 {
     assert(by > 0 || fewest->counts[profile] > 0);
     fewest->counts[profile] += (uint32_t)by;
+    fewest->slices += (uint32_t)by;
     if ((fewest->is_plain >> profile & 1u) == 0) {
         fewest->others += (uint32_t)by;
     }
@@ -107,14 +109,8 @@ static uint64_t closed_form(const struct gs_sim_fewest *fewest)
 static int solve(const struct gs_sim_fewest *fewest, uint64_t *ret_gpus, struct gs_err *err)
 {
     int64_t needs[GS_PROFILES_MAX] = {0};
-    int64_t all = 0;
     for (unsigned p = 0; p < fewest->model->n_profiles; p++) {
         needs[p] = fewest->counts[p];
-        all += needs[p];
-    }
-    if (all == 0) {
-        *ret_gpus = 0;
-        return 0;
     }
     const struct gs_program_spec spec = {.targets = &fewest->target,
                                          .n_targets = 1,
@@ -169,7 +165,7 @@ int gs_sim_fewest_gpus(struct gs_sim_fewest *fewest, uint64_t *ret_gpus, struct 
         int r = 0;
         if (fewest->plain && fewest->others == 0) {
             gpus = closed_form(fewest);
-        } else {
+        } else if (fewest->slices > 0) {
             r = by_program(fewest, &gpus, err);
         }
         if (r < 0) {

@@ -107,6 +107,7 @@ static int64_t cut(struct gs_sim_run *run, struct gs_slot slot)
     struct gs_sim_gpu *gpu = &run->fleet.gpus[slot.gpu];
     const struct gs_statetable *states = run->rules->decisions->states;
     int64_t ready = ready_at(run, slot.gpu);
+    ready = ready > run->now ? ready : run->now;
     if ((gpu->cut >> slot.placement & 1u) != 0) {
         return ready;
     }
@@ -355,7 +356,7 @@ static bool is_small(const struct gs_sim_run *run, const struct gs_sim_task *t)
     return mib != GS_NOT_KNOWN && mib <= run->world->small.memory_mib;
 }
 
-int gs_sim_place(struct gs_sim_run *run, uint32_t task, struct gs_err *err)
+static int place(struct gs_sim_run *run, uint32_t task, struct gs_err *err)
 {
     const struct gs_sim_task *t = gs_sim_task_at(run, task);
     const struct gs_sim_policy *policy = run->rules->policy;
@@ -373,6 +374,17 @@ int gs_sim_place(struct gs_sim_run *run, uint32_t task, struct gs_err *err)
         return gs_sim_place_gpus(run, task, true, err);
     }
     return gs_sim_place_slice(run, task, profile, true, err);
+}
+
+int gs_sim_place(struct gs_sim_run *run, uint32_t task, struct gs_err *err)
+{
+    int r = place(run, task, err);
+    unsigned profile = gs_sim_task_at(run, task)->profile;
+    if (r == 0 && run->rules->policy->moldable && profile != GS_SIM_WHOLE && !run->world->elastic) {
+        r = gs_sim_mold_narrow(run, task, err);
+        r = r == 1 ? place(run, task, err) : r;
+    }
+    return r;
 }
 
 static int leave_gpus(struct gs_sim_run *run, const struct gs_sim_task *t, struct gs_err *err)
@@ -407,6 +419,10 @@ int gs_sim_leave(struct gs_sim_run *run, uint32_t task, struct gs_err *err)
     int r = 0;
     run->n_running--;
     run->held -= t->gpus;
+    run->idle = true;
+    if (t->molded) {
+        gs_sim_mold_leave(run, task);
+    }
     switch ((enum gs_sim_where)t->where) {
     case GS_SIM_ON_SLICE:
         r = leave_slice(run, t, err);

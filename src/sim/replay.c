@@ -125,6 +125,7 @@ static int finish(struct gs_sim_run *run, uint32_t task, struct gs_err *err)
     struct gs_sim_task *t = gs_sim_task_at(run, task);
     struct gs_sim_score *score = run->score;
     score->events++;
+    gs_sim_task_count_restart(run, t);
     if (t->counted) {
         score->done++;
         score->delayed += t->first_us > t->arrive_us;
@@ -378,6 +379,9 @@ static int live(struct gs_sim_run *run, struct gs_err *err)
         r = r < 0 ? r : arrive_all(run, at, &job, &more, err);
         r = r < 0 ? r : handle_all(run, at, UINT32_MAX, err);
         r = r < 0 ? r : serve_lines(run, err);
+        if (r == 0 && run->rules->policy->moldable && run->now == at) {
+            r = gs_sim_mold_widen(run, err);
+        }
         bound_agenda(run);
     }
     return r;
@@ -410,6 +414,7 @@ static int set_up(struct gs_sim_run *run, struct gs_err *err)
     }
     run->full_profile = find_full_profile(run->rules);
     run->free_task = GS_SIM_NONE;
+    run->molded.first = GS_SIM_NONE;
     gs_random_init(&run->random, world->seed);
     run->score->first_us = -1;
     run->score->timeline.from_us = world->from_us;

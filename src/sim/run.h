@@ -40,8 +40,9 @@ struct gs_sim_task {
     uint64_t row;
     uint64_t mask; /* ON_GPUS, ON_SHARE: GPUs of its node; NOWHERE: its place in line */
     const struct gs_sim_speed *speed;
-    uint32_t gpu;  /* the lowest that it has */
-    uint32_t next; /* of the line it waits in, or of unused records */
+    uint32_t gpu;    /* the lowest that it has */
+    uint32_t next;   /* of the line it waits in, of unused records, or of jobs that can be molded */
+    uint32_t before; /* of jobs that can be molded */
     uint16_t gpus;
     uint16_t rate; /* permille of its speed on a whole GPU */
     uint16_t restarts;
@@ -50,6 +51,8 @@ struct gs_sim_task {
     uint8_t placement;
     uint8_t where;
     bool counted; /* it arrived in the window */
+    bool molded;  /* it is among the jobs that can be molded */
+    bool resits;  /* it changes its place and is not new */
 };
 
 /* Jobs of one profile, or of so many whole GPUs, that wait; first come first. */
@@ -84,7 +87,9 @@ struct gs_sim_run {
     struct gs_sim_line lines[GS_SIM_LINES];
     uint64_t waiting[2]; /* bit: a line with somebody in it */
     uint64_t ticket;
-    bool freed; /* something was given up since the lines were looked at */
+    bool freed;                /* something was given up since the lines were looked at */
+    bool idle;                 /* and since jobs were widened */
+    struct gs_sim_line molded; /* running jobs that may be widened or narrowed, oldest first */
     int64_t now;
     int full_profile; /* takes a whole GPU; -1: none may be cut */
     /* what is on, beside the fleet */
@@ -125,6 +130,9 @@ int gs_sim_task_set_end(struct gs_sim_run *run, uint32_t task, int64_t ends_us, 
 /* What it has done until now is saved or lost; it stands still, nowhere. */
 void gs_sim_task_interrupt(struct gs_sim_run *run, uint32_t task);
 
+/* It ends or is stopped: the part of its restart that it has behind it is lost work. */
+void gs_sim_task_count_restart(struct gs_sim_run *run, const struct gs_sim_task *t);
+
 /* How long `left` takes at a rate. */
 int64_t gs_sim_task_takes(int64_t left_us, unsigned rate);
 
@@ -160,6 +168,16 @@ int gs_sim_give_back(struct gs_sim_run *run, uint32_t gpu, struct gs_err *err);
 
 /* As gs_sim_place for a job with speeds, whose profile is chosen. */
 int gs_sim_mold(struct gs_sim_run *run, uint32_t task, struct gs_err *err);
+
+/* A job that leaves is no more among those that can be molded. */
+void gs_sim_mold_leave(struct gs_sim_run *run, uint32_t task);
+
+/* A job that has more than it needs makes room for one that found none: of 64 the one that is held
+ * up least by it. 1: there is room on its GPU now; 0: nobody can. */
+int gs_sim_mold_narrow(struct gs_sim_run *run, uint32_t for_task, struct gs_err *err);
+
+/* Nobody waits: running jobs get what is idle, where they gain by it. */
+int gs_sim_mold_widen(struct gs_sim_run *run, struct gs_err *err);
 
 /* ------------------------------------------------------------------ sim/share.c */
 

@@ -5,10 +5,18 @@
 /* GPUs of one count that are looked at, lowest first. */
 enum { LOOKS = 64, SHARERS_MAX = 8 };
 
-/* The speed of a job beside n - 1 others; 0: not known. */
+/* The speed of a job beside n - 1 others; 0: not known. Where only that with more of them is known,
+ * it is no slower than that. */
 static unsigned rate_among(const struct gs_sim_task *t, unsigned n)
 {
-    return n == 1 ? 1000 : t->speed == NULL ? 0 : t->speed->shared_permille[n - 1];
+    if (n == 1) {
+        return 1000;
+    }
+    unsigned rate = 0;
+    for (unsigned m = n; t->speed != NULL && m <= SHARERS_MAX && rate == 0; m++) {
+        rate = t->speed->shared_permille[m - 1];
+    }
+    return rate;
 }
 
 static bool bears(const struct gs_sim_run *run, const struct gs_sim_task *t, unsigned n)
@@ -130,7 +138,7 @@ static int change_speeds(struct gs_sim_run *run, uint32_t gpu, struct gs_err *er
 static bool find_company(const struct gs_sim_run *run, const struct gs_sim_task *t,
                          uint32_t *ret_gpu)
 {
-    for (unsigned n = SHARERS_MAX - 1; n >= 1; n--) {
+    for (unsigned n = run->sharing.cap == 0 ? 0 : SHARERS_MAX - 1; n >= 1; n--) {
         const struct gs_bitset *set = &run->sharing.by_count[n - 1];
         uint32_t gpu = gs_bitset_first(set);
         for (unsigned looks = 0; gpu != GS_BITSET_NONE && looks < LOOKS; looks++) {

@@ -97,11 +97,10 @@ int gs_sim_task_start(struct gs_sim_run *run, uint32_t task, unsigned rate, int6
 {
     struct gs_sim_task *t = gs_sim_task_at(run, task);
     t->began_us = ready_us > run->now ? ready_us : run->now;
-    if (t->restarts > 0) {
+    if (t->resits) {
+        t->began_us += run->world->move_us;
+    } else if (t->restarts > 0) {
         t->began_us += run->world->restart_us;
-        if (gs_sim_meter_counts(run)) {
-            gs_sim_meter_add(run, &run->score->lost_work_us, 1, run->world->restart_us);
-        }
     }
     t->rate = (uint16_t)rate;
     if (t->first_us < 0) {
@@ -111,8 +110,17 @@ int gs_sim_task_start(struct gs_sim_run *run, uint32_t task, unsigned rate, int6
     run->n_running++;
     run->held += t->gpus;
     int r = gs_sim_task_set_end(run, task, t->began_us + gs_sim_task_takes(t->left_us, rate), err);
-    gs_sim_task_tell(run, task, GS_SIM_STARTS);
+    gs_sim_task_tell(run, task, t->resits ? GS_SIM_MOVES : GS_SIM_STARTS);
     return r;
+}
+
+void gs_sim_task_count_restart(struct gs_sim_run *run, const struct gs_sim_task *t)
+{
+    int64_t ago = run->now - (t->began_us - run->world->restart_us);
+    int64_t us = ago < run->world->restart_us ? ago : run->world->restart_us;
+    if (t->restarts > 0 && us > 0 && gs_sim_meter_counts(run)) {
+        gs_sim_meter_add(run, &run->score->lost_work_us, 1, us);
+    }
 }
 
 void gs_sim_task_interrupt(struct gs_sim_run *run, uint32_t task)
@@ -121,6 +129,7 @@ void gs_sim_task_interrupt(struct gs_sim_run *run, uint32_t task)
     int64_t ran = run->now > t->began_us ? run->now - t->began_us : 0;
     int64_t each = run->world->checkpoint_us;
     int64_t saved = each > 0 ? ran / each * each : 0;
+    gs_sim_task_count_restart(run, t);
     if (gs_sim_meter_counts(run)) {
         gs_sim_meter_add(run, &run->score->lost_work_us, 1, ran - saved);
         run->score->interrupted++;
