@@ -3,7 +3,7 @@
 # (root, or sudo that asks no password), saying which; else says what to install, and fails.
 # Quick when nothing is missing: it looks for the things themselves and calls no apt.
 #
-# usage: scripts/deps.sh build|test|cluster|web|ci|dev ...      (build is part of every purpose)
+# usage: scripts/deps.sh build|test|cluster|web|monitoring|ci|dev ...      (build is part of every purpose)
 set -eu
 
 missing=
@@ -64,6 +64,11 @@ need_web() { # and node, which Debian 12 has too old a version of
     need chromium has_command chromium
 }
 
+need_monitoring() {
+    need prometheus has_command promtool # where systemd runs, Debian starts it as a service
+    need openssl has_command openssl
+}
+
 need_ci() {
     need_test
     need clang has_command clang
@@ -105,9 +110,9 @@ need_build
 for purpose in "$@"; do
     case $purpose in
     build) ;;
-    test | cluster | web | ci | dev) "need_$purpose" ;;
+    test | cluster | web | monitoring | ci | dev) "need_$purpose" ;;
     *)
-        echo "deps.sh: unknown purpose '$purpose': expected build, test, cluster, web, ci or dev" >&2
+        echo "deps.sh: unknown purpose '$purpose': expected build, test, cluster, web, monitoring, ci or dev" >&2
         exit 2
         ;;
     esac

@@ -47,6 +47,16 @@ const char *const gs_tally_slice_texts[GS_TALLY_SLICES] = {
 
 enum { NAMESPACE_MAX = 63 };
 
+/* Where slices could be beside those that stay: asked for again and again of GPUs that are alike.
+ */
+struct room {
+    const struct gs_model *model; /* NULL: none is remembered */
+    uint16_t taken;
+    uint8_t counts[GS_PROFILES_MAX];
+    unsigned is;
+};
+enum { ROOMS = 256 };
+
 /* A namespace while all are counted. */
 struct entry {
     struct gs_tally_namespace is;
@@ -65,6 +75,7 @@ struct counting {
     const char *region;
     uint64_t uusd;           /* or GS_MONEY_NOT_KNOWN */
     struct gs_money_sum sum; /* of one node */
+    struct room rooms[ROOMS];
 };
 
 /* ---- rows ---- */
@@ -90,7 +101,7 @@ static struct gs_tally_pool *pool_of(struct gs_tally *tally, const char *name)
 static struct gs_tally_model *model_of(struct gs_tally_pool *pool, const char *id)
 {
     for (unsigned i = 0; i < pool->n_models; i++) {
-        if (strcmp(pool->models[i].id, id) == 0) {
+        if (pool->models[i].id == id || strcmp(pool->models[i].id, id) == 0) {
             return &pool->models[i];
         }
     }
@@ -106,7 +117,7 @@ static struct gs_tally_model *model_of(struct gs_tally_pool *pool, const char *i
 static struct gs_tally_profile *profile_of(struct gs_tally_pool *pool, const char *name)
 {
     for (unsigned i = 0; i < pool->n_profiles; i++) {
-        if (strcmp(pool->profiles[i].name, name) == 0) {
+        if (pool->profiles[i].name == name || strcmp(pool->profiles[i].name, name) == 0) {
             return &pool->profiles[i];
         }
     }
@@ -171,7 +182,30 @@ static unsigned room_beside(const struct gs_model *model, const uint8_t *counts,
     return room;
 }
 
-void gs_tally_gpu(const struct gs_store_gpu *gpu, uint64_t ret[GS_TALLY_UNITS])
+/* The same, remembered. `rooms` may be NULL. */
+static unsigned find_room(struct room *rooms, const struct gs_model *model, const uint8_t *counts,
+                          unsigned taken)
+{
+    uint32_t hash = taken * 2654435761u;
+    if (rooms == NULL) {
+        return room_beside(model, counts, taken);
+    }
+    for (unsigned p = 0; p < model->n_profiles; p++) {
+        hash = (hash ^ counts[p]) * 16777619u;
+    }
+    struct room *room = &rooms[(hash >> 16 ^ hash) % ROOMS];
+    if (room->model != model || room->taken != taken ||
+        memcmp(room->counts, counts, sizeof(room->counts)) != 0) {
+        room->model = model;
+        room->taken = (uint16_t)taken;
+        memcpy(room->counts, counts, sizeof(room->counts));
+        room->is = room_beside(model, counts, taken);
+    }
+    return room->is;
+}
+
+static void count_units(struct room *rooms, const struct gs_store_gpu *gpu,
+                        uint64_t ret[GS_TALLY_UNITS])
 {
     const struct gs_model *model = gpu->model;
     uint8_t counts[GS_PROFILES_MAX] = {0};
@@ -195,14 +229,20 @@ void gs_tally_gpu(const struct gs_store_gpu *gpu, uint64_t ret[GS_TALLY_UNITS])
         *(slice->state == GS_GPUNODE_SICK ? &sick : &held) |= span;
     }
     sick &= ~held;
-    unsigned idle = room_beside(model, counts, held | sick) & all;
+    unsigned idle = find_room(rooms, model, counts, held | sick) & all;
     ret[GS_TALLY_UNITS_HELD] = bits(held);
     ret[GS_TALLY_UNITS_SICK] = bits(sick);
     ret[GS_TALLY_UNITS_IDLE] = bits(idle);
     ret[GS_TALLY_UNITS_STRANDED] = bits(all & ~(held | sick | idle));
 }
 
-static void count_gpu(struct gs_tally_pool *pool, const struct gs_store_gpu *gpu)
+void gs_tally_gpu(const struct gs_store_gpu *gpu, uint64_t ret[GS_TALLY_UNITS])
+{
+    count_units(NULL, gpu, ret);
+}
+
+static void count_gpu(struct room *rooms, struct gs_tally_pool *pool,
+                      const struct gs_store_gpu *gpu)
 {
     bool known = gpu->model != NULL;
     struct gs_tally_model *model = model_of(pool, known ? gpu->model->id : GS_TALLY_OTHER);
@@ -219,7 +259,7 @@ static void count_gpu(struct gs_tally_pool *pool, const struct gs_store_gpu *gpu
         profile->slices[slice->state]++;
     }
     if (known && gpu->model->placements_known) {
-        gs_tally_gpu(gpu, units);
+        count_units(rooms, gpu, units);
         for (unsigned i = 0; i < GS_TALLY_UNITS; i++) {
             model->units[i] += units[i];
         }
@@ -296,7 +336,8 @@ static int count_dollars(struct counting *counting, const struct gs_store_node *
                                         .n_slices = gpu->n_slices};
     }
     struct gs_money_sum *sum = &counting->sum;
-    *sum = (struct gs_money_sum){0};
+    memset(sum, 0, offsetof(struct gs_money_sum, kinds)); /* a big one, for each node */
+    sum->n_kinds = 0;
     int r =
         known ? gs_money_node(counting->options->money, &priced, sum, NULL, NULL, err) : GS_UNKNOWN;
     if (r != 0) {
@@ -344,7 +385,7 @@ static int count_node(struct counting *counting, const struct gs_store_node *nod
     pool->bookings += node->n_nominated;
     count_wishes(counting, node, pool);
     for (unsigned i = 0; i < node->n_gpus; i++) {
-        count_gpu(pool, &node->gpus[i]);
+        count_gpu(counting->rooms, pool, &node->gpus[i]);
     }
     return count_dollars(counting, node, pool, err);
 }

@@ -7,7 +7,6 @@ usage: test_chart.py BUILD_DIR
 import glob
 import json
 import os
-import re
 import sys
 import tarfile
 
@@ -55,6 +54,7 @@ ODD = [
     {"webhook": {"enabled": False}, "policy": {"enabled": False},
      "networkPolicy": {"enabled": False}, "controller": {"replicas": 1, "region": "us-east-1"}},
     {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+     "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
      "dashboards": {"enabled": True}, "cleanup": {"enabled": True, "nodes": False}},
     {"image": {"registry": "registry.example:5000/team", "tag": "1.2.3", "pullPolicy": "Always",
                "pullSecrets": [{"name": "mine"}]},
@@ -77,15 +77,16 @@ ODD = [
                     "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}]}},
 ]
 
-# The operator's kind as far as an API server has to know it.
-SERVICE_MONITORS = {
+# The operator's kinds as far as an API server has to know them.
+OPERATOR_KINDS = [{
     "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-    "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
+    "metadata": {"name": f"{kind.lower()}s.monitoring.coreos.com"},
     "spec": {"group": "monitoring.coreos.com", "scope": "Namespaced",
-             "names": {"kind": "ServiceMonitor", "plural": "servicemonitors"},
+             "names": {"kind": kind, "plural": f"{kind.lower()}s"},
              "versions": [{"name": "v1", "served": True, "storage": True, "schema": {
                  "openAPIV3Schema": {"type": "object",
                                      "x-kubernetes-preserve-unknown-fields": True}}}]}}
+    for kind in ("ServiceMonitor", "PrometheusRule")]
 
 
 def objects(text):
@@ -247,30 +248,34 @@ class Cases:
                 found = schema["definitions"][found["$ref"].rsplit("/", 1)[1]]
             assert set(found["properties"]) == set(value), name
 
-    def dashboard__shows_metrics_that_there_are(self):
-        text = system.read(os.path.join(CHART, "files/dashboard.json"))
-        asked = {re.sub("_bucket$", "", name) for panel in json.loads(text)["panels"]
-                 for target in panel["targets"]
-                 for name in re.findall(r"gpuslice_\w+", target["expr"])}
-        sources = "".join(system.read(path) for room in ("node", "controller")
-                          for path in glob.glob(os.path.join(SOURCE, "src", room, "*.c")))
-        missing = {name for name in asked if name not in sources}
-        assert asked and not missing, missing
+    def monitoring__is_what_is_shipped_beside_the_chart(self):
+        """That its queries have data is seen in tests/monitoring."""
+        shipped = os.path.join(SOURCE, "deploy", "monitoring")
+        found = objects(self.template({"prometheusRule": {"enabled": True},
+                                       "dashboards": {"enabled": True}}))
+        rules = yaml.safe_load(system.read(os.path.join(shipped, "rules.yaml")))
+        assert found["PrometheusRule", "gpuslice"]["spec"] == rules
+        boards = found["ConfigMap", "gpuslice-dashboard"]["data"]
+        assert sorted(boards) == sorted(os.listdir(os.path.join(shipped, "boards")))
+        for name, text in boards.items():
+            path = os.path.join(shipped, "boards", name)
+            assert json.loads(text) == json.loads(system.read(path)), name
 
     # ---- on the API server ----
 
     def api_server__takes_every_object_of_every_variant(self):
         self.bed.kubectl("create", "namespace", PLAIN_SPACE)
         self.bed.kubectl("apply", "-f", os.path.join(SOURCE, "deploy/crds"))
-        self.bed.kubectl("apply", "-f", "-", stdin=json.dumps(SERVICE_MONITORS))
-        self.bed.kubectl("wait", "--for=condition=Established", "--timeout=30s",
-                         "crd/servicemonitors.monitoring.coreos.com")
+        kinds = [f"crd/{one['metadata']['name']}" for one in OPERATOR_KINDS]
+        for one in OPERATOR_KINDS:
+            self.bed.kubectl("apply", "-f", "-", stdin=json.dumps(one))
+        self.bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", *kinds)
         for values in [{}, *ODD]:
             text = self.template(values)
             said = self.bed.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-",
                                     stdin=text)
             assert len(said.splitlines()) == len(objects(text)), said
-        self.bed.kubectl("delete", "crd", "servicemonitors.monitoring.coreos.com")
+        self.bed.kubectl("delete", *kinds)
         self.bed.kubectl("delete", "-f", os.path.join(SOURCE, "deploy/crds"))
         self.bed.kubectl("delete", "namespace", PLAIN_SPACE)
 
