@@ -1,6 +1,9 @@
 #include "torture/torture.h"
 
+#include <stdio.h>
+
 #include "wire/demandfile.h"
+#include "wire/emf.h"
 #include "wire/existingfile.h"
 #include "wire/instancefile.h"
 #include "wire/migbuild.h"
@@ -183,6 +186,32 @@ static void torture__servicefile_survives_each_failed_request(void **state)
     assert_true(torture_arena(read_services, 1) >= 20);
 }
 
+static int write_emf(struct gs_err *err)
+{
+    static const char *const dimensions[] = {"ClusterName"};
+    static const struct gs_emf_set set = {dimensions, 1};
+    static const struct gs_emf_member member = {"ClusterName", "c1"};
+    static struct gs_emf_metric metrics[250];
+    static char texts[250][8];
+    struct gs_buf out;
+    for (unsigned i = 0; i < 250; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "m%u", i);
+        metrics[i] = (struct gs_emf_metric){texts[i], i, GS_EMF_COUNT};
+    }
+    const struct gs_emf emf = {"GpuSlice", 1, &set, 1, &member, 1, metrics, 250};
+    gs_buf_init(&out, 1 << 20);
+    int r = gs_emf_write(&emf, &out, err);
+    assert_true(r == 0 || out.len == 0); /* all lines, or none */
+    gs_buf_done(&out);
+    return r;
+}
+
+static void torture__lines_for_cloudwatch_survive_each_failed_request(void **state)
+{
+    (void)state;
+    assert_true(torture_heap(write_emf, 1) >= 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +220,7 @@ int main(void)
         cmocka_unit_test(torture__existingfile_survives_each_failed_request),
         cmocka_unit_test(torture__instancefile_survives_each_failed_request),
         cmocka_unit_test(torture__servicefile_survives_each_failed_request),
+        cmocka_unit_test(torture__lines_for_cloudwatch_survive_each_failed_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
