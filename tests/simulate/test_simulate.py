@@ -67,6 +67,24 @@ def simulate__draws_other_jobs_with_another_seed():
     assert of(one, "gpuslice")["saving_ci_pct"] != of(two, "gpuslice")["saving_ci_pct"]
 
 
+def simulate__shows_means_over_seeds():
+    law = "synthetic:rate=30/h,duration=lognormal(900s,1),mix=1g:2+2g:1+gpu:1,jobs=80"
+    few = ["-t", law, "--draws", "0", "-p", "gpuslice", "--what-if", "no"]
+    alone = [report_of(*few, "--seed", str(seed)) for seed in (5, 6, 7)]
+    together = report_of(*few, "--seed", "5", "--seeds", "3")
+    for policy in ("whole", "gpuslice"):
+        mean = sum(of(one, policy)["gpu_hours"] for one in alone) / 3
+        assert abs(of(together, policy)["gpu_hours"] - mean) < 0.002, policy
+    assert together["events"] == sum(one["events"] for one in alone)
+    assert any("means of 3 runs" in line for line in together["world"]["rules"])
+
+
+def simulate__claims_nothing_of_slices_where_none_were_cut():
+    report = report_of("-t", "csv:" + JOBS, "--draws", "0", "-p", "small-gpu", "-w", "elastic",
+                       "-i", "p4d.24xlarge", "--small-gpu", "g6.xlarge", "--region", "us-east-1")
+    assert report["ours"] is None and "there is nothing to claim" in report["claim"]
+
+
 def simulate__tells_times_only_when_asked():
     assert "timing" not in report_of("-t", "csv:" + JOBS, "--draws", "0")
     assert report_of("-t", "csv:" + JOBS, "--draws", "0", "--timing")["timing"]["total_s"] > 0

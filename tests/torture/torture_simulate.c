@@ -51,7 +51,7 @@ static int simulate(uint64_t draws, unsigned what_if, struct gs_err *err)
     struct gs_report report;
     gs_arena_init(&arena, &gs_alloc_heap, GS_SIMULATE_RUN_BYTES_MAX);
     int r = gs_simulate_ask(&args, &question, err);
-    r = r < 0 ? r : gs_simulate_load(&question, args.seed, &load, err);
+    r = r < 0 ? r : gs_simulate_load(&question, args.seed, GS_SIMULATE_JOBS_MAX, &load, err);
     if (r < 0) {
         return r;
     }

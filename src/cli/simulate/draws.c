@@ -28,16 +28,14 @@ static void draw_jobs(uint64_t seed, size_t draw, uint16_t *counts, size_t n)
 }
 
 /* GPU-hours of jobs with a slice, of all; as the work was asked for. */
-static int64_t sliceable_share(const struct gs_simulate_study *study,
-                               const struct gs_simulate_load *load, const uint16_t *counts)
+static int64_t sliceable_share(const struct gs_simulate_load *load, const uint16_t *counts)
 {
     unsigned __int128 all = 0, sliced = 0;
     for (size_t i = 0; i < load->n_jobs; i++) {
         const struct gs_sim_job *job = &load->jobs[i];
-        int64_t begin =
-            job->arrive_us > study->world.from_us ? job->arrive_us : study->world.from_us;
+        int64_t begin = job->arrive_us > load->from_us ? job->arrive_us : load->from_us;
         int64_t end = job->arrive_us + job->run_us;
-        end = end < study->world.until_us ? end : study->world.until_us;
+        end = end < load->until_us ? end : load->until_us;
         if (counts[i] > 0 && end > begin) {
             unsigned __int128 us = (unsigned __int128)(end - begin) * job->gpus * counts[i];
             all += us;
@@ -61,7 +59,7 @@ static int run_draw(void *ctx, size_t draw, unsigned thread, struct gs_err *err)
         }
     }
     draw_jobs(study->question->args->seed, draw, bench->counts, load->n_jobs);
-    draws->shares[draw] = sliceable_share(study, load, bench->counts);
+    draws->shares[draw] = sliceable_share(load, bench->counts);
     uint64_t whole_us = 0, whole_node_us = 0;
     for (size_t p = 0; p < study->n_policies; p++) {
         int r = gs_simulate_replay(study, bench, seed, p, bench->counts, NULL, err);

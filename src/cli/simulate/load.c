@@ -64,6 +64,7 @@ struct loading {
     struct gs_simulate_reading reading;
     struct gs_trace_map others[GS_SIMULATE_WHATIFS];
     size_t n_others; /* 0: nobody asks */
+    size_t keep_max;
     size_t cap;
 };
 
@@ -185,7 +186,7 @@ static int take_ask(struct loading *loading, const struct gs_trace_ask *ask, boo
         return 0;
     }
     note_job(load, &job);
-    if (*keeping && load->n_jobs == GS_SIMULATE_JOBS_MAX) {
+    if (*keeping && load->n_jobs == loading->keep_max) {
         *keeping = false;
         r = stop_keeping(loading, err);
         return r;
@@ -211,12 +212,13 @@ static int read_all(struct loading *loading, struct gs_err *err)
     return 0;
 }
 
-int gs_simulate_load(const struct gs_simulate_question *question, uint64_t seed,
+int gs_simulate_load(const struct gs_simulate_question *question, uint64_t seed, size_t keep_max,
                      struct gs_simulate_load *ret, struct gs_err *err)
 {
     struct loading loading = {
         .question = question,
         .load = ret,
+        .keep_max = keep_max,
         .n_others = question->args->what_if == 0 ? GS_SIMULATE_WHATIFS : 0,
     };
     memset(ret, 0, sizeof(*ret));

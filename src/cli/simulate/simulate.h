@@ -25,7 +25,8 @@
 #define GS_SIMULATE_RUN_BYTES_MAX ((size_t)8 << 30)
 
 enum {
-    GS_SIMULATE_JOBS_MAX = 1 << 20, /* kept in memory; longer traces are read again for each run */
+    GS_SIMULATE_JOBS_MAX = 1 << 20, /* kept in memory, of all seeds; longer traces are read again
+                                       for each run */
     GS_SIMULATE_DRAWS_LEAST = 100,  /* fewer make no interval */
     GS_SIMULATE_DRAWS_MAX = 100000,
     GS_SIMULATE_SEEDS_MAX = 1000,
@@ -142,6 +143,8 @@ struct gs_simulate_load {
     struct gs_trace_totals totals;
     uint64_t all_jobs;
     uint64_t left_out[GS_TRACE_LEFTS];
+    int64_t from_us; /* its window */
+    int64_t until_us;
     bool speeds;             /* some job says how fast it is on slices */
     bool shared;             /* or beside others */
     int64_t sliced_us;       /* GPU-us of jobs with a slice, whatever the window ... */
@@ -150,8 +153,9 @@ struct gs_simulate_load {
     size_t n_skipped;
 };
 
-/* GS_INVALID, GS_LIMIT (longer than can be kept, and from stdin), GS_IO, GS_NO_MEMORY. */
-int gs_simulate_load(const struct gs_simulate_question *question, uint64_t seed,
+/* Keeps `keep_max` jobs at most. GS_INVALID, GS_LIMIT (longer than can be kept, and from stdin),
+ * GS_IO, GS_NO_MEMORY. */
+int gs_simulate_load(const struct gs_simulate_question *question, uint64_t seed, size_t keep_max,
                      struct gs_simulate_load *ret, struct gs_err *err);
 void gs_simulate_unload(struct gs_simulate_load *load);
 

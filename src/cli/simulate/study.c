@@ -58,6 +58,16 @@ static const struct gs_simulate_load *load_of(const struct gs_simulate_study *st
     return &study->loads[seed < study->n_loads ? seed : 0];
 }
 
+/* With the window of this seed's trace, and chances of its own. */
+static struct gs_sim_world world_of(const struct gs_simulate_study *study, size_t seed)
+{
+    struct gs_sim_world world = study->world;
+    world.from_us = load_of(study, seed)->from_us;
+    world.until_us = load_of(study, seed)->until_us;
+    world.seed = study->question->args->seed + seed;
+    return world;
+}
+
 /* Runs `what` with the jobs of this seed. */
 static int with_jobs(const struct gs_simulate_study *study, size_t seed, const uint16_t *counts,
                      const uint8_t *profiles,
@@ -115,8 +125,8 @@ int gs_simulate_replay(const struct gs_simulate_study *study, struct gs_simulate
                        size_t seed, size_t policy, const uint16_t *counts, const uint8_t *profiles,
                        struct gs_err *err)
 {
-    struct run run = {.bench = bench, .world = study->world, .rules = study->rules[policy]};
-    run.world.seed = study->question->args->seed + seed;
+    struct run run = {
+        .bench = bench, .world = world_of(study, seed), .rules = study->rules[policy]};
     prepare(bench);
     struct gs_arena_mark mark = gs_arena_mark(&bench->arena);
     int r = with_jobs(study, seed, counts, profiles, replay, &run, err);
@@ -130,7 +140,7 @@ int gs_simulate_measure(const struct gs_simulate_study *study, struct gs_simulat
                         size_t seed, const uint16_t *counts, const uint8_t *profiles,
                         struct gs_sim_work *ret, struct gs_err *err)
 {
-    struct run run = {.bench = bench, .world = study->world, .work = ret};
+    struct run run = {.bench = bench, .world = world_of(study, seed), .work = ret};
     prepare(bench);
     struct gs_arena_mark mark = gs_arena_mark(&bench->arena);
     int r = with_jobs(study, seed, counts, profiles, measure, &run, err);
@@ -268,30 +278,29 @@ static int run_all(struct gs_simulate_study *study, struct gs_err *err)
 
 /* ------------------------------------------------------------------ before them */
 
-static int find_window(const struct gs_simulate_question *question,
-                       const struct gs_simulate_load *load, struct gs_sim_world *world,
+static int find_window(const struct gs_simulate_question *question, struct gs_simulate_load *load,
                        struct gs_err *err)
 {
     const struct gs_trace_totals *totals = &load->totals;
     int64_t first = totals->first_arrive_us < 0 ? 0 : totals->first_arrive_us;
     int64_t end = totals->last_end_us < 0 ? first : totals->last_end_us;
-    world->from_us = first;
-    world->until_us = GS_SIM_FOREVER;
+    load->from_us = first;
+    load->until_us = GS_SIM_FOREVER;
     if (question->window_from_us >= 0) {
-        world->from_us = question->window_from_us;
-        world->until_us = question->window_until_us;
+        load->from_us = question->window_from_us;
+        load->until_us = question->window_until_us;
     } else if (question->window_observed) {
         if (totals->first_end_us < 0 || totals->first_end_us >= end) {
             return gs_fail(err, GS_INVALID,
                            "--window observed: nothing ends before the trace does");
         }
-        world->from_us = totals->first_end_us;
-        world->until_us = end;
+        load->from_us = totals->first_end_us;
+        load->until_us = end;
     } else if (question->window_us > 0) {
-        world->from_us = end - question->window_us < 0 ? 0 : end - question->window_us;
-        world->until_us = end;
+        load->from_us = end - question->window_us < 0 ? 0 : end - question->window_us;
+        load->until_us = end;
     }
-    return world->from_us < world->until_us
+    return load->from_us < load->until_us
                ? 0
                : gs_fail(err, GS_INVALID, "the trace is over before it begins: nothing to replay");
 }
@@ -322,6 +331,10 @@ static void pick_policies(struct gs_simulate_study *study)
         }
     }
     for (size_t i = 1; i < study->n_policies; i++) {
+        enum gs_sim_way way = study->policies[i]->way;
+        if (way != GS_SIM_CUT && way != GS_SIM_STATIC) {
+            continue; /* saves without slices */
+        }
         if (study->ours == 0 || strcmp(study->policies[i]->name, "gpuslice") == 0) {
             study->ours = i;
         }
@@ -336,7 +349,11 @@ int gs_simulate_run(const struct gs_simulate_question *question, struct gs_simul
                                       .loads = loads,
                                       .n_loads = n_loads,
                                       .n_seeds = (size_t)question->args->seeds};
-    int r = find_window(question, &loads[0], &ret->world, err);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n_loads; i++) {
+        r = find_window(question, &loads[i], err);
+    }
+    ret->world = world_of(ret, 0);
     r = r < 0 ? r : gs_sim_world_check(&ret->world, err);
     pick_policies(ret);
     for (size_t i = 0; r == 0 && i < ret->n_policies; i++) {
