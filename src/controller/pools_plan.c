@@ -267,6 +267,21 @@ static bool gathers(struct gs_pools *pools, struct gs_pools_owner *owner, uint64
     return false;
 }
 
+/* After a restart: layouts were chosen last when the youngest NodePool was made. */
+static void recall_choice(const struct gs_pools *pools, struct gs_pools_owner *owner,
+                          struct gs_pools_part *const *parts, size_t n)
+{
+    uint64_t at_us = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool there = parts[i]->pool != NULL;
+        at_us = there && parts[i]->has.created_us > at_us ? parts[i]->has.created_us : at_us;
+    }
+    if (owner->chosen_us == 0 && at_us > 0) {
+        uint64_t age_us = pools->real_us > at_us ? pools->real_us - at_us : 0;
+        owner->chosen_us = pools->now_us > age_us ? pools->now_us - age_us : 1;
+    }
+}
+
 /* Layouts are chosen anew where something is served by none of those that there are, or where the
  * last choice is old enough and another would be cheaper. */
 static int choose(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_arena *arena,
@@ -275,6 +290,7 @@ static int choose(struct gs_pools *pools, struct gs_pools_owner *owner, struct g
     struct gs_pools_part *parts[GS_KARPENTER_SHARES_MAX];
     size_t n = gs_pools_parts_of(pools, owner, parts);
     uint64_t unserved = load_parts(pools, parts, n, waiting);
+    recall_choice(pools, owner, parts, n);
     bool old = pools->now_us >= owner->chosen_us + GS_POOLS_STAYS_US;
     if (gathers(pools, owner, unserved) || waiting->n == 0 || (unserved == 0 && !old)) {
         return 0;

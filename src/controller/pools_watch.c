@@ -358,28 +358,30 @@ static void on_listed(void *ctx)
     pools->options.changed(pools->options.ctx);
 }
 
+int gs_pools_take(struct gs_pools *pools, enum gs_pools_kind kind, const json_t *object, bool gone,
+                  struct gs_err *err)
+{
+    json_t *kept = (json_t *)(uintptr_t)object; /* counted, not changed */
+    switch (kind) {
+    case GS_POOLS_SLICEPOOLS:
+        return take_owner(pools, object, gone, err);
+    case GS_POOLS_NODEPOOLS:
+        return take_pool(pools, kept, gone, err);
+    case GS_POOLS_OVERLAYS:
+        return take_overlay(pools, kept, gone, err);
+    case GS_POOLS_CLAIMS:
+        return take_claim(pools, object, gone, err);
+    case GS_POOLS_KINDS:
+        break;
+    }
+    return 0;
+}
+
 static int on_object(void *ctx, const struct json_t *object, bool gone, struct gs_err *err)
 {
     struct gs_pools_stream *stream = ctx;
     struct gs_pools *pools = stream->pools;
-    json_t *kept = (json_t *)(uintptr_t)object; /* counted, not changed */
-    int r = 0;
-    switch (stream->kind) {
-    case GS_POOLS_SLICEPOOLS:
-        r = take_owner(pools, object, gone, err);
-        break;
-    case GS_POOLS_NODEPOOLS:
-        r = take_pool(pools, kept, gone, err);
-        break;
-    case GS_POOLS_OVERLAYS:
-        r = take_overlay(pools, kept, gone, err);
-        break;
-    case GS_POOLS_CLAIMS:
-        r = take_claim(pools, object, gone, err);
-        break;
-    case GS_POOLS_KINDS:
-        break;
-    }
+    int r = gs_pools_take(pools, stream->kind, object, gone, err);
     if (r == GS_INVALID || r == GS_LIMIT) {
         gs_log_warning("a %s is left out: %s", sources[stream->kind].kind, err->msg);
         r = 0;

@@ -139,6 +139,9 @@ struct gs_pools {
 /* pools_watch.c */
 int gs_pools_watch(struct gs_pools *pools, struct gs_err *err);
 void gs_pools_unwatch(struct gs_pools *pools);
+/* An object as it is now (`gone`: as it last was). GS_INVALID, GS_LIMIT, GS_NO_MEMORY. */
+int gs_pools_take(struct gs_pools *pools, enum gs_pools_kind kind, const struct json_t *object,
+                  bool gone, struct gs_err *err);
 /* All that is needed for NodePools is known; `overlays`: for those that need NodeOverlays. */
 bool gs_pools_are_whole(const struct gs_pools *pools, bool overlays);
 static inline bool gs_pools_serve(const struct gs_pools *pools, const struct gs_pools_owner *owner)

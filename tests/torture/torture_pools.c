@@ -1,0 +1,107 @@
+#include "torture/torture.h"
+
+#include <string.h>
+
+#include "controller/pools_work.h"
+
+/* What the watches show of Karpenter. */
+static const struct shown {
+    enum gs_pools_kind kind;
+    bool gone;
+    const char *text;
+} shows[] = {
+    {GS_POOLS_SLICEPOOLS, false,
+     "{\"metadata\":{\"name\":\"gpus\",\"uid\":\"u\"},\"spec\":{\"nodeClassRef\":{\"name\":\"g\"},"
+     "\"instanceTypes\":[\"p4d.24xlarge\",\"no.such\"],\"profiles\":[\"1g.5gb\"],\"labels\":{\"a\":"
+     "\"b\"},\"warm\":{\"1g.5gb\":2}}}"},
+    {GS_POOLS_NODEPOOLS, false,
+     "{\"metadata\":{\"name\":\"gpus-a\",\"labels\":{\"gpuslice.dev/slicepool\":\"gpus\"}},\"spec\":{"
+     "\"weight\":50,\"template\":{\"metadata\":{\"labels\":{\"nvidia.com/mig.config\":"
+     "\"all-1g.5gb\"}},\"spec\":{\"requirements\":[{\"key\":\"node.kubernetes.io/instance-type\","
+     "\"operator\":\"In\",\"values\":[\"p4d.24xlarge\"]}]}}}}"},
+    {GS_POOLS_OVERLAYS, false,
+     "{\"metadata\":{\"name\":\"gpus-a\",\"labels\":{\"gpuslice.dev/slicepool\":\"gpus\"}},\"spec\":{"
+     "\"weight\":7}}"},
+    {GS_POOLS_OVERLAYS, false, "{\"metadata\":{\"name\":\"of-others\"},\"spec\":{\"weight\":9}}"},
+    {GS_POOLS_CLAIMS, false,
+     "{\"metadata\":{\"name\":\"c1\",\"uid\":\"1\",\"labels\":{\"karpenter.sh/nodepool\":\"gpus-a\"}}"
+     "}"},
+    {GS_POOLS_CLAIMS, true,
+     "{\"metadata\":{\"name\":\"c1\",\"uid\":\"1\",\"labels\":{\"karpenter.sh/nodepool\":\"gpus-a\"}}"
+     "}"},
+    {GS_POOLS_OVERLAYS, true, "{\"metadata\":{\"name\":\"of-others\"},\"spec\":{\"weight\":9}}"},
+};
+
+static json_t *objects[sizeof(shows) / sizeof(shows[0])];
+static struct gs_store store;
+
+static int plan(struct gs_pools *pools, struct gs_err *err)
+{
+    struct gs_pools_owner *owner = gs_map_find(&pools->owners, "gpus");
+    assert_non_null(owner);
+    owner->cold[0] = 2;
+    int r = gs_pools_make_offers(pools, owner, err);
+    gs_pools_look_at_parts(pools);
+    r = r == 0 ? gs_pools_plan(pools, owner, err) : r;
+    pools->now_us += GS_POOLS_STAYS_US; /* nothing more has come meanwhile */
+    r = r == 0 ? gs_pools_plan(pools, owner, err) : r;
+    if (r == 0) {
+        assert_int_equal(owner->n_offers, 1);
+        assert_true(pools->parts.n > 0);
+    }
+    return r;
+}
+
+static int watch_and_plan(struct gs_err *err)
+{
+    struct gs_pools pools = {.options = {.store = &store}, .now_us = 1, .region = "us-east-1"};
+    size_t n = sizeof(shows) / sizeof(shows[0]);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = gs_pools_take(&pools, shows[i].kind, objects[i], shows[i].gone, err);
+        r = r == 0 && (i == 0 || i == 4) ? plan(&pools, err) : r;
+    }
+    if (r == 0) {
+        assert_int_equal(pools.foreign.n, 0);
+        assert_int_equal(pools.claims.n, 0);
+    }
+    gs_pools_unwatch(&pools);
+    return r;
+}
+
+static void torture__pools_are_planned_whatever_request_fails(void **state)
+{
+    (void)state;
+    assert_true(torture_heap(watch_and_plan, 1) > 15);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    gs_store_init(&store);
+    for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
+        objects[i] = json_loads(shows[i].text, 0, NULL);
+        if (objects[i] == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
+        json_decref(objects[i]);
+    }
+    gs_store_done(&store);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture__pools_are_planned_whatever_request_fails),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
