@@ -55,7 +55,8 @@ ODD = [
      "networkPolicy": {"enabled": False}, "controller": {"replicas": 1, "region": "us-east-1"}},
     {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
      "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
-     "dashboards": {"enabled": True}, "cleanup": {"enabled": True, "nodes": False}},
+     "dashboards": {"enabled": True}, "dashboard": {"enabled": True, "names": ["gpus.example"],
+                                                    "viewer": {"allPods": False}}, "cleanup": {"enabled": True, "nodes": False}},
     {"image": {"registry": "registry.example:5000/team", "tag": "1.2.3", "pullPolicy": "Always",
                "pullSecrets": [{"name": "mine"}]},
      "agent": {"config": {"version": "v1", "agent": {"layout": "mine", "layoutFile":
