@@ -286,6 +286,63 @@ static void map__a_rule_has_a_name_and_words(void **state)
     assert_string_equal(err.msg, "\"mild\" is no rule; expected strict or lenient");
 }
 
+static void note_unmapped(void *ctx, const struct gs_err *err)
+{
+    assert_non_null(strstr(err->msg, "A100-40GB has no profile of 9 compute slices"));
+    assert_int_equal(strncmp(err->msg, "row ", 4), 0);
+    (*(unsigned *)ctx)++;
+}
+
+static void map__a_trace_becomes_jobs_and_what_is_none_is_counted(void **state)
+{
+    const struct gs_trace_format *format;
+    struct gs_view rest;
+    struct gs_trace *trace;
+    struct gs_trace_map map;
+    struct gs_sim_job job;
+    struct gs_err err;
+    unsigned told = 0;
+    uint64_t jobs_seen = 0;
+    struct gs_trace_rule rule = gs_trace_rule_strict(find_model("A100-40GB"));
+    (void)state;
+    assert_int_equal(gs_trace_map_init(&map, &rule, NULL), 0);
+    assert_int_equal(
+        gs_trace_spec_parse(gs_view("synthetic:rate=1/s,duration=1,mix=1g:1+9g:1,jobs=100"),
+                            &format, &rest, NULL),
+        0);
+    const struct gs_trace_options options = {.format = format, .text = rest, .seed = 1};
+    assert_int_equal(gs_trace_new(&options, &trace, NULL), 0);
+    struct gs_trace_jobs jobs = {
+        .trace = trace, .map = &map, .unmapped = note_unmapped, .unmapped_ctx = &told};
+    int r;
+    while ((r = gs_trace_jobs_next(&jobs, &job, &err)) == 1) {
+        assert_string_equal(rule.model->profiles[job.profile].name, "1g.5gb");
+        jobs_seen++;
+    }
+    assert_int_equal(r, 0);
+    assert_int_equal(jobs.jobs, jobs_seen);
+    assert_int_equal(jobs.jobs + jobs.left_out[GS_TRACE_LEFT_UNMAPPED], 100);
+    assert_true(jobs.left_out[GS_TRACE_LEFT_UNMAPPED] > GS_TRACE_BAD_MAX);
+    assert_int_equal(told, GS_TRACE_BAD_MAX);
+    gs_trace_free(trace);
+}
+
+static void map__a_pushed_trace_is_no_source(void **state)
+{
+    const struct gs_trace_input input = {.label = "f"};
+    size_t n;
+    const struct gs_trace_options options = {
+        .format = gs_trace_formats(&n), .inputs = &input, .n_inputs = 1};
+    struct gs_trace *trace;
+    struct gs_sim_job job;
+    struct gs_err err;
+    (void)state;
+    assert_int_equal(gs_trace_new(&options, &trace, NULL), 0);
+    struct gs_trace_jobs jobs = {.trace = trace};
+    assert_int_equal(gs_trace_jobs_next(&jobs, &job, &err), GS_INVALID);
+    gs_trace_free(trace);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -299,6 +356,8 @@ int main(void)
         cmocka_unit_test(map__what_is_no_job_has_a_reason),
         cmocka_unit_test(map__a_rule_out_of_range_is_refused),
         cmocka_unit_test(map__a_rule_has_a_name_and_words),
+        cmocka_unit_test(map__a_trace_becomes_jobs_and_what_is_none_is_counted),
+        cmocka_unit_test(map__a_pushed_trace_is_no_source),
     };
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);
 }

@@ -345,6 +345,60 @@ static void csv__no_end_of_line_a_bom_and_blank_lines_are_fine(void **state)
     bed_done(&bed);
 }
 
+static int fail_to_read(void *ctx, void *bytes, size_t size, size_t *ret_n, struct gs_err *err)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)size;
+    (void)ret_n;
+    return gs_fail(err, GS_IO, "the disk is gone");
+}
+
+static void trace__what_a_callback_says_comes_back(void **state)
+{
+    const struct gs_trace_input input = {.label = "f0", .read = fail_to_read};
+    size_t n;
+    struct gs_trace_options options = {
+        .format = gs_trace_formats(&n), .inputs = &input, .n_inputs = 1};
+    struct gs_trace *trace;
+    struct gs_trace_ask ask;
+    struct gs_err err;
+    (void)state;
+    assert_int_equal(gs_trace_new(&options, &trace, &err), 0);
+    assert_int_equal(gs_trace_next(trace, &ask, &err), GS_IO);
+    assert_string_equal(err.msg, "the disk is gone");
+    gs_trace_free(trace);
+    options.n_inputs = 2;
+    assert_int_equal(gs_trace_new(&options, &trace, &err), GS_INVALID);
+    assert_string_equal(err.msg, "found 2 files for a trace of format csv; expected 1");
+}
+
+static void trace__too_many_different_names_are_refused(void **state)
+{
+    size_t used = 0;
+    char *text = malloc(GS_TRACE_TEXTS_MAX * 40);
+    struct bed bed;
+    (void)state;
+    assert_non_null(text);
+    used += (size_t)sprintf(text, "arrival,duration,gpus,namespace\n");
+    for (unsigned i = 0; i <= GS_TRACE_TEXTS_MAX; i++) {
+        used += (size_t)sprintf(text + used, "1,2,1,n%u\n", i);
+    }
+    bed_read_text(&bed, "csv", text);
+    assert_int_equal(bed.r, GS_LIMIT);
+    expect_begins(bed.err.msg, "f0: more than 16384 different names of profiles");
+    bed_done(&bed);
+    free(text);
+}
+
+static void trace__every_fault_has_words(void **state)
+{
+    (void)state;
+    for (int i = 0; i < GS_TRACE_FAULTS; i++) {
+        assert_true(strlen(gs_trace_fault_text((enum gs_trace_fault)i)) > 0);
+    }
+}
+
 static void spec__names_a_format_and_what_to_read(void **state)
 {
     const struct gs_trace_format *format;
@@ -374,6 +428,9 @@ int main(void)
         cmocka_unit_test(csv__arrival_is_the_start_or_the_creation_as_asked),
         cmocka_unit_test(csv__a_duration_may_have_a_unit),
         cmocka_unit_test(csv__no_end_of_line_a_bom_and_blank_lines_are_fine),
+        cmocka_unit_test(trace__what_a_callback_says_comes_back),
+        cmocka_unit_test(trace__too_many_different_names_are_refused),
+        cmocka_unit_test(trace__every_fault_has_words),
         cmocka_unit_test(spec__names_a_format_and_what_to_read),
     };
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
