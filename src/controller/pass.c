@@ -1,37 +1,15 @@
-#include "controller/pass.h"
+#include "controller/pass_work.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "controller/moves.h"
-#include "picture/take.h"
 
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
 #define RECUT_LIMIT_US 30000000ull
 #define BOOK_LIMIT_US 120000000ull
 #define MOVE_LIMIT_US 120000000ull
 #define SILENCE_LOOK_US 30000000ull
-
-enum { KEY_BYTES_MAX = 2 * 254, NOTE_MAX = 1024 /* of an Event */ };
-
-struct gs_pass {
-    struct gs_pass_options options;
-    struct gs_arena arena; /* of the decider, for good */
-    struct gs_decider *decider;
-    struct gs_nodes_view view;
-    struct gs_moves moves;
-    struct gs_store_pod **waiting; /* of the pass under way */
-    size_t cap_waiting;
-    struct gs_pass_counts counts;
-    uint64_t now_us;
-    uint64_t real_us;
-    uint64_t again_us;
-    uint64_t number; /* of wishes, for their ids */
-    bool keeps;      /* some GPU is kept for a pod */
-};
 
 static int no_memory(struct gs_err *err)
 {
@@ -88,7 +66,7 @@ struct gs_pass_counts gs_pass_counts(const struct gs_pass *pass)
     return counts;
 }
 
-static void look_again(struct gs_pass *pass, uint64_t at_us)
+void gs_pass_look_again(struct gs_pass *pass, uint64_t at_us)
 {
     pass->again_us = at_us < pass->again_us ? at_us : pass->again_us;
 }
@@ -150,156 +128,24 @@ static void look_after_booking(struct gs_pass *pass, struct gs_store_pod *pod)
                          "for anew");
         gs_act_clear(pass->options.act, pod);
     } else if (ours) {
-        look_again(pass, until);
+        gs_pass_look_again(pass, until);
     }
 }
 
 /* ---- decisions ---- */
 
-static void remember(struct gs_store_pod *pod, const struct gs_decision *decision)
+void gs_pass_remember(struct gs_store_pod *pod, const struct gs_decision *decision)
 {
     pod->waiting->what = decision->what;
     snprintf(pod->waiting->why, sizeof(pod->waiting->why), "%s", decision->why);
 }
 
-static void book(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs_decision *decision)
+void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
+                  const struct gs_decision *decision)
 {
     gs_take_booking(&pass->view, pod, decision->node);
     gs_act_say(pass->options.act, pod, false, "SliceBooked", "Book", decision->why);
     gs_act_book(pass->options.act, pod, pass->view.more[decision->node].of);
-}
-
-/* The wish for that GPU that was made in this pass, to be added to. */
-static const struct gs_gpunode_wish *unsent_wish(const struct gs_store_node *node, const char *uuid)
-{
-    for (const struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
-        if (!wish->sent && !wish->shows && strcmp(wish->wish.uuid, uuid) == 0) {
-            return &wish->wish;
-        }
-    }
-    return NULL;
-}
-
-/* `moved`: the pod for whose successor it is, while `pod` waits for that; NULL: it is for `pod`;
- * both NULL: for whoever comes. */
-static int wish_for(struct gs_pass *pass, struct gs_store_pod *pod,
-                    const struct gs_store_pod *moved, uint32_t number,
-                    const struct gs_decide_recut *recut, const char *why, struct gs_err *err)
-{
-    struct gs_store_node *node = pass->view.more[number].of;
-    const struct gs_store_gpu *gpu = &node->gpus[recut->gpu];
-    const struct gs_gpunode_wish *before = unsent_wish(node, gpu->uuid);
-    struct gs_gpunode_pod pods[GS_GPUNODE_PODS_MAX];
-    unsigned n_pods = 0;
-    struct gs_layout wanted = recut->layout;
-    char layout[GS_LAYOUT_TEXT_MAX + 1];
-    char id[GS_GPUNODE_ID_MAX + 1];
-    char space[KEY_BYTES_MAX];
-    while (before != NULL && n_pods < before->n_pods && n_pods < GS_GPUNODE_PODS_MAX - 2) {
-        pods[n_pods] = before->pods[n_pods];
-        n_pods++;
-    }
-    if (moved != NULL) {
-        const char *slash = strchr(moved->key, '/');
-        snprintf(space, sizeof(space), "%.*s", (int)(slash - moved->key), moved->key);
-        pods[n_pods++] =
-            (struct gs_gpunode_pod){.name_space = space, .name = slash + 1, .uid = moved->uid};
-    }
-    if (pod != NULL) {
-        pods[n_pods++] = (struct gs_gpunode_pod){.name_space = pod->waiting->pod.name_space,
-                                                 .name = pod->waiting->pod.name,
-                                                 .uid = pod->uid};
-    }
-    for (unsigned k = 0; k < wanted.n_slices; k++) {
-        wanted.slices[k].in_use = false; /* that is what a GPU has, not what is wanted of it */
-    }
-    gs_layout_format(pass->view.nodes[number].model, &wanted, layout);
-    snprintf(id, sizeof(id), "%" PRIx64 "-%" PRIx64, pass->real_us, ++pass->number);
-    const struct gs_gpunode_wish wish = {
-        .id = id,
-        .uuid = gpu->uuid,
-        .based_on = gpu->revision,
-        .layout = layout,
-        .reason = why,
-        .pods = pods,
-        .n_pods = n_pods,
-    };
-    return gs_store_wish(node, &wish, pass->now_us, err);
-}
-
-static int recut(struct gs_pass *pass, struct gs_store_pod *pod, uint32_t number,
-                 const struct gs_decision *decision, struct gs_err *err)
-{
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < decision->n_recuts; i++) {
-        r = wish_for(pass, pod, NULL, number, &decision->recuts[i], decision->why, err);
-    }
-    r = r == 0 ? gs_take_recut(&pass->view, pod, number, decision->recuts, decision->n_recuts, err)
-               : r;
-    if (r != 0) {
-        return r;
-    }
-    pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
-    look_again(pass, pod->waiting->keep_until_us);
-    gs_act_say(pass->options.act, pod, false, "Recutting", "Recut", decision->why);
-    return 0;
-}
-
-/* Room for the successor first; where it is there already, the pod is asked to go. */
-static int make_room(struct gs_pass *pass, struct gs_store_pod *pod,
-                     const struct gs_store_pod *victim, const struct gs_decision *decision,
-                     struct gs_err *err)
-{
-    uint32_t to = decision->move.to_node;
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < decision->n_recuts; i++) {
-        r = wish_for(pass, pod, victim, to, &decision->recuts[i], decision->why, err);
-    }
-    r = r == 0 ? gs_take_room(&pass->view, &victim->kin->want, to, decision->recuts,
-                              decision->n_recuts, err)
-               : r;
-    if (r == 0) {
-        pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
-        look_again(pass, pod->waiting->keep_until_us);
-        gs_act_say(pass->options.act, pod, false, "RecutForMove", "Recut", decision->why);
-    }
-    return r;
-}
-
-static void evict(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs_store_pod *victim,
-                  const struct gs_decision *decision)
-{
-    const struct gs_move *move = gs_moves_add(&pass->moves, &pass->view, pod, decision);
-    char text[NOTE_MAX];
-    char slice[GS_PROFILE_NAME_MAX + 1];
-    if (move == NULL) {
-        return;
-    }
-    gs_profile_name_format(&move->what.slice, slice);
-    snprintf(
-        text, sizeof(text),
-        "pod %s needs the room of this pod's %s on node %s; this pod is asked to end, and node "
-        "%s has a free %s for the one that takes its place",
-        pod->key, slice, move->what.from, move->what.to, slice);
-    gs_take_reserve(&pass->view, decision->move.to_node, &move->what.slice);
-    look_again(pass, move->until_us);
-    gs_act_say(pass->options.act, pod, false, "Moving", "Move", decision->why);
-    gs_act_tell(pass->options.act, victim, "MovesAway", "Move", text);
-    gs_act_move(pass->options.act, pod, &move->what);
-}
-
-static int move(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs_decide_pod *ask,
-                const struct gs_decision *decision, struct gs_err *err)
-{
-    const struct gs_decide_gpu *gpu = &pass->view.more[decision->node].gpus[decision->move.gpu];
-    const struct gs_store_pod *victim =
-        pass->moves.movers.pods[gpu->slices[decision->move.slice].pod];
-    pass->keeps |= gs_take_keep(&pass->view, ask, decision);
-    if (decision->n_recuts > 0) {
-        return make_room(pass, pod, victim, decision, err);
-    }
-    evict(pass, pod, victim, decision);
-    return 0;
 }
 
 /* Nothing holds the gate any more: it goes, and Karpenter and the scheduler see the pod. */
@@ -312,16 +158,6 @@ static void let_go(struct gs_pass *pass, struct gs_store_pod *pod, const char *r
     }
 }
 
-/* A slice comes free for it: no node is bought meanwhile, and its gate stays. */
-static bool waits_for_move(struct gs_pass *pass, const struct gs_store_pod *pod)
-{
-    const struct gs_move *move = gs_moves_for(&pass->moves, pod);
-    if (move != NULL) {
-        look_again(pass, move->until_us);
-    }
-    return move != NULL;
-}
-
 static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
                      const struct gs_decide_pod *ask, const struct gs_decide_cluster *cluster,
                      const struct gs_decision *decision, struct gs_err *err)
@@ -329,14 +165,14 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
     const struct gs_pass_market *market = &pass->options.market;
     switch (decision->what) {
     case GS_DECIDE_BOOK:
-        book(pass, pod, decision);
+        gs_pass_book(pass, pod, decision);
         return 0;
     case GS_DECIDE_RECUT:
-        return recut(pass, pod, decision->node, decision, err);
+        return gs_pass_recut(pass, pod, decision->node, decision, err);
     case GS_DECIDE_MOVE:
-        return move(pass, pod, ask, decision, err);
+        return gs_pass_move(pass, pod, ask, decision, err);
     case GS_DECIDE_BUY:
-        if (waits_for_move(pass, pod)) {
+        if (gs_pass_waits_for_move(pass, pod)) {
             return 0;
         }
         if (market->want != NULL) {
@@ -348,17 +184,17 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
         pass->keeps |= gs_take_keep(&pass->view, ask, decision);
         if (decision->until_node != GS_DECIDE_NONE) {
             gs_take_coming(&pass->view, pod, decision->until_node);
-            look_again(pass, pass->now_us + pass->options.recut_limit_us);
+            gs_pass_look_again(pass, pass->now_us + pass->options.recut_limit_us);
             gs_act_say(pass->options.act, pod, false, "WaitsForRecut", "Wait", decision->why);
             if (pod->waiting->keep_until_us == 0) {
                 pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
             }
-            if (pass->now_us >= pod->waiting->keep_until_us && !waits_for_move(pass, pod)) {
+            if (pass->now_us >= pod->waiting->keep_until_us && !gs_pass_waits_for_move(pass, pod)) {
                 let_go(pass, pod, "RecutTakesLong", "Wait", decision->why);
             }
             return 0;
         }
-        if (waits_for_move(pass, pod)) {
+        if (gs_pass_waits_for_move(pass, pod)) {
             return 0;
         }
         if (market->want != NULL) {
@@ -377,44 +213,14 @@ static uint64_t clock_us(void)
     return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
 }
 
-static int ask_decider(struct gs_pass *pass, const struct gs_decide_cluster *cluster,
-                       const struct gs_decide_pod *ask, struct gs_decision *ret, struct gs_err *err)
+int gs_pass_ask(struct gs_pass *pass, const struct gs_decide_cluster *cluster,
+                const struct gs_decide_pod *ask, struct gs_decision *ret, struct gs_err *err)
 {
     uint64_t begun = clock_us();
     int r = gs_decide(pass->decider, cluster, ask, ret, err);
     uint64_t took = clock_us() - begun;
     pass->counts.longest_us = took > pass->counts.longest_us ? took : pass->counts.longest_us;
     return r;
-}
-
-/* The pod takes the place of one that was moved: its room was made, and is booked. False: it is
- * decided as any other. */
-static bool book_successor(struct gs_pass *pass, struct gs_store_pod *pod,
-                           const struct gs_decide_pod *ask)
-{
-    struct gs_move *after = gs_moves_after(&pass->moves, pod);
-    const struct gs_store_node *node =
-        after == NULL ? NULL : gs_store_find_node(pass->options.store, after->what.to);
-    struct gs_decide_node *on = node == NULL ? NULL : gs_nodes_view_of(&pass->view, node);
-    int profile = on == NULL || on->model == NULL
-                      ? -1
-                      : gs_model_profile_index(on->model, &after->what.slice);
-    struct gs_decision decision;
-    if (profile < 0) {
-        return false;
-    }
-    const struct gs_decide_cluster there = {.nodes = on, .n_nodes = 1, .now_us = pass->real_us};
-    on->free[profile]++; /* what was reserved for it */
-    if (ask_decider(pass, &there, ask, &decision, NULL) != 0 || decision.what != GS_DECIDE_BOOK) {
-        on->free[profile]--;
-        return false;
-    }
-    decision.node = node->number - 1;
-    after->served = true;
-    pass->counts.decisions[decision.what]++;
-    remember(pod, &decision);
-    book(pass, pod, &decision);
-    return true;
 }
 
 /* Decides, with moves where there may be one more now. */
@@ -425,13 +231,13 @@ static int find_way(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_de
     bool moving = gs_moves_for(&pass->moves, pod) != NULL;
     int r = moving ? 0 : gs_moves_holders(&pass->moves, &pass->view, cluster, err);
     ask->may_move_others = cluster->n_holders > 0;
-    r = r == 0 ? ask_decider(pass, cluster, ask, ret, err) : r;
+    r = r == 0 ? gs_pass_ask(pass, cluster, ask, ret, err) : r;
     if (r != 0 || ret->what != GS_DECIDE_MOVE || gs_moves_may(&pass->moves, &when_us)) {
         return r;
     }
-    look_again(pass, when_us);
+    gs_pass_look_again(pass, when_us);
     ask->may_move_others = false;
-    r = ask_decider(pass, cluster, ask, ret, err);
+    r = gs_pass_ask(pass, cluster, ask, ret, err);
     if (r == 0) {
         size_t n = strlen(ret->why);
         snprintf(ret->why + n, sizeof(ret->why) - n,
@@ -447,7 +253,7 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
         .nodes = pass->view.nodes, .n_nodes = pass->view.n, .now_us = pass->real_us};
     struct gs_decide_pod ask = gs_take_ask(pod);
     struct gs_decision decision;
-    if (book_successor(pass, pod, &ask)) {
+    if (gs_pass_book_successor(pass, pod, &ask)) {
         return 0;
     }
     if (market->offers != NULL) {
@@ -462,7 +268,7 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
         return r;
     }
     pass->counts.decisions[decision.what]++;
-    remember(pod, &decision);
+    gs_pass_remember(pod, &decision);
     return carry_out(pass, pod, &ask, &cluster, &decision, err);
 }
 
@@ -502,7 +308,7 @@ static int look_at(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err
 {
     struct gs_store_waiting *waiting = pod->waiting;
     if (waiting->acting || pass->now_us < waiting->settles_us) {
-        look_again(pass, waiting->settles_us);
+        gs_pass_look_again(pass, waiting->settles_us);
         return 0;
     }
     if (pod->nominated != NULL) {
@@ -523,7 +329,7 @@ static int look_at(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err
             waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
         }
         if (pass->now_us < waiting->keep_until_us) {
-            look_again(pass, waiting->keep_until_us);
+            gs_pass_look_again(pass, waiting->keep_until_us);
             return 0;
         }
         if (waiting->wait.gated) {
@@ -542,17 +348,6 @@ static int look_at(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err
 
 /* ---- nodes ---- */
 
-static int recut_warm(void *ctx, uint32_t node, const struct gs_decision *decision, const char *why,
-                      struct gs_err *err)
-{
-    struct gs_pass *pass = ctx;
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < decision->n_recuts; i++) {
-        r = wish_for(pass, NULL, NULL, node, &decision->recuts[i], why, err);
-    }
-    return r;
-}
-
 /* After the pods: slices that SlicePools keep free. */
 static int keep_warm(struct gs_pass *pass, struct gs_err *err)
 {
@@ -560,7 +355,7 @@ static int keep_warm(struct gs_pass *pass, struct gs_err *err)
     const struct gs_warm_options options = {.view = &pass->view,
                                             .decider = pass->decider,
                                             .real_us = pass->real_us,
-                                            .recut = recut_warm,
+                                            .recut = gs_pass_recut_warm,
                                             .ctx = pass};
     struct gs_warm list[GS_WARM_MAX] = {{.pool = NULL}};
     uint32_t missing[GS_WARM_MAX] = {0};
@@ -582,25 +377,6 @@ static void hold_nodes(struct gs_pass *pass)
         bool ours_or_none = node->held_by_us || !node->held;
         if (node->known && !node->holding && ours_or_none && hold != node->held_by_us) {
             gs_act_hold(pass->options.act, node, hold);
-        }
-    }
-}
-
-static void send_wishes(struct gs_pass *pass)
-{
-    if (pass->options.store->n_wishes == 0) {
-        return;
-    }
-    for (size_t i = 0; i < pass->view.n; i++) {
-        struct gs_store_node *node = pass->view.more[i].of;
-        bool unsent = false;
-        for (const struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
-            unsent |= !wish->shows && !wish->sent;
-        }
-        if (unsent && pass->now_us < node->wish_after_us) {
-            look_again(pass, node->wish_after_us);
-        } else if (unsent && !node->wishing) {
-            gs_act_wish(pass->options.act, node);
         }
     }
 }
@@ -646,26 +422,8 @@ int gs_pass_run(struct gs_pass *pass, uint64_t now_us, uint64_t real_us, uint64_
     if (market->end != NULL) {
         market->end(market->ctx);
     }
-    send_wishes(pass);
+    gs_pass_send_wishes(pass);
     hold_nodes(pass);
     *ret_again_us = pass->again_us;
     return r;
-}
-
-void gs_pass_moved(struct gs_pass *pass, const struct gs_act_moved *answer)
-{
-    const struct gs_move *move = gs_moves_asked(&pass->moves, answer->uid);
-    struct gs_store_pod *pod =
-        move == NULL ? NULL : gs_store_find_pod(pass->options.store, move->waits);
-    bool waits = pod != NULL && pod->waiting != NULL && strcmp(pod->uid, move->waits_uid) == 0;
-    if (waits && answer->end == GS_ACT_MOVE_REFUSED) {
-        char text[NOTE_MAX];
-        snprintf(
-            text, sizeof(text),
-            "pod %.300s is not moved: %.300s; another way is looked for, and it is asked again "
-            "later",
-            move->what.pod, answer->why);
-        gs_act_say(pass->options.act, pod, true, "MoveRefused", "Move", text);
-    }
-    gs_moves_answered(&pass->moves, answer);
 }
