@@ -5,7 +5,10 @@
 
 #include "sim/agenda.h"
 
-enum { FIRST_CAP = 256 };
+enum {
+    FIRST_CAP = 256,
+    LOOKS = 64 /* GPUs with an idle slice that are looked at */
+};
 
 /* ------------------------------------------------------------------ idle GPUs by node */
 
@@ -70,6 +73,74 @@ uint32_t gs_sim_fleet_idle(const struct gs_sim_fleet *fleet, enum gs_sim_kind ki
     return GS_SIM_NONE;
 }
 
+/* ------------------------------------------------------------------ idle slices */
+
+static void file_slices(struct gs_sim_fleet *fleet, uint32_t gpu, unsigned profiles)
+{
+    unsigned filed = fleet->gpus[gpu].filed;
+    for (unsigned rest = filed ^ profiles; rest != 0; rest &= rest - 1) {
+        unsigned p = (unsigned)__builtin_ctz(rest);
+        if ((profiles >> p & 1u) != 0) {
+            gs_bitset_add(&fleet->idle_slices[p], gpu);
+        } else {
+            gs_bitset_drop(&fleet->idle_slices[p], gpu);
+        }
+    }
+    fleet->gpus[gpu].filed = (uint16_t)profiles;
+}
+
+static uint64_t idle_on(const struct gs_sim_fleet *fleet, uint32_t gpu)
+{
+    const struct gs_statetable *states = fleet->rules->decisions->states;
+    return fleet->gpus[gpu].cut & ~states->sets[gs_online_state(fleet->online, gpu)];
+}
+
+void gs_sim_fleet_refile(struct gs_sim_fleet *fleet, uint32_t gpu)
+{
+    if (!fleet->books) {
+        return;
+    }
+    const struct gs_statetable *states = fleet->rules->decisions->states;
+    unsigned profiles = 0;
+    for (uint64_t rest = idle_on(fleet, gpu); rest != 0; rest &= rest - 1) {
+        profiles |= 1u << states->placements[__builtin_ctzll(rest)].profile;
+    }
+    file_slices(fleet, gpu, profiles);
+}
+
+bool gs_sim_fleet_find_slice(const struct gs_sim_fleet *fleet, unsigned profile,
+                             struct gs_slot *ret_slot)
+{
+    const struct gs_bitset *set = &fleet->idle_slices[profile];
+    uint32_t gpu = fleet->books ? gs_bitset_first(set) : GS_BITSET_NONE;
+    uint32_t found = gpu;
+    for (unsigned looks = 0; gpu != GS_BITSET_NONE && looks < LOOKS; looks++) {
+        uint32_t n = fleet->gpus[gpu].node;
+        if (fleet->nodes[n].idle != all_of(fleet, n)) {
+            found = gpu;
+            break;
+        }
+        gpu = gpu + 1 < fleet->cap ? gs_bitset_from(set, gpu + 1) : GS_BITSET_NONE;
+    }
+    if (found == GS_BITSET_NONE) {
+        return false;
+    }
+    const struct gs_statetable *states = fleet->rules->decisions->states;
+    uint16_t state = gs_online_state(fleet->online, found);
+    int32_t least = INT32_MAX;
+    for (uint64_t rest = idle_on(fleet, found); rest != 0; rest &= rest - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(rest);
+        int32_t cost = states->placements[i].profile == profile
+                           ? fleet->rules->decisions->policy->cost(states, state, i)
+                           : INT32_MAX;
+        if (cost < least) {
+            least = cost;
+            *ret_slot = (struct gs_slot){.gpu = found, .placement = i};
+        }
+    }
+    return true;
+}
+
 /* ------------------------------------------------------------------ memory */
 
 static bool take_sets(struct gs_sim_fleet *fleet, uint32_t cap)
@@ -84,6 +155,11 @@ static bool take_sets(struct gs_sim_fleet *fleet, uint32_t cap)
                 fleet->idle_nodes[kind][empty][k] = 0;
             }
             fleet->idle_counts[kind][empty] = 0;
+        }
+    }
+    for (unsigned p = 0; fleet->books && p < fleet->world->model->n_profiles; p++) {
+        if (!gs_bitset_init(&fleet->idle_slices[p], fleet->arena, cap)) {
+            return false;
         }
     }
     return !wants_lowest(fleet) || gs_bitset_init(&fleet->idle_gpus, fleet->arena, cap);
@@ -193,6 +269,20 @@ static void unfile_all(struct gs_sim_fleet *fleet)
         set_idle(fleet, n, 0);
         fleet->nodes[n].idle = idle;
     }
+    for (uint32_t g = 0; fleet->books && g < fleet->n_gpus; g++) {
+        uint16_t filed = fleet->gpus[g].filed;
+        file_slices(fleet, g, 0);
+        fleet->gpus[g].filed = filed;
+    }
+}
+
+static void file_all_slices(struct gs_sim_fleet *fleet)
+{
+    for (uint32_t g = 0; fleet->books && g < fleet->n_gpus; g++) {
+        unsigned filed = fleet->gpus[g].filed;
+        fleet->gpus[g].filed = 0;
+        file_slices(fleet, g, filed);
+    }
 }
 
 int gs_sim_fleet_renumber(struct gs_sim_fleet *fleet, struct gs_err *err)
@@ -216,6 +306,7 @@ int gs_sim_fleet_renumber(struct gs_sim_fleet *fleet, struct gs_err *err)
         fleet->nodes[n].idle = 0;
         set_idle(fleet, n, idle);
     }
+    file_all_slices(fleet);
     return online == NULL ? 0 : renew_online(fleet, online, err);
 }
 
@@ -276,6 +367,9 @@ void gs_sim_fleet_switch_off(struct gs_sim_fleet *fleet, uint32_t n)
     struct gs_sim_node *node = &fleet->nodes[n];
     assert(node->on && node->idle == all_of(fleet, n) && fleet->world->elastic);
     set_idle(fleet, n, 0);
+    for (unsigned g = 0; fleet->books && g < gs_sim_fleet_node_gpus(fleet, n); g++) {
+        file_slices(fleet, node->first_gpu + g, 0);
+    }
     node->on = false;
     fleet->on[node->type]--;
     fleet->nodes_on--;
@@ -362,6 +456,8 @@ int gs_sim_fleet_init(struct gs_sim_fleet *fleet, struct gs_arena *arena,
     if (rules->decisions != NULL) {
         fleet->n_placements = rules->decisions->states->n_placements;
         fleet->keep_owners = keep_owners;
+        fleet->books =
+            world->book_idle && rules->policy->way == GS_SIM_CUT && rules->policy->place == NULL;
     }
     struct gs_online *online;
     int r = take_memory(fleet, (uint32_t)cap, &online, err);

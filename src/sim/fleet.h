@@ -30,7 +30,8 @@ struct gs_sim_node {
 struct gs_sim_gpu {
     uint64_t cut; /* slices there are, in use or not: placements */
     uint32_t node;
-    uint32_t job; /* of the whole GPU; GS_SIM_NONE */
+    uint32_t job;   /* of the whole GPU; GS_SIM_NONE */
+    uint16_t filed; /* bit p: it is in idle_slices[p] */
 };
 
 struct gs_sim_fleet {
@@ -54,6 +55,8 @@ struct gs_sim_fleet {
     uint64_t idle_counts[GS_SIM_KINDS][2]; /* bit k: idle[..][k] has a node */
     uint32_t idle_nodes[GS_SIM_KINDS][2][GS_SIM_NODE_GPUS_MAX];
     struct gs_bitset idle_gpus; /* of nodes that may be cut; policies that want the lowest GPU */
+    bool books;                 /* idle slices are kept, and looked for */
+    struct gs_bitset idle_slices[GS_PROFILES_MAX]; /* GPUs with an idle slice of the profile */
     unsigned by_price[GS_SIM_TYPES_MAX];
     uint32_t on[GS_SIM_TYPES_MAX]; /* nodes */
     uint32_t nodes_on;
@@ -94,6 +97,14 @@ void gs_sim_fleet_begin(struct gs_sim_fleet *fleet, uint32_t gpu, bool sliced);
 
 /* Nobody has it any more. True: nor any other GPU of its node. */
 bool gs_sim_fleet_end(struct gs_sim_fleet *fleet, uint32_t gpu);
+
+/* The slices of this GPU, or what is in use of them, have changed. */
+void gs_sim_fleet_refile(struct gs_sim_fleet *fleet, uint32_t gpu);
+
+/* An idle slice of this profile: on the oldest node that somebody is on, then on the oldest; on its
+ * GPU the one that the policy would take. False: there is none. */
+bool gs_sim_fleet_find_slice(const struct gs_sim_fleet *fleet, unsigned profile,
+                             struct gs_slot *ret_slot);
 
 /* The lowest idle GPU of a node that has one. */
 static inline uint32_t gs_sim_fleet_first(const struct gs_sim_fleet *fleet, uint32_t node)

@@ -109,6 +109,7 @@ static int64_t cut(struct gs_sim_run *run, struct gs_slot slot)
     int64_t ready = ready_at(run, slot.gpu);
     ready = ready > run->now ? ready : run->now;
     if ((gpu->cut >> slot.placement & 1u) != 0) {
+        gs_sim_fleet_refile(&run->fleet, slot.gpu);
         return ready;
     }
     uint16_t state = gs_online_state(run->fleet.online, slot.gpu);
@@ -118,6 +119,7 @@ static int64_t cut(struct gs_sim_run *run, struct gs_slot slot)
         state = with == GS_STATE_NONE ? state : with;
     }
     gpu->cut = states->sets[state];
+    gs_sim_fleet_refile(&run->fleet, slot.gpu);
     if (ready > run->now) {
         return ready;
     }
@@ -150,6 +152,16 @@ static int sit(struct gs_sim_run *run, uint32_t task, struct gs_slot slot, int64
     return gs_sim_task_start(run, task, rate_on(t, t->held), ready, err);
 }
 
+/* A slice of this GPU is in use no more: it stays cut, or does not. */
+static void vacate(struct gs_sim_run *run, uint32_t gpu)
+{
+    const struct gs_statetable *states = run->rules->decisions->states;
+    if (!run->fleet.books && run->rules->policy->way == GS_SIM_CUT) {
+        run->fleet.gpus[gpu].cut &= states->sets[gs_online_state(run->fleet.online, gpu)];
+    }
+    gs_sim_fleet_refile(&run->fleet, gpu);
+}
+
 /* The job on `victim` has `target` instead, which is taken already. Returns how long a job waits
  * that wants the old place: until the new one is cut and taken over. */
 static int resettle(struct gs_sim_run *run, struct gs_slot victim, struct gs_slot target,
@@ -171,6 +183,7 @@ static int resettle(struct gs_sim_run *run, struct gs_slot victim, struct gs_slo
         gs_sim_meter_add(run, &run->score->move_us, 1, us);
     }
     *ret_us = ready - run->now + us;
+    vacate(run, victim.gpu);
     int r = gs_sim_task_set_end(run, task, t->ends_us + us, err);
     gs_sim_task_tell(run, task, GS_SIM_MOVES);
     return r;
@@ -227,11 +240,26 @@ static int begin_slice(struct gs_sim_run *run, uint32_t task, unsigned profile, 
     return r < 0 ? r : 1;
 }
 
+/* Takes a slice that is there already. */
+static int book(struct gs_sim_run *run, uint32_t task, struct gs_slot slot, struct gs_err *err)
+{
+    const struct gs_sim_node *node = &run->fleet.nodes[run->fleet.gpus[slot.gpu].node];
+    if ((node->idle >> (slot.gpu - node->first_gpu) & 1u) != 0) {
+        gs_sim_fleet_begin(&run->fleet, slot.gpu, true);
+    }
+    int r = gs_online_take(run->fleet.online, slot, err);
+    r = r < 0 ? r : sit(run, task, slot, 0, err);
+    return r < 0 ? r : 1;
+}
+
 int gs_sim_place_slice(struct gs_sim_run *run, uint32_t task, unsigned profile, bool may_buy,
                        struct gs_err *err)
 {
     enum gs_sim_kind kind = run->rules->policy->way == GS_SIM_STATIC ? GS_SIM_PRECUT : GS_SIM_PLAIN;
     struct gs_slot slot;
+    if (gs_sim_fleet_find_slice(&run->fleet, profile, &slot)) {
+        return book(run, task, slot, err);
+    }
     bool found = gs_online_find(run->fleet.online, profile, GS_GPU_NONE, &slot) == 0;
     bool late = run->world->busy_first;
     uint32_t idle = found && late ? GS_SIM_NONE : idle_gpu(run, kind);
@@ -273,6 +301,7 @@ static int sit_whole(struct gs_sim_run *run, uint32_t task, uint64_t mask, uint3
         was_cut = was_cut || gpu->cut != 0;
         gpu->cut = 0;
         gpu->job = task;
+        gs_sim_fleet_refile(&run->fleet, first + (uint32_t)__builtin_ctzll(rest));
     }
     if (was_cut && ready <= run->now) {
         count_recut(run);
@@ -408,6 +437,9 @@ static int leave_slice(struct gs_sim_run *run, const struct gs_sim_task *t, stru
     }
     int r = gs_online_release(run->fleet.online, slot, err);
     run->freed = true;
+    if (r == 0) {
+        vacate(run, t->gpu);
+    }
     return r == 0 && gs_online_state(run->fleet.online, t->gpu) == 0
                ? gs_sim_give_back(run, t->gpu, err)
                : r;

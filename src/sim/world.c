@@ -43,6 +43,8 @@ void gs_sim_world_init_timeless(struct gs_sim_world *world, const struct gs_mode
 void gs_sim_world_init(struct gs_sim_world *world, const struct gs_model *model, uint16_t gpus)
 {
     gs_sim_world_init_timeless(world, model, gpus);
+    world->busy_first = false;
+    world->book_idle = true;
     world->boot_us = 180 * SECOND;
     world->keep_us = 30 * SECOND;
     world->bill_min_us = 60 * SECOND;

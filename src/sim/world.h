@@ -48,6 +48,9 @@ struct gs_sim_world {
     bool busy_first;   /* an idle GPU is begun only where no GPU in use has room. false: the policy
                           weighs the idle GPUs of nodes that are on with the others, as the
                           controller does. With one GPU a node and no `keep_us` they are the same */
+    bool book_idle;    /* gpuslice: slices stay cut when their job has gone, and one that is idle is
+                          taken before any is cut, as the controller does. false: they go to the best
+                          place each time */
     int64_t boot_us;   /* from the wish for a node until jobs start on it; it is paid meanwhile */
     int64_t keep_us;   /* a node is kept so long after its last job */
     int64_t bill_min_us;   /* a node is paid for at least so long each time */

@@ -254,6 +254,7 @@ static struct gs_sim_world draw_world(struct gs_random *random, unsigned plain[5
     world.lose = gs_random_below(random, 2) == 0;
     world.backfill = gs_random_below(random, 2) == 0;
     world.busy_first = gs_random_below(random, 2) == 0;
+    world.book_idle = gs_random_below(random, 2) == 0;
     world.boot_us = (int64_t)gs_random_below(random, 2) * 50;
     world.recut_us = (int64_t)gs_random_below(random, 2) * 7;
     world.move_us = (int64_t)gs_random_below(random, 2) * 11;
