@@ -205,5 +205,3 @@ def slicepool(world):
         "nodeClassRef": {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "gpu"},
         "instanceTypes": ["p5.48xlarge"], "capacityTypes": ["on-demand"],
         "limits": {"gpus": 64, "usdPerHour": "900"}, "startLimit": "1h"})
-
-
