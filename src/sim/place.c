@@ -291,6 +291,7 @@ static int sit_whole(struct gs_sim_run *run, uint32_t task, uint64_t mask, uint3
     struct gs_sim_task *t = gs_sim_task_at(run, task);
     uint32_t first = run->fleet.nodes[node].first_gpu;
     int64_t ready = run->fleet.nodes[node].ready_us;
+    bool boots = ready > run->now;
     bool was_cut = false;
     t->where = GS_SIM_ON_GPUS;
     t->mask = mask;
@@ -303,9 +304,11 @@ static int sit_whole(struct gs_sim_run *run, uint32_t task, uint64_t mask, uint3
         gpu->job = task;
         gs_sim_fleet_refile(&run->fleet, first + (uint32_t)__builtin_ctzll(rest));
     }
-    if (was_cut && ready <= run->now) {
+    if (!boots) {
+        ready = run->now + (was_cut ? run->world->recut_us : 0);
+    }
+    if (!boots && was_cut) {
         count_recut(run);
-        ready = run->now + run->world->recut_us;
     }
     if (run->fewest != NULL) {
         gs_sim_fewest_whole(run->fewest, t->gpus);
