@@ -117,6 +117,7 @@ class Cases:
         self.helm_command = [*bed.network.enter, bed.programs["helm"]]
         self.env = dict(system.PLAIN_ENV, HOME=bed.folder,
                         KUBECONFIG=bed.control_plane.admin_config)
+        self.karpenter_crds = os.path.join(os.path.dirname(bed.programs["karpenter"]), "crds")
         self.before = None
 
     # ---- helpers ----
@@ -380,6 +381,26 @@ class Cases:
             "apiVersion": "gpuslice.dev/v1alpha1", "kind": "SlicePool",
             "metadata": {"name": "pool"}, "spec": {"nodeClassRef": {"name": "gpu"},
                                                    "instanceTypes": ["p4d.24xlarge"]}}))
+        self.make_nodepools()
+
+    def make_nodepools(self):
+        """Karpenter's kinds without Karpenter, and objects of them as the controller makes them; one
+        of each is somebody else's."""
+        for name in ("nodepools", "nodeoverlays"):
+            self.bed.kubectl("apply", "--server-side", "-f",
+                             os.path.join(self.karpenter_crds, f"karpenter.sh_{name}.yaml"))
+            self.bed.kubectl("wait", "--for=condition=Established", "--timeout=30s",
+                             f"crd/{name}.karpenter.sh")
+        template = {"spec": {"requirements": [], "nodeClassRef": {
+            "group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "gpu"}}}
+        for name, labels in (("pool-a", {"gpuslice.dev/slicepool": "pool"}), ("theirs", {})):
+            for version, kind, spec in (("v1", "NodePool", {"template": template}),
+                                        ("v1alpha1", "NodeOverlay", {
+                                            "requirements": [], "weight": 1,
+                                            "capacity": {"nvidia.com/mig-1g.5gb": "7"}})):
+                self.bed.kubectl("create", "-f", "-", stdin=json.dumps({
+                    "apiVersion": f"karpenter.sh/{version}", "kind": kind, "spec": spec,
+                    "metadata": {"name": name, "labels": labels}}))
 
     def release__leaves_nothing_when_it_is_uninstalled(self):
         for name in ("one", "two"):
@@ -399,6 +420,9 @@ class Cases:
         assert not self.bed.api.list("/apis/gpuslice.dev/v1alpha1/slicepools")
         for name in ("held", "later"):
             self.bed.pods.delete(name, grace=0)
+        for path in ("v1/nodepools", "v1alpha1/nodeoverlays"):
+            found = self.bed.api.list(f"/apis/karpenter.sh/{path}")
+            assert [one["metadata"]["name"] for one in found] == ["theirs"], (path, found)
         system.wait_equal("what is left", [], self.of_the_release, 60)
         system.wait_equal("its pods", [], lambda: [
             one["metadata"]["name"] for one in self.bed.api.list(PODS)], 60)
@@ -431,7 +455,7 @@ def main():
         sys.exit(__doc__)
     try:
         with Bed(nodes=1, gpus="1xA100-40GB", sim=["--mig"], build_folder=sys.argv[1],
-                 also=("helm",), labels={"nvidia.com/gpu.present": "true"}) as bed:
+                 also=("helm", "karpenter"), labels={"nvidia.com/gpu.present": "true"}) as bed:
             tap.run(cases_of(Cases(bed)))
     except Skip as why:
         print(f"SKIP: {why}")

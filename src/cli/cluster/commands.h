@@ -1,7 +1,7 @@
 /* commands: the commands of gpuslice that speak to a cluster. docs/internals/cluster-cli.md.
  *
  *     cluster/link.c       which cluster, requests, errors
- *     cluster/scene.c      the cluster as the controller sees it, read once
+ *     cluster/scene.c      the cluster as the controller sees it, read once; scene_settle.c
  *     cluster/case.c       what it would decide about a pod; cluster/case_help.c what would help
  *     cluster/status.c     gpuslice status: status_find.c what is wrong, status_text.c,
  * status_doc.c cluster/why.c        gpuslice why; why_text.c cluster/gates.c      our gate is taken

@@ -1,6 +1,8 @@
 #include "cli/cluster/status.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/near.h"
@@ -13,8 +15,10 @@ struct status_args {
     struct gs_link_args link;
     struct gs_texts nodes;
     const char *region;
+    uint64_t watch_s;
     unsigned format;
 };
+enum { WATCH_MAX_S = 86400 };
 
 static const struct gs_option operand = {
     .arg = "NODE",
@@ -27,6 +31,12 @@ static const struct gs_option options[] = {
      .arg = "REGION",
      GS_TO_TEXT(struct status_args, region),
      .help = "whose prices count for what may be bought; without it as the nodes are labelled"},
+    {.name = "watch",
+     .letter = 'w',
+     .arg = "SECONDS",
+     GS_TO_NUMBER(struct status_args, watch_s, WATCH_MAX_S),
+     .min = 1,
+     .help = "show it anew so often, until ^C"},
     GS_OPTION_OUTPUT(struct status_args, format, gs_format_names),
     GS_LINK_OPTIONS(struct status_args, link),
 };
@@ -34,6 +44,7 @@ static const struct gs_option options[] = {
 static const struct gs_example examples[] = {
     {"gpuslice status", "nodes, slices, SlicePools and who waits; what is wrong first"},
     {"gpuslice status node-7 -o json", "one node, for programs"},
+    {"gpuslice status --watch 2", "every two seconds anew"},
 };
 
 const struct gs_command gs_command_status = {
@@ -168,6 +179,7 @@ static int show(struct gs_status *status, enum gs_format format)
     if (format == GS_FORMAT_TABLE) {
         GS_CLEANUP(gs_buf_done) struct gs_buf out;
         gs_buf_init(&out, GS_OUTPUT_MAX);
+        gs_buf_puts(&out, status->clears ? "\033[H\033[2J" : "");
         gs_status_put_text(status, gs_output_styled(), &out);
         return gs_exit_output(gs_output_text(&out, &err), &err);
     }
@@ -177,6 +189,23 @@ static int show(struct gs_status *status, enum gs_format format)
     r = gs_output_result(&result, format, &err);
     gs_result_done(&result);
     return gs_exit_output(r, &err);
+}
+
+/* What does not work now may work the next time: it is said, and tried again. */
+static int show_once(struct gs_link *link, const struct status_args *args)
+{
+    struct gs_err err = {.code = GS_OK};
+    struct gs_scene scene;
+    struct gs_status shown = {.scene = &scene, .named = &args->nodes};
+    gs_scene_init(&scene, link);
+    gs_progress_start("gpuslice status");
+    gs_progress_phase("reading the cluster");
+    int r = gs_scene_read(&scene, args->region, &err);
+    gs_progress_end();
+    shown.clears = args->watch_s > 0 && args->format == GS_FORMAT_TABLE && gs_output_styled();
+    int status = r != 0 ? gs_link_failed(link, &err) : show(&shown, (enum gs_format)args->format);
+    gs_scene_done(&scene);
+    return status;
 }
 
 int gs_cmd_status(int argc, char **argv)
@@ -191,14 +220,11 @@ int gs_cmd_status(int argc, char **argv)
     if (gs_link_open(&link, &args.link, &err) < 0) {
         return gs_link_failed(&link, &err);
     }
-    struct gs_scene scene;
-    struct gs_status shown = {.scene = &scene, .named = &args.nodes};
-    gs_scene_init(&scene, &link);
-    gs_progress_start("gpuslice status");
-    gs_progress_phase("reading the cluster");
-    int r = gs_scene_read(&scene, args.region, &err);
-    gs_progress_end();
-    status = r != 0 ? gs_link_failed(&link, &err) : show(&shown, (enum gs_format)args.format);
-    gs_scene_done(&scene);
+    status = show_once(&link, &args);
+    while (args.watch_s > 0 && fflush(stdout) == 0) { /* until ^C, or nobody reads any more */
+        const struct timespec pause = {.tv_sec = (time_t)args.watch_s};
+        (void)nanosleep(&pause, NULL);
+        status = show_once(&link, &args);
+    }
     return status;
 }

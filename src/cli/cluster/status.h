@@ -28,6 +28,7 @@ struct gs_status {
     struct gs_status_node *nodes; /* by name */
     size_t n_nodes;
     const struct gs_texts *named; /* nodes to be shown; none: all */
+    bool clears;                  /* the terminal is wiped first: --watch */
     struct gs_case_row *waiting;
     size_t n_waiting;
     const char *problems[GS_STATUS_PROBLEMS_MAX];
