@@ -28,7 +28,9 @@ from bed.pods import pod
 SEED = os.environ.get("GPUSLICE_SEED", "1")
 ARRIVALS = int(os.environ.get("GPUSLICE_ARRIVALS", "40"))
 P4D = "p4d.24xlarge"
-KINDS = ["1g.5gb"] * 3 + ["2g.10gb", "3g.20gb"]
+# What comes, each for eight pods and then the next: so that slices are never cut as they are wanted.
+KINDS = [["1g.5gb"] * 4 + ["2g.10gb", "3g.20gb"], ["2g.10gb"] * 4 + ["1g.5gb"],
+         ["3g.20gb"] * 4 + ["1g.5gb", "2g.10gb"]]
 SPACES = [f"team-{k}" for k in range(6)]
 UNGATED = 2  # of the six: a third
 MOST = 12
@@ -47,16 +49,16 @@ class Arrivals:
 
     def play(self):
         for number in range(ARRIVALS):
-            self.come(f"{self.name}-{number}")
+            self.come(f"{self.name}-{number}", KINDS[number // 8 % len(KINDS)])
             time.sleep(self.dice.uniform(0.05, 0.5))
             if len(self.alive) == MOST or self.dice.random() < 0.1:
                 self.go(self.dice.randint(1, 6))
         self.go(len(self.alive))
         return self
 
-    def come(self, name):
+    def come(self, name, kinds):
         space = self.dice.choice(SPACES)
-        made = self.bed.pods.create(pod(name, {f"nvidia.com/mig-{self.dice.choice(KINDS)}": 1},
+        made = self.bed.pods.create(pod(name, {f"nvidia.com/mig-{self.dice.choice(kinds)}": 1},
                                         namespace=space))
         self.gated += stand.GATE in stand.gates_of(made)
         self.alive.add((space, name))
@@ -101,7 +103,7 @@ class Cases:
         self.bed = bed
         self.controller = stand.start_controller(bed)
         bed.start_karpenter(types=[P4D])
-        bed.start_launcher(most=6)
+        bed.start_launcher(most=6, sim=["--delays", "realistic"])
         bed.api.create(stand.SLICEPOOLS, stand.slicepool(
             "gpus", [P4D], ["1g.5gb", "2g.10gb", "3g.20gb"], limits={"gpus": 80}))
         for space in SPACES:
