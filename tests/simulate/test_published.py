@@ -135,6 +135,20 @@ def published__miso_jobs_end_sooner_on_slices():
     assert ours < jobs["gpuslice+moves"] < jobs["gpuslice"]
 
 
+def published__the_page_has_what_the_commands_say():
+    """Seconds of MISO's jobs and dollars, as docs/savings.md tells them."""
+    with open(os.path.join(SOURCE, "docs", "savings.md"), encoding="utf-8") as file:
+        page = file.read()
+    jobs = miso()
+    for name in ("whole", "gpuslice", "gpuslice+moves", "gpuslice+moldable"):
+        assert f"{jobs[name]:,.0f} s" in page, (name, jobs[name])
+    report = report_of(openb("default"), "-w", "elastic", "-i", "p4d.24xlarge", "--region",
+                       "us-east-1", "--small-gpu", "g6.xlarge", *OBSERVED)
+    for name in ("whole", "gpuslice", "gpuslice+moves", "small-gpu"):
+        cost = of(report, name)["cost_usd"]
+        assert f"${cost:,.0f}" in page, (name, cost)
+
+
 def published__the_readme_has_what_the_command_says():
     """The statement of the README is what the command beside it prints."""
     with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
