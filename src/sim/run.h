@@ -151,15 +151,21 @@ int gs_sim_place(struct gs_sim_run *run, uint32_t task, struct gs_err *err);
 /* Gives up what it has. */
 int gs_sim_leave(struct gs_sim_run *run, uint32_t task, struct gs_err *err);
 
+/* A slice of this profile and nothing else. `buy`: a node may be switched on for it. */
+int gs_sim_place_slice(struct gs_sim_run *run, uint32_t task, unsigned profile, bool buy,
+                       struct gs_err *err);
+int gs_sim_place_gpus(struct gs_sim_run *run, uint32_t task, bool buy, struct gs_err *err);
+
+/* ------------------------------------------------------------------ sim/nodes.c */
+
 /* A node that is on, for so many idle GPUs: one that is there, or (`buy`) a new one. 1, 0 or
  * GS_NO_MEMORY. */
 int gs_sim_place_node(struct gs_sim_run *run, enum gs_sim_kind kind, unsigned gpus, bool buy,
                       uint32_t *ret_node, struct gs_err *err);
 
-/* A slice of this profile and nothing else. `buy`: a node may be switched on for it. */
-int gs_sim_place_slice(struct gs_sim_run *run, uint32_t task, unsigned profile, bool buy,
-                       struct gs_err *err);
-int gs_sim_place_gpus(struct gs_sim_run *run, uint32_t task, bool buy, struct gs_err *err);
+/* Switches one on. 1, 0: the limits are reached; GS_NO_MEMORY. */
+int gs_sim_buy(struct gs_sim_run *run, enum gs_sim_kind kind, unsigned gpus, uint32_t *ret_node,
+               struct gs_err *err);
 
 /* A GPU that nobody has any more. */
 int gs_sim_give_back(struct gs_sim_run *run, uint32_t gpu, struct gs_err *err);
