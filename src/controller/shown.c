@@ -9,6 +9,7 @@
 #include "board/objects.h"
 #include "cloud/instances.h"
 #include "controller/authority.h"
+#include "controller/better.h"
 #include "dashboard/dashboard.h"
 
 #define LIFE_S (30ull * 86400)
@@ -21,6 +22,7 @@ struct gs_shown {
     struct gs_shown_options options;
     struct gs_board *board;
     struct gs_dashboard *dashboard;
+    struct gs_better *better;
     struct gs_authority authority;
     sd_event_source *timer;
     bool listed[GS_FEEDS];
@@ -193,6 +195,9 @@ static int open_dashboard(struct gs_shown *shown, struct gs_err *err)
         .event = gs_kube_event(shown->options.kube),
         .board = shown->board,
         .store = shown->options.store,
+        .better = gs_better_ask,
+        .forget = gs_better_forget,
+        .better_ctx = shown->better,
         .decides = shown->options.decides,
         .ctx = shown->options.ctx,
         .kube = shown->options.kube,
@@ -213,7 +218,10 @@ int gs_shown_new(const struct gs_shown_options *options, struct gs_shown **ret, 
     }
     shown->options = *options;
     gs_authority_init(&shown->authority);
-    int r = open_board(shown, err);
+    const struct gs_better_options better = {
+        .event = gs_kube_event(options->kube), .store = options->store, .region = options->region};
+    int r = gs_better_new(&better, &shown->better, err);
+    r = r == 0 ? open_board(shown, err) : r;
     r = r == 0 ? open_dashboard(shown, err) : r;
     if (r != 0) {
         gs_shown_free(shown);
@@ -228,6 +236,7 @@ void gs_shown_free(struct gs_shown *shown)
     if (shown != NULL) {
         sd_event_source_disable_unref(shown->timer);
         gs_dashboard_free(shown->dashboard);
+        gs_better_free(shown->better);
         gs_board_free(shown->board);
         gs_authority_done(&shown->authority);
         free(shown);

@@ -88,6 +88,69 @@ static void serve_document(struct gs_dashboard *dashboard, struct gs_http_exchan
     }
 }
 
+/* Somebody who waits for what the planner says. */
+struct planning {
+    struct gs_dashboard *dashboard;
+    struct gs_http_exchange *exchange;
+    struct gs_dashboard_job job;
+    bool later;
+    bool answered; /* before it had to wait */
+};
+
+static void on_planned(void *ctx, int result, struct gs_view text)
+{
+    struct planning *planning = ctx;
+    static const struct gs_http_header headers[] = {{"Cache-Control", "no-store"}};
+    const struct gs_http_reply reply = {.status = result == 0              ? 200
+                                                  : result == GS_NOT_FOUND ? 404
+                                                                           : 503,
+                                        .type = result == 0 ? GS_DASHBOARD_JSON : GS_DASHBOARD_TEXT,
+                                        .body = text,
+                                        .headers = headers,
+                                        .n_headers = GS_ARRAY_LEN(headers)};
+    gs_http_reply(planning->exchange, &reply);
+    planning->answered = true;
+    if (planning->later) {
+        free(planning);
+    }
+}
+
+static void on_planning_gone(void *ctx)
+{
+    struct planning *planning = ctx;
+    const struct gs_dashboard_options *options = &planning->dashboard->options;
+    options->forget(options->better_ctx, &planning->job);
+    free(planning);
+}
+
+/* The exchange may wait already, for who asks. */
+static void serve_better(struct gs_dashboard *dashboard, struct gs_http_exchange *exchange,
+                         bool waits)
+{
+    const struct gs_dashboard_options *options = &dashboard->options;
+    struct planning *planning = options->better == NULL ? NULL : calloc(1, sizeof(*planning));
+    if (planning == NULL) {
+        answer_text(exchange, options->better == NULL ? 404 : 503,
+                    options->better == NULL ? "there is no planner here: gpuslice plan has one\n"
+                                            : "no memory\n");
+        return;
+    }
+    planning->dashboard = dashboard;
+    planning->exchange = exchange;
+    planning->job = (struct gs_dashboard_job){.done = on_planned, .ctx = planning};
+    options->better(options->better_ctx, &planning->job);
+    if (planning->answered) {
+        free(planning);
+        return;
+    }
+    planning->later = true;
+    if (waits) {
+        gs_http_still_later(exchange, on_planning_gone, planning);
+    } else {
+        gs_http_later(exchange, on_planning_gone, planning);
+    }
+}
+
 /* A code for a cookie, for whoever has shown a token in a header. */
 static void serve_code(struct gs_dashboard *dashboard, struct gs_http_exchange *exchange,
                        const struct gs_viewer *viewer)
@@ -122,6 +185,8 @@ static bool is_history(const char *name)
 static void serve_page(struct gs_http_exchange *exchange, const char *path)
 {
     const struct gs_page *page = NULL;
+    /* browsers ask for it while they show a page that names no other */
+    path = strcmp(path, "/favicon.ico") == 0 ? "/icon.svg" : path;
     for (size_t i = 0; i < gs_n_pages && page == NULL; i++) {
         page = strcmp(gs_pages[i].path, path) == 0 ? &gs_pages[i] : NULL;
     }
@@ -156,7 +221,7 @@ struct asking {
 };
 
 static void serve_viewer(struct gs_dashboard *dashboard, struct gs_http_exchange *exchange,
-                         const char *path, struct gs_viewer *viewer)
+                         const char *path, struct gs_viewer *viewer, bool waits)
 {
     if (strncmp(path, API, strlen(API)) != 0) {
         serve_page(exchange, path);
@@ -167,6 +232,8 @@ static void serve_viewer(struct gs_dashboard *dashboard, struct gs_http_exchange
         gs_events_begin(dashboard, exchange, viewer);
     } else if (strcmp(name, "code") == 0) {
         serve_code(dashboard, exchange, viewer);
+    } else if (strcmp(name, "money/better") == 0) {
+        serve_better(dashboard, exchange, waits);
     } else if (is_history(name)) {
         answer_text(exchange, 404, "no history is kept here\n");
     } else {
@@ -197,7 +264,7 @@ static void on_told(void *ctx, enum gs_viewer_standing standing, struct gs_viewe
     struct gs_dashboard *dashboard = asking->dashboard;
     switch (standing) {
     case GS_VIEWER_IN:
-        serve_viewer(dashboard, asking->exchange, asking->path, viewer);
+        serve_viewer(dashboard, asking->exchange, asking->path, viewer, asking->later);
         break;
     case GS_VIEWER_NOBODY:
         turn_away(dashboard, asking->exchange, 401, why);

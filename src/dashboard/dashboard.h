@@ -15,11 +15,24 @@ enum {
     GS_DASHBOARD_WATCHERS = 64 /* that follow events at a time */
 };
 
+/* Somebody who waits for a document that is worked out beside the loop. */
+struct gs_dashboard_job {
+    /* 0: the document; else why there is none, in words. */
+    void (*done)(void *ctx, int result, struct gs_view text);
+    void *ctx;
+    struct gs_dashboard_job *next; /* whoever works it out */
+};
+
 struct gs_dashboard_options {
     sd_event *event;
     struct gs_board *board;       /* belongs to the caller, who changes it on the same loop */
     const struct gs_store *store; /* the pods that wait; NULL: there is no cluster */
-    bool (*decides)(void *ctx);   /* the store's decisions are ours; NULL: they are not */
+    /* money/better; NULL: nobody works it out. `done` comes once, now or later; not after `forget`.
+     */
+    void (*better)(void *ctx, struct gs_dashboard_job *job);
+    void (*forget)(void *ctx, struct gs_dashboard_job *job);
+    void *better_ctx;
+    bool (*decides)(void *ctx); /* the store's decisions are ours; NULL: they are not */
     void *ctx;
     struct gs_kube *kube;    /* who says what a token is worth; NULL: */
     const char *token;       /* the one that is let in */

@@ -340,6 +340,13 @@ void gs_http_later(struct gs_http_exchange *exchange, void (*gone)(void *ctx), v
     exchange->gone_ctx = ctx;
 }
 
+void gs_http_still_later(struct gs_http_exchange *exchange, void (*gone)(void *ctx), void *ctx)
+{
+    assert(exchange->state == GS_HTTP_LATER);
+    exchange->gone = gone;
+    exchange->gone_ctx = ctx;
+}
+
 /* ---- the loop ---- */
 
 /* Whether there is room again for connections. libmicrohttpd listens again only when it is run

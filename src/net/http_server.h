@@ -110,6 +110,10 @@ unsigned gs_http_asked_count(const struct gs_http_exchange *exchange, const char
  * because the server is freed; the exchange is gone then. */
 void gs_http_later(struct gs_http_exchange *exchange, void (*gone)(void *ctx), void *ctx);
 
+/* Of an exchange that is answered later already: `gone` and `ctx` take the place of those that were
+ * given. */
+void gs_http_still_later(struct gs_http_exchange *exchange, void (*gone)(void *ctx), void *ctx);
+
 /* ---- answers that go on ---- */
 
 struct gs_http_stream_options {

@@ -107,6 +107,15 @@ def node__the_fleet_is_what_the_machine_has():
         expect(fleet["source"]["kind"], "node")
 
 
+def node__there_is_no_planner_and_no_history():
+    with bed.Node() as node:
+        for name in ("money/better", "history", "gpus/GPU-1/history", "pods/a/b/history"):
+            answer = node.ask(f"/api/v1/{name}", node.bearer)
+            assert answer.status == 404 and answer.body, name
+        icon = node.ask("/favicon.ico", node.bearer)
+        expect(icon.headers["Content-Type"], "image/svg+xml")
+
+
 def node__a_hostile_process_stays_a_text():
     with bed.Node("--instance-type", "p4d.24xlarge", "--region", "us-east-1") as node:
         bed.cut(node.machine, {"7g.40gb": 1})
