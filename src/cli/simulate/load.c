@@ -1,9 +1,12 @@
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/simulate/simulate.h"
+#include "term/progress.h"
 
-enum { FIRST_JOBS = 1024 };
+enum { FIRST_JOBS = 1024, SHOWN_EACH = 1 << 14 };
 
 /* ------------------------------------------------------------------ one reading */
 
@@ -194,11 +197,32 @@ static int take_ask(struct loading *loading, const struct gs_trace_ask *ask, boo
     return *keeping ? keep_job(loading, ask, &job, err) : 0;
 }
 
+/* How far it is, where the size is known. */
+static void show(const struct loading *loading)
+{
+    const struct gs_trace_totals *totals = gs_trace_totals(loading->reading.trace);
+    char text[60];
+    uint64_t size = 0;
+    for (size_t i = 0; i < loading->reading.n_files; i++) {
+        size += loading->reading.files[i].size;
+    }
+    if (size > 0 && totals->bytes <= size) {
+        (void)snprintf(text, sizeof(text), "reading the trace, %u %%",
+                       (unsigned)(totals->bytes * 100 / size));
+    } else {
+        (void)snprintf(text, sizeof(text), "reading the trace, row %" PRIu64, totals->input_rows);
+    }
+    gs_progress_phase_copy(text);
+}
+
 static int read_all(struct loading *loading, struct gs_err *err)
 {
     bool keeping = true;
-    for (;;) {
+    for (uint64_t n = 0;; n++) {
         struct gs_trace_ask ask;
+        if (n % SHOWN_EACH == 0) {
+            show(loading);
+        }
         int r = gs_trace_next(loading->reading.trace, &ask, err);
         if (r == GS_TRACE_OVER) {
             break;

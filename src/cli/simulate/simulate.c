@@ -248,7 +248,6 @@ static int load_all(const struct gs_simulate_question *question, struct loads *r
         return gs_fail(err, GS_NO_MEMORY, "no memory for the trace");
     }
     size_t keep_max = GS_SIMULATE_JOBS_MAX;
-    gs_progress_phase("reading the trace");
     for (; ret->n < n; ret->n++) {
         int r = gs_simulate_load(question, question->args->seed + ret->n, keep_max,
                                  &ret->items[ret->n], err);
