@@ -85,7 +85,7 @@ static bool put_profiles(struct making *making, struct gs_offer *offer)
     offer->profiles = 0;
     for (unsigned i = 0; i < pool->n_profiles && offer->model != NULL; i++) {
         int p = gs_model_profile_index(offer->model, &pool->profiles[i]);
-        offer->profiles |= p < 0 ? 0 : (uint16_t)(1u << p);
+        offer->profiles = (uint16_t)(offer->profiles | (p < 0 ? 0u : 1u << p));
     }
     return pool->n_profiles == 0 || offer->model == NULL || offer->profiles != 0;
 }
