@@ -215,7 +215,7 @@ def main():
         tap.run(cases)
     finally:
         if os.environ.get("GPUSLICE_KEEP_LOGS"):
-            for name in ("agent", "controller", "prometheus", "api"):
+            for name in here.commands:
                 print("".join(f"# {name}: {line}\n" for line in
                               here.said(name, "err").splitlines()[-40:]))
         here.close()
