@@ -43,8 +43,9 @@ static enum gs_board_slice_state state_of(enum gs_gpunode_slice_state state)
     return GS_BOARD_HELD;
 }
 
-static int keep_slices(struct gs_board *board, const struct gs_gpunode_gpu *from,
-                       struct gs_board_gpu *to, struct gs_err *err)
+static int keep_slices(struct gs_board *board, struct gs_board_place *place,
+                       const struct gs_gpunode_gpu *from, struct gs_board_gpu *to,
+                       struct gs_err *err)
 {
     for (unsigned i = 0; i < from->n_slices && i < GS_MEMORY_UNITS_MAX; i++) {
         const struct gs_gpunode_slice *slice = &from->slices[i];
@@ -61,6 +62,7 @@ static int keep_slices(struct gs_board *board, const struct gs_gpunode_gpu *from
             if (kept->holder == NULL) {
                 return gs_board_no_memory(err);
             }
+            kept->holder->named = place;
         }
     }
     return 0;
@@ -162,7 +164,7 @@ static int keep_gpus(struct gs_board *board, const struct gs_gpunode *from,
         to->held = gpu->whole_held;
         to->uuid = put_text(&at, gpu->uuid);
         to->why = put_text(&at, why_of(from, gpu));
-        int r = keep_slices(board, gpu, to, err);
+        int r = keep_slices(board, place, gpu, to, err);
         if (r != 0) {
             return r;
         }

@@ -268,17 +268,7 @@ static void set_workload(struct gs_board *board, struct gs_board_holder *holder,
     if (holder->workload != workload && holder->number != GS_BOARD_NONE) {
         board->numbered[holder->number] = NULL;
         holder->number = GS_BOARD_NONE;
-        size_t at = 0; /* it may be named where it is not bound */
-        for (struct gs_board_place *place; (place = gs_map_next(&board->places, &at)) != NULL;) {
-            for (unsigned k = 0; !place->dirty && k < place->n_gpus; k++) {
-                const struct gs_board_gpu *gpu = &place->gpus[k];
-                for (unsigned i = 0; i < gpu->n_slices; i++) {
-                    if (gpu->slices[i].holder == holder) {
-                        gs_board_touch(board, place);
-                    }
-                }
-            }
-        }
+        gs_board_touch(board, holder->named);
     }
     holder->workload = workload;
 }

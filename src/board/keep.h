@@ -34,6 +34,7 @@ struct gs_board_holder {
     bool bound;        /* at `place`; else it is expected there */
     struct gs_board_place *place;
     struct gs_board_holder *next; /* of the same place */
+    struct gs_board_place *named; /* where a slice has named it last; NULL: nowhere */
     uint8_t n_wants;
     struct gs_board_want *wants;
 };

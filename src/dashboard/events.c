@@ -8,6 +8,7 @@
 
 #define TICK_US 500000ull
 #define PING_US 15000000ull
+#define MONEY_EVERY_US 2000000ull /* it is worked out over the whole fleet */
 #define ACCURACY_US 50000ull
 #define WAITING_MAX ((size_t)8 << 20) /* bytes for one reader */
 
@@ -21,7 +22,9 @@ struct gs_watcher {
     struct gs_board_mark mark;
     uint64_t money; /* hashes of what was sent, but for the moment */
     uint64_t waiting;
-    uint64_t said_us; /* CLOCK_MONOTONIC */
+    uint64_t said_us;        /* CLOCK_MONOTONIC */
+    uint64_t money_us;       /* when it was worked out last, */
+    uint64_t money_revision; /* and of which revision of the board */
 };
 
 /* ---- what is said ---- */
@@ -98,6 +101,20 @@ static bool say_document(struct gs_watcher *watcher, const char *name, uint64_t 
     return say(watcher, name, (struct gs_view){.p = gs_buf_text(&out), .n = out.len});
 }
 
+/* The bill follows from the board alone. */
+static bool say_money(struct gs_watcher *watcher)
+{
+    uint64_t now = gs_dashboard_now(watcher->dashboard, CLOCK_MONOTONIC);
+    uint64_t revision = gs_board_revision(watcher->dashboard->options.board);
+    if (watcher->money_revision == revision ||
+        (watcher->money_us != 0 && now < watcher->money_us + MONEY_EVERY_US)) {
+        return true;
+    }
+    watcher->money_revision = revision;
+    watcher->money_us = now;
+    return say_document(watcher, "money", &watcher->money);
+}
+
 /* ---- rights ---- */
 
 static void on_rights(void *ctx, enum gs_viewer_standing standing, struct gs_viewer *viewer,
@@ -132,6 +149,7 @@ static bool look_again(struct gs_watcher *watcher)
     }
     if (gs_viewer_rights(watcher->viewer) != watcher->rights) {
         watcher->rights = gs_viewer_rights(watcher->viewer);
+        watcher->money_revision = 0;
         return say_resync(watcher);
     }
     return true;
@@ -143,8 +161,7 @@ static void tell(struct gs_watcher *watcher)
 {
     uint64_t now = gs_dashboard_now(watcher->dashboard, CLOCK_MONOTONIC);
     bool there = look_again(watcher) && say_nodes(watcher) &&
-                 say_document(watcher, "waiting", &watcher->waiting) &&
-                 say_document(watcher, "money", &watcher->money);
+                 say_document(watcher, "waiting", &watcher->waiting) && say_money(watcher);
     if (there && now >= watcher->said_us + PING_US) {
         (void)say(watcher, "ping", gs_view("{}"));
     }
