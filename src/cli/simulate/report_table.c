@@ -52,74 +52,89 @@ static void put_facts(const struct gs_report *report, bool styled, struct gs_buf
 
 /* ------------------------------------------------------------------ the policies */
 
-static void put_policy(struct gs_table *table, const struct gs_report *report,
-                       const struct gs_report_policy *policy)
+#define OF(field) offsetof(struct gs_report_policy, field)
+
+/* A column: a number of the policy and how it is said; `say` NULL: an interval. */
+struct shown {
+    const char *title;
+    size_t at;
+    const char *(*say)(int64_t value, char *text);
+};
+static const struct shown shown[] = {
+    {"GPU-HOURS", OF(gpu_mh), gs_report_hours},
+    {"SAVED", OF(saving_mpct), gs_report_pct},
+    {"95 %", OF(saving_ci), NULL},
+    {"BY NODE", OF(node_saving_mpct), gs_report_pct},
+    {"95 %", OF(node_saving_ci), NULL},
+    {"PEAK", OF(peak_gpus), gs_report_count},
+    {"WAIT P95", OF(wait_p95_ms), gs_report_time},
+    {"SLOWER P95", OF(slowdown_p95_permille), gs_report_times},
+    {"MOVES", OF(moves), gs_report_count},
+    {"RE-CUTS", OF(recuts), gs_report_count},
+    {"DELAYED", OF(delayed), gs_report_count},
+    {"LOST", OF(lost), gs_report_count},
+    {"COST", OF(cost_uusd), gs_report_dollars},
+};
+
+static const char *cell_of(const struct gs_report_policy *policy, const struct shown *column,
+                           char *text)
 {
-    char text[GS_REPORT_WORD_MAX];
-    gs_table_put(table, policy->name);
-    if (report->ours != NULL && strcmp(report->ours, policy->name) == 0) {
-        gs_table_style(table, GS_STYLE_BOLD);
-    }
-    gs_table_put(table, gs_report_hours(policy->gpu_mh, text));
-    gs_table_put(table, gs_report_pct(policy->saving_mpct, text));
-    gs_table_put(table, gs_report_range(policy->saving_ci, text));
-    gs_table_put(table, gs_report_pct(policy->node_saving_mpct, text));
-    gs_table_put(table, gs_report_range(policy->node_saving_ci, text));
-    gs_table_put(table, gs_report_count(policy->peak_gpus, text));
-    gs_table_put(table, gs_report_time(policy->wait_p95_ms, text));
-    gs_table_put(table, gs_report_times(policy->slowdown_p95_permille, text));
-    gs_table_put(table, gs_report_count(policy->moves, text));
-    gs_table_put(table, gs_report_count(policy->recuts, text));
-    gs_table_put(table, gs_report_count(policy->delayed, text));
-    gs_table_put(table, gs_report_count(policy->lost, text));
-    gs_table_put(table, gs_report_dollars(policy->cost_uusd, text));
+    const void *at = (const char *)policy + column->at;
+    return column->say == NULL ? gs_report_range(*(const struct gs_report_interval *)at, text)
+                               : column->say(*(const int64_t *)at, text);
 }
 
-static void put_bound(struct gs_table *table, const struct gs_report *report)
+/* What no policy knows takes no room. */
+static bool is_known(const struct gs_report *report, const struct shown *column)
 {
-    char text[GS_REPORT_WORD_MAX];
-    gs_table_put(table, "(bound)");
-    gs_table_style(table, GS_STYLE_DIM);
-    int64_t mh = GS_REPORT_UNKNOWN;
-    if (report->bound_saving_mpct != GS_REPORT_UNKNOWN) {
-        mh = report->whole_mh -
-             (int64_t)((__int128)report->whole_mh * report->bound_saving_mpct / 100000);
+    for (size_t i = 0; i < report->n_policies; i++) {
+        char text[GS_REPORT_WORD_MAX];
+        if (strcmp(cell_of(&report->policies[i], column, text), "-") != 0) {
+            return true;
+        }
     }
-    gs_table_put(table, gs_report_hours(mh, text));
-    gs_table_put(table, gs_report_pct(report->bound_saving_mpct, text));
-    for (int i = 0; i < 3; i++) {
-        gs_table_put(table, "");
+    return false;
+}
+
+static const char *bound_of(const struct gs_report *report, const struct shown *column, char *text)
+{
+    int64_t mpct = report->bound_saving_mpct;
+    if (column->at == OF(gpu_mh) && mpct != GS_REPORT_UNKNOWN) {
+        __int128 saved = (__int128)report->whole_mh * mpct / 100000;
+        return gs_report_hours(report->whole_mh - (int64_t)saved, text);
     }
-    gs_table_put(table, gs_report_count(report->bound_peak_gpus, text));
-    for (int i = 0; i < 7; i++) {
-        gs_table_put(table, "");
-    }
+    return column->at == OF(saving_mpct) ? gs_report_pct(mpct, text)
+           : column->at == OF(peak_gpus) ? gs_report_count(report->bound_peak_gpus, text)
+                                         : "";
 }
 
 static void put_policies(const struct gs_report *report, bool styled, struct gs_buf *out)
 {
-    static const struct gs_column columns[] = {
-        {.title = "POLICY"},
-        {.title = "GPU-HOURS", .right = true},
-        {.title = "SAVED", .right = true},
-        {.title = "95 %", .right = true},
-        {.title = "BY NODE", .right = true},
-        {.title = "95 %", .right = true},
-        {.title = "PEAK", .right = true},
-        {.title = "WAIT P95", .right = true},
-        {.title = "SLOWER P95", .right = true},
-        {.title = "MOVES", .right = true},
-        {.title = "RE-CUTS", .right = true},
-        {.title = "DELAYED", .right = true},
-        {.title = "LOST", .right = true},
-        {.title = "COST", .right = true},
-    };
-    GS_CLEANUP(gs_table_freep)
-    struct gs_table *table = gs_table_new(columns, GS_ARRAY_LEN(columns));
-    for (size_t i = 0; i < report->n_policies; i++) {
-        put_policy(table, report, &report->policies[i]);
+    struct gs_column columns[GS_ARRAY_LEN(shown) + 1] = {{.title = "POLICY"}};
+    const struct shown *known[GS_ARRAY_LEN(shown)];
+    char text[GS_REPORT_WORD_MAX];
+    size_t n = 0;
+    for (size_t c = 0; c < GS_ARRAY_LEN(shown); c++) {
+        if (is_known(report, &shown[c])) {
+            known[n++] = &shown[c];
+            columns[n] = (struct gs_column){.title = shown[c].title, .right = true};
+        }
     }
-    put_bound(table, report);
+    GS_CLEANUP(gs_table_freep) struct gs_table *table = gs_table_new(columns, n + 1);
+    for (size_t i = 0; i < report->n_policies; i++) {
+        const struct gs_report_policy *policy = &report->policies[i];
+        bool ours = report->ours != NULL && strcmp(report->ours, policy->name) == 0;
+        gs_table_put(table, policy->name);
+        gs_table_style(table, ours ? GS_STYLE_BOLD : GS_STYLE_PLAIN);
+        for (size_t c = 0; c < n; c++) {
+            gs_table_put(table, cell_of(policy, known[c], text));
+        }
+    }
+    gs_table_put(table, "(bound)");
+    gs_table_style(table, GS_STYLE_DIM);
+    for (size_t c = 0; c < n; c++) {
+        gs_table_put(table, bound_of(report, known[c], text));
+    }
     gs_buf_puts(out, "\n");
     gs_table_print(table, 0, styled, out);
 }
