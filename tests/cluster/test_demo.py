@@ -21,7 +21,7 @@ BLOCK = re.compile(r"(    \$ make demo-cluster\n)((?:    .*\n)+)")
 EVENTS = {"NeedsNode", "WaitsForRecut", "Recutting", "SliceBooked"}
 LIMIT_S = 500
 # What differs from run to run. Which layout is planned follows from which pods were there.
-VARIES = [(r"with the layout \S+", "with the layout L"), (r"(large|small)-[a-z0-9]+-[a-z0-9]+", r"\1-X"),
+VARIES = [(r"with the layout \S+", "with the layout L"), (r"\b(large|small)-[a-z0-9]+-[a-z0-9]{5}\b", r"\1-X"),
           (r"(kwok-)?gpus-p4d-24xlarge-[a-z0-9-]+", "NAME"), (r"\d+ x 3g\.20gb, |, \d+ x 3g\.20gb", ""),
           (r"(\d+[.])?\d+", "N"), (r" +", " ")]
 
