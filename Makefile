@@ -29,11 +29,11 @@ all: ## build the programs and libraries
 demo: all ## plan the shipped example cluster
 	@scripts/demo.sh $(BUILD)/bin/gpuslice
 
-check: ## every test; says what it skipped and why
+check: ## every test but the suite cluster-long; says what it skipped and why
 	@scripts/deps.sh build test
 	@$(SETUP) $(BUILD) -Dtests=enabled
 	@$(NINJA) $(BUILD)
-	@scripts/check.py $(BUILD)
+	@scripts/check.py $(BUILD) --no-suite cluster-long
 
 asan: ## the tests with AddressSanitizer and UBSan
 	@scripts/deps.sh test
@@ -87,7 +87,7 @@ check-cluster: ## the tests on a real Kubernetes, built the first time; FULL=1 t
 	@$(NINJA) $(BUILD)
 	@GPUSLICE_CLUSTER=fetch $(if $(FULL),GPUSLICE_RECUT_SECONDS=600 GPUSLICE_RECUT_RACES=1000 \
 			GPUSLICE_ARRIVALS=200 GPUSLICE_LONG=1) \
-		scripts/check.py $(BUILD) -t $(if $(FULL),10,1) --suite cluster
+		scripts/check.py $(BUILD) -t $(if $(FULL),10,1) --suite cluster --suite cluster-long
 
 images: all ## container images of agent and controller, as OCI archives in build/images: [ARGS='--tag 1']
 	@scripts/images.py $(BUILD) $(ARGS)

@@ -3,7 +3,8 @@
 
 usage: check.py [--plus OTHER_BUILD_DIR] BUILD_DIR [meson test argument ...]
 
-Prints what failed (with its output), what was skipped and why, and last of all
+Prints which suites were left out (--no-suite), what failed (with its output), what was skipped and
+why, and last of all
     N passed, N failed, N skipped
 A test is an executable; its cases are the lines of TAP that it prints (cmocka is told to). One that
 prints no TAP is one case, and exit status 77 is a skip. A test says why it skips in a line
@@ -114,7 +115,9 @@ def remembered(build):
         return [int(n) for n in source.read().split()]
 
 
-def report(build, tests, tally, plus):
+def report(build, tests, tally, plus, left_out):
+    for suite in left_out:
+        print(f"not run: the suite {suite}")
     for title, cases in (("failed", tally.failed), ("skipped", tally.skipped)):
         for case in cases:
             print(f"{title}: {case}")
@@ -143,7 +146,8 @@ def main():
     for test in sorted(tests, key=short_name):
         if count(test, tally):
             show(test)
-    report(build, tests, tally, plus)
+    left_out = [suite for word, suite in zip(arguments, arguments[1:]) if word == "--no-suite"]
+    report(build, tests, tally, plus, left_out)
     sys.exit(1 if tally.failed or tally.passed == 0 else 0)
 
 
