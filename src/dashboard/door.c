@@ -13,10 +13,10 @@
 
 #define CODE_LIVES_US 60000000ull
 #define SESSION_LIVES_US (12 * 3600 * 1000000ull)
-#define COOKIE "gpuslice"
+#define COOKIE "gpuslice-"
 #define TEXT_TYPE "text/plain; charset=utf-8"
 
-enum { HOST_MAX = 254, COOKIE_TEXT_MAX = 256 };
+enum { HOST_MAX = 254, COOKIE_TEXT_MAX = 256, COOKIE_NAME_MAX = 24 };
 
 struct ticket {
     char id[GS_DOOR_ID_TEXT]; /* "": free */
@@ -28,6 +28,7 @@ struct gs_door {
     char hosts[GS_DOOR_HOSTS_MAX][HOST_MAX];
     unsigned n_hosts;
     bool secure;
+    char cookie[COOKIE_NAME_MAX]; /* browsers share cookies of all ports: each door has its own */
     char *standing;
     char *standing_token;
     struct ticket sessions[GS_DOOR_SESSIONS_MAX];
@@ -59,7 +60,12 @@ int gs_door_new(const struct gs_door_options *options, struct gs_door **ret, str
         return gs_fail(err, GS_NO_MEMORY, "no memory for the dashboard");
     }
     door->secure = options->secure;
-    int r = keep_hosts(door, options->hosts, err);
+    char random[GS_DOOR_ID_TEXT];
+    int r = gs_door_random(random, err);
+    if (r == 0) {
+        (void)snprintf(door->cookie, sizeof(door->cookie), COOKIE "%.8s", random);
+        r = keep_hosts(door, options->hosts, err);
+    }
     if (r == 0 && options->standing != NULL) {
         door->standing = strdup(options->standing);
         door->standing_token = strdup(options->standing_token);
@@ -240,12 +246,13 @@ int gs_door_code(struct gs_door *door, const char *token, uint64_t now_us,
 /* ---- what a request shows ---- */
 
 /* The value of our cookie among "a=b; c=d"; false: there is none. */
-static bool our_cookie(const char *header, char ret_id[GS_DOOR_ID_TEXT])
+static bool our_cookie(const struct gs_door *door, const char *header, char ret_id[GS_DOOR_ID_TEXT])
 {
     struct gs_view rest = gs_view(header);
     while (rest.p != NULL) {
         struct gs_view one = gs_view_trim(gs_view_split(&rest, ';'));
-        if (gs_view_skip(&one, COOKIE "=") && one.n == GS_DOOR_ID_TEXT - 1) {
+        if (gs_view_skip(&one, door->cookie) && gs_view_skip(&one, "=") &&
+            one.n == GS_DOOR_ID_TEXT - 1) {
             memcpy(ret_id, one.p, one.n);
             ret_id[one.n] = '\0';
             return true;
@@ -276,7 +283,7 @@ const char *gs_door_token(struct gs_door *door, const struct gs_http_exchange *e
     if (token != NULL) {
         return token[0] != '\0' && strlen(token) <= GS_DOOR_TOKEN_MAX ? token : NULL;
     }
-    if (cookies == NULL || !our_cookie(cookies, id)) {
+    if (cookies == NULL || !our_cookie(door, cookies, id)) {
         return NULL;
     }
     const struct ticket *session = find(door->sessions, GS_DOOR_SESSIONS_MAX, id, now_us);
@@ -319,8 +326,8 @@ void gs_door_open(struct gs_door *door, struct gs_http_exchange *exchange, const
         gs_http_answer(exchange, 500, TEXT_TYPE, gs_view(err.msg));
         return;
     }
-    (void)snprintf(cookie, sizeof(cookie), COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict%s", id,
-                   door->secure ? "; Secure" : "");
+    (void)snprintf(cookie, sizeof(cookie), "%s=%s; Path=/; HttpOnly; SameSite=Strict%s",
+                   door->cookie, id, door->secure ? "; Secure" : "");
     /* A redirection would still be the visit of who gave the address, and a strict cookie not be
      * sent; a page that goes on by itself is ours. */
     const struct gs_http_header headers[] = {

@@ -30,7 +30,7 @@ struct gs_door_options {
     const char *standing_token; /* that it stands for */
 };
 
-/* GS_INVALID: too many or too long names; GS_NO_MEMORY. Texts are copied. */
+/* GS_INVALID: too many or too long names; GS_NO_MEMORY, GS_IO. Texts are copied. */
 int gs_door_new(const struct gs_door_options *options, struct gs_door **ret, struct gs_err *err);
 void gs_door_free(struct gs_door *door);
 

@@ -72,6 +72,15 @@ def node__the_address_gives_a_cookie_that_scripts_cannot_read():
         assert node.ask("/open/", {}).status == 403
 
 
+def node__two_dashboards_do_not_take_each_others_cookies():
+    with bed.Node() as one, bed.Node() as other:
+        both = {"Cookie": "; ".join(node.cookie()["Cookie"] for node in (one, other))}
+        for node in (one, other):
+            assert node.ask("/", both).status == 200
+        assert one.cookie()["Cookie"].split("=")[0] != other.cookie()["Cookie"].split("=")[0]
+        assert one.ask("/", other.cookie()).status == 401
+
+
 def node__a_code_opens_once():
     with bed.Node() as node:
         path = node.document("code")["path"]
