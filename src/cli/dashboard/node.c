@@ -47,21 +47,17 @@ static uint64_t price(void *ctx, const char *type, const char *region, const cha
 static void clean(char *text)
 {
     struct gs_view rest = gs_view(text);
-    char *to = text;
     while (rest.n > 0) {
         uint32_t c;
         size_t n = gs_view_character(rest, &c);
-        if (n == 0 || gs_character_is_control(c)) {
-            n = n == 0 ? 1 : n;
-            *to++ = '?';
-        } else {
-            memmove(to, rest.p, n);
-            to += n;
+        bool fine = n > 0 && !gs_character_is_control(c);
+        n = n == 0 ? 1 : n;
+        if (!fine) {
+            memset(text + (rest.p - text), '?', n);
         }
         rest.p += n;
         rest.n -= n;
     }
-    *to = '\0';
 }
 
 /* "process 12 (python3)", "pod 1234-..."; NULL: nobody. */
