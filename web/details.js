@@ -2,7 +2,7 @@
 import * as api from './api.js';
 import {make, sourced, table} from './dom.js';
 import * as format from './format.js';
-import {podName, profileOf, SLICE_WORDS, state, unitsOf} from './state.js';
+import {isHeldWhole, modelOf, podName, profileOf, SLICE_WORDS, state, unitsOf} from './state.js';
 
 function findGpu(uuid) {
   for (const node of state.nodes.values()) {
@@ -30,7 +30,7 @@ function facts(rows) {
 
 function gpuPart({node, gpu}) {
   const units = unitsOf(node, gpu);
-  const model = state.models[node.model];
+  const model = modelOf(node, gpu);
   const slices = table('Slices', [
     {title: 'Profile', cell: ([profile]) => profileOf(gpu, node, profile)?.name ?? format.UNKNOWN},
     {title: 'At', number: true, cell: ([, start]) => start},
@@ -51,7 +51,8 @@ function gpuPart({node, gpu}) {
       ['Health', gpu.healthy ? 'well' : gpu.why ?? 'sick'],
       ['Re-cut', gpu.recut ? `under way for ${format.ago(gpu.recut.since)}` : null],
     ]),
-    gpu.mig ? slices : make('p', {}, 'Whole: held by ', podLink(gpu.holder), '.'),
+    gpu.mig ? slices : make('p', {}, 'Whole: held by ',
+      isHeldWhole(gpu) && gpu.holder === null ? 'one of the pods of its node' : podLink(gpu.holder), '.'),
   ];
 }
 
@@ -65,7 +66,7 @@ function podPart(namespace, name) {
           rows.push({node, gpu, what: profileOf(gpu, node, profile)?.name ?? format.UNKNOWN, start, how});
         }
       }
-      if (gpu.holder !== null && gpu.holder !== undefined && is(gpu.holder)) {
+      if (gpu.holder !== null && is(gpu.holder)) {
         rows.push({node, gpu, what: 'whole GPU', start: 0, how: 1});
       }
     }

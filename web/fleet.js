@@ -6,7 +6,7 @@ import * as format from './format.js';
 import {details} from './details.js';
 import {arrange, at, SIZES} from './layout.js';
 import {draw, legend} from './paint.js';
-import {podName, profileOf, SLICE_WORDS, state, unitsOf} from './state.js';
+import {isHeldWhole, modelOf, podName, profileOf, SLICE_WORDS, state, unitsOf} from './state.js';
 
 const ROWS_A_PAGE = 100;
 const ORDER = new Intl.Collator('en', {numeric: true}); /* node-9 before node-10 */
@@ -79,11 +79,11 @@ function sizeFor(choice, gpus) {
 
 function say(found) {
   const {node, gpu} = found;
-  const model = state.models[node.model];
+  const model = modelOf(node, gpu);
   const slices = gpu.slices.map(([profile, , how, pod]) =>
     `${profileOf(gpu, node, profile)?.name ?? 'slice'} ${podName(pod) ?? SLICE_WORDS[how]}`);
   return `${node.name} GPU ${gpu.index}, ${model?.id ?? 'unknown model'}: `
-    + (gpu.mig ? slices.join(', ') || 'not cut' : podName(gpu.holder) ?? 'whole, idle');
+    + (gpu.mig ? slices.join(', ') || 'not cut' : podName(gpu.holder) ?? (isHeldWhole(gpu) ? 'whole, held' : 'whole, idle'));
 }
 
 function gpuTable(groups, page, turn) {
@@ -95,7 +95,7 @@ function gpuTable(groups, page, turn) {
   const columns = [
     {title: 'GPU', cell: ({node, gpu}) => make('a', {href: `#/fleet/gpu/${encodeURIComponent(gpu.uuid)}`},
       `${node.name} ${gpu.index}`)},
-    {title: 'Model', cell: ({node}) => state.models[node.model]?.id ?? format.UNKNOWN},
+    {title: 'Model', cell: ({node, gpu}) => modelOf(node, gpu)?.id ?? format.UNKNOWN},
     {title: 'Slices and holders', cell: ({node, gpu}) => say({node, gpu}).replace(/^[^:]*: /, '')},
     {title: 'In use', number: true, cell: ({node, gpu}) => {
       const units = unitsOf(node, gpu);

@@ -1,6 +1,6 @@
 /* layout: where each GPU is drawn: groups under each other, in a group the cards of its nodes in rows,
  * on a card the node's GPUs, eight a row. Pixels of CSS. */
-import {state} from './state.js';
+import {modelOf} from './state.js';
 
 /* A unit of memory is `unit` wide; a GPU `h` high; `head`: room for a node's name. */
 export const SIZES = {
@@ -11,12 +11,13 @@ export const SIZES = {
 const GPUS_A_ROW = 8;
 const GROUP_HEAD = 28;
 
-export function unitsOfModel(node) {
-  return state.models[node.model]?.memory_units || 8;
+export function unitsOfModel(node, gpu) {
+  return modelOf(node, gpu)?.memory_units || 8;
 }
 
 function cardSize(node, size, width) {
-  const tile = unitsOfModel(node) * size.unit + size.gap;
+  const units = node.gpus.reduce((most, gpu) => Math.max(most, unitsOfModel(node, gpu)), 1);
+  const tile = units * size.unit + size.gap;
   const fitting = Math.max(1, Math.floor((width - 2 * size.pad) / tile));
   const columns = Math.min(GPUS_A_ROW, fitting, Math.max(1, node.gpus.length));
   const rows = Math.ceil(node.gpus.length / columns) || 1;

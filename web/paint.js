@@ -3,7 +3,7 @@
 import {make} from './dom.js';
 import {counted} from './format.js';
 import {firstFrom, SLACK, unitsOfModel} from './layout.js';
-import {SLICE, SLICE_WORDS, state} from './state.js';
+import {isHeldWhole, modelOf, SLICE, SLICE_WORDS, state} from './state.js';
 
 const HUES = 8;
 
@@ -76,29 +76,29 @@ function drawSlice(context, paint, box, how, fill, text, large) {
 
 function drawGpu(context, paint, spot, size, by) {
   const {node, gpu} = spot;
-  const model = state.models[node.model];
+  const model = modelOf(node, gpu);
+  const units = unitsOfModel(node, gpu);
   const unit = size.unit;
   const space = size.name === 'small' ? 0 : 1;
   context.fillStyle = gpu.healthy ? paint.free : paint.states[SLICE.SICK];
-  context.fillRect(spot.x, spot.y, unitsOfModel(node) * unit - space, spot.h);
+  context.fillRect(spot.x, spot.y, units * unit - space, spot.h);
   if (!gpu.healthy) {
     hatch(context, spot.x, spot.y, spot.w, spot.h, paint.bad);
   }
   if (!gpu.mig) {
-    const held = gpu.holder !== null && gpu.holder !== undefined;
-    const how = held ? SLICE.HELD : SLICE.IDLE;
+    const how = isHeldWhole(gpu) ? SLICE.HELD : SLICE.IDLE;
     drawSlice(context, paint, {x: spot.x, y: spot.y, w: spot.w - space, h: spot.h}, how,
       colourOf(paint, how, gpu.holder, by), 'whole', size.name === 'large');
     return;
   }
-  for (let u = 0; gpu.stranded && u < unitsOfModel(node); u++) {
+  for (let u = 0; gpu.stranded && u < units; u++) {
     if (gpu.stranded >> u & 1) {
       context.fillStyle = paint.stranded;
       context.fillRect(spot.x + u * unit, spot.y, unit - space, spot.h);
     }
   }
   for (const [profile, start, how, pod] of gpu.slices) {
-    const what = model?.profiles[profile];
+    const what = profile === null ? null : model?.profiles[profile];
     const box = {x: spot.x + start * unit, y: spot.y, w: (what?.memory_units ?? 1) * unit - space, h: spot.h};
     drawSlice(context, paint, box, how, colourOf(paint, how, pod, by), what?.name ?? '?',
       size.name === 'large');

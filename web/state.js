@@ -105,8 +105,18 @@ export function start() {
 
 /* ---- what views ask ---- */
 
+/* A node's GPUs may be of different models. */
+export function modelOf(node, gpu) {
+  return state.models[gpu.model ?? node.model] ?? null;
+}
+
 export function profileOf(gpu, node, index) {
-  return state.models[node.model]?.profiles[index] ?? null;
+  return index === null ? null : modelOf(node, gpu)?.profiles[index] ?? null;
+}
+
+/* A whole GPU may be held though nobody can say by which pod. */
+export function isHeldWhole(gpu) {
+  return gpu.held ?? (gpu.holder !== null && gpu.holder !== undefined);
 }
 
 export function podName(index) {
@@ -119,15 +129,14 @@ export function podName(index) {
 
 /* Units of memory by state: {held, idle, free, sick}; `free` is not cut. */
 export function unitsOf(node, gpu) {
-  const model = state.models[node.model];
+  const model = modelOf(node, gpu);
   const all = model?.memory_units ?? 1;
   const units = {all, held: 0, idle: 0, sick: 0, free: 0};
   if (!gpu.healthy) {
     return {...units, sick: all};
   }
   if (!gpu.mig) {
-    const held = gpu.holder !== null && gpu.holder !== undefined;
-    return held ? {...units, held: all} : {...units, idle: all};
+    return isHeldWhole(gpu) ? {...units, held: all} : {...units, idle: all};
   }
   for (const [profile, , how] of gpu.slices) {
     const n = model?.profiles[profile]?.memory_units ?? 0;

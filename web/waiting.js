@@ -33,7 +33,7 @@ const COLUMNS = [
   {title: 'Next', cell: (pod) => (NEXT[pod.decision] ?? format.UNKNOWN)
     + (pod.expected_s === null || pod.expected_s === undefined ? '' : `, in about ${format.duration(pod.expected_s)}`)
     + (pod.gated ? ' (held at the gate)' : '')},
-  {title: 'Why', cell: (pod) => pod.why},
+  {title: 'Why', cell: (pod) => pod.why ?? ''},
   {title: 'Costs', number: true, cell: costs},
 ];
 
@@ -46,9 +46,11 @@ export function waiting(container) {
       into.replaceChildren(make('p', {class: 'none'}, state.link.text));
       return;
     }
+    const silent = state.waiting.decides === false
+      ? [make('p', {class: 'warn'}, 'This replica does not decide, so it cannot say what happens next.')] : [];
     const pods = [...state.waiting.pods].sort((a, b) => b.priority - a.priority
       || Date.parse(a.since) - Date.parse(b.since));
-    into.replaceChildren(table(`${format.counted(pods.length, 'pod')} waiting`, COLUMNS, pods,
+    into.replaceChildren(...silent, table(`${format.counted(pods.length, 'pod')} waiting`, COLUMNS, pods,
       'nobody waits for a slice'));
   }
   update();

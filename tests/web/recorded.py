@@ -34,9 +34,11 @@ class Cluster:
     def gpu(self, node, index):
         dice = self.dice
         gpu = {"uuid": f"GPU-{node:08x}-{index:04x}", "index": index, "mig": True, "healthy": True,
-               "why": None, "recut": None, "slices": [], "holder": None, "stranded": 0}
+               "why": None, "recut": None, "slices": [], "holder": None, "held": False, "stranded": 0,
+               "model": 0}
         if dice.random() < 0.05:
-            gpu.update(mig=False, holder=self.pod() if dice.random() < 0.8 else None)
+            held = dice.random() < 0.8
+            gpu.update(mig=False, held=held, holder=self.pod() if held and dice.random() < 0.9 else None)
             return gpu
         if dice.random() < 0.002:
             gpu.update(healthy=False, why="XID 79: GPU has fallen off the bus")
@@ -80,7 +82,7 @@ class Cluster:
                  "SlicePool serving buys a p4d.24xlarge.", 310, 21957642),
                 ("wait", "The limit of 64 GPUs of SlicePool training is reached.", "It runs when a pod ends.",
                  None, None)]
-        return {"at": AT, "revision": self.revision, "pods": [
+        return {"at": AT, "revision": self.revision, "decides": True, "pods": [
             {"namespace": "team-a", "name": HOSTILE if i == 1 else f"waits-{i}", "since": "2026-11-22T11:58:00Z",
              "asks": [{"profile": "3g.20gb", "count": 1}], "priority": i % 2, "gated": what == "recut",
              "booked_on": None, "decision": what, "why": why, "next": then, "expected_s": seconds,

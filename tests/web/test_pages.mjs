@@ -118,7 +118,7 @@ const CASES = {
     const {page, end} = await open(world);
     await shown(page, world.small.address);
     await page.getByLabel('as a table').check();
-    await page.locator('.list a').first().click();
+    await page.locator('.list tr', {hasText: 'worker-'}).first().locator('a').first().click();
     await page.locator('aside a[href^="#/fleet/pod/"]').first().click();
     await page.locator('aside caption', {hasText: 'Holds'}).waitFor();
     await end();
