@@ -194,6 +194,25 @@ def simulate__claims_nothing_that_the_interval_does_not_hold():
     assert any("this workload has it" in line for line in report["for_whom"])
 
 
+def simulate__claims_nothing_where_the_draws_are_not_like_the_trace():
+    """Jobs that never meet: only a draw, which has some of them twice, packs any of them."""
+    jobs = csv([(k * 7200, 3600, 140) for k in range(100)])
+    report = report_of("-t", "csv:-", "-p", "gpuslice", "--draws", "100", "--what-if", "no", stdin=jobs)
+    assert report["bound_saving_pct"] == of(report, "gpuslice")["saving_pct"] == 0
+    assert of(report, "gpuslice")["saving_ci_pct"][0] > 0, "the draws are like the trace: no case"
+    assert report["claim"].startswith("No saving may be claimed: 0.0 %"), report["claim"]
+
+
+def simulate__claims_nothing_where_work_was_not_finished():
+    """Whichever side did not finish it."""
+    jobs = csv([(k, 1000, 140) for k in range(12)])
+    report = report_of("-t", "csv:-", "-w", "loss", "--gpus", "8", "-p", "gpuslice", "--draws", "100",
+                       stdin=jobs)
+    assert of(report, "whole")["lost_pods"] == 4 and of(report, "gpuslice")["lost_pods"] == 0
+    assert report["claim"].startswith("No saving may be claimed: with whole GPUs 4 jobs"), \
+        report["claim"]
+
+
 def simulate__says_why_there_is_no_interval():
     for rows, draws, why in (([(0, 10, 100)], "500", "fewer than two jobs"),
                              ([(0, 10, 100)] * 9, "50", "fewer than 100 draws")):
@@ -244,6 +263,13 @@ def simulate__refuses_what_is_no_trace_with_one_line():
                 b"arrival,duration\n\xff\xfe,1\n", b"arrival\n1\n", BAD_ROWS[:30] + b"x,y,z\n"):
         error = run("simulate", "-t", "csv:-", "--draws", "0", stdin=bad, status=3)
         assert error.startswith("gpuslice: stdin") and error.count("\n") == 1, (bad[:40], error)
+
+
+def simulate__counts_no_work_as_saved_that_waits_behind_the_window():
+    """Two jobs of a whole GPU each: there is nothing to save, whenever they run."""
+    said = run("simulate", "-t", "csv:-", "-w", "queue", "--gpus", "2", "--window", "0..1000",
+               stdin=csv([(0, 1000, 1000)] * 2), status=2)
+    assert "moves out of the window" in said, said
 
 
 def simulate__says_which_options_do_not_go_together():

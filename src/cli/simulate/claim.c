@@ -5,16 +5,32 @@
 
 /* What may be said, by the interval of a saving. The rules are in docs/savings.md; no sentence is
  * made of the ideal. */
-enum verdict { NOT_TESTED, SAVES, NO_DIFFERENCE, COSTS };
+enum verdict { NOT_TESTED, NOT_THIS_TRACE, SAVES, NO_DIFFERENCE, COSTS };
 
 enum { SLOWER_PERMILLE = 1050 }; /* what a reader is told of run times begins here */
 
-static enum verdict judge(struct gs_report_interval ci)
+/* A job that is drawn twice comes twice at the same time and shares a GPU with itself. Where work
+ * is sparse that is most of what a draw saves: the trace's own figure then lies beside the
+ * interval. */
+static enum verdict judge(struct gs_report_interval ci, int64_t value_mpct)
 {
     if (ci.lo_mpct == GS_REPORT_UNKNOWN || ci.hi_mpct == GS_REPORT_UNKNOWN) {
         return NOT_TESTED;
     }
+    if (value_mpct < ci.lo_mpct || value_mpct > ci.hi_mpct) {
+        return NOT_THIS_TRACE;
+    }
     return ci.lo_mpct > 0 ? SAVES : ci.hi_mpct < 0 ? COSTS : NO_DIFFERENCE;
+}
+
+/* Of the GPU-hours: what no policy can save on the trace is not to be claimed of work like it. */
+static enum verdict judge_saving(const struct gs_report *report,
+                                 const struct gs_report_policy *ours)
+{
+    enum verdict verdict = judge(ours->saving_ci, ours->saving_mpct);
+    bool beyond = report->bound_saving_mpct != GS_REPORT_UNKNOWN &&
+                  ours->saving_ci.lo_mpct > report->bound_saving_mpct;
+    return verdict != NOT_TESTED && beyond ? NOT_THIS_TRACE : verdict;
 }
 
 static void say_saving(const struct gs_report *report, const struct gs_report_policy *ours,
@@ -23,7 +39,13 @@ static void say_saving(const struct gs_report *report, const struct gs_report_po
     char pct[GS_REPORT_WORD_MAX], range[GS_REPORT_WORD_MAX];
     gs_report_pct(ours->saving_mpct, pct);
     gs_report_range(ours->saving_ci, range);
-    switch (judge(ours->saving_ci)) {
+    switch (judge_saving(report, ours)) {
+    case NOT_THIS_TRACE:
+        gs_buf_printf(out,
+                      "No saving may be claimed: %s of GPU-hours on this trace, and no interval "
+                      "can be given, as draws of it (%s %%) meet in other ways than its jobs did",
+                      pct, range);
+        return;
     case NOT_TESTED:
         gs_buf_printf(out,
                       "On this trace alone slicing %s %s of GPU-hours; no interval was computed "
@@ -60,7 +82,8 @@ static void say_nodes(const struct gs_report *report, const struct gs_report_pol
     gs_report_pct(ours->node_saving_mpct, pct);
     gs_report_range(ours->node_saving_ci, range);
     gs_buf_printf(out, "; where whole nodes of %lld GPUs are paid, ", (long long)report->node_gpus);
-    switch (judge(ours->node_saving_ci)) {
+    switch (judge(ours->node_saving_ci, ours->node_saving_mpct)) {
+    case NOT_THIS_TRACE:
     case NOT_TESTED:
         gs_buf_printf(out, "%s on this trace", pct);
         return;
@@ -91,14 +114,22 @@ static void say_price(const struct gs_report *report, const struct gs_report_pol
                       gs_report_time(ours->wait_p95_ms, word),
                       gs_report_time(report->policies[0].wait_p95_ms, whole));
     }
-    if (ours->lost > 0) {
-        gs_buf_printf(out, "; %s jobs are not finished, each charged as a whole GPU",
-                      gs_report_count(ours->lost, word));
-    }
     if (report->speed_known_mpct == 0 && report->sliceable_mpct > 0) {
         gs_buf_puts(out, "; how much slower work runs on its slices is not in the trace, and not "
                          "in these figures");
     }
+}
+
+/* The two sides did different work, so that neither's hours say what the other saved. */
+static void say_unfinished(const struct gs_report *report, const struct gs_report_policy *ours,
+                           struct gs_buf *out)
+{
+    char whole[GS_REPORT_WORD_MAX], sliced[GS_REPORT_WORD_MAX], pct[GS_REPORT_WORD_MAX];
+    gs_buf_printf(out,
+                  "No saving may be claimed: with whole GPUs %s jobs are not finished, with slices "
+                  "%s; %s of GPU-hours where each of them is charged as a whole GPU",
+                  gs_report_count(report->policies[0].lost, whole),
+                  gs_report_count(ours->lost, sliced), gs_report_pct(ours->saving_mpct, pct));
 }
 
 static void say_claim(const struct gs_report *report, struct gs_buf *out)
@@ -111,8 +142,12 @@ static void say_claim(const struct gs_report *report, struct gs_buf *out)
                                                  "nothing to claim.");
         return;
     }
-    say_saving(report, ours, out);
-    say_nodes(report, ours, out);
+    if (report->policies[0].lost > 0 || ours->lost > 0) {
+        say_unfinished(report, ours, out);
+    } else {
+        say_saving(report, ours, out);
+        say_nodes(report, ours, out);
+    }
     say_price(report, ours, out);
     gs_buf_puts(out, ".");
 }

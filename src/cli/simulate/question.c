@@ -277,6 +277,11 @@ static int read_fleet(struct gs_simulate_question *question, const struct gs_mod
     const struct gs_simulate_args *args = question->args;
     struct gs_sim_world *world = &question->world;
     bool fixed = args->world == GS_SIMULATE_QUEUE || args->world == GS_SIMULATE_LOSS;
+    if (args->world == GS_SIMULATE_QUEUE && args->window != NULL) {
+        return gs_fail(err, GS_INVALID,
+                       "--window was given with --world queue: what waits moves out of the window, "
+                       "which would count as saved; leave --window out, or cut the trace");
+    }
     uint64_t node_gpus = args->node_gpus != GS_SIMULATE_NOT_GIVEN ? args->node_gpus
                          : question->instance != NULL             ? question->instance->gpus
                                                                   : 8;
