@@ -201,7 +201,7 @@ static const struct gs_example examples[] = {
 
 const struct gs_command gs_command_simulate = {
     .name = "simulate",
-    .summary = "replay a workload and say what slicing saves on it, with an interval",
+    .summary = "replay a workload; says what slicing saves, with an interval",
     .text = "Every job of a trace is replayed through the decisions of the cluster, under each "
             "policy, beside one whole GPU for each job. The report has GPU-hours, nodes, waits and "
             "dollars, the bound that nobody can beat, the share of the work that can be sliced, "
