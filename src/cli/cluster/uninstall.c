@@ -20,6 +20,7 @@ struct uninstall_args {
     uint64_t wait_s;
     bool keep_nodes;
     bool dry_run;
+    bool yes;
 };
 
 static const struct gs_option options[] = {
@@ -35,6 +36,10 @@ static const struct gs_option options[] = {
     {.name = "dry-run",
      GS_TO_FLAG(struct uninstall_args, dry_run),
      .help = "say what there is, and change nothing"},
+    {.name = "yes",
+     .letter = 'y',
+     GS_TO_FLAG(struct uninstall_args, yes),
+     .help = "do it; without it and without --dry-run nothing is done"},
     {.name = "wait",
      .arg = "SECONDS",
      GS_TO_NUMBER(struct uninstall_args, wait_s, WAIT_MAX_S),
@@ -44,7 +49,7 @@ static const struct gs_option options[] = {
 
 static const struct gs_example examples[] = {
     {"gpuslice uninstall --dry-run", "what of gpuslice is in this cluster"},
-    {"gpuslice uninstall && helm uninstall gpuslice -n gpuslice-system",
+    {"gpuslice uninstall --yes && helm uninstall gpuslice -n gpuslice-system",
      "what helm uninstall does by its Job, by hand"},
 };
 
@@ -126,6 +131,13 @@ int gs_cmd_uninstall(int argc, char **argv)
     int status;
     if (!gs_cmd_begin(&gs_command_uninstall, argc, argv, &args, &status)) {
         return status;
+    }
+    if (args.yes == args.dry_run) {
+        (void)gs_fail(&err, GS_INVALID,
+                      args.yes ? "--yes and --dry-run: which one?"
+                               : "this deletes SlicePools, whose nodes are drained, and stops the "
+                                 "controller: --dry-run shows what there is, --yes does it");
+        return gs_exit_usage(&err);
     }
     GS_CLEANUP(gs_link_close) struct gs_link link;
     if (gs_link_open(&link, &args.link, &err) < 0) {
