@@ -93,7 +93,8 @@ static int read_rate(struct synthetic *own, struct gs_view value, struct gs_err 
 static bool take_law(struct gs_view *value, const char *name)
 {
     struct gs_view rest = *value;
-    if (!gs_view_skip(&rest, name) || !gs_view_skip(&rest, "(") || rest.p[rest.n - 1] != ')') {
+    if (!gs_view_skip(&rest, name) || !gs_view_skip(&rest, "(") || rest.n == 0 ||
+        rest.p[rest.n - 1] != ')') {
         return false;
     }
     *value = (struct gs_view){.p = rest.p, .n = rest.n - 1};

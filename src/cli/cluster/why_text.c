@@ -116,13 +116,13 @@ static void put_nodes(const struct gs_case *of, bool styled, struct gs_buf *out)
     static const struct gs_column columns[] = {{.title = "NODE"}, {.title = "FOR THIS POD"}};
     GS_CLEANUP(gs_table_freep) struct gs_table *table = gs_table_new(columns, 2);
     GS_CLEANUP(gs_buf_done) struct gs_buf cell;
+    gs_buf_init(&cell, LINE_BYTES_MAX);
     const struct gs_nodes_view *view = &of->scene->view;
     size_t shown = 0;
     size_t near = 0;
     if (of->looks == NULL || view->n == 0) {
         return;
     }
-    gs_buf_init(&cell, LINE_BYTES_MAX);
     for (size_t i = 0; i < view->n; i++) {
         near += comes_near(of->looks[i].what);
     }

@@ -91,8 +91,9 @@ const char *gs_report_time(int64_t ms, char *text)
     }
     for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
         if (ms >= 2 * units[i].ms || units[i].ms == 1000) {
-            int64_t tenths = ms > INT64_MAX / 10 ? ms / (units[i].ms / 10)
-                                                 : (ms * 10 + units[i].ms / 2) / units[i].ms;
+            bool far = ms > INT64_MAX / 10 - units[i].ms || ms < INT64_MIN / 10;
+            int64_t tenths =
+                far ? ms / (units[i].ms / 10) : (ms * 10 + units[i].ms / 2) / units[i].ms;
             fixed(tenths, 1, 1, text);
             strcat(text, " ");
             return strcat(text, units[i].name);
