@@ -12,7 +12,7 @@
 #include "wire/kubewait.h"
 
 #define SCHEDULER "gpuslice.dev/nobody"
-#define IMAGE "registry.k8s.io/pause:3.10" /* a pod has to have one; never pulled */
+#define IMAGE "localhost/gpuslice-stand-in:never-pulled" /* a pod has to have one; never pulled */
 #define SETTLES_US 5000000ull
 enum { STAND_INS_MAX = 16 /* of a profile at a time */, KEY_BYTES_MAX = 2 * 254 };
 
