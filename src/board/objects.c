@@ -12,7 +12,6 @@
 #include "wire/kubewait.h"
 
 #define OBJECT_BYTES_MAX ((size_t)4 << 20)
-#define STARTUP_TAINT "gpuslice.dev/startup"
 
 /* ---- pods ---- */
 
@@ -69,67 +68,27 @@ static int take_pod(struct gs_board *board, const json_t *object, bool gone, str
 
 /* ---- nodes ---- */
 
-static const char *label_of(const struct gs_kubenode *node, const char *key)
-{
-    for (size_t i = 0; i < node->facts.n_labels; i++) {
-        if (strcmp(node->facts.labels[i].key, key) == 0) {
-            return node->facts.labels[i].value;
-        }
-    }
-    return "";
-}
-
 static const char *pool_of(const struct gs_kubenode *node)
 {
     static const char *const keys[] = {"gpuslice.dev/slicepool", "karpenter.sh/nodepool",
                                        "eks.amazonaws.com/nodegroup"};
     const char *found = "";
     for (size_t i = 0; found[0] == '\0' && i < GS_ARRAY_LEN(keys); i++) {
-        found = label_of(node, keys[i]);
+        found = gs_kubenode_label(node, keys[i]);
     }
     return found;
 }
 
 static const char *capacity_of(const struct gs_kubenode *node)
 {
-    const char *found = label_of(node, "karpenter.sh/capacity-type");
+    const char *found = gs_kubenode_label(node, "karpenter.sh/capacity-type");
     if (found[0] == '\0') {
-        found = label_of(node, "eks.amazonaws.com/capacityType");
+        found = gs_kubenode_label(node, "eks.amazonaws.com/capacityType");
         found = strcmp(found, "ON_DEMAND") == 0 ? "on-demand"
                 : strcmp(found, "SPOT") == 0    ? "spot"
                                                 : found;
     }
     return found;
-}
-
-/* Its Ready condition; *ret_why is borrowed from the object. */
-static bool is_ready(const json_t *object, const char **ret_why)
-{
-    const json_t *list = json_object_get(json_object_get(object, "status"), "conditions");
-    *ret_why = "it has not said that it is ready";
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *one = json_array_get(list, i);
-        const char *type = json_string_value(json_object_get(one, "type"));
-        const char *status = json_string_value(json_object_get(one, "status"));
-        const char *message = json_string_value(json_object_get(one, "message"));
-        if (type != NULL && strcmp(type, "Ready") == 0) {
-            *ret_why = message != NULL && message[0] != '\0' ? message : *ret_why;
-            return status != NULL && strcmp(status, "True") == 0;
-        }
-    }
-    return false;
-}
-
-/* As the picture has it: our startup taint, or Karpenter has not called it initialized. */
-static bool is_starting(const struct gs_kubenode *node)
-{
-    for (size_t i = 0; i < node->facts.n_taints; i++) {
-        if (strcmp(node->facts.taints[i].key, STARTUP_TAINT) == 0) {
-            return true;
-        }
-    }
-    return label_of(node, "karpenter.sh/nodepool")[0] != '\0' &&
-           strcmp(label_of(node, "karpenter.sh/initialized"), "true") != 0;
 }
 
 static int take_node(struct gs_board *board, const char *name, const json_t *object,
@@ -141,22 +100,23 @@ static int take_node(struct gs_board *board, const char *name, const json_t *obj
     if (r != 0) {
         return r;
     }
-    bool ready = is_ready(object, &why);
+    bool ready = gs_kubenode_is_ready(object, &why);
+    why = why[0] != '\0' ? why : "it has not said that it is ready";
     bool ending = json_object_get(json_object_get(object, "metadata"), "deletionTimestamp") != NULL;
     const struct gs_board_node node = {
         .name = name,
         .pool = pool_of(&read),
         .instance_type = read.instance_type,
-        .region = label_of(&read, "topology.kubernetes.io/region"),
-        .zone = label_of(&read, "topology.kubernetes.io/zone"),
+        .region = gs_kubenode_label(&read, "topology.kubernetes.io/region"),
+        .zone = gs_kubenode_label(&read, "topology.kubernetes.io/zone"),
         .capacity_type = capacity_of(&read),
-        .state = ending               ? GS_BOARD_ENDING
-                 : is_starting(&read) ? GS_BOARD_STARTING
-                 : ready              ? GS_BOARD_READY
-                                      : GS_BOARD_BROKEN,
+        .state = ending                           ? GS_BOARD_ENDING
+                 : gs_kubenode_is_starting(&read) ? GS_BOARD_STARTING
+                 : ready                          ? GS_BOARD_READY
+                                                  : GS_BOARD_BROKEN,
         .why = ready ? "" : why,
         .shown = read.gpus > 0 || read.n_slices > 0 || read.product[0] != '\0' ||
-                 label_of(&read, "gpuslice.dev/slicepool")[0] != '\0',
+                 gs_kubenode_label(&read, "gpuslice.dev/slicepool")[0] != '\0',
     };
     return gs_board_put_node(board, &node, err);
 }

@@ -157,24 +157,14 @@ static struct row *row_of(struct work *work, const char *type, const char *layou
 
 /* ---- what is there: on the loop ---- */
 
-static const char *label_of(const struct gs_store_node *node, const char *key)
-{
-    for (size_t i = 0; i < node->node.facts.n_labels; i++) {
-        if (strcmp(node->node.facts.labels[i].key, key) == 0) {
-            return node->node.facts.labels[i].value;
-        }
-    }
-    return "";
-}
-
 /* The offer that the node is one of; NULL: its type or price is not known, or it is not bought on
  * demand. */
 static const struct gs_offer *offer_of(struct work *work, const struct gs_store_node *node)
 {
-    const char *capacity = label_of(node, "karpenter.sh/capacity-type");
+    const char *capacity = gs_kubenode_label(&node->node, "karpenter.sh/capacity-type");
     const char *region = work->better->options.region[0] != '\0'
                              ? work->better->options.region
-                             : label_of(node, "topology.kubernetes.io/region");
+                             : gs_kubenode_label(&node->node, "topology.kubernetes.io/region");
     const struct gs_instance *type = NULL;
     if ((capacity[0] != '\0' && strcmp(capacity, "on-demand") != 0) ||
         gs_instance_find(gs_view(node->node.instance_type), &type, NULL) != 0) {

@@ -268,16 +268,6 @@ static void count_gpu(struct room *rooms, struct gs_tally_pool *pool,
 
 /* ---- nodes ---- */
 
-static const char *label_of(const struct gs_store_node *node, const char *key)
-{
-    for (size_t i = 0; i < node->node.facts.n_labels; i++) {
-        if (strcmp(node->node.facts.labels[i].key, key) == 0) {
-            return node->node.facts.labels[i].value;
-        }
-    }
-    return "";
-}
-
 /* What the node costs an hour on demand. What is paid on the spot market changes, and we do not see
  * it. */
 static uint64_t price_of(struct counting *counting, const struct gs_store_node *node)
@@ -285,11 +275,11 @@ static uint64_t price_of(struct counting *counting, const struct gs_store_node *
     const char *type = node->node.instance_type;
     const char *region = counting->options->region[0] != '\0'
                              ? counting->options->region
-                             : label_of(node, "topology.kubernetes.io/region");
+                             : gs_kubenode_label(&node->node, "topology.kubernetes.io/region");
     const struct gs_instance *instance;
     uint64_t uusd;
     if (type == NULL || type[0] == '\0' ||
-        strcmp(label_of(node, "karpenter.sh/capacity-type"), "spot") == 0) {
+        strcmp(gs_kubenode_label(&node->node, "karpenter.sh/capacity-type"), "spot") == 0) {
         return GS_MONEY_NOT_KNOWN;
     }
     if (counting->type == NULL || strcmp(type, counting->type) != 0 ||

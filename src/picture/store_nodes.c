@@ -8,7 +8,6 @@
 #include "wire/kubejson.h"
 
 #define NODE_BYTES_MAX ((size_t)4 << 20)
-#define STARTUP_TAINT "gpuslice.dev/startup"
 #define HOLD_KEY "karpenter.sh/do-not-disrupt"
 #define HELD_BY_US_KEY "gpuslice.dev/held"
 
@@ -42,44 +41,6 @@ void gs_store_node_free(struct gs_store_node *node)
     free(node->kept);
     free(node->name);
     free(node);
-}
-
-/* ---- Node ---- */
-
-static const char *label_of(const struct gs_kubenode *node, const char *key)
-{
-    for (size_t i = 0; i < node->facts.n_labels; i++) {
-        if (strcmp(node->facts.labels[i].key, key) == 0) {
-            return node->facts.labels[i].value;
-        }
-    }
-    return "";
-}
-
-static bool is_ready(const json_t *object)
-{
-    const json_t *list = json_object_get(json_object_get(object, "status"), "conditions");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *one = json_array_get(list, i);
-        const char *type = json_string_value(json_object_get(one, "type"));
-        const char *status = json_string_value(json_object_get(one, "status"));
-        if (type != NULL && strcmp(type, "Ready") == 0) {
-            return status != NULL && strcmp(status, "True") == 0;
-        }
-    }
-    return false;
-}
-
-/* A node that Karpenter made is not to be touched before it has called it initialized. */
-static bool is_starting(const struct gs_kubenode *node)
-{
-    for (size_t i = 0; i < node->facts.n_taints; i++) {
-        if (strcmp(node->facts.taints[i].key, STARTUP_TAINT) == 0) {
-            return true;
-        }
-    }
-    return label_of(node, "karpenter.sh/nodepool")[0] != '\0' &&
-           strcmp(label_of(node, "karpenter.sh/initialized"), "true") != 0;
 }
 
 /* ---- what is kept of a Node: in one piece of memory, as there may be thousands ---- */
@@ -162,9 +123,9 @@ static void read_rest(struct gs_store_node *node, const json_t *object)
     node->held = json_object_get(annotations, HOLD_KEY) != NULL;
     node->held_by_us = json_object_get(annotations, HELD_BY_US_KEY) != NULL;
     node->leaving = json_object_get(annotations, GS_STORE_LEAVING) != NULL;
-    node->ready = is_ready(object);
-    node->starting = is_starting(&node->node);
-    node->slicepool = label_of(&node->node, "gpuslice.dev/slicepool");
+    node->ready = gs_kubenode_is_ready(object, NULL);
+    node->starting = gs_kubenode_is_starting(&node->node);
+    node->slicepool = gs_kubenode_label(&node->node, "gpuslice.dev/slicepool");
 }
 
 int gs_store_node(struct gs_store *store, const struct json_t *object, bool gone,

@@ -49,7 +49,7 @@ struct gs_kubenode_product gs_kubenode_product(struct gs_view label)
 
 /* ---- labels and taints ---- */
 
-static const char *label_of(const struct gs_kubenode *node, const char *key)
+const char *gs_kubenode_label(const struct gs_kubenode *node, const char *key)
 {
     for (size_t i = 0; i < node->facts.n_labels; i++) {
         if (strcmp(node->facts.labels[i].key, key) == 0) {
@@ -57,6 +57,38 @@ static const char *label_of(const struct gs_kubenode *node, const char *key)
         }
     }
     return "";
+}
+
+bool gs_kubenode_is_ready(const json_t *object, const char **ret_message)
+{
+    const json_t *list = json_object_get(json_object_get(object, "status"), "conditions");
+    const char *message = NULL;
+    bool ready = false;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const char *type = json_string_value(json_object_get(one, "type"));
+        const char *status = json_string_value(json_object_get(one, "status"));
+        if (type != NULL && strcmp(type, "Ready") == 0) {
+            message = json_string_value(json_object_get(one, "message"));
+            ready = status != NULL && strcmp(status, "True") == 0;
+            break;
+        }
+    }
+    if (ret_message != NULL) {
+        *ret_message = message == NULL ? "" : message;
+    }
+    return ready;
+}
+
+bool gs_kubenode_is_starting(const struct gs_kubenode *node)
+{
+    for (size_t i = 0; i < node->facts.n_taints; i++) {
+        if (strcmp(node->facts.taints[i].key, GS_KUBENODE_STARTUP_TAINT) == 0) {
+            return true;
+        }
+    }
+    return gs_kubenode_label(node, "karpenter.sh/nodepool")[0] != '\0' &&
+           strcmp(gs_kubenode_label(node, "karpenter.sh/initialized"), "true") != 0;
 }
 
 static int read_labels(const json_t *metadata, struct gs_arena *arena, struct gs_kubenode *node,
@@ -133,7 +165,7 @@ static bool is_shared(const struct gs_kubenode *node, const char *resource)
 {
     char key[2 * GS_PROFILE_NAME_MAX];
     snprintf(key, sizeof(key), "%s.sharing-strategy", resource);
-    const char *strategy = label_of(node, key);
+    const char *strategy = gs_kubenode_label(node, key);
     return strategy[0] != '\0' && strcmp(strategy, "none") != 0;
 }
 
@@ -198,7 +230,7 @@ static int read_allocatable(const json_t *object, struct gs_kubenode *node, stru
 static int read_gpu(struct gs_kubenode *node, struct gs_arena *arena, struct gs_err *err)
 {
     struct gs_kubenode_product product =
-        gs_kubenode_product(gs_view(label_of(node, "nvidia.com/gpu.product")));
+        gs_kubenode_product(gs_view(gs_kubenode_label(node, "nvidia.com/gpu.product")));
     node->product = gs_arena_text(arena, product.name.p, product.name.n);
     if (node->product == NULL) {
         return gs_kubejson_no_memory(err);
@@ -250,7 +282,7 @@ int gs_kubenode_parse(const struct json_t *object, struct gs_arena *arena, struc
     if (r != 0) {
         return gs_wrap(err, r, "node %s", node.name);
     }
-    node.instance_type = label_of(&node, "node.kubernetes.io/instance-type");
+    node.instance_type = gs_kubenode_label(&node, "node.kubernetes.io/instance-type");
     *ret = node;
     return 0;
 }

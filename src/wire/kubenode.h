@@ -56,3 +56,16 @@ struct gs_kubenode_product gs_kubenode_product(struct gs_view label);
  * GS_LIMIT: more slice resources or amounts than a node can have. GS_NO_MEMORY. */
 int gs_kubenode_parse(const struct json_t *object, struct gs_arena *arena, struct gs_kubenode *ret,
                       struct gs_err *err);
+
+/* "": it has no such label. */
+const char *gs_kubenode_label(const struct gs_kubenode *node, const char *key);
+
+/* The Ready condition of a Node's status; *ret_message (may be NULL) is what goes with it, borrowed
+ * from the object, "" where there is none. */
+bool gs_kubenode_is_ready(const struct json_t *object, const char **ret_message);
+
+#define GS_KUBENODE_STARTUP_TAINT "gpuslice.dev/startup"
+
+/* It has our startup taint, or Karpenter, which made it, has not called it initialized: nothing is
+ * done to it before. */
+bool gs_kubenode_is_starting(const struct gs_kubenode *node);

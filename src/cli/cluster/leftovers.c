@@ -10,12 +10,12 @@
 #include "base/table.h"
 #include "cli/cluster/commands.h"
 #include "wire/kubemove.h"
+#include "wire/kubenode.h"
 #include "wire/kubepatch.h"
 #include "wire/kubewait.h"
 #include "wire/slicepool.h"
 
 #define NAMES_BYTES_MAX ((size_t)1 << 28)
-#define STARTUP_TAINT "gpuslice.dev/startup"
 #define HELD "gpuslice.dev/held"
 #define HOLD "karpenter.sh/do-not-disrupt"
 #define NOTES "{\"" GS_KUBEWAIT_BOOKED "\":null,\"" GS_KUBEMOVE_NOTE "\":null}"
@@ -324,7 +324,7 @@ static bool has_ours(const json_t *object, struct thing *thing)
     for (size_t i = 0; i < json_array_size(taints) && !thing->tainted; i++) {
         json_t *taint = json_array_get(taints, i);
         const char *key = json_string_value(json_object_get(taint, "key"));
-        if (key != NULL && strcmp(key, STARTUP_TAINT) == 0) {
+        if (key != NULL && strcmp(key, GS_KUBENODE_STARTUP_TAINT) == 0) {
             thing->tainted = true;
             thing->taint = i;
             thing->element = json_incref(taint);
