@@ -5,14 +5,16 @@ the API server it tells with its own certificate, as system:node:NAME.
 """
 import os
 import shutil
+import time
 
 from . import cgroups, node_files
 from .daemon import Daemon, joined
 from .errors import BedError
-from .system import PLAIN_ENV, read, run, wait_equal
+from .system import PLAIN_ENV, read, run, wait_equal, wait_for
 
 START_LIMIT_S = 60
 READY_LIMIT_S = 180
+STAMP = "%Y-%m-%dT%H:%M:%SZ"  # as the API server writes a time
 NOT_READY = "node.kubernetes.io/not-ready"
 
 
@@ -120,7 +122,11 @@ class Node:
             return ""
 
     def start_kubelet(self):
+        """Not in the second of the last heartbeat: they are whole seconds, and one that is the same
+        would be taken for the word of the kubelet before it (is_ready)."""
         self.heard = self.heartbeat(self.object())
+        wait_for(f"{self.name}: the second of its last heartbeat is over",
+                 lambda: self.heard != time.strftime(STAMP, time.gmtime()), 5)
         self.kubelet.start()
 
     def heartbeat(self, found):
