@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "controller/cloudwatch.h"
-#include "controller/supply.h"
+#include "controller/pools/supply.h"
+#include "controller/tally/cloudwatch.h"
 #include "money/money.h"
 #include "picture/feed.h"
 

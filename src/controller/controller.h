@@ -5,12 +5,12 @@
 
 #include <systemd/sd-event.h>
 
-#include "controller/act.h"
+#include "controller/act/act.h"
 #include "controller/lease.h"
-#include "controller/pass.h"
-#include "controller/pools.h"
-#include "controller/shown.h"
-#include "controller/webhook.h"
+#include "controller/pass/pass.h"
+#include "controller/pools/pools.h"
+#include "controller/shown/shown.h"
+#include "controller/webhook/webhook.h"
 #include "net/http_server.h"
 
 struct gs_feed;

@@ -5,8 +5,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "controller/controller.h"
-#include "controller/pools_metrics.h"
-#include "controller/tally.h"
+#include "controller/pools/metrics.h"
+#include "controller/tally/tally.h"
 #include "picture/feed.h"
 
 #define TEXT_TYPE "text/plain; charset=utf-8"

@@ -13,7 +13,7 @@ struct gs_view_node {
     unsigned n_gpus;
     unsigned cap_gpus;
     bool marked; /* slices have numbers of holders (movers.h) */
-    bool warm;   /* it has slices that are kept free (controller/warm.h) */
+    bool warm;   /* it has slices that are kept free (controller/pass/warm.h) */
     struct gs_decide_sum sum;
 };
 

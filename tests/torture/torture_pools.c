@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "controller/pools_work.h"
+#include "controller/pools/work.h"
 
 /* What the watches show of Karpenter. */
 static const struct shown {

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "controller/pass.h"
+#include "controller/pass/pass.h"
 
 enum { GPUS = 8, ONES = 7, TEXT_MAX = 1 << 16 };
 

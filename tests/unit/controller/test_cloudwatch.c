@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "controller/cloudwatch.h"
-#include "controller/tally.h"
+#include "controller/tally/cloudwatch.h"
+#include "controller/tally/tally.h"
 
 static struct gs_tally_pool pools[2];
 static struct gs_tally_namespace namespaces[1];

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "controller/pools_work.h"
-#include "controller/supply.h"
+#include "controller/pools/supply.h"
+#include "controller/pools/work.h"
 #include "unit/controller/world.h"
 
 static enum gs_admit_supply ask(const struct world *world, const struct gs_pools *pools,

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "cloud/instances.h"
-#include "controller/tally.h"
+#include "controller/tally/tally.h"
 #include "core/catalog.h"
 
 #define NOW_US UINT64_C(1000000000)

@@ -2,7 +2,7 @@
  * place of requests. */
 #pragma once
 
-#include "controller/pass.h"
+#include "controller/pass/pass.h"
 
 struct world {
     struct gs_store store;

@@ -1,0 +1,96 @@
+/* Events of pods. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/act/work.h"
+#include "wire/kubeevent.h"
+
+/* the same Event of a pod, or another one while little has changed */
+#define REPEAT_US 30000000ull
+enum { EVENTS_UNDER_WAY_MAX = 64 };
+
+static uint32_t hash_of(const char *a, const char *b)
+{
+    uint32_t hash = 2166136261u;
+    for (; *a != '\0'; a++) {
+        hash = (hash ^ (unsigned char)*a) * 16777619u;
+    }
+    for (; *b != '\0'; b++) {
+        hash = (hash ^ (unsigned char)*b) * 16777619u;
+    }
+    return hash;
+}
+
+/* False: nothing was begun. */
+static bool send_event(struct gs_act *act, const struct gs_store_pod *pod, bool warning,
+                       const char *reason, const char *action, const char *text)
+{
+    struct gs_act_call *call = gs_act_call(act, GS_ACT_EVENT, pod->key, pod->uid);
+    const char *slash = strchr(pod->key, '/');
+    char name[300];
+    char path[GS_ACT_PATH_BYTES_MAX];
+    char name_space[254];
+    uint64_t at = gs_act_now(act, CLOCK_REALTIME);
+    if (call == NULL) {
+        return false;
+    }
+    snprintf(name_space, sizeof(name_space), "%.*s", (int)(slash - pod->key), pod->key);
+    snprintf(name, sizeof(name), "%.200s.%" PRIx64 ".%" PRIx64, slash + 1, at, ++act->event_number);
+    const struct gs_kubeevent event = {
+        .name = name,
+        .kind = "Pod",
+        .name_space = name_space,
+        .node = slash + 1,
+        .node_uid = pod->uid,
+        .controller = "gpuslice.dev/controller",
+        .instance = act->options.instance,
+        .reason = reason,
+        .action = action,
+        .note = text,
+        .warning = warning,
+        .count = 1,
+        .first_us = at,
+        .last_us = at,
+    };
+    struct gs_err err = {.code = GS_OK};
+    struct gs_buf body;
+    gs_buf_init(&body, 16 << 10);
+    gs_kubeevent_path(&event, path, sizeof(path));
+    bool begun =
+        gs_kubeevent_write(&event, &body, &err) == 0 &&
+        gs_act_send_text(call, "POST", path, "application/json", gs_view(gs_buf_text(&body)));
+    gs_buf_done(&body);
+    act->counts.events += begun;
+    if (!begun) {
+        gs_act_call_free(call);
+    }
+    return begun;
+}
+
+void gs_act_say(struct gs_act *act, struct gs_store_pod *pod, bool warning, const char *reason,
+                const char *action, const char *text)
+{
+    struct gs_store_waiting *waiting = pod->waiting;
+    uint64_t now = gs_act_now(act, CLOCK_MONOTONIC);
+    uint32_t said = hash_of(reason, text);
+    bool often = waiting->said_us != 0 && now < waiting->said_us + REPEAT_US;
+    /* Another reason is news at once; another text for the same reason is not. */
+    if (said == waiting->said || (often && hash_of(reason, "") == waiting->said_reason) ||
+        act->events_under_way >= EVENTS_UNDER_WAY_MAX) {
+        return;
+    }
+    if (send_event(act, pod, warning, reason, action, text)) {
+        waiting->said = said;
+        waiting->said_reason = hash_of(reason, "");
+        waiting->said_us = now;
+    }
+}
+
+void gs_act_tell(struct gs_act *act, const struct gs_store_pod *pod, const char *reason,
+                 const char *action, const char *text)
+{
+    if (act->events_under_way < EVENTS_UNDER_WAY_MAX) {
+        (void)send_event(act, pod, false, reason, action, text);
+    }
+}

@@ -1,0 +1,442 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/pools/work.h"
+
+#define PLAN_BYTES_MAX ((size_t)256 << 20)
+enum { ITEMS_MAX = 2000, WARM_MAX = GS_SLICEPOOL_PROFILES_MAX };
+
+/* ---- the parts as they are ---- */
+
+static struct gs_offer *offer_of(struct gs_pools_owner *owner, const char *type)
+{
+    for (unsigned i = 0; i < owner->n_offers; i++) {
+        if (strcmp(owner->offers[i].name, type) == 0) {
+            return &owner->offers[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whose it is and what its nodes are, anew in each pass: a SlicePool may have changed. */
+static void look_at_part(struct gs_pools *pools, struct gs_pools_part *part)
+{
+    struct gs_pools_owner *owner = gs_map_find(&pools->owners, part->owner);
+    struct gs_offer *offer =
+        owner == NULL || part->pool == NULL ? NULL : offer_of(owner, part->has.instance_type);
+    struct gs_karpenter_kind kind;
+    part->there = part->active = part->soon = 0;
+    part->planned = 0;
+    part->of = owner;
+    if (part->pool == NULL && part->known && owner != NULL) {
+        offer = offer_of(owner, part->kind.offer->name); /* it was asked for and is not there yet */
+        part->kind.offer = offer;
+        part->known = offer != NULL;
+        return;
+    }
+    part->known =
+        offer != NULL &&
+        gs_karpenter_kind_read(part->owner, offer, gs_view(part->has.layout), &kind, NULL) == 0 &&
+        strcmp(kind.name, part->name) == 0;
+    if (part->known) {
+        part->kind = kind;
+    }
+    if (part->wanted_us == 0) {
+        part->wanted_us = pools->now_us; /* it stays a while after a restart of ours */
+    }
+}
+
+void gs_pools_look_at_parts(struct gs_pools *pools)
+{
+    size_t at = 0;
+    for (struct gs_pools_part *part; (part = gs_map_next(&pools->parts, &at)) != NULL;) {
+        look_at_part(pools, part);
+    }
+    at = 0;
+    for (const struct gs_pools_claim *claim; (claim = gs_map_next(&pools->claims, &at)) != NULL;) {
+        struct gs_pools_part *part = gs_map_find(&pools->parts, claim->has.pool);
+        if (part != NULL) {
+            part->there++;
+            bool active = !claim->has.deleting && !claim->ending;
+            part->active += active;
+            bool starts = !claim->has.initialized && gs_pools_coming(pools, claim) == NULL;
+            part->soon += active && (starts || claim->cordoned_us != 0);
+        }
+    }
+}
+
+const struct gs_pools_part *gs_pools_coming(const struct gs_pools *pools,
+                                            const struct gs_pools_claim *claim)
+{
+    const struct gs_pools_part *part = gs_map_find(&pools->parts, claim->has.pool);
+    const struct gs_store_node *node =
+        claim->has.node[0] == '\0' ? NULL
+                                   : gs_store_find_node(pools->options.store, claim->has.node);
+    bool coming = part != NULL && part->known && !claim->has.deleting && !claim->ending &&
+                  !claim->has.initialized && (node == NULL || !node->has_gpus);
+    return coming ? part : NULL;
+}
+
+static int by_order(const void *a, const void *b)
+{
+    const struct gs_pools_part *x = *(struct gs_pools_part *const *)a;
+    const struct gs_pools_part *y = *(struct gs_pools_part *const *)b;
+    return gs_karpenter_kind_order(&x->kind, &y->kind);
+}
+
+size_t gs_pools_parts_of(const struct gs_pools *pools, const struct gs_pools_owner *owner,
+                         struct gs_pools_part *ret[GS_KARPENTER_SHARES_MAX])
+{
+    size_t n = 0;
+    size_t at = 0;
+    for (struct gs_pools_part *part; (part = gs_map_next(&pools->parts, &at)) != NULL;) {
+        if (part->known && (owner == NULL || part->of == owner) && n < GS_KARPENTER_SHARES_MAX) {
+            ret[n++] = part;
+        }
+    }
+    qsort(ret, n, sizeof(struct gs_pools_part *), by_order);
+    return n;
+}
+
+/* ---- what waits ---- */
+
+/* Items of this pass, and warm slices that are neither there nor coming. */
+struct waiting {
+    struct gs_item items[ITEMS_MAX + WARM_MAX];
+    struct gs_want wants[WARM_MAX];
+    struct gs_alternative alternatives[WARM_MAX];
+    size_t n;
+    uint64_t pods;
+};
+
+static void add_warm(const struct gs_pools_owner *owner, struct waiting *waiting)
+{
+    for (unsigned i = 0; i < owner->pool.n_warm && i < WARM_MAX; i++) {
+        const struct gs_slicepool_warm *warm = &owner->pool.warm[i];
+        if (owner->cold[i] == 0) {
+            continue;
+        }
+        waiting->wants[i] = (struct gs_want){.profile = warm->profile, .count = 1};
+        waiting->alternatives[i] =
+            (struct gs_alternative){.wants = &waiting->wants[i], .n_wants = 1};
+        waiting->items[waiting->n++] = (struct gs_item){.name = "warm",
+                                                        .count = owner->cold[i],
+                                                        .alternatives = &waiting->alternatives[i],
+                                                        .n_alternatives = 1,
+                                                        .spare = true};
+    }
+}
+
+/* A node on its way, of which the picture has no GPUs yet, will take some of what waits. */
+static void take_coming(const struct gs_karpenter_kind *kind, struct waiting *waiting)
+{
+    uint32_t slices[GS_PROFILES_MAX];
+    struct gs_karpenter_kind left = *kind;
+    memcpy(slices, kind->slices, sizeof(slices));
+    for (size_t i = 0; i < waiting->n; i++) {
+        struct gs_item *item = &waiting->items[i];
+        uint64_t holds = gs_karpenter_kind_holds(&left, item);
+        uint64_t take = holds < item->count ? holds : item->count;
+        item->count -= take;
+        const struct gs_alternative *first = &item->alternatives[0];
+        for (size_t k = 0; take > 0 && k < first->n_wants; k++) {
+            const struct gs_want *want = &first->wants[k];
+            int p =
+                want->whole_gpu ? -1 : gs_model_profile_index(left.offer->model, &want->profile);
+            uint32_t *of = p < 0 ? &left.whole : &left.slices[p];
+            uint64_t taken = take * want->count;
+            *of = taken >= *of ? 0 : *of - (uint32_t)taken;
+        }
+    }
+}
+
+static void drop_served(struct waiting *waiting)
+{
+    size_t n = 0;
+    waiting->pods = 0;
+    for (size_t i = 0; i < waiting->n; i++) {
+        if (waiting->items[i].count > 0) {
+            waiting->pods += waiting->items[i].spare ? 0 : waiting->items[i].count;
+            waiting->items[n++] = waiting->items[i];
+        }
+    }
+    waiting->n = n;
+}
+
+static int gather(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_arena *arena,
+                  struct waiting *waiting, struct gs_err *err)
+{
+    const struct gs_demand *demand = owner->demand;
+    unsigned percent;
+    size_t n = 0;
+    waiting->n = 0;
+    if (demand != NULL && gs_demand_coarsen(arena, owner->demand, ITEMS_MAX / 10, &demand, &percent,
+                                            err) == GS_NO_MEMORY) {
+        return GS_NO_MEMORY;
+    }
+    const struct gs_item *items = demand == NULL ? NULL : gs_demand_items(demand, &n);
+    for (size_t i = 0; i < n && i < ITEMS_MAX; i++) {
+        waiting->items[waiting->n++] = items[i];
+    }
+    add_warm(owner, waiting);
+    size_t at = 0;
+    for (const struct gs_pools_claim *claim; (claim = gs_map_next(&pools->claims, &at)) != NULL;) {
+        const struct gs_pools_part *part = gs_pools_coming(pools, claim);
+        if (part != NULL && part->of == owner) {
+            take_coming(&part->kind, waiting);
+        }
+    }
+    drop_served(waiting);
+    return 0;
+}
+
+/* ---- which kinds ---- */
+
+static bool is_resting(const struct gs_pools *pools, const struct gs_pools_part *part)
+{
+    return part->record.closed_until_s > pools->real_us / 1000000;
+}
+
+/* What there is already: how many nodes of each of it, and what is left unserved. */
+static uint64_t load_parts(const struct gs_pools *pools, struct gs_pools_part **parts, size_t n,
+                           const struct waiting *waiting)
+{
+    const struct gs_karpenter_kind *kinds[GS_KARPENTER_CHOICES_MAX];
+    struct gs_pools_part *of[GS_KARPENTER_CHOICES_MAX];
+    uint32_t nodes[GS_KARPENTER_CHOICES_MAX];
+    uint64_t unserved = 0;
+    size_t m = 0;
+    for (size_t i = 0; i < n && m < GS_KARPENTER_CHOICES_MAX; i++) {
+        if (!is_resting(pools, parts[i]) && !parts[i]->has.deleting) {
+            of[m] = parts[i];
+            kinds[m++] = &parts[i]->kind;
+        }
+    }
+    gs_karpenter_load_cheapest(kinds, m, waiting->items, waiting->n, nodes, &unserved);
+    for (size_t i = 0; i < m; i++) {
+        of[i]->planned = nodes[i];
+    }
+    return unserved;
+}
+
+static int adopt(struct gs_pools *pools, struct gs_pools_owner *owner,
+                 const struct gs_karpenter_choice *choice, struct gs_err *err)
+{
+    struct gs_pools_part *part = gs_pools_part(pools, choice->kind.name);
+    if (part == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for NodePool %s", choice->kind.name);
+    }
+    if (part->has.deleting) {
+        return 0;
+    }
+    snprintf(part->owner, sizeof(part->owner), "%s", owner->pool.name);
+    part->of = owner;
+    part->kind = choice->kind;
+    part->known = true;
+    part->planned = choice->nodes;
+    return 0;
+}
+
+static void look_again(struct gs_pools *pools, uint64_t at_us)
+{
+    pools->due_us = at_us < pools->due_us ? at_us : pools->due_us;
+}
+
+/* Whether more may come that should be planned together with what waits: a layout for the first pod
+ * of many would be the wrong one for the rest. */
+static bool gathers(struct gs_pools *pools, struct gs_pools_owner *owner, uint64_t unserved)
+{
+    if (unserved == 0) {
+        owner->gathers_us = owner->quiet_us = 0;
+        return false;
+    }
+    owner->gathers_us = owner->gathers_us == 0 ? pools->now_us : owner->gathers_us;
+    if (owner->quiet_us == 0 || owner->unserved != unserved) {
+        owner->quiet_us = pools->now_us;
+        owner->unserved = unserved;
+    }
+    uint64_t until = owner->quiet_us + GS_POOLS_QUIET_US;
+    uint64_t last = owner->gathers_us + GS_POOLS_PATIENCE_US;
+    until = until < last ? until : last;
+    if (pools->now_us < until) {
+        look_again(pools, until);
+        return true;
+    }
+    owner->gathers_us = owner->quiet_us = 0;
+    return false;
+}
+
+/* After a restart: layouts were chosen last when the youngest NodePool was made. */
+static void recall_choice(const struct gs_pools *pools, struct gs_pools_owner *owner,
+                          struct gs_pools_part *const *parts, size_t n)
+{
+    uint64_t at_us = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool there = parts[i]->pool != NULL;
+        at_us = there && parts[i]->has.created_us > at_us ? parts[i]->has.created_us : at_us;
+    }
+    if (owner->chosen_us == 0 && at_us > 0) {
+        uint64_t age_us = pools->real_us > at_us ? pools->real_us - at_us : 0;
+        owner->chosen_us = pools->now_us > age_us ? pools->now_us - age_us : 1;
+    }
+}
+
+/* Layouts are chosen anew where something is served by none of those that there are, or where the
+ * last choice is old enough and another would be cheaper. */
+static int choose(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_arena *arena,
+                  struct waiting *waiting, struct gs_err *err)
+{
+    struct gs_pools_part *parts[GS_KARPENTER_SHARES_MAX];
+    size_t n = gs_pools_parts_of(pools, owner, parts);
+    uint64_t unserved = load_parts(pools, parts, n, waiting);
+    recall_choice(pools, owner, parts, n);
+    bool old = pools->now_us >= owner->chosen_us + GS_POOLS_STAYS_US;
+    if (gathers(pools, owner, unserved) || waiting->n == 0 || (unserved == 0 && !old)) {
+        return 0;
+    }
+    const struct gs_karpenter_ask ask = {.slicepool = owner->pool.name,
+                                         .offers = owner->offers,
+                                         .n_offers = owner->n_offers,
+                                         .items = waiting->items,
+                                         .n_items = waiting->n};
+    struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
+    size_t n_choices = 0;
+    uint64_t before = 0;
+    uint64_t after = 0;
+    int r = gs_karpenter_choose(arena, &ask, choices, &n_choices, err);
+    for (size_t i = 0; i < n; i++) {
+        before += parts[i]->planned * parts[i]->kind.offer->price_uusd;
+    }
+    for (size_t i = 0; i < n_choices; i++) {
+        after += choices[i].nodes * choices[i].kind.offer->price_uusd;
+    }
+    if (r != 0 || n_choices == 0 || (unserved == 0 && after >= before)) {
+        return r;
+    }
+    for (size_t i = 0; i < n; i++) {
+        parts[i]->planned = 0;
+    }
+    for (size_t i = 0; r == 0 && i < n_choices; i++) {
+        r = adopt(pools, owner, &choices[i], err);
+    }
+    owner->chosen_us = pools->now_us;
+    return r;
+}
+
+/* ---- how wide open ---- */
+
+struct gs_karpenter_caps gs_pools_caps(const struct gs_pools_owner *owner)
+{
+    return (struct gs_karpenter_caps){.gpus = owner->pool.gpus_limit,
+                                      .uusd = owner->pool.uusd_limit};
+}
+
+/* Why no node may be bought from it, whatever is wanted; "": it may be open. */
+static const char *why_closed(const struct gs_pools *pools, const struct gs_pools_part *part)
+{
+    bool is_static = part->of->pool.scaling == GS_SLICEPOOL_STATIC;
+    if (part->pool == NULL || (part->overlay == NULL && !is_static)) {
+        return "its NodePool and NodeOverlay are being made";
+    }
+    if (part->has.deleting) {
+        return "its NodePool is being deleted";
+    }
+    if (!is_static && (!part->valid.is_true || !part->valid.current)) {
+        return part->valid.reason[0] != '\0' && !part->valid.is_true
+                   ? "Karpenter refuses its NodeOverlay"
+                   : "Karpenter has not accepted its NodeOverlay yet: is the feature gate "
+                     "NodeOverlay on?";
+    }
+    if (is_resting(pools, part)) {
+        return "its nodes do not start: it rests before the next try";
+    }
+    return "";
+}
+
+size_t gs_pools_shares(struct gs_pools_part *const *parts, size_t n,
+                       struct gs_karpenter_share ret[GS_KARPENTER_SHARES_MAX])
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct gs_pools_part *part = parts[i];
+        ret[i] = (struct gs_karpenter_share){
+            .gpus = part->kind.offer->gpus,
+            .uusd = part->kind.offer->price_uusd,
+            .there = part->there,
+            .limit = part->pool == NULL ? 0 : part->has.max_nodes,
+            .planned = part->planned,
+            .may_open = part->closed[0] == '\0',
+        };
+    }
+    return n;
+}
+
+static void set_limits(struct gs_pools *pools, struct gs_pools_owner *owner,
+                       struct gs_pools_part **parts, size_t n)
+{
+    struct gs_karpenter_share shares[GS_KARPENTER_SHARES_MAX];
+    uint32_t limits[GS_KARPENTER_SHARES_MAX];
+    const struct gs_karpenter_caps caps = gs_pools_caps(owner);
+    for (size_t i = 0; i < n; i++) {
+        struct gs_pools_part *part = parts[i];
+        part->wanted_us = part->planned > 0 ? pools->now_us : part->wanted_us;
+        part->closed = why_closed(pools, part);
+        /* after failed starts one node at a time shows whether they work again */
+        part->planned = part->record.failed_starts >= 3 && part->planned > 1 ? 1 : part->planned;
+    }
+    (void)gs_pools_shares(parts, n, shares);
+    for (size_t i = 0; i < n; i++) {
+        shares[i].keeps = pools->now_us < parts[i]->wanted_us + GS_POOLS_OPEN_US;
+        if (shares[i].keeps && parts[i]->planned == 0) {
+            look_again(pools, parts[i]->wanted_us + GS_POOLS_OPEN_US);
+        }
+    }
+    owner->short_of_room = !gs_karpenter_share(shares, n, &caps, limits);
+    for (size_t i = 0; i < n; i++) {
+        struct gs_pools_part *part = parts[i];
+        part->max_nodes = limits[i];
+        if (part->closed[0] == '\0' && limits[i] <= part->there) {
+            part->closed = part->planned > 0 ? "the limits of the SlicePool leave no room for it"
+                                             : "nothing that waits needs it";
+        }
+    }
+    if (owner->pool.scaling == GS_SLICEPOOL_STATIC) {
+        gs_pools_set_replicas(parts, n);
+    }
+}
+
+/* Over all SlicePools: a pod may be held by several. */
+void gs_pools_weigh(struct gs_pools *pools)
+{
+    struct gs_pools_part *parts[GS_KARPENTER_SHARES_MAX];
+    uint32_t weights[GS_KARPENTER_SHARES_MAX];
+    size_t n = gs_pools_parts_of(pools, NULL, parts);
+    for (size_t i = 0; i < n; i++) {
+        weights[i] = parts[i]->pool == NULL ? 0 : parts[i]->has.weight;
+    }
+    gs_karpenter_weigh(weights, n);
+    for (size_t i = 0; i < n; i++) {
+        parts[i]->weight = weights[i];
+    }
+}
+
+int gs_pools_plan(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_err *err)
+{
+    struct gs_pools_part *parts[GS_KARPENTER_SHARES_MAX];
+    struct gs_arena arena;
+    struct waiting *waiting = calloc(1, sizeof(*waiting));
+    if (waiting == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the plan of SlicePool %s",
+                       owner->pool.name);
+    }
+    gs_arena_init(&arena, &gs_alloc_heap, PLAN_BYTES_MAX);
+    int r = gather(pools, owner, &arena, waiting, err);
+    r = r == 0 ? choose(pools, owner, &arena, waiting, err) : r;
+    if (r == 0) {
+        size_t n = gs_pools_parts_of(pools, owner, parts);
+        set_limits(pools, owner, parts, n);
+    }
+    gs_arena_done(&arena);
+    free(waiting);
+    return r;
+}

@@ -1,0 +1,205 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "controller/pools/work.h"
+
+#define BODY_BYTES_MAX ((size_t)1 << 20)
+enum { READY, OPEN, STARTS };
+static const char *const types[GS_POOLS_CONDITIONS] = {
+    [READY] = "Ready", [OPEN] = "Open", [STARTS] = "NodesStart"};
+
+static void say(struct gs_pools *pools, struct gs_pools_owner *owner, unsigned which, bool is_true,
+                const char *reason, const char *message)
+{
+    struct gs_pools_said *said = &owner->said[which];
+    if (said->since_us == 0 || said->is_true != is_true) {
+        said->since_us = pools->real_us;
+    }
+    said->is_true = is_true;
+    snprintf(said->reason, sizeof(said->reason), "%s", reason);
+    snprintf(said->message, sizeof(said->message), "%s", message);
+}
+
+/* ---- Ready: all that it asks for can be done ---- */
+
+static const struct gs_pools_stream *unreachable(const struct gs_pools *pools,
+                                                 const struct gs_pools_owner *owner)
+{
+    for (unsigned i = 0; i < GS_POOLS_KINDS; i++) {
+        if (i == GS_POOLS_OVERLAYS && owner->pool.scaling == GS_SLICEPOOL_STATIC) {
+            continue;
+        }
+        if (!pools->streams[i].listed || !pools->streams[i].reachable) {
+            return &pools->streams[i];
+        }
+    }
+    return NULL;
+}
+
+/* The first part that Karpenter cannot work with; NULL: none. */
+static const struct gs_pools_part *refused(struct gs_pools_part *const *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct gs_pools_part *part = parts[i];
+        bool overlay = part->overlay != NULL && part->valid.current && !part->valid.is_true &&
+                       part->valid.reason[0] != '\0';
+        bool pool = part->pool != NULL && part->has.ready.current && !part->has.ready.is_true &&
+                    part->has.ready.reason[0] != '\0';
+        if (overlay || pool) {
+            return part;
+        }
+    }
+    return NULL;
+}
+
+static void say_ready(struct gs_pools *pools, struct gs_pools_owner *owner,
+                      struct gs_pools_part *const *parts, size_t n)
+{
+    char text[GS_POOLS_TEXT_MAX];
+    const struct gs_pools_stream *stream = unreachable(pools, owner);
+    const struct gs_pools_part *part = refused(parts, n);
+    if (stream != NULL) {
+        say(pools, owner, READY, false, "KarpenterNotThere", stream->why);
+    } else if (owner->left_out[0] != '\0') {
+        say(pools, owner, READY, false, "InstanceTypesLeftOut", owner->left_out);
+    } else if (part != NULL) {
+        const struct gs_karpenter_condition *why =
+            part->valid.current && !part->valid.is_true ? &part->valid : &part->has.ready;
+        snprintf(text, sizeof(text), "%s %s: %s: %.600s",
+                 why == &part->valid ? "NodeOverlay" : "NodePool", part->name, why->reason,
+                 why->message);
+        say(pools, owner, READY, false,
+            why == &part->valid ? "NodeOverlayRefused" : "NodePoolNotReady", text);
+    } else {
+        say(pools, owner, READY, true, "AllUnderstood", "");
+    }
+}
+
+/* ---- Open, NodesStart ---- */
+
+static void say_open(struct gs_pools *pools, struct gs_pools_owner *owner,
+                     struct gs_pools_part *const *parts, size_t n)
+{
+    uint32_t nodes = 0;
+    for (unsigned i = 0; i < owner->n_offers; i++) {
+        nodes = owner->offers[i].max_nodes > nodes ? owner->offers[i].max_nodes : nodes;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i]->planned > 0 && parts[i]->closed[0] != '\0' && parts[i]->pool != NULL &&
+            nodes > 0) {
+            char text[GS_POOLS_TEXT_MAX];
+            snprintf(text, sizeof(text), "NodePool %s: %s", parts[i]->name, parts[i]->closed);
+            say(pools, owner, OPEN, false, "PoolClosed", text);
+            return;
+        }
+    }
+    if (nodes > 0) {
+        say(pools, owner, OPEN, true, "WithinLimits", "");
+    } else if (owner->n_offers == 0) {
+        say(pools, owner, OPEN, false, "NothingToBuy",
+            "there is no instance type to buy: see Ready");
+    } else {
+        say(pools, owner, OPEN, false, "LimitsReached",
+            "no node more is within limits.gpus and limits.usdPerHour, or its nodes do not start");
+    }
+}
+
+static void say_starts(struct gs_pools *pools, struct gs_pools_owner *owner,
+                       struct gs_pools_part *const *parts, size_t n)
+{
+    const struct gs_pools_part *worst = NULL;
+    uint64_t lost_uusd = 0;
+    for (size_t i = 0; i < n; i++) {
+        lost_uusd += parts[i]->record.lost_uusd;
+        if (parts[i]->record.failed_starts > (worst == NULL ? 0 : worst->record.failed_starts)) {
+            worst = parts[i];
+        }
+    }
+    char usd[GS_SLICEPOOL_USD_MAX];
+    char text[GS_POOLS_TEXT_MAX];
+    gs_slicepool_usd_format(lost_uusd, usd);
+    if (worst == NULL) {
+        snprintf(text, sizeof(text), "%s%s%s",
+                 lost_uusd == 0 ? "" : "failed starts have cost about ", lost_uusd == 0 ? "" : usd,
+                 lost_uusd == 0 ? "" : " USD");
+        say(pools, owner, STARTS, true, "NodesStart", text);
+        return;
+    }
+    snprintf(text, sizeof(text),
+             "NodePool %s: %" PRIu32 " starts in a row have failed; failed starts have cost about "
+             "%s USD at the price on demand. See the Events of its NodeClaims%s",
+             worst->name, worst->record.failed_starts, usd,
+             worst->record.failed_starts >= 3
+                 ? "; it is closed for a while and then tried with one "
+                   "node"
+                 : "");
+    say(pools, owner, STARTS, false,
+        worst->record.failed_starts >= 3 ? "ThreeStartsFailed" : "StartFailed", text);
+}
+
+/* ---- the object ---- */
+
+static uint32_t hash_of(const struct gs_buf *text)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < text->len; i++) {
+        hash = (hash ^ (unsigned char)gs_buf_text(text)[i]) * 16777619u;
+    }
+    return hash | 1u; /* 0 is none */
+}
+
+static int write_status(struct gs_pools_owner *owner, struct gs_pools_part *const *parts, size_t n,
+                        struct gs_buf *out, struct gs_err *err)
+{
+    struct gs_gpunode_condition conditions[GS_POOLS_CONDITIONS];
+    struct gs_slicepool_part said[GS_KARPENTER_SHARES_MAX];
+    struct gs_slicepool_status status = {.name = owner->pool.name,
+                                         .observed_generation = owner->pool.generation,
+                                         .conditions = conditions,
+                                         .n_conditions = GS_POOLS_CONDITIONS,
+                                         .parts = said,
+                                         .n_parts = (unsigned)n};
+    for (unsigned i = 0; i < GS_POOLS_CONDITIONS; i++) {
+        conditions[i] = (struct gs_gpunode_condition){.type = types[i],
+                                                      .is_true = owner->said[i].is_true,
+                                                      .reason = owner->said[i].reason,
+                                                      .message = owner->said[i].message,
+                                                      .since_us = owner->said[i].since_us};
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct gs_pools_part *part = parts[i];
+        said[i] = (struct gs_slicepool_part){.name = part->name,
+                                             .instance_type = part->kind.offer->name,
+                                             .layout = part->kind.layout,
+                                             .nodes = part->there,
+                                             .open = part->closed[0] == '\0',
+                                             .reason = part->closed};
+        status.gpus += (uint64_t)part->there * part->kind.offer->gpus;
+        status.uusd += part->there * part->kind.offer->price_uusd;
+    }
+    return gs_slicepool_write_status(&status, out, err);
+}
+
+void gs_pools_say(struct gs_pools *pools, struct gs_pools_owner *owner)
+{
+    struct gs_pools_part *parts[GS_KARPENTER_SHARES_MAX];
+    struct gs_err err;
+    GS_CLEANUP(gs_buf_done) struct gs_buf body;
+    size_t n = gs_pools_parts_of(pools, owner, parts);
+    say_ready(pools, owner, parts, n);
+    say_open(pools, owner, parts, n);
+    say_starts(pools, owner, parts, n);
+    gs_buf_init(&body, BODY_BYTES_MAX);
+    if (write_status(owner, parts, n, &body, &err) != 0) {
+        gs_log_warning("SlicePool %s: %s", owner->pool.name, err.msg);
+        return;
+    }
+    uint32_t hash = hash_of(&body);
+    if (hash != owner->written && !owner->writing && pools->now_us >= owner->retry_us) {
+        owner->written = hash;
+        gs_pools_send_status(pools, owner, &body);
+    }
+}

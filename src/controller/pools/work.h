@@ -1,0 +1,200 @@
+/* work: what the files of pools share. Private to src/controller/pools. */
+#pragma once
+
+#include <jansson.h>
+
+#include "cluster/kube_watch.h"
+#include "controller/pools/pools.h"
+#include "karpenter/choose.h"
+#include "karpenter/seen.h"
+#include "karpenter/share.h"
+#include "karpenter/weights.h"
+
+#define GS_POOLS_STAYS_US 600000000ull /* a layout that was wanted stays there for so long */
+/* ... and open. Not longer: Karpenter would buy for a pod that gets its slice by a re-cut. */
+#define GS_POOLS_OPEN_US 5000000ull
+/* Pods come one by one, also those of one Deployment: layouts are chosen once nothing new has come
+ * for so long, or the first has waited for so long. */
+#define GS_POOLS_QUIET_US 400000ull
+#define GS_POOLS_PATIENCE_US 5000000ull
+
+enum gs_pools_kind {
+    GS_POOLS_SLICEPOOLS,
+    GS_POOLS_NODEPOOLS,
+    GS_POOLS_OVERLAYS,
+    GS_POOLS_CLAIMS,
+    GS_POOLS_KINDS
+};
+
+enum { GS_POOLS_CONDITIONS = 3, GS_POOLS_TEXT_MAX = 900 };
+
+/* A condition of a SlicePool as it was said last. */
+struct gs_pools_said {
+    bool is_true;
+    char reason[40];
+    char message[GS_POOLS_TEXT_MAX];
+    uint64_t since_us; /* 0: never said */
+};
+
+/* A SlicePool. */
+struct gs_pools_owner {
+    struct gs_arena arena; /* of `pool` and the offers */
+    struct gs_slicepool pool;
+    bool seen;
+    bool stale; /* the offers have to be made */
+    struct gs_offer offers[GS_SLICEPOOL_TYPES_MAX];
+    unsigned n_offers;
+    size_t first_offer;               /* among those of all */
+    char left_out[GS_POOLS_TEXT_MAX]; /* instance types without an offer, and why */
+    struct gs_arena demand_arena;
+    struct gs_demand *demand; /* of the pass under way; NULL: nothing waits */
+    uint64_t chosen_us;       /* CLOCK_MONOTONIC: when layouts were chosen last; 0: never */
+    uint64_t gathers_us; /* since when something waits that no layout serves; 0: nothing does */
+    uint64_t quiet_us;   /* since when it is as much as now */
+    uint64_t unserved;   /* pods, then */
+    bool short_of_room;  /* a limit stands in the way */
+    uint32_t cold[GS_SLICEPOOL_PROFILES_MAX]; /* of pool.warm: missing; as of the pass */
+    uint64_t stand_ins_us;                    /* CLOCK_MONOTONIC: when they are looked at again */
+    struct gs_pools_said said[GS_POOLS_CONDITIONS];
+    uint32_t written; /* hash of the status that was sent; 0: none */
+    bool writing;
+    uint64_t retry_us;
+};
+
+/* A NodePool with its NodeOverlay; either may not be there (yet). */
+struct gs_pools_part {
+    char name[GS_KARPENTER_NAME_MAX + 1];
+    char owner[GS_KARPENTER_NAME_MAX + 1]; /* the SlicePool's name */
+    json_t *pool;                          /* as the API server has it; NULL: it has none */
+    json_t *overlay;
+    bool pool_seen; /* in the list under way */
+    bool overlay_seen;
+    struct gs_arena arena; /* of `has` */
+    struct gs_karpenter_pool_seen has;
+    struct gs_karpenter_condition valid; /* the overlay's */
+    uint32_t overlay_weight;             /* as there; 0: none yet */
+    struct gs_karpenter_kind kind;       /* made anew in each pass */
+    bool known;                          /* `kind` and `of` are good */
+    struct gs_pools_owner *of;
+    uint32_t there;  /* NodeClaims; as of the pass, and so are: */
+    uint32_t active; /* of them: do not end */
+    uint32_t soon; /* of those: will take pods, and what they will have need not show in full yet */
+    uint32_t planned;
+    uint32_t max_nodes;
+    uint32_t replicas; /* of a static one */
+    uint32_t weight;
+    const char *closed; /* why, for people; "": open */
+    uint64_t wanted_us; /* CLOCK_MONOTONIC: when it was wanted last */
+    struct gs_karpenter_record record;
+    bool record_ours; /* it was changed here, and the NodePool does not say so yet */
+    bool pool_acting; /* a request about it is under way */
+    bool overlay_acting;
+    uint64_t retry_us; /* CLOCK_MONOTONIC: after a request that failed */
+};
+
+struct gs_pools_claim {
+    struct gs_arena arena; /* of `has` */
+    struct gs_karpenter_claim_seen has;
+    bool seen;
+    bool ending;          /* we have asked for its end */
+    bool counted;         /* as a failed start */
+    bool started;         /* it was initialized when we last looked */
+    uint64_t empty_us;    /* of a static NodePool: since when its node has no pods; 0: it has */
+    uint64_t cordoned_us; /* since when it takes none; 0: it does */
+    bool cordoning;       /* a request about that is under way */
+};
+
+struct gs_pools_stream {
+    struct gs_pools *pools;
+    enum gs_pools_kind kind;
+    struct gs_kube_watch *watch;
+    bool listed;
+    bool reachable;
+    bool heard; /* listed, or found not to be there */
+    char why[GS_POOLS_TEXT_MAX];
+};
+
+struct gs_pools_call;
+
+struct gs_pools {
+    struct gs_pools_options options;
+    struct gs_pools_stream streams[GS_POOLS_KINDS];
+    struct gs_map owners;  /* by name */
+    struct gs_map parts;   /* by name */
+    struct gs_map claims;  /* by name */
+    struct gs_map foreign; /* NodeOverlays of others, by name: their weights */
+    struct gs_pools_call *calls;
+    struct gs_offer *offers; /* of all SlicePools, for the decisions */
+    size_t n_offers;
+    size_t cap_offers;
+    char region[64]; /* of the offers; "": not known */
+    struct gs_pools_counts counts;
+    uint64_t now_us;  /* of the pass under way: CLOCK_MONOTONIC */
+    uint64_t real_us; /* CLOCK_REALTIME */
+    uint64_t event_number;
+    sd_event_source *due; /* a node that is late, layouts to choose, a pool to close */
+    uint64_t due_us;
+};
+
+/* pools_watch.c */
+int gs_pools_watch(struct gs_pools *pools, struct gs_err *err);
+void gs_pools_unwatch(struct gs_pools *pools);
+/* An object as it is now (`gone`: as it last was). GS_INVALID, GS_LIMIT, GS_NO_MEMORY. */
+int gs_pools_take(struct gs_pools *pools, enum gs_pools_kind kind, const struct json_t *object,
+                  bool gone, struct gs_err *err);
+/* All that is needed for NodePools is known; `overlays`: for those that need NodeOverlays. */
+bool gs_pools_are_whole(const struct gs_pools *pools, bool overlays);
+static inline bool gs_pools_serve(const struct gs_pools *pools, const struct gs_pools_owner *owner)
+{
+    return gs_pools_are_whole(pools, owner->pool.scaling == GS_SLICEPOOL_OVERLAY);
+}
+struct gs_pools_part *gs_pools_part(struct gs_pools *pools, const char *name);
+
+/* pools_offers.c: what each SlicePool may buy. */
+void gs_pools_find_region(struct gs_pools *pools);
+int gs_pools_make_offers(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_err *err);
+
+/* pools_plan.c: which NodePools there should be, and how wide open. */
+int gs_pools_plan(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_err *err);
+void gs_pools_look_at_parts(struct gs_pools *pools);
+/* Whose node is on its way, and not seen with its GPUs by decisions yet; NULL: it is not. */
+const struct gs_pools_part *gs_pools_coming(const struct gs_pools *pools,
+                                            const struct gs_pools_claim *claim);
+void gs_pools_weigh(struct gs_pools *pools);
+/* In the order in which they are served; owner NULL: of all. */
+size_t gs_pools_parts_of(const struct gs_pools *pools, const struct gs_pools_owner *owner,
+                         struct gs_pools_part *ret[GS_KARPENTER_SHARES_MAX]);
+struct gs_karpenter_caps gs_pools_caps(const struct gs_pools_owner *owner);
+size_t gs_pools_shares(struct gs_pools_part *const *parts, size_t n,
+                       struct gs_karpenter_share ret[GS_KARPENTER_SHARES_MAX]);
+
+/* pools_starts.c: nodes that never start. */
+/* *ret_next_us: CLOCK_MONOTONIC, when the next is late if it does not start; UINT64_MAX: none. */
+void gs_pools_look_at_claims(struct gs_pools *pools, uint64_t *ret_next_us);
+void gs_pools_lost_claim(struct gs_pools *pools, const struct gs_pools_claim *claim);
+
+/* pools_static.c: NodePools that do not scale by themselves. */
+/* How many nodes each is to have, after limits were set. */
+void gs_pools_set_replicas(struct gs_pools_part *const *parts, size_t n);
+/* Nodes that have been empty for long enough take no more pods, and then go. */
+void gs_pools_look_at_empty(struct gs_pools *pools);
+
+/* pools_warm.c: pods that stand in for slices which are to be kept free and are not there. */
+void gs_pools_stand_ins(struct gs_pools *pools);
+
+/* pools_status.c */
+void gs_pools_say(struct gs_pools *pools, struct gs_pools_owner *owner);
+
+/* pools_send.c */
+void gs_pools_send_parts(struct gs_pools *pools);
+void gs_pools_send_status(struct gs_pools *pools, struct gs_pools_owner *owner,
+                          struct gs_buf *body);
+/* False: nothing was begun. `key`: "namespace/name". */
+bool gs_pools_create_pod(struct gs_pools *pools, const char *key, const struct json_t *pod);
+bool gs_pools_mark_pod(struct gs_pools *pools, const char *key, const struct json_t *patch);
+bool gs_pools_delete_pod(struct gs_pools *pools, const char *key);
+void gs_pools_drop_claim(struct gs_pools *pools, struct gs_pools_claim *claim);
+/* The node of the claim takes no more pods, or takes them again. */
+void gs_pools_cordon(struct gs_pools *pools, struct gs_pools_claim *claim, bool cordon);
+void gs_pools_end_claim(struct gs_pools *pools, struct gs_pools_claim *claim, const char *why);
+void gs_pools_cancel_calls(struct gs_pools *pools);

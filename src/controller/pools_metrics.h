@@ -1,8 +1,0 @@
-/* pools_metrics: what the SlicePools are told of in metrics. */
-#pragma once
-
-#include "base/buf.h"
-#include "controller/pools.h"
-
-/* Appends Prometheus' text; at most GS_SLICEPOOLS_MAX rows a family. */
-void gs_pools_write_metrics(const struct gs_pools *pools, struct gs_buf *page);

@@ -1,0 +1,249 @@
+#include "controller/shown/shown.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "board/objects.h"
+#include "cloud/instances.h"
+#include "controller/shown/better.h"
+#include "controller/webhook/authority.h"
+#include "dashboard/dashboard.h"
+
+#define LIFE_S (30ull * 86400)
+#define LOOK_US (3600ull * 1000000)
+#define ACCURACY_US 60000000ull
+
+enum { NAMES_TEXT_MAX = 2048 };
+
+struct gs_shown {
+    struct gs_shown_options options;
+    struct gs_board *board;
+    struct gs_dashboard *dashboard;
+    struct gs_better *better;
+    struct gs_authority authority;
+    sd_event_source *timer;
+    bool listed[GS_FEEDS];
+    char region[64];
+    char names_text[NAMES_TEXT_MAX];
+    const char *names[GS_AUTHORITY_NAMES_MAX];
+    size_t n_names;
+};
+
+/* ---- what nodes cost ---- */
+
+/* On demand, as far as prices are known; what is paid for spot and reserved nodes is not. */
+static uint64_t price(void *ctx, const char *type, const char *region, const char *capacity)
+{
+    const struct gs_shown *shown = ctx;
+    const struct gs_instance *instance = NULL;
+    const char *where = shown->options.region[0] != '\0' ? shown->options.region : region;
+    uint64_t uusd = 0;
+    bool on_demand = capacity[0] == '\0' || strcmp(capacity, "on-demand") == 0;
+    bool known = on_demand && type[0] != '\0' && where[0] != '\0' &&
+                 gs_instance_find(gs_view(type), &instance, NULL) == 0 &&
+                 gs_instance_price(instance, gs_view(where), &uusd, NULL) == 0;
+    return known ? uusd : GS_MONEY_NOT_KNOWN;
+}
+
+/* ---- what is watched ---- */
+
+static enum gs_board_kind kind_of(enum gs_store_kind kind)
+{
+    switch (kind) {
+    case GS_STORE_PODS:
+        return GS_BOARD_PODS;
+    case GS_STORE_NODES:
+        return GS_BOARD_NODES;
+    case GS_STORE_GPUNODES:
+        return GS_BOARD_GPUNODES;
+    }
+    return GS_BOARD_PODS;
+}
+
+static void on_listing(void *ctx, enum gs_store_kind kind)
+{
+    const struct gs_shown *shown = ctx;
+    gs_board_listing(shown->board, kind_of(kind));
+}
+
+static void on_listed(void *ctx, enum gs_store_kind kind)
+{
+    struct gs_shown *shown = ctx;
+    bool whole = true;
+    gs_board_listed(shown->board, kind_of(kind));
+    shown->listed[kind] = true;
+    for (unsigned i = 0; i < GS_FEEDS; i++) {
+        whole &= shown->listed[i];
+    }
+    gs_board_set_whole(shown->board, whole);
+}
+
+/* One that cannot be read is left out; the store has said so already. */
+static void on_object(void *ctx, enum gs_store_kind kind, const struct json_t *object, bool gone)
+{
+    const struct gs_shown *shown = ctx;
+    struct gs_err err;
+    int r = gs_board_object(shown->board, kind_of(kind), object, gone, &err);
+    if (r == GS_NO_MEMORY) {
+        gs_log_warning("the dashboard: %s", err.msg);
+    }
+}
+
+struct gs_feed_tap gs_shown_tap(struct gs_shown *shown)
+{
+    return (struct gs_feed_tap){
+        .listing = on_listing, .listed = on_listed, .object = on_object, .ctx = shown};
+}
+
+/* ---- the certificate ---- */
+
+static uint64_t now_s(const struct gs_shown *shown)
+{
+    uint64_t at = 0;
+    (void)sd_event_now(gs_kube_event(shown->options.kube), CLOCK_REALTIME, &at);
+    return at / 1000000;
+}
+
+static int renew(struct gs_shown *shown, bool *ret_changed, struct gs_err *err)
+{
+    const char *why = NULL;
+    const struct gs_authority_plan plan = {.now_s = now_s(shown),
+                                           .life_s = LIFE_S,
+                                           .names = shown->names,
+                                           .n_names = shown->n_names,
+                                           .believed = true};
+    return gs_authority_renew(&shown->authority, &plan, ret_changed, &why, err);
+}
+
+static struct gs_view bytes_of(const struct gs_buf *buf)
+{
+    return (struct gs_view){.p = gs_buf_text(buf), .n = buf->len};
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *ctx)
+{
+    struct gs_shown *shown = ctx;
+    struct gs_err err;
+    bool changed = false;
+    (void)usec;
+    int r = renew(shown, &changed, &err);
+    if (r == 0 && changed) {
+        r = gs_dashboard_show(shown->dashboard, bytes_of(&shown->authority.cert),
+                              bytes_of(&shown->authority.key), &err);
+    }
+    if (r != 0) {
+        gs_log_warning("the dashboard's certificate: %s", err.msg);
+    }
+    (void)sd_event_source_set_time_relative(source, LOOK_US);
+    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    return 0;
+}
+
+/* Of the Service, of this machine, and those that are given. */
+static int split_names(struct gs_shown *shown, struct gs_err *err)
+{
+    char *at = shown->names_text;
+    int k = snprintf(at, NAMES_TEXT_MAX, "gpuslice-dashboard.%s.svc,localhost%s%s",
+                     shown->options.name_space, shown->options.names[0] == '\0' ? "" : ",",
+                     shown->options.names);
+    if (k < 0 || k >= NAMES_TEXT_MAX) {
+        return gs_fail(err, GS_LIMIT, "names of more than %d bytes", NAMES_TEXT_MAX - 1);
+    }
+    while (at != NULL) {
+        if (shown->n_names == GS_AUTHORITY_NAMES_MAX) {
+            return gs_fail(err, GS_LIMIT, "more than %d names", GS_AUTHORITY_NAMES_MAX - 2);
+        }
+        shown->names[shown->n_names++] = strsep(&at, ",");
+    }
+    const struct gs_authority_plan plan = {
+        .names = shown->names, .n_names = shown->n_names, .life_s = LIFE_S};
+    return gs_authority_check(&plan, err);
+}
+
+/* ---- all ---- */
+
+static int open_board(struct gs_shown *shown, struct gs_err *err)
+{
+    const struct gs_board_options board = {
+        .kind = "cluster", .name = "", .price = price, .ctx = shown};
+    int s = sd_event_add_time_relative(gs_kube_event(shown->options.kube), &shown->timer,
+                                       CLOCK_MONOTONIC, LOOK_US, ACCURACY_US, on_timer, shown);
+    return s < 0 ? gs_fail_errno(err, -s, "adding a timer")
+                 : gs_board_new(&board, &shown->board, err);
+}
+
+static int open_dashboard(struct gs_shown *shown, struct gs_err *err)
+{
+    bool changed = false;
+    int fd = -1;
+    char hosts[NAMES_TEXT_MAX];
+    (void)snprintf(hosts, sizeof(hosts), "gpuslice-dashboard.%.253s.svc%s%.1700s",
+                   shown->options.name_space, shown->options.names[0] == '\0' ? "" : ",",
+                   shown->options.names);
+    int r = split_names(shown, err);
+    if (r != 0) {
+        return gs_wrap(err, r, "--dashboard-names");
+    }
+    r = renew(shown, &changed, err);
+    if (r != 0) {
+        return gs_wrap(err, r, "the dashboard's certificate");
+    }
+    const struct gs_dashboard_options options = {
+        .event = gs_kube_event(shown->options.kube),
+        .board = shown->board,
+        .store = shown->options.store,
+        .better = gs_better_ask,
+        .forget = gs_better_forget,
+        .better_ctx = shown->better,
+        .decides = shown->options.decides,
+        .ctx = shown->options.ctx,
+        .kube = shown->options.kube,
+        .hosts = hosts,
+        .tls_cert = bytes_of(&shown->authority.cert),
+        .tls_key = bytes_of(&shown->authority.key),
+    };
+    r = gs_http_listen_tcp(shown->options.address, &fd, err);
+    r = r == 0 ? gs_dashboard_new(fd, &options, &shown->dashboard, err) : r;
+    return r == 0 ? 0 : gs_wrap(err, r, "--dashboard-address %s", shown->options.address);
+}
+
+int gs_shown_new(const struct gs_shown_options *options, struct gs_shown **ret, struct gs_err *err)
+{
+    struct gs_shown *shown = calloc(1, sizeof(*shown));
+    if (shown == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for the dashboard");
+    }
+    shown->options = *options;
+    gs_authority_init(&shown->authority);
+    const struct gs_better_options better = {
+        .event = gs_kube_event(options->kube), .store = options->store, .region = options->region};
+    int r = gs_better_new(&better, &shown->better, err);
+    r = r == 0 ? open_board(shown, err) : r;
+    r = r == 0 ? open_dashboard(shown, err) : r;
+    if (r != 0) {
+        gs_shown_free(shown);
+        return r;
+    }
+    *ret = shown;
+    return 0;
+}
+
+void gs_shown_free(struct gs_shown *shown)
+{
+    if (shown != NULL) {
+        sd_event_source_disable_unref(shown->timer);
+        gs_dashboard_free(shown->dashboard);
+        gs_better_free(shown->better);
+        gs_board_free(shown->board);
+        gs_authority_done(&shown->authority);
+        free(shown);
+    }
+}
+
+void gs_shown_write_metrics(const struct gs_shown *shown, struct gs_buf *page)
+{
+    gs_dashboard_write_metrics(shown == NULL ? NULL : shown->dashboard, page);
+}
