@@ -63,6 +63,35 @@ def check__a_script_that_is_ended_clears_up():
         assert (child.stdout.read(), child.wait()) == ("cleared up\n", 143)
 
 
+def once(name, ending):
+    result, status = ending
+    said = "1..1\nok 1 - a\n" if ending == PASSED else "1..1\nnot ok 1 - a\n"
+    return {"name": f"gpuslice:x / {name}", "stdout": said, "result": result, "returncode": status}
+
+
+def check__runs_again_only_what_waits_for_others():
+    """(what fails first, what is known to wait, what fails again) -> (run again, passed then)"""
+    for first, known, second, expected in (
+            ("", "a b", "", ("", "")),
+            ("a", "a b", "", ("a", "a")),
+            ("a", "a b", "a", ("a", "")),
+            ("a b", "a b", "b", ("a b", "a")),
+            ("a c", "a b", "", ("", "")),
+            ("a b d e", "a b d e", "", ("", ""))):
+        asked = []
+
+        def run(names, asked=asked, second=second):
+            asked.extend(names)
+            return [once(name, FAILED if name in second.split() else PASSED) for name in names]
+
+        tests = [once(name, FAILED if name in first.split() else PASSED) for name in "abcde"]
+        after, passed = check.run_again(tests, set(known.split()), run)
+        got = " ".join(asked), " ".join(check.short_name(test)[-1] for test in passed)
+        assert got == expected, f"{first}, {known}, {second}: expected {expected}, got {got}"
+        failing = {check.short_name(test)[-1] for test in after if test["result"] == "FAIL"}
+        assert failing == set(first.split()) - set(passed and expected[1].split()), failing
+
+
 def main():
     cases = [(f"check__counts_{name}", functools.partial(counts, output, ending, expected))
              for name, output, ending, expected in RUNS]
