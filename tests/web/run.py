@@ -51,15 +51,20 @@ def packages():
     return folder
 
 
-def main():
-    """Ends with the status of the test."""
+def browser():
+    """(node, its environment) to run a test with; skips where there is none."""
     if not shutil.which("chromium"):
         skip("the pages in Chromium: it is not here (scripts/deps.sh web)")
     node = shutil.which("node")
     version = node and subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
     if not node or int(version.stdout.lstrip("v").split(".")[0]) < NODE_MAJOR:
         skip(f"the pages in Chromium: node {NODE_MAJOR} or newer is not here")
-    env = dict(os.environ, GPUSLICE_NODE_MODULES=packages())
+    return node, dict(os.environ, GPUSLICE_NODE_MODULES=packages())
+
+
+def main():
+    """Ends with the status of the test."""
+    node, env = browser()
     sys.exit(subprocess.run([node, *sys.argv[1:]], env=env, check=False).returncode)
 
 

@@ -2,32 +2,14 @@
  *
  * usage: node test_pages.mjs WEB_DIR OUT_DIR    OUT_DIR gets screenshots */
 import {spawn} from 'node:child_process';
-import {mkdirSync, readFileSync} from 'node:fs';
-import {createRequire} from 'node:module';
+import {mkdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-
-/* What is not of ours lies where scripts/deps.sh puts it. */
-const require = createRequire(join(process.env.GPUSLICE_NODE_MODULES ?? import.meta.dirname, 'x.js'));
-const {chromium} = require('playwright-core');
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+import {assert, isNoWider, launch, open, run, same, SCREENS, shown, VIEWS, violations} from './browser.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const [WEB, OUT] = process.argv.slice(2);
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync'];
 const HOSTILE = '<img src=x onerror=alert(1)>';
-const VIEWS = ['fleet', 'waiting', 'money', 'time'];
-
-function assert(holds, text) {
-  if (!holds) {
-    throw new Error(text);
-  }
-}
-
-function same(found, expected, what) {
-  assert(found === expected, `${what}: found ${JSON.stringify(found)}; expected ${JSON.stringify(expected)}`);
-}
 
 async function serve(nodes) {
   const child = spawn('python3', [join(HERE, 'serve.py'), WEB, String(nodes)], {stdio: ['ignore', 'pipe', 'inherit']});
@@ -38,49 +20,14 @@ async function serve(nodes) {
   return {address, end: () => child.kill(), post: (path) => fetch(address + path, {method: 'POST'})};
 }
 
-/* A page whose errors fail the case; `faults`: the texts of errors that the case makes itself. */
-async function open(world, options = {}, faults = /^$/) {
-  const context = await world.browser.newContext({viewport: {width: 1280, height: 800}, ...options});
-  const page = await context.newPage();
-  const errors = [];
-  page.on('console', (message) => message.type() === 'error' && !faults.test(message.text())
-    && errors.push(message.text()));
-  page.on('pageerror', (error) => errors.push(String(error)));
-  page.on('dialog', (dialog) => {
-    errors.push(`a dialog: ${dialog.message()}`);
-    dialog.dismiss();
-  });
-  return {page, end: async () => {
-    await context.close();
-    same(errors.join('; '), '', 'errors of the page');
-  }};
-}
-
-async function shown(page, address, view = 'fleet') {
-  await page.goto(`${address}#/${view}`);
-  await page.waitForFunction(() => document.getElementById('link').textContent === 'live');
-  if (view === 'fleet') {
-    await page.waitForFunction(() => document.querySelector('canvas').dataset.gpus > 0);
-  }
-  await page.waitForTimeout(200);
-}
-
-async function violations(page) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => globalThis.axe.run(document, {resultTypes: ['violations']}));
-  return found.violations.map((one) => `${one.id}: ${one.help} (${one.nodes.map((node) => node.target).join(' ')})`);
-}
-
 const CASES = {
   async 'each view is shown, in light, in dark and on a phone'(world) {
-    for (const [name, options] of [['light', {colorScheme: 'light'}], ['dark', {colorScheme: 'dark'}],
-      ['phone', {colorScheme: 'dark', viewport: {width: 390, height: 844}}]]) {
-      const {page, end} = await open(world, options);
+    for (const [name, options] of Object.entries(SCREENS)) {
+      const {page, end} = await open(world.browser, options);
       for (const view of VIEWS) {
         await shown(page, world.small.address, view);
         await page.screenshot({path: join(OUT, `${name}-${view}.png`)});
-        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        assert(wider <= 0, `${name} ${view}: ${wider} pixels wider than the window`);
+        await isNoWider(page, `${name} ${view}`);
       }
       await end();
     }
@@ -88,20 +35,20 @@ const CASES = {
 
   async 'axe finds nothing, in light and in dark'(world) {
     for (const colorScheme of ['light', 'dark']) {
-      const {page, end} = await open(world, {colorScheme, bypassCSP: true});
+      const {page, end} = await open(world.browser, {colorScheme, bypassCSP: true});
       for (const view of [...VIEWS, 'fleet/gpu/GPU-00000000-0000', 'fleet/pod/team-a/waits-0']) {
         await shown(page, world.small.address, view);
-        same((await violations(page)).join('\n'), '', `${colorScheme} ${view}`);
+        same(await violations(page), '', `${colorScheme} ${view}`);
       }
       await page.goto(`${world.small.address}#/fleet`);
       await page.getByLabel('as a table').check();
-      same((await violations(page)).join('\n'), '', `${colorScheme} table`);
+      same(await violations(page), '', `${colorScheme} table`);
       await end();
     }
   },
 
   async 'a click on a GPU shows it, its slices, its history'(world) {
-    const {page, end} = await open(world);
+    const {page, end} = await open(world.browser);
     await shown(page, world.small.address);
     const box = await page.locator('canvas').boundingBox();
     await page.mouse.click(box.x + 40, box.y + 28 + 20 + 8 + 15);
@@ -115,7 +62,7 @@ const CASES = {
   },
 
   async 'a pod is reached from its slice'(world) {
-    const {page, end} = await open(world);
+    const {page, end} = await open(world.browser);
     await shown(page, world.small.address);
     await page.getByLabel('as a table').check();
     await page.locator('.list tr', {hasText: 'worker-'}).first().locator('a').first().click();
@@ -125,7 +72,7 @@ const CASES = {
   },
 
   async 'the filter leaves what has all its words'(world) {
-    const {page, end} = await open(world);
+    const {page, end} = await open(world.browser);
     await shown(page, world.small.address);
     const gpus = () => page.locator('canvas').getAttribute('data-gpus').then(Number);
     same(await gpus(), 24, 'GPUs');
@@ -137,7 +84,7 @@ const CASES = {
   },
 
   async 'the map can be walked by keyboard, and says where one is'(world) {
-    const {page, end} = await open(world);
+    const {page, end} = await open(world.browser);
     await shown(page, world.small.address);
     await page.locator('canvas').focus();
     await page.keyboard.press('ArrowRight');
@@ -150,7 +97,7 @@ const CASES = {
   },
 
   async 'names from data are text and nothing else'(world) {
-    const {page, end} = await open(world);
+    const {page, end} = await open(world.browser);
     await shown(page, world.small.address, 'waiting');
     assert((await page.locator('main').textContent()).includes(HOSTILE), 'the name is not shown');
     same(await page.locator('main img').count(), 0, 'images in the view');
@@ -161,7 +108,7 @@ const CASES = {
   },
 
   async 'a lost connection is said, and what was seen stays; it comes back by itself'(world) {
-    const {page, end} = await open(world, {}, /Failed to load resource|ERR_/);
+    const {page, end} = await open(world.browser, {}, (text) => /Failed to load resource|ERR_/.test(text));
     await shown(page, world.small.address);
     await world.small.post('test/down');
     await page.locator('#link.dead').waitFor();
@@ -173,7 +120,7 @@ const CASES = {
   },
 
   async 'a change comes by itself'(world) {
-    const {page, end} = await open(world);
+    const {page, end} = await open(world.browser);
     await shown(page, world.small.address);
     const before = await page.locator('#summary').textContent();
     for (let i = 0; i < 20 && await page.locator('#summary').textContent() === before; i++) {
@@ -185,7 +132,7 @@ const CASES = {
   },
 
   async 'ten thousand GPUs are drawn, scrolled and changed'(world) {
-    const {page, end} = await open(world);
+    const {page, end} = await open(world.browser);
     const begun = Date.now();
     await shown(page, world.large.address);
     const first = Date.now() - begun;
@@ -221,23 +168,12 @@ const CASES = {
   },
 };
 
-const chrome = process.env.GPUSLICE_CHROMIUM ?? '/usr/bin/chromium';
 mkdirSync(OUT, {recursive: true});
 const world = {small: await serve(3), large: await serve(1250)};
 let failed = 0;
 try {
-  world.browser = await chromium.launch({executablePath: chrome, args: FLAGS});
-  const names = Object.keys(CASES);
-  console.log(`1..${names.length}`);
-  for (const [i, name] of names.entries()) {
-    try {
-      await CASES[name](world);
-      console.log(`ok ${i + 1} - ${name}`);
-    } catch (error) {
-      failed += 1;
-      console.log(`not ok ${i + 1} - ${name}\n${String(error.stack).replace(/^/gm, '# ')}`);
-    }
-  }
+  world.browser = await launch();
+  failed = await run(CASES, world);
 } finally {
   await world.browser?.close();
   world.small.end();
