@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "net/grpc_client.h"
 #include "partition/holder.h"
 
@@ -336,13 +336,6 @@ static void copy_grants(void *ctx)
     call->copied = call->gather->grants(call->gather->ctx, call->arena, call->input);
 }
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* A source that failed is left unknown; only memory and the end of the program end the rest. */
 static int tolerate(int r)
 {
@@ -357,7 +350,7 @@ int gs_gather(const struct gs_gather *gather, const struct gs_offer *offer, stru
     struct gs_podres_list listed;
     struct gs_kubelet_checkpoint checkpoint;
     struct grants_call grants = {
-        .gather = gather, .arena = arena, .input = &input, .started_us = now_us()};
+        .gather = gather, .arena = arena, .input = &input, .started_us = gs_now_us()};
     struct question list = {.gather = gather,
                             .method = GS_PODRES_LIST,
                             .decode = decode_list,

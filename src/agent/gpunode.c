@@ -10,6 +10,7 @@
 
 #include "agent/gpunode_work.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cluster/cluster_kube.h"
 
@@ -26,20 +27,6 @@ enum {
 };
 
 #define APPLY_PATCH "application/apply-patch+yaml"
-
-uint64_t gs_agentnode_now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-uint64_t gs_agentnode_time_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static void drop(json_t **value)
 {
@@ -82,7 +69,7 @@ void gs_agentnode_touch(struct gs_agentnode *node, bool at_once)
 {
     node->dirty = true;
     if (node->tries == 0) { /* else a retry is due */
-        turn_at(node, gs_agentnode_now_us() + (at_once ? 0 : GATHER_US));
+        turn_at(node, gs_now_us() + (at_once ? 0 : GATHER_US));
     }
 }
 
@@ -221,7 +208,7 @@ static void retry_later(struct gs_agentnode *node, int result, const struct gs_e
         say_failed(node, result, err);
     }
     node->dirty = true;
-    turn_at(node, gs_agentnode_now_us() +
+    turn_at(node, gs_now_us() +
                       gs_kube_backoff(node->kube, node->tries++, RETRY_FIRST_US, RETRY_MOST_US));
 }
 
@@ -238,7 +225,7 @@ static void on_written(void *ctx, int result, const struct gs_kube_answer *answe
     }
     node->tries = 0;
     node->written_print = node->sent_print;
-    node->written_us = gs_agentnode_now_us();
+    node->written_us = gs_now_us();
     if (node->watched) {
         gs_trouble_good(&node->agent->troubles, GS_TROUBLE_GPUNODE);
     }
@@ -324,10 +311,10 @@ static int write_status(struct gs_agentnode *node, struct gs_err *err)
     uint64_t print = 0;
     gs_arena_init(&arena, &gs_alloc_heap, OBJECT_BYTES_MAX);
     gs_agentnode_look(node);
-    int r = gs_agentnode_make(node, gs_agentnode_time_us(), &arena, &object, err);
+    int r = gs_agentnode_make(node, gs_date_us(), &arena, &object, err);
     r = r < 0 ? r : print_of(&object, &print, err);
     uint64_t next_us = node->written_us + BEAT_US;
-    bool written = node->written_us != 0 && gs_agentnode_now_us() < next_us;
+    bool written = node->written_us != 0 && gs_now_us() < next_us;
     node->dirty = false;
     if (r == 0 && written && print == node->written_print) {
         turn_at(node, next_us);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "agent/gpunode_work.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 uint64_t gs_agentnode_print(uint64_t print, const void *bytes, size_t n)
@@ -238,7 +239,7 @@ static void put_ready(struct gs_agentnode *node, struct gs_gpunode_condition *re
     bool ready = gs_agent_is_ready(node->agent);
     if (ready != node->was_ready || node->ready_us == 0) {
         node->was_ready = ready;
-        node->ready_us = gs_agentnode_time_us();
+        node->ready_us = gs_date_us();
     }
     *ret = (struct gs_gpunode_condition){
         .type = "Ready",

@@ -4,6 +4,7 @@
 
 #include "agent/gpunode_work.h"
 #include "agent/placed.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 /* ---- Answers ---- */
@@ -37,7 +38,7 @@ static void answer(struct gs_agentnode *node, struct gs_agentnode_gpu *gpu, cons
 {
     snprintf(gpu->decision.id, sizeof(gpu->decision.id), "%s", id);
     gpu->decision.result = result;
-    gpu->decision.at_us = gs_agentnode_time_us();
+    gpu->decision.at_us = gs_date_us();
     put_message(gpu, message);
     gs_log_info("the wish %s for GPU %s: %s%s%s", id, gpu->uuid, gs_gpunode_result_text(result),
                 gpu->message[0] == '\0' ? "" : ": ", gpu->message);

@@ -91,6 +91,3 @@ void gs_agentnode_touch(struct gs_agentnode *node, bool at_once);
 
 /* Where something was carried out: not for ever, if the kubelet or node.status does not follow. */
 void gs_agentnode_await_settled(struct gs_agentnode *node);
-
-uint64_t gs_agentnode_now_us(void);  /* CLOCK_MONOTONIC */
-uint64_t gs_agentnode_time_us(void); /* CLOCK_REALTIME */

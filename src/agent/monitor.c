@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "gpu/gpu_env.h"
 
@@ -65,13 +66,6 @@ const struct gs_held *gs_findings_held(const struct gs_findings *findings,
         }
     }
     return NULL;
-}
-
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* ---- The session ---- */
@@ -200,7 +194,7 @@ static void read_and_tell(struct gs_monitor *monitor, struct gs_box *box)
 /* Sleeps where there is no driver to wait for, or none that tells anything. */
 static void nap(struct gs_monitor *monitor, uint64_t us)
 {
-    uint64_t until_us = now_us() + us;
+    uint64_t until_us = gs_now_us() + us;
     const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
                                    .tv_nsec = (long)(until_us % 1000000) * 1000};
     pthread_mutex_lock(&monitor->lock);
@@ -262,17 +256,17 @@ static struct gs_box *due(struct gs_monitor *monitor, uint64_t *next_us)
 {
     struct gs_box *box = NULL;
     pthread_mutex_lock(&monitor->lock);
-    if (monitor->fresh && *next_us > now_us() + FRESH_US) {
-        *next_us = now_us() + FRESH_US;
+    if (monitor->fresh && *next_us > gs_now_us() + FRESH_US) {
+        *next_us = gs_now_us() + FRESH_US;
     }
     monitor->fresh = false;
-    if (monitor->box != NULL && (monitor->now || now_us() >= *next_us)) {
+    if (monitor->box != NULL && (monitor->now || gs_now_us() >= *next_us)) {
         box = gs_box_ref(monitor->box);
         monitor->now = false;
     }
     pthread_mutex_unlock(&monitor->lock);
     if (box != NULL) {
-        *next_us = now_us() + monitor->options.gather.config->metrics_interval_ms * 1000;
+        *next_us = gs_now_us() + monitor->options.gather.config->metrics_interval_ms * 1000;
     }
     return box;
 }
@@ -280,12 +274,12 @@ static struct gs_box *due(struct gs_monitor *monitor, uint64_t *next_us)
 static void *run(void *ctx)
 {
     struct gs_monitor *monitor = ctx;
-    uint64_t next_us = now_us() + FIRST_MS * 1000;
+    uint64_t next_us = gs_now_us() + FIRST_MS * 1000;
     uint64_t open_us = 0;
     while (heed(monitor)) {
-        if (!monitor->open && now_us() >= open_us) {
+        if (!monitor->open && gs_now_us() >= open_us) {
             open_session(monitor);
-            open_us = now_us() + (uint64_t)REOPEN_S * 1000000;
+            open_us = gs_now_us() + (uint64_t)REOPEN_S * 1000000;
         }
         struct gs_box *box = monitor->open ? due(monitor, &next_us) : NULL;
         if (box != NULL) {

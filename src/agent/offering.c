@@ -3,15 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "node/gone.h"
 
 #define OFFER_BYTES_MAX ((size_t)16 << 20)
 
-#define GONE_BYTES_MAX ((size_t)64 << 20) /* GS_OFFER_GONE_MAX of them, and what grew in between   \
-                                           */
+#define GONE_BYTES_MAX                                                                             \
+    ((size_t)64 << 20) /* GS_OFFER_GONE_MAX of them, and what grew in between                      \
+                        */
 
 /* A resource for as long as the agent runs: one that is offered no more has an empty list. */
 struct known {
@@ -40,13 +41,6 @@ struct gs_offering {
     struct gs_slice_id *leaving;
     bool retiring;
 };
-
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static int no_memory(struct gs_err *err)
 {
@@ -359,7 +353,7 @@ int gs_offering_allocate(struct gs_offering *offering, const char *resource,
         r = r < 0 ? r : gs_allocate(arena, &with, &request->containers[c], &grants[c], err);
     }
     for (unsigned c = 0; r == 0 && c < request->n; c++) {
-        r = gs_grants_add(offering->grants, resource, &request->containers[c], now_us(), err);
+        r = gs_grants_add(offering->grants, resource, &request->containers[c], gs_now_us(), err);
     }
     if (r == 0) {
         *ret = (struct gs_dp_allocated){.n = request->n, .containers = grants};
@@ -587,7 +581,7 @@ int gs_offering_event(struct gs_offering *offering, const struct gs_gpu_event *e
         return 0;
     }
     int r = gs_health_event(&offering->health, &offering->box->snapshot, &offering->rules, event,
-                            now_us(), &changed, err);
+                            gs_now_us(), &changed, err);
     if (changed) {
         make_marks(offering);
     }
@@ -602,7 +596,7 @@ int gs_offering_recovery(struct gs_offering *offering, unsigned gpu, uint32_t ac
         return 0;
     }
     int r = gs_health_recovery(&offering->health, &offering->box->snapshot, &offering->rules, gpu,
-                               action, now_us(), &changed, err);
+                               action, gs_now_us(), &changed, err);
     if (changed) {
         make_marks(offering);
     }

@@ -1,23 +1,16 @@
 #include "agent/recut.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "agent/layout.h"
 #include "agent/placed.h"
 #include "agent/recut_guard.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #define ORDER_BYTES_MAX ((size_t)64 << 20)
 
 enum { LOCK_WAIT_MS = 60 * 1000, LINES_MAX = 64 * 1024 };
-
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static void keep_line(void *ctx, const char *line)
 {
@@ -162,13 +155,13 @@ static int carry_out(struct gs_recut *recut, const struct gs_order *order, struc
 void gs_recut(struct gs_recut *recut, const struct gs_order *order, struct gs_order_result *ret)
 {
     struct gs_arena arena;
-    uint64_t begun = now_us();
+    uint64_t begun = gs_now_us();
     gs_arena_init(&arena, &gs_alloc_heap, ORDER_BYTES_MAX);
     *ret = (struct gs_order_result){
         .number = order->number, .origin = order->origin, .dry_run = order->dry_run};
     gs_buf_init(&ret->lines, LINES_MAX);
     ret->code = order->gpu != NULL ? carry_out_placed(recut, order, ret)
                                    : carry_out(recut, order, &arena, ret);
-    ret->took_us = now_us() - begun;
+    ret->took_us = gs_now_us() - begun;
     gs_arena_done(&arena);
 }

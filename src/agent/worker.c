@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/log.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "gpu/gpu_env.h"
 #include "partition/lock.h"
 #include "partition/recover.h"
@@ -50,13 +51,6 @@ struct gs_worker {
     uint64_t retry_at_us;
     unsigned driver_tries;
 };
-
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static uint64_t back_off_us(unsigned tries)
 {
@@ -206,7 +200,7 @@ static bool find_driver(struct gs_worker *worker)
             return worker->stop == 0;
         }
         lose_driver(worker, &err);
-        if (!sleep_until(worker, now_us() + back_off_us(worker->driver_tries))) {
+        if (!sleep_until(worker, gs_now_us() + back_off_us(worker->driver_tries))) {
             return false;
         }
     }
@@ -241,7 +235,7 @@ static void carry_out(struct gs_worker *worker, struct ordered *ordered)
     gs_buf_done(&result.lines);
     if (result.retries) {
         worker->standing = ordered;
-        worker->retry_at_us = now_us() + back_off_us(ordered->tries++);
+        worker->retry_at_us = gs_now_us() + back_off_us(ordered->tries++);
         return;
     }
     if (ordered == worker->standing) {
@@ -254,7 +248,7 @@ static void carry_out(struct gs_worker *worker, struct ordered *ordered)
 static bool turn(struct gs_worker *worker)
 {
     struct gs_err err;
-    uint64_t until = now_us() + (uint64_t)RESCAN_S * 1000000;
+    uint64_t until = gs_now_us() + (uint64_t)RESCAN_S * 1000000;
     if (worker->standing != NULL && worker->retry_at_us < until) {
         until = worker->retry_at_us;
     }
@@ -262,7 +256,7 @@ static bool turn(struct gs_worker *worker)
         return false;
     }
     struct ordered *ordered = take_order(worker);
-    if (ordered == NULL && worker->standing != NULL && now_us() >= worker->retry_at_us) {
+    if (ordered == NULL && worker->standing != NULL && gs_now_us() >= worker->retry_at_us) {
         ordered = worker->standing;
     }
     if (ordered != NULL) {

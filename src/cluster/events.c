@@ -1,4 +1,5 @@
 #include "cluster/events.h"
+#include "base/clock.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -56,13 +57,6 @@ struct gs_events {
     struct entry entries[KEPT];
 };
 
-static uint64_t now_on(clockid_t clock)
-{
-    struct timespec at;
-    clock_gettime(clock, &at);
-    return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
-}
-
 static void arm(struct gs_events *events);
 
 /* ---- one post ---- */
@@ -100,7 +94,7 @@ static void post(struct entry *entry)
         .first_us = entry->first_us,
         .last_us = entry->last_us,
     };
-    entry->posted_us = now_on(CLOCK_MONOTONIC);
+    entry->posted_us = gs_now_us();
     entry->told = event.count == 1 ? entry->told : event.count;
     if (gs_cluster_post_event(&events->cluster, &event, on_posted, entry, &entry->call, NULL) !=
         0) {
@@ -213,7 +207,7 @@ static void post_new(struct gs_events *events, const struct entry *like, uint64_
     entry->events = events;
     entry->count = 1;
     entry->seen_us = now_us;
-    entry->first_us = now_on(CLOCK_REALTIME);
+    entry->first_us = gs_date_us();
     entry->last_us = entry->first_us;
     name_entry(events, entry);
     post(entry);
@@ -238,7 +232,7 @@ void gs_events_post(struct gs_events *events, bool warning, const char *reason, 
                     const char *fmt, ...)
 {
     struct entry like = {.warning = warning};
-    uint64_t now_us = now_on(CLOCK_MONOTONIC);
+    uint64_t now_us = gs_now_us();
     va_list ap;
     snprintf(like.reason, sizeof(like.reason), "%s", reason);
     snprintf(like.action, sizeof(like.action), "%s", action);
@@ -253,7 +247,7 @@ void gs_events_post(struct gs_events *events, bool warning, const char *reason, 
     }
     entry->count += entry->count < UINT32_MAX;
     entry->seen_us = now_us;
-    entry->last_us = now_on(CLOCK_REALTIME);
+    entry->last_us = gs_date_us();
     events->counts.repeated++;
     arm(events);
 }
@@ -282,7 +276,7 @@ int gs_events_new(const struct gs_events_options *options, struct gs_events **re
     events->repeat_us = options->repeat_us == 0 ? REPEAT_US : options->repeat_us;
     events->refill_us = options->refill_us == 0 ? REFILL_US : options->refill_us;
     events->tokens_us = AT_ONCE * events->refill_us;
-    events->filled_us = now_on(CLOCK_MONOTONIC);
+    events->filled_us = gs_now_us();
     int r = copy(events->node, sizeof(events->node), options->node, "the node", err);
     r = r == 0 ? copy(events->controller, sizeof(events->controller), options->controller,
                       "the controller", err)

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cluster/kube_exec.h"
 #include "wire/kubeconfig.h"
 #include "wire/kubeexec.h"
@@ -38,13 +38,6 @@ struct gs_kube_identity {
     struct gs_err exec_err; /* why it failed last; code GS_OK: it did not */
     uint64_t exec_failed_us;
 };
-
-static uint64_t now_on(clockid_t clock)
-{
-    struct timespec at;
-    clock_gettime(clock, &at);
-    return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
-}
 
 static int no_memory(struct gs_err *err)
 {
@@ -157,7 +150,7 @@ static void keep_said(struct gs_kube_identity *identity, int result, struct gs_v
     if (result == 0) {
         result = gs_kubeexec_parse(printed, identity->config.exec.api_version, &arena, &said,
                                    &identity->exec_err);
-        if (result == 0 && said.expires_us <= now_on(CLOCK_REALTIME)) {
+        if (result == 0 && said.expires_us <= gs_date_us()) {
             result = gs_fail(&identity->exec_err, GS_INVALID, "what it gave has run out already");
         }
         if (result != 0) {
@@ -168,7 +161,7 @@ static void keep_said(struct gs_kube_identity *identity, int result, struct gs_v
     }
     if (result != 0) {
         gs_arena_done(&arena);
-        identity->exec_failed_us = now_on(CLOCK_MONOTONIC);
+        identity->exec_failed_us = gs_now_us();
         return;
     }
     gs_arena_done(&identity->exec_arena);
@@ -234,16 +227,16 @@ static int start_exec(struct gs_kube_identity *identity, struct gs_err *err)
 /* Where what it said runs out soon it is asked beside; where it has run out, that is waited for. */
 static int refresh_exec(struct gs_kube_identity *identity, struct gs_err *err)
 {
-    uint64_t now_us = now_on(CLOCK_REALTIME);
+    uint64_t now_us = gs_date_us();
     bool good = identity->said_known && identity->said.expires_us > now_us;
     bool fresh = good && (identity->said.expires_us == UINT64_MAX ||
                           identity->said.expires_us - now_us > EXEC_EARLY_US);
-    bool failed = identity->exec_err.code != GS_OK &&
-                  now_on(CLOCK_MONOTONIC) - identity->exec_failed_us < EXEC_AGAIN_US;
+    bool failed =
+        identity->exec_err.code != GS_OK && gs_now_us() - identity->exec_failed_us < EXEC_AGAIN_US;
     if (!fresh && identity->exec == NULL && !failed) {
         int r = start_exec(identity, &identity->exec_err);
         if (r != 0) {
-            identity->exec_failed_us = now_on(CLOCK_MONOTONIC);
+            identity->exec_failed_us = gs_now_us();
             failed = true;
         }
     }

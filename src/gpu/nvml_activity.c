@@ -1,16 +1,14 @@
 /* What slices do, by GPM: the difference of two samples, the last of which is kept. */
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "gpu/nvml_session.h"
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)(gs_now_us() / 1000);
 }
 
 /* The scratch sample is one of nobody: it changes places with the last one of a slice. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "gpu/nvml_session.h"
 
 enum { SAID_MAX = 1024, LIST_MAX = GS_GPUS_MAX * 32 };
@@ -61,9 +62,7 @@ static int list_gpus(struct gs_nvml_session *session, const unsigned *gpus, unsi
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)(gs_now_us() / 1000);
 }
 
 /* Keeps the end of what was said: that is where nvidia-smi gives its reason. */

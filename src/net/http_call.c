@@ -7,19 +7,13 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "net/http_conn.h"
 #include "wire/url.h"
 
 #define CONNECT_LIMIT_US 10000000ull
 #define TOTAL_LIMIT_US 30000000ull
 enum { ACCURACY_US = 1000, ASKED_MAX = 80 << 20 };
-
-uint64_t gs_http_now(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
-}
 
 static int no_memory(struct gs_err *err)
 {
@@ -183,7 +177,7 @@ int gs_http_call_new(const struct gs_http_request *request, struct gs_trust **tr
         request->connect_limit_us == 0 ? CONNECT_LIMIT_US : request->connect_limit_us;
     call->total_limit_us = request->total_limit_us == 0 ? TOTAL_LIMIT_US : request->total_limit_us;
     call->idle_limit_us = request->idle_limit_us;
-    call->begin_us = gs_http_now();
+    call->begin_us = gs_now_us();
     call->seek_us = call->begin_us;
     call->last_us = call->begin_us;
     int r = keep_request(call, request, trusts, err);
@@ -274,7 +268,7 @@ void gs_http_call_opened(struct gs_http_call *call, bool on_used)
 {
     call->opened = true;
     call->on_used = on_used;
-    call->last_us = gs_http_now();
+    call->last_us = gs_now_us();
     arm(call);
 }
 
@@ -383,7 +377,7 @@ void gs_http_call_lost(struct gs_http_call *call, bool refused, const struct gs_
     }
     call->restarts++;
     call->opened = false;
-    call->seek_us = gs_http_now();
+    call->seek_us = gs_now_us();
     call->n_sent = 0;
     arm(call);
     gs_http_client_look(call->client);

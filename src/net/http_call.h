@@ -66,8 +66,6 @@ int gs_http_call_new(const struct gs_http_request *request, struct gs_trust **tr
                      struct gs_http_call **ret, struct gs_err *err);
 void gs_http_call_free(struct gs_http_call *call, struct gs_trust **trusts);
 
-uint64_t gs_http_now(void);
-
 /* Its limits begin to count. GS_IO. */
 int gs_http_call_limit(struct gs_http_call *call, sd_event *event, struct gs_err *err);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "net/http_conn.h"
 
 enum {
@@ -198,7 +199,7 @@ static bool is_idle(const struct gs_http_conn *conn)
 /* Closes what was told to go, what has been idle for long, and more than a few that are idle. */
 static void close_idle(struct gs_http_client *client)
 {
-    uint64_t now_us = gs_http_now();
+    uint64_t now_us = gs_now_us();
     unsigned n = 0;
     bool any = false;
     for (struct gs_http_conn *conn = client->conns; conn != NULL; conn = conn->next) {

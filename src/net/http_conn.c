@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 static int no_memory(struct gs_err *err)
 {
     return gs_fail(err, GS_NO_MEMORY, "no memory for an HTTP connection");
@@ -49,7 +51,7 @@ static void end_one(struct gs_http_conn *conn, bool more_came)
     conn->call = NULL;
     conn->n_calls--;
     conn->used = true;
-    conn->idle_us = gs_http_now();
+    conn->idle_us = gs_now_us();
     call->conn = NULL;
     if (!conn->one->head.keep_alive || more_came || gs_http_link_waiting(conn->link) > 0) {
         gs_http_conn_close(conn);
@@ -86,7 +88,7 @@ static void got_one(struct gs_http_conn *conn, struct gs_view bytes)
         return;
     }
     conn->call->heard = true;
-    conn->call->last_us = gs_http_now();
+    conn->call->last_us = gs_now_us();
     while (event != GS_HTTP1_MORE) {
         struct gs_view piece = {.p = NULL};
         struct gs_err err;
@@ -153,7 +155,7 @@ static void on_opened(void *ctx, bool http2)
         end(conn, &err);
         return;
     }
-    conn->idle_us = gs_http_now();
+    conn->idle_us = gs_now_us();
     gs_http_client_start_calls(conn);
 }
 

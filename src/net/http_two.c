@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "net/http_conn.h"
 
 enum {
@@ -29,7 +30,7 @@ static void let_go(struct gs_http_conn *conn, struct gs_http_call *call)
     call->conn = NULL;
     conn->n_calls--;
     conn->used = true;
-    conn->idle_us = gs_http_now();
+    conn->idle_us = gs_now_us();
     gs_http_client_look(conn->client);
 }
 
@@ -111,7 +112,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         return 0;
     }
     call->heard = true;
-    call->last_us = gs_http_now();
+    call->last_us = gs_now_us();
     call->whole = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (frame->hd.type == NGHTTP2_HEADERS && !call->told_head && call->head.status >= 200) {
         (void)gs_http_call_take_head(call);
@@ -126,7 +127,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     (void)flags;
     (void)ctx;
     if (call != NULL) {
-        call->last_us = gs_http_now();
+        call->last_us = gs_now_us();
         (void)gs_http_call_take_bytes(call, (struct gs_view){.p = (const char *)bytes, .n = n});
     }
     return 0;
@@ -296,7 +297,7 @@ void gs_http_two_drop(struct gs_http_conn *conn, struct gs_http_call *call)
     (void)nghttp2_submit_rst_stream(conn->two, NGHTTP2_FLAG_NONE, call->stream, NGHTTP2_CANCEL);
     call->stream = 0;
     conn->used = true;
-    conn->idle_us = gs_http_now();
+    conn->idle_us = gs_now_us();
     gs_http_client_look(conn->client);
     if (!conn->feeding) {
         gs_http_two_send(conn);

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 /* Who only looks (gs_lock_is_held) has the lock for a moment: that is waited for always. */
 enum { POLL_MS = 10, LOOK_MS = 50, HOLDER_MAX = 100 };
 
@@ -65,9 +67,7 @@ static int fail_held(int fd, const char *dir, unsigned wait_ms, struct gs_err *e
 
 static unsigned long long now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000;
+    return (unsigned long long)(gs_now_us() / 1000);
 }
 
 static int take(int fd, const char *dir, unsigned wait_ms, const volatile sig_atomic_t *stop,

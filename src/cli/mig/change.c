@@ -5,17 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "term/exit.h"
+#include "base/clock.h"
 #include "cli/mig/check.h"
 #include "cli/mig/granted.h"
 #include "cli/mig/kept.h"
 #include "cli/mig/preview.h"
-#include "term/progress.h"
 #include "partition/recover.h"
+#include "term/exit.h"
+#include "term/progress.h"
 
 #define RUN_DIR "/run/gpuslice"
 #define KUBELET_DIR "/var/lib/kubelet"
@@ -47,9 +47,7 @@ static void catch_signals(void)
 
 static unsigned long long now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000;
+    return (unsigned long long)(gs_now_us() / 1000);
 }
 
 static bool is_doc(const struct gs_mig_change *change)

@@ -1,9 +1,9 @@
 #include "cli/plan/plan.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cli/cmd.h"
 #include "term/exit.h"
 #include "term/progress.h"
@@ -259,17 +259,10 @@ static int check_args(const struct gs_cmd_plan_args *args, struct gs_err *err)
 
 /* ------------------------------------------------------------------ the order of things */
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static int make_plan(struct gs_cmd_plan_question *question, struct gs_cmd_plan_answer *answer,
                      struct gs_err *err)
 {
-    uint64_t start_us = now_us();
+    uint64_t start_us = gs_now_us();
     gs_progress_start("gpuslice plan");
     gs_progress_phase("reading");
     int r = gs_cmd_plan_read_demand(question, err);
@@ -277,7 +270,7 @@ static int make_plan(struct gs_cmd_plan_question *question, struct gs_cmd_plan_a
     gs_progress_phase("choosing slices for services");
     r = r < 0 ? r : gs_cmd_plan_read_services(question, err);
     r = r < 0 ? r : gs_cmd_plan_limit_kinds(question, err);
-    uint64_t read_us = now_us();
+    uint64_t read_us = gs_now_us();
     /* A proof is worked out whatever the output is, so that each form shows the same figures; a
      * quick plan's is of the bound that it has. */
     question->input.quick = question->args->quick;
@@ -291,7 +284,7 @@ static int make_plan(struct gs_cmd_plan_question *question, struct gs_cmd_plan_a
         answer->plan.has_proof = false;
     }
     answer->read_us = read_us - start_us;
-    answer->plan_us = now_us() - read_us;
+    answer->plan_us = gs_now_us() - read_us;
     return r < 0 ? r : gs_cmd_plan_note_ignored(question, &answer->plan, err);
 }
 
