@@ -19,7 +19,7 @@ export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 
 .DEFAULT_GOAL := all
 .PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench bench-node \
-	bench-cluster sizes judges cluster demo-cluster check-cluster images clean help
+	bench-cluster sizes judges cluster demo-cluster check-cluster check-matrix images clean help
 
 all: ## build the programs and libraries
 	@scripts/deps.sh build
@@ -88,6 +88,10 @@ check-cluster: ## the tests on a real Kubernetes, built the first time; FULL=1 t
 	@GPUSLICE_CLUSTER=fetch $(if $(FULL),GPUSLICE_RECUT_SECONDS=600 GPUSLICE_RECUT_RACES=1000 \
 			GPUSLICE_ARRIVALS=200 GPUSLICE_LONG=1) \
 		scripts/check.py $(BUILD) -t $(if $(FULL),10,1) --suite cluster --suite cluster-long
+
+check-matrix: all ## the core of them over versions of Kubernetes and Karpenter: [ARGS='1.35 1.34/1.7']
+	@scripts/deps.sh test cluster
+	@python3 tests/cluster/matrix.py $(BUILD) $(ARGS)
 
 images: all ## container images of agent and controller, as OCI archives in build/images: [ARGS='--tag 1']
 	@scripts/images.py $(BUILD) $(ARGS)

@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 # pylint: disable=wrong-import-position
 import tap
-from bed import cgroups, cleanup, images, pods, rights, system
+from bed import build, cgroups, cleanup, images, pods, rights, system
 from bed.api import ApiError, ApiGone
 from bed.bed import Bed
 from bed.errors import BedError, Skip
@@ -62,7 +62,7 @@ class Cases:
     def node__is_ready_and_says_what_it_has(self):
         found = self.node.object()
         assert self.node.conditions()["Ready"] == "True"
-        assert found["status"]["nodeInfo"]["kubeletVersion"] == "v1.36.3"
+        assert found["status"]["nodeInfo"]["kubeletVersion"] == f"v{build.KUBERNETES}"
         assert found["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("containerd://")
         assert self.node.allocatable("pods") == 250
         assert self.node.allocatable("nvidia.com/gpu") is None

@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 # pylint: disable=wrong-import-position
 import tap
-from bed import system
+from bed import build, system
 from bed.bed import SOURCE, Bed
 from bed.errors import BedError, Skip
 from bed.network import CONTROL_PLANE
@@ -131,20 +131,20 @@ class Cases:
 
     def template(self, values=None, space=PLAIN_SPACE):
         return self.helm("template", "gpuslice", CHART, "--namespace", space,
-                         "--kube-version", "1.36.3", values=values)
+                         "--kube-version", build.KUBERNETES, values=values)
 
     def values(self):
         """For simulated GPUs, and for a cluster whose services have no way to pods."""
-        machine, build = self.node.machine, self.bed.build
+        machine, made = self.node.machine, self.bed.build
         api = [{"name": "KUBERNETES_SERVICE_HOST", "value": CONTROL_PLANE},
                {"name": "KUBERNETES_SERVICE_PORT", "value": "6443"}]
-        mounts = {"machine": machine, "build": build}
+        mounts = {"machine": machine, "build": made}
         return {
             "agent": {
                 "driverRoot": {"container": ""},
                 "args": ["--log-level=debug"],
                 "extraEnv": [*api, {"name": "GPUSLICE_SIM", "value": machine},
-                             {"name": "LD_LIBRARY_PATH", "value": os.path.join(build, "lib")}],
+                             {"name": "LD_LIBRARY_PATH", "value": os.path.join(made, "lib")}],
                 "extraVolumes": [{"name": name, "hostPath": {"path": path}}
                                  for name, path in mounts.items()],
                 # at the same path: what a CDI file says is read on the host

@@ -16,11 +16,11 @@ VERSIONS = {
     "containerd": (["--version"], "containerd "),
     "containerd-shim-runc-v2": (["-v"], "containerd-shim-runc-v2"),
     "ctr": (["--version"], "ctr "),
-    "kube-apiserver": (["--version"], "Kubernetes v1.36.3"),
-    "kube-scheduler": (["--version"], "Kubernetes v1.36.3"),
-    "kube-controller-manager": (["--version"], "Kubernetes v1.36.3"),
-    "kubelet": (["--version"], "Kubernetes v1.36.3"),
-    "kubectl": (["version", "--client"], "Client Version: v1.36.3"),
+    "kube-apiserver": (["--version"], f"Kubernetes v{build.KUBERNETES}"),
+    "kube-scheduler": (["--version"], f"Kubernetes v{build.KUBERNETES}"),
+    "kube-controller-manager": (["--version"], f"Kubernetes v{build.KUBERNETES}"),
+    "kubelet": (["--version"], f"Kubernetes v{build.KUBERNETES}"),
+    "kubectl": (["version", "--client"], f"Client Version: v{build.KUBERNETES}"),
 }
 # Those that some tests ask for, by group.
 MORE = {

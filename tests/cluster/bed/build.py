@@ -17,21 +17,22 @@ import sys
 import tempfile
 import zipfile
 
+from . import versions
 from .errors import Skip
 
-SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "programs")
 GO_OLDEST = (1, 26)
 LIMIT_S = 3000  # of one group; the slowest took 5 minutes on two idle cores
 
-KUBERNETES = "v1.36.3"
-KARPENTER = "v1.14.1"
+KUBERNETES, KUBERNETES_FROM = versions.of_bed("kubernetes")
+KARPENTER, KARPENTER_FROM = versions.of_bed("karpenter")
 KARPENTER_AWS = "v1.15.1"
 KWOK = "v0.8.0"
 HELM = "v3.22.0"
 VERSION = "k8s.io/component-base/version"
 # The version that they tell one another, and that clients see; without it, "v0.0.0-master".
-KUBERNETES_FLAGS = (f"-s -w -X {VERSION}.gitVersion={KUBERNETES} -X {VERSION}.gitMajor=1 "
-                    f"-X {VERSION}.gitMinor=36 -X {VERSION}.gitTreeState=clean")
+KUBERNETES_FLAGS = (f"-s -w -X {VERSION}.gitVersion=v{KUBERNETES} -X {VERSION}.gitMajor=1 "
+                    f"-X {VERSION}.gitMinor={versions.numbers(KUBERNETES)[1]} "
+                    f"-X {VERSION}.gitTreeState=clean")
 
 # group: (programs as they are named after the build, -tags, -ldflags)
 GROUPS = {
@@ -44,6 +45,8 @@ GROUPS = {
     "kwok": (["kwok"], "", f"-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={KWOK}"),
     "helm": (["helm"], "", f"-s -w -X helm.sh/helm/v3/internal/version.version={HELM}"),
 }
+# The folders of their modules, where they are not named as the group.
+FROM = {"kubernetes": KUBERNETES_FROM, "karpenter": KARPENTER_FROM}
 # What every bed has; the others are built for the tests that ask for them.
 ALWAYS = ("etcd", "containerd", "kubernetes")
 # What `go build` calls a program otherwise: by the last name of its folder that is no version.
@@ -53,7 +56,8 @@ RENAMED = {"etcd": {"server": "etcd", "v3": "etcd"}, "karpenter": {"kwok": "karp
 # file of the module: folder of the group}). Not all of these modules can be built by GO_OLDEST.
 FILES = {
     "karpenter": [
-        ("sigs.k8s.io/karpenter", KARPENTER, "h1:GjqvOHLjl2+OXM0ti5VEZSQuvcitB0pETd8zdChXEtI=",
+        ("sigs.k8s.io/karpenter", f"v{KARPENTER}",
+         versions.module_sum(KARPENTER_FROM, "sigs.k8s.io/karpenter", KARPENTER),
          {"kwok/charts/": "chart", "kwok/apis/crds/": "crds", "kwok/charts/crds/": "crds"}),
         ("github.com/aws/karpenter-provider-aws", KARPENTER_AWS,
          "h1:6eH///KgWKDwD2R6wHRnKGN8Vu8OHueaXjNdx64TnuY=", {"pkg/apis/crds/": "aws-crds"}),
@@ -71,6 +75,11 @@ def cache_folder():
         home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         base = os.path.join(home, "gpuslice")
     return os.path.join(base, "cluster")
+
+
+def sources(group):
+    """The folder of its go.mod and go.sum."""
+    return FROM.get(group, os.path.join(versions.SOURCES, group))
 
 
 def may_build():
@@ -96,7 +105,7 @@ def key(group):
     """Of the group's folder in the cache: the same for the same sources and recipe."""
     digest = hashlib.sha256(json.dumps(GROUPS[group]).encode())
     for name in ("go.mod", "go.sum"):
-        with open(os.path.join(SOURCES, group, name), "rb") as file:
+        with open(os.path.join(sources(group), name), "rb") as file:
             digest.update(file.read())
     if group in FILES:
         digest.update(json.dumps(FILES[group]).encode())
@@ -117,7 +126,7 @@ def build(group, folder):
                "-ldflags", flags, "-o", folder + os.sep, "tool"]
     env = dict(os.environ, CGO_ENABLED="0", GOFLAGS="", GOTOOLCHAIN="local")
     try:
-        done = subprocess.run(command, cwd=os.path.join(SOURCES, group), env=env, text=True,
+        done = subprocess.run(command, cwd=sources(group), env=env, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired as error:
