@@ -1,6 +1,6 @@
 #include "torture/torture.h"
 
-#include "controller/webhook/authority.h"
+#include "net/authority.h"
 #include "net/http_identity.h"
 
 static struct gs_view view_of(const struct gs_buf *buf)

@@ -9,8 +9,8 @@
 #include "board/objects.h"
 #include "cloud/instances.h"
 #include "controller/shown/better.h"
-#include "controller/webhook/authority.h"
 #include "dashboard/dashboard.h"
+#include "net/authority.h"
 
 #define LIFE_S (30ull * 86400)
 #define LOOK_US (3600ull * 1000000)

@@ -7,8 +7,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "controller/webhook/authority.h"
 #include "controller/webhook/hooks.h"
+#include "net/authority.h"
 #include "wire/base64.h"
 #include "wire/kubejson.h"
 #include "wire/kubepatch.h"

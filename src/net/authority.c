@@ -1,4 +1,4 @@
-#include "controller/webhook/authority.h"
+#include "net/authority.h"
 
 #include <arpa/inet.h>
 #include <gnutls/crypto.h>

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "controller/webhook/authority.h"
+#include "net/authority.h"
 
 enum { DAY_S = 24 * 3600, DAYS = 5 * 365, BUNDLE_MAX = 8 };
 #define BEGIN_S 1800000000ull

@@ -1,4 +1,5 @@
-/* authority: our own CA and the certificate that the webhook shows: made, looked through, renewed.
+/* authority: our own CA and the certificate that a server of ours shows: made, looked through,
+ * renewed.
  *
  * Everything is PEM and P-256. No I/O; the time is given. With L the life of a certificate the CA
  * lives 4 L, each is renewed at two thirds of its life, and a new CA signs nothing before the API
