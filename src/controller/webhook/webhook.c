@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "controller/webhook/certs.h"
 #include "net/authority.h"
@@ -31,13 +31,6 @@ struct gs_webhook {
     const char *names[GS_AUTHORITY_NAMES_MAX];
     struct gs_webhook_counts counts;
 };
-
-static uint64_t now_us(clockid_t clock)
-{
-    struct timespec at = {.tv_sec = 0};
-    (void)clock_gettime(clock, &at);
-    return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
-}
 
 /* ---- reviews ---- */
 
@@ -72,7 +65,7 @@ static void serve_admit(void *ctx, struct gs_http_exchange *exchange,
     GS_CLEANUP(gs_buf_done) struct gs_buf answer;
     struct gs_admit_verdict verdict;
     struct gs_err err = {.msg = ""};
-    uint64_t begun = now_us(CLOCK_MONOTONIC);
+    uint64_t begun = gs_now_us();
     gs_buf_init(&answer, GS_ADMIT_ANSWER_MAX);
     int r = gs_admit_review(asked->body, &rules, &answer, &verdict, &err);
     if (r == 0) {
@@ -84,7 +77,7 @@ static void serve_admit(void *ctx, struct gs_http_exchange *exchange,
         gs_log_warning("a review that is not answered: %s", err.msg);
         gs_http_answer(exchange, status_of(r), TEXT_TYPE, gs_view(err.msg));
     }
-    uint64_t spent = now_us(CLOCK_MONOTONIC) - begun;
+    uint64_t spent = gs_now_us() - begun;
     webhook->counts.spent_us += spent;
     webhook->counts.longest_us =
         spent > webhook->counts.longest_us ? spent : webhook->counts.longest_us;
@@ -210,8 +203,8 @@ void gs_webhook_free(struct gs_webhook *webhook)
 
 bool gs_webhook_is_ready(const struct gs_webhook *webhook)
 {
-    return webhook == NULL || (webhook->server != NULL && gs_certs_state(webhook->certs).ends_s >
-                                                              now_us(CLOCK_REALTIME) / 1000000);
+    return webhook == NULL || (webhook->server != NULL &&
+                               gs_certs_state(webhook->certs).ends_s > gs_date_us() / 1000000);
 }
 
 const char *gs_webhook_why(const struct gs_webhook *webhook)
