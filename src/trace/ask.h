@@ -37,6 +37,8 @@ struct gs_trace_use {
  * gives dates. Texts are borrowed from the trace and live as long as it. */
 struct gs_trace_ask {
     uint64_t row;       /* counted from 1: a line, a pod of a list, a series */
+    uint64_t rows;      /* of the input that it stands for: 0 where another ask of the row does */
+    unsigned input;     /* the file that `row` is of */
     int64_t arrive_us;  /* 0 to GS_SIM_TIME_MAX; never before the last one's (enum gs_trace_at) */
     int64_t created_us; /* or GS_TRACE_NO_TIME */
     int64_t start_us;   /* when it was scheduled; or GS_TRACE_NO_TIME */

@@ -5,27 +5,30 @@
 #include "trace/field.h"
 #include "wire/quantity.h"
 
+#define MOMENT "seconds, as 90.25, or a date, as 2026-11-22T10:00:00Z"
+
 static const struct {
     const char *name;
     enum gs_trace_column column;
+    const char *unit; /* what is said with a value that is refused */
 } names[] = {
-    {"name", GS_COLUMN_NAME},
-    {"namespace", GS_COLUMN_NAMESPACE},
-    {"arrival", GS_COLUMN_ARRIVAL},
-    {"start", GS_COLUMN_START},
-    {"end", GS_COLUMN_END},
-    {"duration", GS_COLUMN_DURATION},
-    {"gpus", GS_COLUMN_GPUS},
-    {"milli_gpu", GS_COLUMN_MILLI_GPU},
-    {"profile", GS_COLUMN_PROFILE},
-    {"memory_gib", GS_COLUMN_MEMORY_GIB},
-    {"utilisation", GS_COLUMN_UTILISATION},
-    {"utilization", GS_COLUMN_UTILISATION},
-    {"model", GS_COLUMN_MODEL},
-    {"gpu", GS_COLUMN_GPU},
-    {"cpu", GS_COLUMN_CPU},
-    {"memory", GS_COLUMN_MEMORY},
-    {"count", GS_COLUMN_COUNT},
+    {"name", GS_COLUMN_NAME, NULL},
+    {"namespace", GS_COLUMN_NAMESPACE, NULL},
+    {"arrival", GS_COLUMN_ARRIVAL, MOMENT},
+    {"start", GS_COLUMN_START, MOMENT},
+    {"end", GS_COLUMN_END, MOMENT},
+    {"duration", GS_COLUMN_DURATION, "seconds, or with a unit: 250ms, 90s, 4min, 1.5h, 2d"},
+    {"gpus", GS_COLUMN_GPUS, "whole GPUs; a part of one is milli_gpu, in thousandths"},
+    {"milli_gpu", GS_COLUMN_MILLI_GPU, "thousandths of one GPU: half of it is 500"},
+    {"profile", GS_COLUMN_PROFILE, NULL},
+    {"memory_gib", GS_COLUMN_MEMORY_GIB, "GiB as a plain number: 16"},
+    {"utilisation", GS_COLUMN_UTILISATION, "percent as a plain number: 35"},
+    {"utilization", GS_COLUMN_UTILISATION, NULL},
+    {"model", GS_COLUMN_MODEL, NULL},
+    {"gpu", GS_COLUMN_GPU, NULL},
+    {"cpu", GS_COLUMN_CPU, "of the host: 2, 500m"},
+    {"memory", GS_COLUMN_MEMORY, "of the host: 4Gi; that of the GPU is memory_gib"},
+    {"count", GS_COLUMN_COUNT, "so many equal ones"},
 };
 
 static int no_such_column(struct gs_view name, struct gs_err *err)
@@ -57,21 +60,34 @@ int gs_trace_column_find(struct gs_view name, unsigned *ret, struct gs_err *err)
     return no_such_column(name, err);
 }
 
+/* Names the column before the text, and behind it what the column holds. Returns `code`. */
+static int refuse(enum gs_trace_column column, int code, struct gs_err *err)
+{
+    size_t i = 0;
+    while (names[i].column != column) {
+        i++;
+    }
+    const struct gs_err why = *err;
+    return names[i].unit == NULL ? gs_wrap(err, code, "%s", names[i].name)
+                                 : gs_fail(err, (enum gs_code)code, "%s: %.400s (%s)",
+                                           names[i].name, why.msg, names[i].unit);
+}
+
 static bool given(struct gs_view field)
 {
     return field.n > 0;
 }
 
 /* The times of a row. Negative: `err` says what is wrong with them. */
-static int read_times(const struct gs_view *fields, struct gs_trace_ask *ask, struct gs_err *err)
+static int read_times(struct gs_trace *trace, const struct gs_view *fields,
+                      struct gs_trace_ask *ask, struct gs_err *err)
 {
-    static const char *const columns[] = {"arrival", "start", "end"};
     int64_t moments[3] = {GS_TRACE_NO_TIME, GS_TRACE_NO_TIME, GS_TRACE_NO_TIME};
     for (unsigned i = 0; i < 3; i++) {
         struct gs_view field = fields[GS_COLUMN_ARRIVAL + i];
-        int r = given(field) ? gs_field_moment(field, &moments[i], err) : 0;
+        int r = given(field) ? gs_trace_moment(trace, field, &moments[i], err) : 0;
         if (r < 0) {
-            return gs_wrap(err, r, "%s", columns[i]);
+            return refuse(GS_COLUMN_ARRIVAL + i, r, err);
         }
     }
     ask->created_us = moments[0];
@@ -85,7 +101,7 @@ static int read_times(const struct gs_view *fields, struct gs_trace_ask *ask, st
     }
     if (given(fields[GS_COLUMN_DURATION])) {
         int r = gs_field_span(fields[GS_COLUMN_DURATION], &ask->run_us, err);
-        return r < 0 ? gs_wrap(err, r, "duration") : 0;
+        return r < 0 ? refuse(GS_COLUMN_DURATION, r, err) : 0;
     }
     if (moments[2] == GS_TRACE_NO_TIME) {
         return gs_fail(err, GS_INVALID, "found neither duration nor end; expected one of them");
@@ -98,15 +114,15 @@ static int read_times(const struct gs_view *fields, struct gs_trace_ask *ask, st
 }
 
 /* One amount of a row, where it is given. */
-static int read_amount(struct gs_view field, const char *name, unsigned places, uint64_t max,
-                       uint64_t *ret, struct gs_err *err)
+static int read_amount(struct gs_view field, enum gs_trace_column column, unsigned places,
+                       uint64_t max, uint64_t *ret, struct gs_err *err)
 {
     if (!given(field)) {
         return 0;
     }
     int r = places == 0 ? gs_field_whole(field, max, ret, err)
                         : gs_field_decimal(field, places, max, true, ret, err);
-    return r < 0 ? gs_wrap(err, r, "%s", name) : 0;
+    return r < 0 ? refuse(column, r, err) : 0;
 }
 
 static int read_host(const struct gs_view *fields, struct gs_trace_ask *ask, struct gs_err *err)
@@ -114,14 +130,14 @@ static int read_host(const struct gs_view *fields, struct gs_trace_ask *ask, str
     uint64_t bytes;
     if (given(fields[GS_COLUMN_CPU]) && gs_quantity_parse(fields[GS_COLUMN_CPU], GS_QUANTITY_MILLI,
                                                           1000000000, &ask->cpu_milli, err) < 0) {
-        return gs_wrap(err, GS_INVALID, "cpu");
+        return refuse(GS_COLUMN_CPU, GS_INVALID, err);
     }
     if (!given(fields[GS_COLUMN_MEMORY])) {
         return 0;
     }
     if (gs_quantity_parse(fields[GS_COLUMN_MEMORY], GS_QUANTITY_UNIT, 1ull << 50, &bytes, err) <
         0) {
-        return gs_wrap(err, GS_INVALID, "memory");
+        return refuse(GS_COLUMN_MEMORY, GS_INVALID, err);
     }
     ask->host_memory_mib = (bytes + (1 << 20) - 1) >> 20;
     return 0;
@@ -151,21 +167,19 @@ static int read_sizes(const struct gs_view *fields, struct sizes *sizes, struct 
     *sizes = (struct sizes){NOT_GIVEN, NOT_GIVEN, NOT_GIVEN, NOT_GIVEN, 1};
     const struct {
         enum gs_trace_column column;
-        const char *name;
         unsigned places;
         uint64_t max;
         uint64_t *to;
     } amounts[] = {
-        {GS_COLUMN_GPUS, "gpus", 0, GS_TRACE_GPUS_MAX, &sizes->gpus},
-        {GS_COLUMN_MILLI_GPU, "milli_gpu", 0, 1000, &sizes->milli},
-        {GS_COLUMN_MEMORY_GIB, "memory_gib", 3, GS_TRACE_MEMORY_MIB_MAX / 1024 * 1000,
-         &sizes->milli_gib},
-        {GS_COLUMN_UTILISATION, "utilisation", 1, 1000, &sizes->util_permille},
-        {GS_COLUMN_COUNT, "count", 0, GS_TRACE_COUNT_MAX, &sizes->count},
+        {GS_COLUMN_GPUS, 0, GS_TRACE_GPUS_MAX, &sizes->gpus},
+        {GS_COLUMN_MILLI_GPU, 0, 1000, &sizes->milli},
+        {GS_COLUMN_MEMORY_GIB, 3, GS_TRACE_MEMORY_MIB_MAX / 1024 * 1000, &sizes->milli_gib},
+        {GS_COLUMN_UTILISATION, 1, 1000, &sizes->util_permille},
+        {GS_COLUMN_COUNT, 0, GS_TRACE_COUNT_MAX, &sizes->count},
     };
     int r = 0;
     for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]) && r == 0; i++) {
-        r = read_amount(fields[amounts[i].column], amounts[i].name, amounts[i].places,
+        r = read_amount(fields[amounts[i].column], amounts[i].column, amounts[i].places,
                         amounts[i].max, amounts[i].to, err);
     }
     return r == 0 && sizes->count == 0
@@ -247,7 +261,7 @@ int gs_trace_columns_put(struct gs_trace *trace, const struct gs_view fields[GS_
     struct gs_err why;
     struct sizes sizes;
     char profile[GS_PROFILE_NAME_MAX + 1];
-    if (read_times(fields, &ask, &why) < 0) {
+    if (read_times(trace, fields, &ask, &why) < 0) {
         return gs_trace_skip(trace, GS_TRACE_FAULT_TIME, "%s", why.msg);
     }
     if (read_sizes(fields, &sizes, &why) < 0 || judge_sizes(fields, &sizes, &ask, &why) < 0) {

@@ -90,12 +90,17 @@ int gs_field_whole(struct gs_view text, uint64_t max, uint64_t *ret, struct gs_e
                          (unsigned long long)max);
 }
 
+bool gs_field_is_date(struct gs_view text)
+{
+    return text.n > 10 && text.p[4] == '-';
+}
+
 int gs_field_moment(struct gs_view text, int64_t *ret_us, struct gs_err *err)
 {
     uint64_t us;
-    bool date = text.n > 10 && text.p[4] == '-';
-    int r = date ? gs_kubetime_parse(text, &us, err)
-                 : gs_field_decimal(text, 6, (uint64_t)GS_SIM_TIME_MAX, false, &us, err);
+    int r = gs_field_is_date(text)
+                ? gs_kubetime_parse(text, &us, err)
+                : gs_field_decimal(text, 6, (uint64_t)GS_SIM_TIME_MAX, false, &us, err);
     if (r < 0) {
         return r;
     }

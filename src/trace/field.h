@@ -15,6 +15,9 @@ int gs_field_decimal(struct gs_view text, unsigned places, uint64_t max, bool ro
 /* A whole number of at most `max`; "1.0" is one too. GS_INVALID as gs_field_decimal. */
 int gs_field_whole(struct gs_view text, uint64_t max, uint64_t *ret, struct gs_err *err);
 
+/* Whether a moment is written as a date, which counts from 1970, and not as seconds. */
+bool gs_field_is_date(struct gs_view text);
+
 /* A moment in microseconds: seconds as a decimal, or a date and a time (RFC 3339), which count
  * from 1970. GS_INVALID. */
 int gs_field_moment(struct gs_view text, int64_t *ret_us, struct gs_err *err);

@@ -64,7 +64,7 @@ static int take_sample(struct gs_trace *trace, struct gs_err *err)
     if (own->csv.fields[own->at[CONTAINER]].n == 0) {
         return gs_trace_skip(trace, GS_TRACE_FAULT_FORM, "container_ip is empty; expected a name");
     }
-    if (gs_field_moment(own->csv.fields[own->at[TIMESTAMP]], &at_us, &why) < 0) {
+    if (gs_trace_moment(trace, own->csv.fields[own->at[TIMESTAMP]], &at_us, &why) < 0) {
         return gs_trace_skip(trace, GS_TRACE_FAULT_TIME, "timestamp_anon: %s", why.msg);
     }
     struct gs_view text = own->csv.fields[own->at[VALUE]];

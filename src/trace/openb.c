@@ -34,19 +34,20 @@ static int begin(struct gs_trace *trace, struct gs_err *err)
     return trace->own == NULL ? gs_trace_no_memory(trace, err) : 0;
 }
 
-static int read_times(const struct gs_view *fields, struct gs_trace_ask *ask, struct gs_err *err)
+static int read_times(struct gs_trace *trace, const struct gs_view *fields,
+                      struct gs_trace_ask *ask, struct gs_err *err)
 {
     int64_t deleted;
-    int r = gs_field_moment(fields[CREATION_TIME], &ask->created_us, err);
+    int r = gs_trace_moment(trace, fields[CREATION_TIME], &ask->created_us, err);
     if (r < 0) {
         return gs_wrap(err, r, "creation_time");
     }
-    r = gs_field_moment(fields[DELETION_TIME], &deleted, err);
+    r = gs_trace_moment(trace, fields[DELETION_TIME], &deleted, err);
     if (r < 0) {
         return gs_wrap(err, r, "deletion_time");
     }
     bool ran = fields[SCHEDULED_TIME].n > 0;
-    r = ran ? gs_field_moment(fields[SCHEDULED_TIME], &ask->start_us, err) : 0;
+    r = ran ? gs_trace_moment(trace, fields[SCHEDULED_TIME], &ask->start_us, err) : 0;
     if (r < 0) {
         return gs_wrap(err, r, "scheduled_time");
     }
@@ -90,7 +91,7 @@ static int put(struct gs_trace *trace, const struct gs_view *fields, struct gs_e
 {
     struct gs_trace_ask ask = gs_trace_nothing_known();
     struct gs_err why;
-    if (read_times(fields, &ask, &why) < 0) {
+    if (read_times(trace, fields, &ask, &why) < 0) {
         return gs_trace_skip(trace, GS_TRACE_FAULT_TIME, "%s", why.msg);
     }
     if (read_sizes(fields, &ask, &why) < 0) {

@@ -83,6 +83,7 @@ bool gs_order_take(struct gs_order *order, struct gs_trace_ask *ret)
     *ret = order->slots[slot].ask;
     order->last_us = ret->arrive_us;
     if (--order->slots[slot].count > 0) {
+        order->slots[slot].ask.rows = 0; /* the first has stood for them */
         return true;
     }
     order->free[order->n_free++] = slot;

@@ -68,7 +68,9 @@ static int read_moment(struct pods *own, const json_t *object, const char *key, 
     if (r < 0 || text == NULL) {
         return r;
     }
-    r = gs_field_moment(gs_view(text), ret, err);
+    r = gs_field_is_date(gs_view(text))
+            ? gs_field_moment(gs_view(text), ret, err)
+            : gs_fail(err, GS_INVALID, "found \"%.40s\"; expected a date", text);
     if (r < 0) {
         return gs_wrap(err, r, "%s", key);
     }
@@ -190,9 +192,7 @@ static int add_want(struct pods *own, const struct gs_want *want, struct piece *
 
 static int skip_pod(struct pods *own, enum gs_trace_fault fault, struct gs_err *why)
 {
-    (void)gs_wrap(why, GS_INVALID, "%s: pod %llu", own->trace->inputs[0].label,
-                  (unsigned long long)own->trace->row);
-    return gs_trace_skip_for(own->trace, fault, why);
+    return gs_trace_skip(own->trace, fault, "%s", why->msg);
 }
 
 static int judge_pod(struct pods *own, const json_t *object, const struct gs_kubepod *pod,
@@ -224,6 +224,7 @@ static int judge_pod(struct pods *own, const json_t *object, const struct gs_kub
     gs_trace_set_name(&piece.ask, gs_view(pod->name));
     int r = gs_texts_keep(&own->trace->texts, gs_view(pod->name_space), &piece.ask.name_space, err);
     for (size_t i = 0; r == 0 && i < pod->n_wants; i++) {
+        piece.ask.rows = i == 0; /* a pod is one row, whatever it asks for */
         r = add_want(own, &pod->wants[i], &piece, err);
     }
     return r;
@@ -242,6 +243,7 @@ static int take_pod(void *ctx, const struct json_t *object, struct gs_err *err)
         r = skip_pod(own, GS_TRACE_FAULT_FORM, &why);
     } else if (pod.n_wants == 0 && pod.refused == NULL) {
         own->trace->totals.without_gpu++;
+        own->trace->totals.passed_over++;
     } else {
         r = judge_pod(own, object, &pod, err);
     }
@@ -308,7 +310,8 @@ static int draw(struct gs_trace *trace, struct gs_err *err)
         struct gs_err why;
         (void)gs_fail(&why, GS_INVALID, "%s: it %s before it began", ask->name,
                       piece->end_us == GS_TRACE_NO_TIME ? "is looked at" : "ended");
-        (void)skip_pod(own, GS_TRACE_FAULT_TIME, &why);
+        (void)gs_trace_wrap_row(trace, ask, &why);
+        (void)gs_trace_skip_rows(trace, GS_TRACE_FAULT_TIME, ask->rows, &why);
         return 1;
     }
     (void)gs_trace_put(trace, ask, piece->count);
@@ -316,6 +319,7 @@ static int draw(struct gs_trace *trace, struct gs_err *err)
 }
 
 const struct gs_trace_reader gs_trace_reader_pods = {.name = "pods",
+                                                     .row_is = "pod",
                                                      .begin = begin,
                                                      .piece = take,
                                                      .input_end = input_end,

@@ -174,9 +174,7 @@ static int add_series(struct prometheus *own, const struct series *series, bool 
 
 static int skip_series(struct gs_trace *trace, struct gs_err *why)
 {
-    (void)gs_wrap(why, GS_INVALID, "%s: series %llu", gs_trace_label(trace),
-                  (unsigned long long)trace->row);
-    return gs_trace_skip_for(trace, GS_TRACE_FAULT_FORM, why);
+    return gs_trace_skip(trace, GS_TRACE_FAULT_FORM, "%s", why->msg);
 }
 
 static int take_object(struct prometheus *own, const json_t *object, struct gs_err *err)
@@ -189,7 +187,7 @@ static int take_object(struct prometheus *own, const json_t *object, struct gs_e
     int r = gs_kubejson_object(object, "metric", &labels, &why);
     r = r == 0 ? gs_kubejson_array(object, "values", &values, &why) : r;
     r = r == 0 ? read_labels(own->trace, labels, &series, &why) : r;
-    if (r == 0 && values == NULL) {
+    if (r == 0 && json_array_size(values) == 0) {
         r = gs_fail(&why, GS_INVALID, "found no values; expected a range query's");
     }
     if (r == 0) {
@@ -252,6 +250,7 @@ static int draw(struct gs_trace *trace, struct gs_err *err)
 }
 
 const struct gs_trace_reader gs_trace_reader_prometheus = {.name = "prometheus",
+                                                           .row_is = "series",
                                                            .begin = begin,
                                                            .piece = take,
                                                            .input_end = input_end,

@@ -15,7 +15,8 @@
  * code, which ends the trace; a row that cannot be used is told with gs_trace_skip and is 0. */
 struct gs_trace_reader {
     const char *name;
-    bool cut_at_end; /* what ends with the last of all was cut off by the trace's end */
+    const char *row_is; /* what is counted in a file, "pod"; NULL: its lines */
+    bool cut_at_end;    /* what ends with the last of all was cut off by the trace's end */
     int (*begin)(struct gs_trace *trace, struct gs_err *err);
     int (*line)(struct gs_trace *trace, struct gs_view line, struct gs_err *err);
     int (*piece)(struct gs_trace *trace, struct gs_view piece, struct gs_err *err);
@@ -42,8 +43,16 @@ struct gs_trace {
     char *raw;       /* GS_UNPACK_PIECE bytes, for read callbacks */
     char *unpacked;  /* the same, of gzip */
     uint64_t row;    /* of the row that is read */
+    unsigned told;   /* rows that were named to options.bad */
     struct gs_trace_totals totals;
     struct gs_err first_bad;
+    struct gs_trace_clock {
+        uint64_t row; /* of the first moment; 0: none yet */
+        unsigned input;
+        bool dates;
+        bool mixed; /* seconds and dates; the text says where */
+        struct gs_err why;
+    } clock;
 };
 
 extern const struct gs_trace_reader gs_trace_reader_rows_csv;
@@ -61,6 +70,9 @@ static inline const char *gs_trace_label(const struct gs_trace *trace)
                                                   : trace->options.format->name;
 }
 
+/* What came from a file goes to a terminal: nothing in it may move the cursor. */
+void gs_trace_clean(char *text);
+
 /* This row is not used, and why. Always 0. */
 int gs_trace_skip(struct gs_trace *trace, enum gs_trace_fault fault, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -68,11 +80,21 @@ int gs_trace_skip(struct gs_trace *trace, enum gs_trace_fault fault, const char 
 /* As gs_trace_skip with a text that is there. Always 0. */
 int gs_trace_skip_for(struct gs_trace *trace, enum gs_trace_fault fault, const struct gs_err *why);
 
-/* An ask of the row trace->row, `count` times. Its arrival is chosen here, its row set, and its
- * times checked; a wrong one is skipped. Always 0. Rows are counted by the one who reads them. */
+/* The same for all rows of an ask; of 0 rows another one has been told of it. Always 0. */
+int gs_trace_skip_rows(struct gs_trace *trace, enum gs_trace_fault fault, uint64_t rows,
+                       const struct gs_err *why);
+
+/* An ask of the row trace->row, `count` times, of which the first stands for ask->rows rows. Its
+ * arrival is chosen here, its row set, and its times checked; a wrong one is skipped. Always 0.
+ * Rows are counted by the one who reads them. */
 int gs_trace_put(struct gs_trace *trace, const struct gs_trace_ask *ask, uint32_t count);
 
-/* An ask of which nothing is known. */
+/* As gs_field_moment. Seconds and dates count from different zeros: where a trace has both, it ends
+ * with the row that is not like the first, whatever this row's reader does. */
+int gs_trace_moment(struct gs_trace *trace, struct gs_view text, int64_t *ret_us,
+                    struct gs_err *err);
+
+/* An ask of which nothing is known, of one row. */
 struct gs_trace_ask gs_trace_nothing_known(void);
 
 /* The name, or what of it has room. */

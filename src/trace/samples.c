@@ -114,6 +114,8 @@ int gs_samples_add(struct gs_samples *samples, struct gs_trace *trace, struct gs
         return gs_trace_no_memory(trace, err);
     }
     note_time(samples, series, of, at_us);
+    series->rows += series->counted != trace->totals.input_rows;
+    series->counted = trace->totals.input_rows;
     of->values[of->n++] = value;
     samples->n_samples++;
     return 0;
@@ -182,14 +184,16 @@ int gs_samples_draw(struct gs_samples *samples, struct gs_trace *trace, struct g
     }
     struct gs_series *series = samples->series[samples->drawn++];
     struct gs_trace_ask ask = gs_trace_nothing_known();
-    trace->row = series->row;
+    trace->row = ask.row = series->row;
+    ask.rows = series->rows;
+    ask.input = series->input;
     if (series->first_us == series->last_us) {
         struct gs_err why;
         (void)gs_fail(&why, GS_INVALID,
-                      "%s:%llu: \"%.100s\" has one sample; expected two, to know how long it ran",
-                      trace->inputs[series->input].label, (unsigned long long)series->row,
+                      "\"%.100s\" has one sample; expected two, to know how long it ran",
                       series->name);
-        (void)gs_trace_skip_for(trace, GS_TRACE_FAULT_TIME, &why);
+        (void)gs_trace_wrap_row(trace, &ask, &why);
+        (void)gs_trace_skip_rows(trace, GS_TRACE_FAULT_TIME, series->rows, &why);
         return 1;
     }
     ask.start_us = series->first_us;

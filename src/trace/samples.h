@@ -16,6 +16,8 @@ enum {
 struct gs_series {
     const char *name; /* "pod" or "namespace/pod" */
     uint64_t row;     /* where it was first seen */
+    uint64_t rows;    /* of the input that it was put together from */
+    uint64_t counted; /* the last of these, as gs_trace_totals.input_rows */
     unsigned input;
     const char *gpus[GS_TRACE_GPUS_MAX]; /* on which it was seen */
     unsigned n_gpus;

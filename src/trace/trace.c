@@ -1,7 +1,5 @@
 #include "trace/reader.h"
 
-#include <stdarg.h>
-
 static const struct gs_trace_reader *const readers[] = {
     &gs_trace_reader_rows_csv,   &gs_trace_reader_rows_jsonl, &gs_trace_reader_pods,
     &gs_trace_reader_prometheus, &gs_trace_reader_synthetic,  &gs_trace_reader_openb,
@@ -30,129 +28,12 @@ int gs_trace_no_memory(const struct gs_trace *trace, struct gs_err *err)
     return gs_fail(err, GS_NO_MEMORY, "%s: no memory to read it", gs_trace_label(trace));
 }
 
-/* What came from a file goes to a terminal: nothing in it may move the cursor. */
-static void clean(char *text)
-{
-    struct gs_view rest = gs_view(text);
-    while (rest.n > 0) {
-        uint32_t c = (unsigned char)rest.p[0];
-        size_t n = gs_view_character(rest, &c);
-        char *at = text + (rest.p - text);
-        n = n == 0 ? 1 : n;
-        if (gs_character_is_control(c)) {
-            memset(at, '?', n);
-        }
-        rest.p += n;
-        rest.n -= n;
-    }
-}
-
 static int clean_error(int code, struct gs_err *err)
 {
     if (err != NULL) {
-        clean(err->msg);
+        gs_trace_clean(err->msg);
     }
     return code;
-}
-
-int gs_trace_skip_for(struct gs_trace *trace, enum gs_trace_fault fault, const struct gs_err *why)
-{
-    struct gs_trace_totals *totals = &trace->totals;
-    struct gs_err told = *why;
-    clean(told.msg);
-    if (totals->skipped_rows == 0) {
-        trace->first_bad = told;
-    }
-    totals->skipped_rows++;
-    totals->skipped[fault]++;
-    if (totals->skipped_rows <= GS_TRACE_BAD_MAX && trace->options.bad != NULL) {
-        trace->options.bad(trace->options.bad_ctx, &told);
-    }
-    return 0;
-}
-
-int gs_trace_skip(struct gs_trace *trace, enum gs_trace_fault fault, const char *fmt, ...)
-{
-    struct gs_err why;
-    va_list ap;
-    va_start(ap, fmt);
-    (void)gs_vfail(&why, GS_INVALID, fmt, ap);
-    va_end(ap);
-    (void)gs_wrap(&why, GS_INVALID, "%s:%llu", gs_trace_label(trace),
-                  (unsigned long long)trace->row);
-    return gs_trace_skip_for(trace, fault, &why);
-}
-
-struct gs_trace_ask gs_trace_nothing_known(void)
-{
-    return (struct gs_trace_ask){.created_us = GS_TRACE_NO_TIME,
-                                 .start_us = GS_TRACE_NO_TIME,
-                                 .milli = GS_NOT_KNOWN,
-                                 .memory_mib = GS_TRACE_USE_UNKNOWN,
-                                 .util_permille = GS_TRACE_USE_UNKNOWN,
-                                 .cpu_milli = UINT64_MAX,
-                                 .host_memory_mib = UINT64_MAX};
-}
-
-void gs_trace_set_name(struct gs_trace_ask *ask, struct gs_view name)
-{
-    size_t n = name.n < GS_TRACE_NAME_MAX ? name.n : GS_TRACE_NAME_MAX;
-    while (n > 0 && n < name.n && ((unsigned char)name.p[n] & 0xc0) == 0x80) {
-        n--; /* not within a character */
-    }
-    if (n > 0) {
-        memcpy(ask->name, name.p, n);
-    }
-    ask->name[n] = 0;
-    clean(ask->name);
-}
-
-/* What is seen of the trace's beginning and end. */
-static void note_end(struct gs_trace_totals *totals, const struct gs_trace_ask *ask)
-{
-    if (ask->fate == GS_TRACE_NEVER_RAN || ask->gpus == 0) {
-        return;
-    }
-    int64_t from = ask->start_us == GS_TRACE_NO_TIME ? ask->arrive_us : ask->start_us;
-    int64_t end = from + ask->run_us;
-    if (totals->first_end_us == GS_TRACE_NO_TIME || end < totals->first_end_us) {
-        totals->first_end_us = end;
-    }
-    if (end > totals->last_end_us) {
-        totals->last_end_us = end;
-    }
-}
-
-int gs_trace_put(struct gs_trace *trace, const struct gs_trace_ask *asked, uint32_t count)
-{
-    struct gs_trace_ask ask = *asked;
-    bool created = trace->options.at == GS_TRACE_AT_CREATION;
-    int64_t first = created ? ask.created_us : ask.start_us;
-    int64_t second = created ? ask.start_us : ask.created_us;
-    ask.row = trace->row;
-    ask.arrive_us = first == GS_TRACE_NO_TIME ? second : first;
-    if (ask.arrive_us < 0 || ask.arrive_us > GS_SIM_TIME_MAX) {
-        return gs_trace_skip(trace, GS_TRACE_FAULT_TIME,
-                             "found no time of arrival within a hundred years; expected one");
-    }
-    if (ask.run_us < 0 || ask.run_us > GS_SIM_TIME_MAX) {
-        return gs_trace_skip(trace, GS_TRACE_FAULT_TIME,
-                             "it ends %s; expected a time behind its start, a hundred years at "
-                             "most",
-                             ask.run_us < 0 ? "before it begins" : "too late");
-    }
-    if (ask.run_us == 0) {
-        ask.run_us = 1; /* began and ended in the same tick of the trace's clock */
-    }
-    if (!gs_order_put(&trace->order, &ask, count)) {
-        return gs_trace_skip(trace, GS_TRACE_FAULT_ORDER,
-                             "arrives at %lld.%06lld s, before a row that has gone its way; "
-                             "expected rows out of order by %d at most: sort them by arrival",
-                             (long long)(ask.arrive_us / 1000000),
-                             (long long)(ask.arrive_us % 1000000), GS_TRACE_REORDER_MAX);
-    }
-    note_end(&trace->totals, &ask);
-    return 0;
 }
 
 static int begin_input(struct gs_trace *trace)
@@ -347,7 +228,8 @@ static void count_ask(struct gs_trace *trace, struct gs_trace_ask *ask)
         ask->fate = GS_TRACE_CUT_OFF;
     }
     totals->asks++;
-    totals->without_gpu += ask->gpus == 0;
+    totals->ask_rows += ask->rows;
+    totals->without_gpu += ask->gpus == 0 ? ask->rows : 0;
     totals->never_ran += ask->gpus > 0 && ask->fate == GS_TRACE_NEVER_RAN;
     totals->cut_off += ask->gpus > 0 && ask->fate == GS_TRACE_CUT_OFF;
     if (totals->first_arrive_us == GS_TRACE_NO_TIME) {
@@ -386,6 +268,9 @@ int gs_trace_next(struct gs_trace *trace, struct gs_trace_ask *ret, struct gs_er
         int r = reading                       ? read_on(trace, err)
                 : trace->reader->draw == NULL ? 0
                                               : trace->reader->draw(trace, err);
+        if (r >= 0 && trace->clock.mixed) {
+            r = gs_fail(err, GS_INVALID, "%s", trace->clock.why.msg);
+        }
         if (r < 0) {
             return clean_error(r, err);
         }

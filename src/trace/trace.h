@@ -95,12 +95,15 @@ struct gs_trace_options {
 enum { GS_TRACE_BAD_MAX = 20 };
 
 struct gs_trace_totals {
-    uint64_t input_rows; /* data rows, pods of a list, series: used or not */
+    uint64_t input_rows; /* data rows, pods of a list, series, samples: used or not */
     uint64_t skipped_rows;
-    uint64_t skipped[GS_TRACE_FAULTS];
-    uint64_t asks; /* handed out */
-    uint64_t without_gpu;
-    uint64_t never_ran;
+    uint64_t skipped[GS_TRACE_FAULTS]; /* of skipped_rows */
+    uint64_t passed_over;              /* rows without a GPU that make no ask at all */
+    uint64_t ask_rows;    /* of what was handed out. At the trace's end input_rows is the sum of
+                             skipped_rows, passed_over and this */
+    uint64_t asks;        /* handed out */
+    uint64_t without_gpu; /* rows: passed over, or asks of 0 GPUs */
+    uint64_t never_ran;   /* asks */
     uint64_t cut_off;
     int64_t first_arrive_us; /* GS_TRACE_NO_TIME before the first ask */
     int64_t first_end_us;    /* the earliest end of one that ran: what was observed begins here at
@@ -134,6 +137,11 @@ int gs_trace_next(struct gs_trace *trace, struct gs_trace_ask *ret, struct gs_er
 /* The next bytes of the input that is read, which must stay until gs_trace_next says
  * GS_TRACE_MORE again; `n` 0: that input has ended and the next one begins. */
 void gs_trace_feed(struct gs_trace *trace, const void *bytes, size_t n);
+
+/* Puts where the ask stands before the text, as for rows that are not used: "jobs.csv:7",
+ * "pods.json: pod 7". Returns GS_INVALID. */
+int gs_trace_wrap_row(const struct gs_trace *trace, const struct gs_trace_ask *ask,
+                      struct gs_err *err);
 
 /* Of what has been read and handed out so far. */
 const struct gs_trace_totals *gs_trace_totals(const struct gs_trace *trace);

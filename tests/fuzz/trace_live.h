@@ -15,6 +15,7 @@ struct live_part {
 
 struct live_sum {
     uint64_t asks;
+    uint64_t rows;
     uint64_t hash;
     int r;
 };
@@ -45,6 +46,7 @@ static void live_ask(const struct gs_trace_ask *ask, const struct gs_trace_map *
     live_expect(strlen(ask->name) <= GS_TRACE_NAME_MAX);
     *last_us = ask->arrive_us;
     sum->asks++;
+    sum->rows += ask->rows;
     sum->hash = sum->hash * 31 + (uint64_t)ask->arrive_us + (uint64_t)ask->run_us * 7 + ask->row;
     if (gs_trace_map_job(map, ask, &job, &left, &err) == 1) {
         live_expect(job.gpus == ask->gpus && job.gpus >= 1 && job.ideal_milli >= 1);
@@ -104,9 +106,12 @@ static struct live_sum live_read(const struct gs_trace_format *format,
         live_expect(err.msg[0] != 0 && !gs_view_has_control(gs_view(err.msg), ""));
     } else {
         const struct gs_trace_totals *totals = gs_trace_totals(trace);
-        live_expect(totals->asks == sum.asks);
-        live_expect(bad == (totals->skipped_rows < GS_TRACE_BAD_MAX ? totals->skipped_rows
-                                                                    : GS_TRACE_BAD_MAX));
+        live_expect(totals->asks == sum.asks && totals->ask_rows == sum.rows);
+        live_expect(bad <= GS_TRACE_BAD_MAX && bad <= totals->skipped_rows);
+        live_expect((bad > 0) == (totals->skipped_rows > 0));
+        /* Where the reading was given up, some rows wait. */
+        live_expect(sum.r > 0 || totals->input_rows ==
+                                     totals->ask_rows + totals->passed_over + totals->skipped_rows);
     }
     gs_trace_free(trace);
     return sum;

@@ -26,6 +26,23 @@ static void note_bad(void *ctx, const struct gs_err *err)
     snprintf(bed->bad[bed->n_bad++], sizeof(bed->bad[0]), "%.299s", err->msg);
 }
 
+/* Every row of an input that was read to its end is an ask's, has no GPU, or was skipped. */
+static void check_sums(const struct bed *bed)
+{
+    const struct gs_trace_totals *totals = &bed->totals;
+    uint64_t rows = 0, skipped = 0;
+    for (size_t i = 0; i < bed->n; i++) {
+        rows += bed->asks[i].rows;
+    }
+    for (unsigned i = 0; i < GS_TRACE_FAULTS; i++) {
+        skipped += totals->skipped[i];
+    }
+    assert_int_equal(rows, totals->ask_rows);
+    assert_int_equal(skipped, totals->skipped_rows);
+    assert_int_equal(totals->input_rows, rows + totals->passed_over + skipped);
+    assert_int_equal(bed->n, totals->asks);
+}
+
 static void take_all(struct bed *bed, struct bed_text *texts)
 {
     static char piece[65536];
@@ -43,6 +60,9 @@ static void take_all(struct bed *bed, struct bed_text *texts)
         bed->asks[bed->n++] = ask;
     }
     bed->totals = *gs_trace_totals(bed->trace);
+    if (bed->r == GS_TRACE_OVER) {
+        check_sums(bed);
+    }
 }
 
 static const struct gs_trace_format *find_format(const char *name)

@@ -209,7 +209,7 @@ static void prometheus__bad_series_are_named(void **state)
         {"{\"metric\":{\"pod\":7}}", "f0: series 2: \"pod\" is a number"},
         {"[1,2]", "f0: series 2: found no JSON object"},
         {"{\"a\":}", "f0: series 2: found no JSON object"},
-        {SERIES(FB "\"pod\":\"b\"", "[1,\"4\"]"), "f0:2: \"b\" has one sample"},
+        {SERIES(FB "\"pod\":\"b\"", "[1,\"4\"]"), "f0: series 2: \"b\" has one sample"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

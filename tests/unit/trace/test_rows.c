@@ -65,7 +65,7 @@ static void jsonl__says_the_same_as_csv(void **state)
     (void)state;
     bed_read_text(&bed, "jsonl",
                   "{\"name\":\"a\",\"arrival\":1.5,\"duration\":10,\"milli_gpu\":460}\n\n"
-                  "{\"arrival\":\"2026-01-02T03:04:05Z\",\"end\":\"2026-01-02T04:04:05.5Z\","
+                  "{\"arrival\":1767323045,\"end\":1767326645.5,"
                   "\"profile\":\"1g.5gb\",\"gpus\":null,\"x_more\":[1,{\"a\":true}]}\n"
                   "{\"arrival\":1.25,\"start\":3,\"end\":7.5,\"memory_gib\":4.0}");
     assert_int_equal(bed.r, GS_TRACE_OVER);
