@@ -26,8 +26,8 @@ int gs_offering_new(const struct gs_offering_options *options, struct gs_offerin
 void gs_offering_free(struct gs_offering *offering);
 
 /* Takes over the reference. A device that is gone without having been retired stays in its list,
- * unhealthy, until gs_offering_held says that nobody holds it; one that cannot be kept leaves with a
- * warning. GS_NO_MEMORY, GS_LIMIT: the offer is as it was. */
+ * unhealthy, until gs_offering_held says that nobody holds it; one that cannot be kept leaves with
+ * a warning. GS_NO_MEMORY, GS_LIMIT: the offer is as it was. */
 int gs_offering_set(struct gs_offering *offering, struct gs_box *box, struct gs_err *err);
 
 /* NULL before the first snapshot. The offer lives until the next gs_offering_set. */
