@@ -4,27 +4,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "board/bill.h"
 #include "board/write.h"
 
-/* What is used under each name. */
-struct use {
-    uint64_t uusd_h;
-    uint64_t slices;
-};
-
-struct bill {
-    struct gs_board *board;
-    const struct gs_board_place *place; /* the node at hand */
-    struct gs_money_gpu gpus[GS_MONEY_GPUS_MAX];
-    struct gs_money_slice slices[GS_MONEY_GPUS_MAX][GS_MEMORY_UNITS_MAX];
-    struct gs_money_sum sum;
-    struct use *by_namespace; /* and behind them nobody that is known */
-    struct use *by_workload;
-    struct use *by_pool;
-    unsigned whole_given; /* whole GPUs of the node at hand whose pod is found */
-};
-
-static void free_bill(struct bill **bill)
+void gs_board_bill_free(struct gs_board_bill **bill)
 {
     if (*bill != NULL) {
         free((*bill)->by_namespace);
@@ -34,7 +17,7 @@ static void free_bill(struct bill **bill)
     }
 }
 
-static void add(struct use *use, uint64_t uusd_h)
+static void add(struct gs_board_use *use, uint64_t uusd_h)
 {
     use->uusd_h += uusd_h;
     use->slices++;
@@ -57,7 +40,7 @@ static const struct gs_board_holder *whole_pod(const struct gs_board_place *plac
 
 static void take(void *ctx, unsigned gpu, uint32_t slice, uint64_t uusd_h)
 {
-    struct bill *bill = ctx;
+    struct gs_board_bill *bill = ctx;
     const struct gs_board *board = bill->board;
     const struct gs_board_holder *holder = slice == GS_MONEY_WHOLE
                                                ? whole_pod(bill->place, bill->whole_given++)
@@ -72,7 +55,8 @@ static void take(void *ctx, unsigned gpu, uint32_t slice, uint64_t uusd_h)
     add(&bill->by_pool[pool], uusd_h);
 }
 
-static int add_place(struct bill *bill, const struct gs_board_place *place, struct gs_err *err)
+static int add_place(struct gs_board_bill *bill, const struct gs_board_place *place,
+                     struct gs_err *err)
 {
     unsigned n = place->n_gpus < GS_MONEY_GPUS_MAX ? place->n_gpus : GS_MONEY_GPUS_MAX;
     bool broken = place->facts.state == GS_BOARD_BROKEN;
@@ -89,18 +73,18 @@ static int add_place(struct bill *bill, const struct gs_board_place *place, stru
     return gs_money_node(bill->board->money, &node, &bill->sum, take, bill, err);
 }
 
-static int make_bill(struct gs_board *board, struct bill **ret, struct gs_err *err)
+int gs_board_bill(struct gs_board *board, struct gs_board_bill **ret, struct gs_err *err)
 {
-    GS_CLEANUP(free_bill) struct bill *bill = calloc(1, sizeof(*bill));
+    GS_CLEANUP(gs_board_bill_free) struct gs_board_bill *bill = calloc(1, sizeof(*bill));
     int r = 0;
     size_t at = 0;
     if (bill == NULL) {
         return gs_board_no_memory(err);
     }
     bill->board = board;
-    bill->by_namespace = calloc(board->namespaces.n + 1, sizeof(struct use));
-    bill->by_workload = calloc(board->workloads.n + 1, sizeof(struct use));
-    bill->by_pool = calloc(board->pools.n + 1, sizeof(struct use));
+    bill->by_namespace = calloc(board->namespaces.n + 1, sizeof(struct gs_board_use));
+    bill->by_workload = calloc(board->workloads.n + 1, sizeof(struct gs_board_use));
+    bill->by_pool = calloc(board->pools.n + 1, sizeof(struct gs_board_use));
     if (bill->by_namespace == NULL || bill->by_workload == NULL || bill->by_pool == NULL) {
         return gs_board_no_memory(err);
     }
@@ -131,8 +115,8 @@ static uint64_t hash_kinds(const struct gs_money_sum *sum)
     return hash;
 }
 
-/* Worked out again only when what is held has changed. False: it is not known. */
-static bool find_bound(struct gs_board *board, const struct gs_money_sum *sum, uint64_t *ret)
+/* Worked out again only when what is held has changed. */
+bool gs_board_find_bound(struct gs_board *board, const struct gs_money_sum *sum, uint64_t *ret)
 {
     uint64_t of = hash_kinds(sum);
     if (board->bound_of != of || of == 0) {
@@ -147,7 +131,7 @@ static bool find_bound(struct gs_board *board, const struct gs_money_sum *sum, u
 
 struct row {
     const char *name;
-    struct use use;
+    struct gs_board_use use;
 };
 
 static int by_cost(const void *a, const void *b)
@@ -178,10 +162,11 @@ static void put_rows(struct gs_jsonwrite *json, const char *key, struct row *row
 struct table {
     struct row *rows;
     size_t n;
-    struct use hidden;
+    struct gs_board_use hidden;
 };
 
-static void add_row(struct table *table, bool seen, const char *name, const struct use *use)
+static void add_row(struct table *table, bool seen, const char *name,
+                    const struct gs_board_use *use)
 {
     if (use->slices == 0) {
         return;
@@ -196,14 +181,14 @@ static void add_row(struct table *table, bool seen, const char *name, const stru
 
 static void end_table(struct table *table, struct gs_jsonwrite *json, const char *key)
 {
-    struct use hidden = table->hidden;
-    table->hidden = (struct use){0, 0};
+    struct gs_board_use hidden = table->hidden;
+    table->hidden = (struct gs_board_use){0, 0};
     add_row(table, true, "(not yours)", &hidden);
     put_rows(json, key, table->rows, table->n);
     table->n = 0;
 }
 
-static void put_tables(const struct bill *bill, const struct gs_board_reader *reader,
+static void put_tables(const struct gs_board_bill *bill, const struct gs_board_reader *reader,
                        struct row *rows, struct gs_jsonwrite *json)
 {
     const struct gs_board *board = bill->board;
@@ -241,7 +226,7 @@ static void put_sum(struct gs_board *board, const struct gs_money_sum *sum,
     gs_jsonwrite_number(json, "unknown_nodes", sum->unknown_nodes);
     gs_jsonwrite_number(json, "unknown_gpus", sum->unknown_gpus);
     gs_jsonwrite_number(json, "whole_gpus", sum->whole_gpus);
-    if (find_bound(board, sum, &bound)) {
+    if (gs_board_find_bound(board, sum, &bound)) {
         gs_jsonwrite_number(json, "bound", bound);
     } else {
         gs_jsonwrite_null(json, "bound");
@@ -251,8 +236,8 @@ static void put_sum(struct gs_board *board, const struct gs_money_sum *sum,
 int gs_board_write_money(struct gs_board *board, const struct gs_board_reader *reader,
                          struct gs_buf *out, struct gs_err *err)
 {
-    GS_CLEANUP(free_bill) struct bill *bill = NULL;
-    int r = make_bill(board, &bill, err);
+    GS_CLEANUP(gs_board_bill_free) struct gs_board_bill *bill = NULL;
+    int r = gs_board_bill(board, &bill, err);
     if (r != 0) {
         return r;
     }

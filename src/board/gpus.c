@@ -21,6 +21,12 @@ void gs_board_drop_gpus(struct gs_board *board, const char *name)
 {
     struct gs_board_place *place = gs_map_find(&board->places, name);
     if (place != NULL) {
+        struct gs_board_gpu *was = place->gpus;
+        unsigned n_was = place->n_gpus;
+        bool had = place->has_gpus;
+        place->n_gpus = 0;
+        place->has_gpus = false;
+        gs_board_news_gpus(board, place, was, n_was, had);
         gs_board_gpus_free(place);
         gs_board_touch(board, place);
     }
@@ -68,6 +74,16 @@ static int keep_slices(struct gs_board *board, struct gs_board_place *place,
     return 0;
 }
 
+/* Never 0. */
+static uint32_t hash_of(const char *text)
+{
+    uint32_t hash = 2166136261u;
+    for (; *text != '\0'; text++) {
+        hash = (hash ^ (uint8_t)*text) * 16777619u;
+    }
+    return hash == 0 ? 1 : hash;
+}
+
 static bool has_slice(const struct gs_board_gpu *gpu, unsigned profile, unsigned start)
 {
     for (unsigned i = 0; i < gpu->n_slices; i++) {
@@ -76,6 +92,16 @@ static bool has_slice(const struct gs_board_gpu *gpu, unsigned profile, unsigned
         }
     }
     return false;
+}
+
+/* Which wish was answered last, and how. */
+static void keep_answer(const struct gs_gpunode_decision *decision, struct gs_board_gpu *to)
+{
+    if (decision->id[0] != '\0' && decision->result != GS_GPUNODE_NONE &&
+        decision->result != GS_GPUNODE_RUNNING) {
+        to->answered = hash_of(decision->id);
+        to->result = (uint8_t)decision->result;
+    }
 }
 
 /* A wish that is not answered: what it adds comes, what it leaves out goes. */
@@ -97,6 +123,7 @@ static void keep_wish(const struct gs_gpunode *gpus, const struct gs_gpunode_gpu
         return;
     }
     to->recut = true;
+    to->asked = hash_of(wish->id);
     to->recut_since_us = runs ? from->decision.at_us : 0;
     to->removes = to->n_slices;
     for (unsigned i = 0; i < layout.n_slices; i++) {
@@ -168,10 +195,34 @@ static int keep_gpus(struct gs_board *board, const struct gs_gpunode *from,
         if (r != 0) {
             return r;
         }
+        keep_answer(&gpu->decision, to);
         keep_wish(from, gpu, to);
         place->n_gpus++;
     }
     return 0;
+}
+
+/* The GPUs of `place` take the place of `was`. */
+static int replace(struct gs_board *board, const struct gs_gpunode *gpus,
+                   struct gs_board_place *place, struct gs_err *err)
+{
+    struct gs_board_gpu *was = place->gpus;
+    char *was_texts = place->gpu_texts;
+    unsigned n_was = place->n_gpus;
+    bool had = place->has_gpus;
+    place->gpus = NULL;
+    place->gpu_texts = NULL;
+    gs_board_gpus_free(place);
+    int r = keep_gpus(board, gpus, place, err);
+    if (r != 0) {
+        gs_board_gpus_free(place);
+    } else {
+        place->has_gpus = true;
+        gs_board_news_gpus(board, place, was, n_was, had);
+    }
+    free(was);
+    free(was_texts);
+    return r;
 }
 
 int gs_board_put_gpus(struct gs_board *board, const struct gs_gpunode *gpus, struct gs_err *err)
@@ -180,16 +231,9 @@ int gs_board_put_gpus(struct gs_board *board, const struct gs_gpunode *gpus, str
     if (place == NULL) {
         return gs_board_no_memory(err);
     }
-    gs_board_gpus_free(place);
     place->gpus_seen = true;
     gs_board_touch(board, place);
-    int r = keep_gpus(board, gpus, place, err);
-    if (r != 0) {
-        gs_board_gpus_free(place);
-        return r;
-    }
-    place->has_gpus = true;
-    return 0;
+    return replace(board, gpus, place, err);
 }
 
 static enum gs_money_use use_of(uint8_t state)

@@ -169,6 +169,7 @@ int gs_board_put_node(struct gs_board *board, const struct gs_board_node *node, 
     place->seen = true;
     place->uusd_h = board->options.price(board->options.ctx, facts->instance_type, facts->region,
                                          facts->capacity_type);
+    gs_board_news_node(board, place, false);
     gs_board_touch(board, place);
     return 0;
 }
@@ -177,7 +178,9 @@ void gs_board_drop_node(struct gs_board *board, const char *name)
 {
     struct gs_board_place *place = gs_map_find(&board->places, name);
     if (place != NULL) {
+        gs_board_news_node(board, place, true);
         place->told = false;
+        place->served = false;
         gs_board_touch(board, place);
     }
 }
@@ -297,18 +300,24 @@ int gs_board_put_pod(struct gs_board *board, const struct gs_board_pod *pod, str
     if (r != 0) {
         return r;
     }
+    bool was_told = holder->told;
+    bool was_bound = was_told && holder->place != NULL && holder->bound;
     set_workload(board, holder, workload);
     holder->told = true;
     holder->seen = true;
     leave_place(board, holder);
     join_place(board, holder, place, pod->node[0] != '\0');
+    gs_board_news_pod(board, holder, was_told, was_bound);
     return 0;
 }
 
 void gs_board_drop_holder(struct gs_board *board, struct gs_board_holder *holder)
 {
-    leave_place(board, holder);
+    bool was_told = holder->told;
+    bool was_bound = was_told && holder->place != NULL && holder->bound;
     holder->told = false;
+    gs_board_news_pod(board, holder, was_told, was_bound);
+    leave_place(board, holder);
 }
 
 void gs_board_drop_pod(struct gs_board *board, const char *name_space, const char *name)

@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "board/board.h"
+#include "board/news.h"
 
 #define GS_BOARD_NONE UINT32_MAX
 
@@ -66,6 +67,10 @@ struct gs_board_gpu {
     bool held; /* not mig */
     bool recut;
     uint64_t recut_since_us; /* 0: not known */
+    uint64_t note;           /* of who listens to news about the re-cut */
+    uint32_t asked;          /* the wish that is not answered: a hash of its id; 0: none */
+    uint32_t answered;       /* the last that was; and how: */
+    uint8_t result;          /* enum gs_gpunode_result */
     uint16_t stranded;       /* memory units that nothing fits into; as of the text */
     uint16_t adds;
     uint16_t removes;
@@ -78,7 +83,8 @@ struct gs_board_place {
     char *name;
     char *texts; /* of the facts */
     struct gs_board_node facts;
-    bool told; /* there is a Node */
+    bool told;   /* there is a Node */
+    bool served; /* it was ready once */
     bool seen;
     bool gpus_seen;
     bool has_gpus;
@@ -130,7 +136,18 @@ struct gs_board {
     uint64_t bound_of; /* a hash of what the bound was worked out for */
     bool bound_known;
     uint64_t bound;
+    gs_board_news_fn *news; /* NULL: nobody listens */
+    void *news_ctx;
 };
+
+/* news.c: what has changed, for who listens. */
+
+/* `was`: the GPUs that were there, if any were told of. */
+void gs_board_news_gpus(struct gs_board *board, struct gs_board_place *place,
+                        const struct gs_board_gpu *was, unsigned n_was, bool had);
+void gs_board_news_pod(const struct gs_board *board, const struct gs_board_holder *holder,
+                       bool was_told, bool was_bound);
+void gs_board_news_node(const struct gs_board *board, struct gs_board_place *place, bool gone);
 
 /* keep.c */
 
