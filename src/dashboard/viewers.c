@@ -52,6 +52,8 @@ struct gs_viewer {
 
 struct gs_viewers {
     struct gs_viewers_options options;
+    const char *audience;
+    const char *verb;
     char *token;
     struct gs_viewer *at[GS_VIEWERS_MAX];
     unsigned n_asking;
@@ -286,9 +288,17 @@ static void on_entry(void *ctx, int result, const struct gs_kube_answer *answer,
     viewer->call = NULL;
     int r = read_access(result, answer, err, &allowed, &why);
     if (r == 0 && !allowed) {
-        end(viewer, GS_VIEWER_FORBIDDEN,
-            "this account may not list gpunodes.gpuslice.dev; whoever looks after the cluster can "
-            "bind it to ClusterRole gpuslice-viewer");
+        gs_fail(
+            &why, GS_INVALID,
+            "this account may not %s gpunodes.gpuslice.dev; whoever looks after the cluster can "
+            "bind it to ClusterRole gpuslice-viewer",
+            viewer->viewers->verb);
+        end(viewer, GS_VIEWER_FORBIDDEN, why.msg);
+        return;
+    }
+    if (r == 0 && viewer->viewers->options.whole) {
+        viewer->next.all = true;
+        end(viewer, GS_VIEWER_IN, "");
         return;
     }
     r = r == 0 ? ask_access(viewer, &pods, on_all, viewer, &viewer->call, &why) : r;
@@ -300,9 +310,11 @@ static void on_entry(void *ctx, int result, const struct gs_kube_answer *answer,
 static void on_token(void *ctx, int result, const struct gs_kube_answer *answer,
                      const struct gs_kubestatus *status, const struct gs_err *err)
 {
-    static const struct gs_kubereview_access gpunodes = {
-        .verb = "list", .group = "gpuslice.dev", .resource = "gpunodes", .name_space = ""};
     struct gs_viewer *viewer = ctx;
+    const struct gs_kubereview_access gpunodes = {.verb = viewer->viewers->verb,
+                                                  .group = "gpuslice.dev",
+                                                  .resource = "gpunodes",
+                                                  .name_space = ""};
     struct gs_err why = {.msg = ""};
     char *user = NULL;
     bool good = false;
@@ -311,12 +323,13 @@ static void on_token(void *ctx, int result, const struct gs_kube_answer *answer,
     if (result != 0) {
         why = *err;
     }
-    int r = result != 0
-                ? result
-                : gs_kubereview_read_token(answer->body, GS_VIEWERS_AUDIENCE, &good, &user, &why);
+    int r = result != 0 ? result
+                        : gs_kubereview_read_token(answer->body, viewer->viewers->audience, &good,
+                                                   &user, &why);
     if (r == 0 && !good) {
-        end(viewer, GS_VIEWER_NOBODY,
-            "the token is none, has ended, or is not for " GS_VIEWERS_AUDIENCE);
+        gs_fail(&why, GS_INVALID, "the token is none, has ended, or is not for %s",
+                viewer->viewers->audience);
+        end(viewer, GS_VIEWER_NOBODY, why.msg);
         return;
     }
     if (r == 0) {
@@ -337,7 +350,7 @@ static void ask(struct gs_viewer *viewer)
     viewer->asking = true;
     viewer->viewers->n_asking++;
     free_rights(&viewer->next);
-    int r = gs_kubereview_write_token(viewer->token, GS_VIEWERS_AUDIENCE, &body, &err);
+    int r = gs_kubereview_write_token(viewer->token, viewer->viewers->audience, &body, &err);
     if (r == GS_INVALID) {
         end(viewer, GS_VIEWER_NOBODY, "the token is not a text");
         return;
@@ -482,6 +495,8 @@ int gs_viewers_new(const struct gs_viewers_options *options, struct gs_viewers *
         return gs_fail(err, GS_NO_MEMORY, "no memory for the dashboard");
     }
     viewers->options = *options;
+    viewers->audience = options->audience == NULL ? GS_VIEWERS_AUDIENCE : options->audience;
+    viewers->verb = options->verb == NULL ? "list" : options->verb;
     viewers->token = token;
     *ret = viewers;
     return 0;

@@ -19,6 +19,9 @@ struct gs_viewers_options {
     struct gs_kube *kube;         /* NULL: `token` alone is let in, and sees everything */
     const char *token;            /* copied */
     const struct gs_board *board; /* whose namespaces are asked about */
+    const char *audience;         /* that tokens have to be for; NULL: GS_VIEWERS_AUDIENCE */
+    const char *verb;             /* of gpunodes, that they need to come in; NULL: "list" */
+    bool whole;                   /* who comes in sees everything: nothing else is asked */
 };
 
 /* What is known of a token now. */

@@ -83,6 +83,7 @@ struct gs_history_point {
     const char *label;
     int64_t at_s; /* its beginning: a multiple of the answer's step */
     double mean;
+    double sum; /* of all that was added: of things that are counted */
     double least;
     double most;
 };

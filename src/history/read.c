@@ -41,6 +41,7 @@ static int tell_points(struct gs_history *history, sqlite3_stmt *rows, gs_histor
             .mean = sqlite3_column_double(rows, 2),
             .least = sqlite3_column_double(rows, 3),
             .most = sqlite3_column_double(rows, 4),
+            .sum = sqlite3_column_double(rows, 5),
         };
         r = point.label == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory") : fn(ctx, &point, err);
         if (r < 0) {
@@ -73,13 +74,13 @@ int gs_history_read(struct gs_history *history, const char *name, int64_t from_s
     *ret_step_s = (uint32_t)step;
     struct gs_err why;
     GS_CLEANUP(gs_history_finalize)
-    sqlite3_stmt *rows =
-        gs_history_ask(history, &why,
-                       "SELECT label, at - at % ?1, sum(sum) / sum(n), min(least), max(most)"
-                       " FROM series JOIN points ON points.series = series.id"
-                       " WHERE name = ?2 AND step = ?3 AND at >= ?4 AND at < ?5"
-                       " GROUP BY label, at - at % ?1 ORDER BY label, at - at % ?1",
-                       "isiii", (int64_t)step, name, (int64_t)kept->step_s, from_s, to_s);
+    sqlite3_stmt *rows = gs_history_ask(
+        history, &why,
+        "SELECT label, at - at % ?1, sum(sum) / sum(n), min(least), max(most), sum(sum)"
+        " FROM series JOIN points ON points.series = series.id"
+        " WHERE name = ?2 AND step = ?3 AND at >= ?4 AND at < ?5"
+        " GROUP BY label, at - at % ?1 ORDER BY label, at - at % ?1",
+        "isiii", (int64_t)step, name, (int64_t)kept->step_s, from_s, to_s);
     return rows == NULL ? gs_fail(err, why.code, "%s", why.msg)
                         : tell_points(history, rows, fn, ctx, err);
 }

@@ -44,6 +44,8 @@ MAY_SEE = {
     "dashboard": {"base", "core", "wire", "net", "cluster", "decide", "money", "picture", "board"},
     "term": {"base", "core"},
     "history": {"base"},
+    "historian": {"base", "core", "wire", "cloud", "decide", "money", "net", "cluster", "picture",
+                  "board", "dashboard", "history", "term"},
     "cli": {"base", "core", "wire", "cloud", "sim", "trace", "verify", "decide", "gpu", "partition",
             "lint", "karpenter", "net", "cluster", "picture", "money", "board", "dashboard", "term"},
 }

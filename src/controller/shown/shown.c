@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "board/objects.h"
+#include "board/tap.h"
 #include "cloud/instances.h"
 #include "controller/shown/better.h"
 #include "dashboard/dashboard.h"
@@ -25,7 +25,7 @@ struct gs_shown {
     struct gs_better *better;
     struct gs_authority authority;
     sd_event_source *timer;
-    bool listed[GS_FEEDS];
+    struct gs_board_tap tap;
     char region[64];
     char names_text[NAMES_TEXT_MAX];
     const char *names[GS_AUTHORITY_NAMES_MAX];
@@ -50,52 +50,9 @@ static uint64_t price(void *ctx, const char *type, const char *region, const cha
 
 /* ---- what is watched ---- */
 
-static enum gs_board_kind kind_of(enum gs_store_kind kind)
-{
-    switch (kind) {
-    case GS_STORE_PODS:
-        return GS_BOARD_PODS;
-    case GS_STORE_NODES:
-        return GS_BOARD_NODES;
-    case GS_STORE_GPUNODES:
-        return GS_BOARD_GPUNODES;
-    }
-    return GS_BOARD_PODS;
-}
-
-static void on_listing(void *ctx, enum gs_store_kind kind)
-{
-    const struct gs_shown *shown = ctx;
-    gs_board_listing(shown->board, kind_of(kind));
-}
-
-static void on_listed(void *ctx, enum gs_store_kind kind)
-{
-    struct gs_shown *shown = ctx;
-    bool whole = true;
-    gs_board_listed(shown->board, kind_of(kind));
-    shown->listed[kind] = true;
-    for (unsigned i = 0; i < GS_FEEDS; i++) {
-        whole &= shown->listed[i];
-    }
-    gs_board_set_whole(shown->board, whole);
-}
-
-/* One that cannot be read is left out; the store has said so already. */
-static void on_object(void *ctx, enum gs_store_kind kind, const struct json_t *object, bool gone)
-{
-    const struct gs_shown *shown = ctx;
-    struct gs_err err;
-    int r = gs_board_object(shown->board, kind_of(kind), object, gone, &err);
-    if (r == GS_NO_MEMORY) {
-        gs_log_warning("the dashboard: %s", err.msg);
-    }
-}
-
 struct gs_feed_tap gs_shown_tap(struct gs_shown *shown)
 {
-    return (struct gs_feed_tap){
-        .listing = on_listing, .listed = on_listed, .object = on_object, .ctx = shown};
+    return gs_board_tap(&shown->tap);
 }
 
 /* ---- the certificate ---- */
@@ -171,8 +128,10 @@ static int open_board(struct gs_shown *shown, struct gs_err *err)
         .kind = "cluster", .name = "", .price = price, .ctx = shown};
     int s = sd_event_add_time_relative(gs_kube_event(shown->options.kube), &shown->timer,
                                        CLOCK_MONOTONIC, LOOK_US, ACCURACY_US, on_timer, shown);
-    return s < 0 ? gs_fail_errno(err, -s, "adding a timer")
-                 : gs_board_new(&board, &shown->board, err);
+    int r =
+        s < 0 ? gs_fail_errno(err, -s, "adding a timer") : gs_board_new(&board, &shown->board, err);
+    shown->tap.board = shown->board;
+    return r;
 }
 
 static int open_dashboard(struct gs_shown *shown, struct gs_err *err)
