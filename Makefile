@@ -89,7 +89,7 @@ check-cluster: ## the tests on a real Kubernetes, built the first time; FULL=1 t
 			GPUSLICE_ARRIVALS=200 GPUSLICE_LONG=1) \
 		scripts/check.py $(BUILD) -t $(if $(FULL),10,1) --suite cluster --suite cluster-long
 
-check-matrix: all ## the core of them over versions of Kubernetes and Karpenter: [ARGS='1.35 1.34/1.7']
+check-matrix: all ## the core of them over versions of Kubernetes and Karpenter: [ARGS='1.34 1.35/1.11']
 	@scripts/deps.sh test cluster
 	@python3 tests/cluster/matrix.py $(BUILD) $(ARGS)
 

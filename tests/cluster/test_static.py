@@ -15,7 +15,7 @@ from bed import controller, rights, system
 from bed.api import ApiError
 from bed.bed import Bed
 from bed.errors import Skip
-from bed.karpenter import NODE_CLASS
+from bed.karpenter import NODE_CLASS, condition
 from bed.pods import pod
 from bed.system import write
 
@@ -113,6 +113,25 @@ class Cases:
     def the_last_one__goes_too(self):
         system.wait_for("the NodeClaims go", lambda: not self.karpenter.claims(), 90)
         self.wait_replicas(0)
+
+    def a_karpenter_without_the_kind__serves_static_slicepools_and_the_others_say_so(self):
+        """As before 1.7."""
+        self.bed.kubectl("delete", "crd", "nodeoverlays.karpenter.sh")
+        self.controller.daemon.restart()  # it never saw the kind
+        self.controller.daemon.wait_until("the controller is ready", self.controller.is_ready, 90)
+        self.bed.api.create(SLICEPOOLS, {
+            "apiVersion": "gpuslice.dev/v1alpha1", "kind": "SlicePool", "metadata": {"name": "more"},
+            "spec": {"nodeClassRef": NODE_CLASS, "instanceTypes": [P4D], "profiles": ["1g.5gb"]}})
+        said = lambda name: condition(self.bed.api.find(f"{SLICEPOOLS}/{name}"), "Ready")
+        system.wait_equal("Ready of the one with overlays", ("False", "KarpenterNotThere"),
+                          lambda: said("more")[:2], 120)
+        print(f"# {said('more')[2]}")
+        assert "NodeOverlay" in said("more")[2], said("more")
+        self.bed.pods.create(pod("again", {SMALL: 1}))
+        self.launcher.wait(1)
+        self.bed.pods.wait_phase("again", "Running")
+        assert said("gpus")[0] == "True", said("gpus")
+        self.bed.pods.delete("again", grace=0)
 
     def scaling__cannot_be_changed(self):
         try:
