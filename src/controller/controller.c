@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "controller/pools/supply.h"
 #include "controller/tally/cloudwatch.h"
+#include "controller/tally/turns.h"
 #include "money/money.h"
 #include "picture/feed.h"
 
@@ -243,6 +244,10 @@ int gs_controller_start(struct gs_controller *controller,
     controller->money = gs_money_new();
     r = r == 0 && controller->money == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for prices")
                                             : r;
+    r = r == 0 ? gs_tally_rows_new(&controller->store, controller->money, options->region,
+                                   &controller->rows, err)
+               : r;
+    r = r == 0 ? gs_tally_turns_new(event, controller->rows, &controller->turns, err) : r;
     r = r == 0 ? open_parts(controller, err) : r;
     r = r == 0 && options->emf_interval_s > 0
             ? gs_cloudwatch_new(controller, &controller->cloudwatch, err)
@@ -277,6 +282,8 @@ void gs_controller_done(struct gs_controller *controller)
     gs_pass_free(controller->pass);
     gs_pools_free(controller->pools);
     gs_act_free(controller->act);
+    gs_tally_turns_free(controller->turns);
+    gs_tally_rows_free(controller->rows);
     gs_store_done(&controller->store);
     gs_money_free(controller->money);
     if (controller->kube != NULL) {

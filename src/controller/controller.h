@@ -17,6 +17,8 @@ struct gs_feed;
 struct gs_cloudwatch;
 struct gs_money;
 struct gs_tally;
+struct gs_tally_rows;
+struct gs_tally_turns;
 
 struct gs_controller_options {
     const char *kubeconfig; /* NULL: as a pod */
@@ -58,7 +60,9 @@ struct gs_controller {
     struct gs_shown *shown;     /* the dashboard; NULL: none */
     struct gs_http_server *http;
     struct gs_cloudwatch *cloudwatch; /* NULL: no lines */
-    struct gs_money *money;           /* for what is told of the cluster */
+    struct gs_money *money;           /* for what is told of the cluster, */
+    struct gs_tally_rows *rows;       /* which is counted node by node, */
+    struct gs_tally_turns *turns;     /* a few of them at a time */
     char name_space[254];
     sd_event_source *due; /* the next pass */
     uint64_t due_us;      /* CLOCK_MONOTONIC; UINT64_MAX: none */

@@ -1,12 +1,13 @@
 /* What the controller shows of itself: health, metrics, the picture. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "controller/controller.h"
 #include "controller/pools/metrics.h"
-#include "controller/tally/tally.h"
+#include "controller/tally/turns.h"
 #include "picture/feed.h"
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
@@ -128,6 +129,7 @@ int gs_controller_tally(const struct gs_controller *controller, struct gs_arena 
                         struct gs_tally *ret, struct gs_err *err)
 {
     struct gs_tally_options options = {.store = &controller->store,
+                                       .rows = controller->rows,
                                        .money = controller->money,
                                        .region = controller->options->region};
     (void)sd_event_now(controller->event, CLOCK_MONOTONIC, &options.now_us);
@@ -156,15 +158,13 @@ static void write_cluster(const struct gs_controller *controller, struct gs_buf 
     gs_arena_done(&arena);
 }
 
-static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
-                          const struct gs_http_asked *asked)
+static void answer_metrics(const struct gs_controller *controller,
+                           struct gs_http_exchange *exchange)
 {
-    const struct gs_controller *controller = ctx;
     struct gs_act_counts actions = gs_act_counts(controller->act);
     struct gs_pass_counts passes = gs_pass_counts(controller->pass);
     struct gs_pools_counts pools = gs_pools_counts(controller->pools);
     struct gs_buf page;
-    (void)asked;
     gs_buf_init(&page, PAGE_BYTES_MAX);
     metric(&page, "info", "gauge", "This controller.");
     gs_buf_puts(&page, "gpuslice_controller_info{version=\"" GS_VERSION "\"} 1\n");
@@ -185,6 +185,46 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
     gs_shown_write_metrics(controller->shown, &page);
     write_cluster(controller, &page);
     answer(exchange, 200, METRICS_TYPE, &page);
+}
+
+/* Somebody who has asked for metrics. */
+struct scrape {
+    const struct gs_controller *controller;
+    struct gs_http_exchange *exchange;
+    struct gs_tally_wait wait;
+};
+
+static void on_counted(void *ctx)
+{
+    struct scrape *scrape = ctx;
+    answer_metrics(scrape->controller, scrape->exchange);
+    free(scrape);
+}
+
+static void on_gone(void *ctx)
+{
+    struct scrape *scrape = ctx;
+    gs_tally_turns_forget(scrape->controller->turns, &scrape->wait);
+    free(scrape);
+}
+
+/* What has changed is counted first, in turns. */
+static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
+                          const struct gs_http_asked *asked)
+{
+    const struct gs_controller *controller = ctx;
+    (void)asked;
+    struct scrape *scrape = gs_lease_leads(controller->lease) ? calloc(1, sizeof(*scrape)) : NULL;
+    if (scrape == NULL) {
+        answer_metrics(controller, exchange);
+        return;
+    }
+    scrape->controller = controller;
+    scrape->exchange = exchange;
+    scrape->wait.done = on_counted;
+    scrape->wait.ctx = scrape;
+    gs_http_later(exchange, on_gone, scrape);
+    gs_tally_turns_ask(controller->turns, &scrape->wait);
 }
 
 int gs_controller_serve(struct gs_controller *controller, struct gs_err *err)

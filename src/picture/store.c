@@ -40,6 +40,7 @@ int gs_store_resource(struct gs_store *store, const struct gs_profile_name *name
 
 void gs_store_touch(struct gs_store_node *node)
 {
+    node->changes++;
     if (!node->dirty) {
         node->dirty = true;
         node->next_dirty = node->store->dirty;

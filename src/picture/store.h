@@ -156,7 +156,8 @@ struct gs_store_node {
     uint32_t n_nominated; /* of them: not bound */
     uint32_t n_movable;   /* of them: may be moved */
     struct gs_store *store;
-    bool dirty; /* changed since the view last looked: in the store's list, by */
+    uint32_t changes; /* grows when it, its GPUs, pods or wishes change */
+    bool dirty;       /* changed since the view last looked: in the store's list, by */
     struct gs_store_node *next_dirty;
     uint32_t number; /* in the view, plus 1; 0: none yet */
 };

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "controller/tally/tally.h"
+#include "controller/tally/turns.h"
 #include "net/lines.h"
 #include "wire/emf.h"
 
@@ -19,6 +19,7 @@ struct gs_cloudwatch {
     sd_event_source *due;
     struct gs_lines lines;
     uint64_t told_dropped;
+    struct gs_tally_wait wait;
 };
 
 /* ---- lines ---- */
@@ -158,8 +159,9 @@ int gs_cloudwatch_write(const struct gs_tally *tally, const char *name_space, co
 
 /* ---- every so often ---- */
 
-static void tell(struct gs_cloudwatch *cloudwatch)
+static void on_counted(void *ctx)
 {
+    struct gs_cloudwatch *cloudwatch = ctx;
     const struct gs_controller *controller = cloudwatch->controller;
     const struct gs_controller_options *options = controller->options;
     struct gs_arena arena;
@@ -195,8 +197,9 @@ static int on_due(sd_event_source *source, uint64_t usec, void *ctx)
 {
     struct gs_cloudwatch *cloudwatch = ctx;
     const struct gs_controller *controller = cloudwatch->controller;
-    if (gs_lease_leads(controller->lease) && gs_controller_is_ready(controller)) {
-        tell(cloudwatch);
+    if (!cloudwatch->wait.waits && gs_lease_leads(controller->lease) &&
+        gs_controller_is_ready(controller)) {
+        gs_tally_turns_ask(controller->turns, &cloudwatch->wait);
     }
     (void)sd_event_source_set_time(source, usec + controller->options->emf_interval_s * 1000000);
     (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -218,6 +221,8 @@ int gs_cloudwatch_new(const struct gs_controller *controller, struct gs_cloudwat
         return gs_fail(err, GS_NO_MEMORY, "no memory for metrics for CloudWatch");
     }
     cloudwatch->controller = controller;
+    cloudwatch->wait.done = on_counted;
+    cloudwatch->wait.ctx = cloudwatch;
     int r = gs_lines_open(&cloudwatch->lines, STDOUT_FILENO, err);
     int s = r < 0 ? 0
                   : sd_event_add_time_relative(controller->event, &cloudwatch->due, CLOCK_MONOTONIC,
@@ -236,6 +241,7 @@ void gs_cloudwatch_free(struct gs_cloudwatch *cloudwatch)
 {
     if (cloudwatch != NULL) {
         sd_event_source_disable_unref(cloudwatch->due);
+        gs_tally_turns_forget(cloudwatch->controller->turns, &cloudwatch->wait);
         gs_lines_close(&cloudwatch->lines);
         free(cloudwatch);
     }

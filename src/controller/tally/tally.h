@@ -112,8 +112,23 @@ struct gs_tally {
     uint64_t longest_wait_us; /* of a pod; UINT64_MAX: none waits */
 };
 
+/* What was counted of each node, kept: only nodes that have changed since are counted anew. */
+struct gs_tally_rows;
+
+/* The store, the money and the text outlive it. GS_NO_MEMORY. */
+int gs_tally_rows_new(const struct gs_store *store, struct gs_money *money, const char *region,
+                      struct gs_tally_rows **ret, struct gs_err *err);
+void gs_tally_rows_free(struct gs_tally_rows *rows); /* NULL is fine */
+void gs_tally_rows_freep(struct gs_tally_rows **rows);
+
+/* Counts at most so many nodes anew; *ret_more: there are others. GS_NO_MEMORY. */
+int gs_tally_rows_step(struct gs_tally_rows *rows, unsigned most, bool *ret_more,
+                       struct gs_err *err);
+
 struct gs_tally_options {
     const struct gs_store *store;
+    struct gs_tally_rows *rows; /* of this store; NULL: every node is counted, and money and region
+                                   are needed */
     struct gs_money *money;
     const char *region; /* whose prices count; "": that of each node's label */
     uint64_t now_us;    /* CLOCK_MONOTONIC */

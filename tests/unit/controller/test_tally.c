@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "cloud/instances.h"
+#include "controller/tally/rows.h"
 #include "controller/tally/tally.h"
 #include "core/catalog.h"
 
@@ -310,6 +311,150 @@ static void tally__pools_have_a_bound_and_none_is_lost(void **state)
     end(&bed);
 }
 
+/* ---- what is kept ---- */
+
+static void text_of(const struct bed *bed, struct gs_tally_rows *rows, struct gs_buf *ret)
+{
+    struct gs_arena arena;
+    struct gs_tally tally;
+    const struct gs_tally_options options = {.store = &bed->store,
+                                             .rows = rows,
+                                             .money = bed->money,
+                                             .region = "",
+                                             .now_us = NOW_US,
+                                             .real_us = REAL_US};
+    gs_arena_init(&arena, &gs_alloc_heap, 64 << 20);
+    assert_int_equal(gs_tally(&options, &arena, &tally, NULL), 0);
+    gs_tally_write(&tally, ret);
+    gs_arena_done(&arena);
+}
+
+static unsigned dice(unsigned *seed, unsigned n)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % n;
+}
+
+static void change(struct bed *bed, unsigned *seed)
+{
+    static const char *const slices[] = {SLICE("1g.5gb", 0, 1, "Held"),
+                                         SLICE("3g.20gb", 0, 4, "Free"),
+                                         SLICE("1g.5gb", 6, 1, "Sick"), "", NULL};
+    static const char *const pools[] = {"", "a", "b"};
+    char node[16];
+    char name[16];
+    snprintf(node, sizeof(node), "n%u", dice(seed, 12));
+    snprintf(name, sizeof(name), "p%u", dice(seed, 30));
+    if (dice(seed, 2) == 0) {
+        const struct a_node a = {.name = node,
+                                 .pool = pools[dice(seed, 3)],
+                                 .type = dice(seed, 4) == 0 ? "" : "p4d.24xlarge",
+                                 .capacity = dice(seed, 5) == 0 ? "spot" : "on-demand",
+                                 .slices = slices[dice(seed, 5)],
+                                 .starting = dice(seed, 5) == 0,
+                                 .seen_us = NOW_US};
+        give_node(&bed->store, &a);
+    } else {
+        char space[16];
+        snprintf(space, sizeof(space), "s%u", dice(seed, 5));
+        give_pod(&bed->store, space, name, dice(seed, 4) == 0 ? "" : node);
+    }
+}
+
+/* Whatever has changed: counts that are kept are those that are made anew. */
+static void tally__what_is_kept_is_what_would_be_counted(void **state)
+{
+    (void)state;
+    for (unsigned round = 1; round <= 20; round++) {
+        struct bed bed;
+        struct gs_tally_rows *rows = NULL;
+        unsigned seed = round;
+        begin(&bed);
+        assert_int_equal(gs_tally_rows_new(&bed.store, bed.money, "", &rows, NULL), 0);
+        for (unsigned i = 0; i < 60; i++) {
+            struct gs_buf kept;
+            struct gs_buf anew;
+            bool more = false;
+            change(&bed, &seed);
+            gs_buf_init(&kept, 1 << 20);
+            gs_buf_init(&anew, 1 << 20);
+            if (i % 3 == 0) {
+                assert_int_equal(gs_tally_rows_step(rows, 1, &more, NULL), 0);
+            }
+            text_of(&bed, rows, &kept);
+            text_of(&bed, NULL, &anew);
+            if (strcmp(gs_buf_text(&kept), gs_buf_text(&anew)) != 0) {
+                fail_msg("seed %u, change %u:\n%s\nexpected\n%s", round, i, gs_buf_text(&kept),
+                         gs_buf_text(&anew));
+            }
+            gs_buf_done(&kept);
+            gs_buf_done(&anew);
+        }
+        gs_tally_rows_free(rows);
+        end(&bed);
+    }
+}
+
+static void tally__a_step_counts_no_more_nodes_than_it_may(void **state)
+{
+    struct bed bed;
+    struct gs_tally_rows *rows = NULL;
+    bool more = false;
+    (void)state;
+    begin(&bed);
+    for (unsigned i = 0; i < 10; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "n%u", i);
+        give_node(&bed.store,
+                  &(struct a_node){.name = name, .pool = "a", .type = "", .capacity = ""});
+    }
+    assert_int_equal(gs_tally_rows_new(&bed.store, bed.money, "", &rows, NULL), 0);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        assert_int_equal(gs_tally_rows_step(rows, 3, &more, NULL), 0);
+        assert_true(more);
+    }
+    assert_int_equal(gs_tally_rows_step(rows, 3, &more, NULL), 0);
+    assert_false(more);
+    give_pod(&bed.store, "s", "p", "n1"); /* one has changed */
+    assert_int_equal(gs_tally_rows_step(rows, 0, &more, NULL), 0);
+    assert_true(more);
+    assert_int_equal(gs_tally_rows_step(rows, 1, &more, NULL), 0);
+    assert_false(more);
+    gs_tally_rows_free(rows);
+    end(&bed);
+}
+
+static void tally__namespaces_that_have_gone_do_not_stay_for_ever(void **state)
+{
+    struct bed bed;
+    struct gs_tally_rows *rows = NULL;
+    (void)state;
+    begin(&bed);
+    assert_int_equal(gs_tally_rows_new(&bed.store, bed.money, "", &rows, NULL), 0);
+    for (unsigned i = 0; i < 3000; i++) {
+        char space[16];
+        struct gs_buf page;
+        bool more = false;
+        snprintf(space, sizeof(space), "s%u", i);
+        give_pod(&bed.store, space, "p", "n1");
+        assert_int_equal(gs_tally_rows_step(rows, 9, &more, NULL), 0);
+        assert_true(rows->n_entries <= 1100);
+        if (i % 100 == 99) {
+            gs_buf_init(&page, 1 << 20);
+            text_of(&bed, rows, &page);
+            gs_buf_done(&page);
+        }
+        char key[32];
+        snprintf(key, sizeof(key), "%s/p", space);
+        struct gs_store_pod *pod = gs_store_find_pod(&bed.store, key);
+        assert_non_null(pod);
+        gs_store_listing(&bed.store, GS_STORE_PODS);
+        gs_store_listed(&bed.store, GS_STORE_PODS);
+    }
+    gs_tally_rows_free(rows);
+    end(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +463,9 @@ int main(void)
         cmocka_unit_test(tally__dollars_add_up_to_the_price_and_what_is_not_known_is_none),
         cmocka_unit_test(tally__namespaces_have_a_bound_and_none_is_lost),
         cmocka_unit_test(tally__pools_have_a_bound_and_none_is_lost),
+        cmocka_unit_test(tally__what_is_kept_is_what_would_be_counted),
+        cmocka_unit_test(tally__a_step_counts_no_more_nodes_than_it_may),
+        cmocka_unit_test(tally__namespaces_that_have_gone_do_not_stay_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
