@@ -228,32 +228,142 @@ static bool has_few_kinds(const struct gs_karpenter_choice *choices, size_t n)
     return true;
 }
 
+bool gs_karpenter_is_worth(uint64_t before_uusd, uint64_t after_uusd, bool old)
+{
+    return old ? after_uusd < before_uusd : after_uusd < before_uusd - before_uusd / 4;
+}
+
+/* Kinds for what waits, and what speaks for them. */
+struct candidate {
+    struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
+    size_t n;
+    uint64_t unserved; /* of what waits */
+    uint64_t cost;     /* for what waits */
+    /* The same with what runs, were it to come again. */
+    uint64_t all_unserved;
+    uint64_t all_cost;
+};
+
+/* What waits and what runs, together. */
+static struct gs_item *join(struct gs_arena *arena, const struct gs_karpenter_ask *ask)
+{
+    struct gs_item *items = GS_ARENA_NEW(arena, struct gs_item, ask->n_items + ask->n_running + 1);
+    if (items != NULL && ask->n_items > 0) {
+        memcpy(items, ask->items, ask->n_items * sizeof(*items));
+    }
+    if (items != NULL && ask->n_running > 0) {
+        memcpy(items + ask->n_items, ask->running, ask->n_running * sizeof(*items));
+    }
+    return items;
+}
+
+static void weigh_all(struct candidate *candidate, const struct gs_item *all, size_t n_all)
+{
+    const struct gs_karpenter_kind *kinds[GS_KARPENTER_CHOICES_MAX];
+    uint32_t nodes[GS_KARPENTER_CHOICES_MAX];
+    for (size_t i = 0; i < candidate->n; i++) {
+        kinds[i] = &candidate->choices[i].kind;
+    }
+    candidate->cost = cost_of(candidate->choices, candidate->n);
+    gs_karpenter_load_cheapest(kinds, candidate->n, all, n_all, nodes, &candidate->all_unserved);
+    candidate->all_cost = cost_of_nodes(kinds, candidate->n, nodes);
+}
+
+/* Only what waits is bought for, of kinds that were found for all: others are not needed now. */
+static void keep_needed(const struct gs_karpenter_ask *ask, struct candidate *candidate)
+{
+    const struct gs_karpenter_kind *kinds[GS_KARPENTER_CHOICES_MAX];
+    uint32_t nodes[GS_KARPENTER_CHOICES_MAX];
+    size_t n = 0;
+    qsort(candidate->choices, candidate->n, sizeof(candidate->choices[0]), by_order);
+    for (size_t i = 0; i < candidate->n; i++) {
+        kinds[i] = &candidate->choices[i].kind;
+    }
+    gs_karpenter_load_cheapest(kinds, candidate->n, ask->items, ask->n_items, nodes,
+                               &candidate->unserved);
+    for (size_t i = 0; i < candidate->n; i++) {
+        if (nodes[i] > 0) {
+            candidate->choices[n] = candidate->choices[i];
+            candidate->choices[n++].nodes = nodes[i];
+        }
+    }
+    candidate->n = n;
+}
+
+static bool is_better(const struct candidate *one, const struct candidate *other)
+{
+    const uint64_t of_one[] = {one->unserved, one->cost, one->all_unserved, one->all_cost};
+    const uint64_t of_other[] = {other->unserved, other->cost, other->all_unserved,
+                                 other->all_cost};
+    size_t i = 0;
+    while (i < 3 && of_one[i] == of_other[i]) {
+        i++;
+    }
+    return has_few_kinds(one->choices, one->n) && of_one[i] < of_other[i];
+}
+
+/* What the planner is asked for, and what the rest of the GPUs is cut for. A layout that suits more
+ * may be too long for a label, so that each is tried. */
+enum plan_for { WAITING, WAITING_AND_REST_FOR_ALL, ALL, PLANS };
+
+/* The planner's kinds; GS_NO_MEMORY, or 0: it found none, or they are not better. */
+static int try_mixed(struct gs_arena *arena, const struct gs_karpenter_ask *ask,
+                     const struct gs_item *all, enum plan_for plan_for, struct candidate *best,
+                     struct gs_err *err)
+{
+    struct candidate *mixed = GS_ARENA_NEW(arena, struct candidate, 1);
+    struct gs_karpenter_ask planned = *ask;
+    if (mixed == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory to choose layouts");
+    }
+    if (plan_for == ALL) {
+        planned.items = all;
+        planned.n_items = ask->n_items + ask->n_running;
+    }
+    if (plan_for != WAITING_AND_REST_FOR_ALL) {
+        planned.running = NULL;
+        planned.n_running = 0;
+    }
+    int r = gs_karpenter_choose_mixed(arena, &planned, mixed->choices, &mixed->n, &mixed->unserved,
+                                      err);
+    if (r != 0) {
+        return r == GS_LIMIT || r == GS_UNKNOWN ? 0 : r;
+    }
+    if (plan_for == ALL) {
+        keep_needed(ask, mixed);
+    }
+    weigh_all(mixed, all, ask->n_items + ask->n_running);
+    if (is_better(mixed, best)) {
+        *best = *mixed;
+    }
+    return 0;
+}
+
 int gs_karpenter_choose(struct gs_arena *arena, const struct gs_karpenter_ask *ask,
                         struct gs_karpenter_choice ret[GS_KARPENTER_CHOICES_MAX], size_t *ret_n,
                         struct gs_err *err)
 {
-    struct gs_karpenter_choice *mixed =
-        GS_ARENA_NEW(arena, struct gs_karpenter_choice, GS_KARPENTER_CHOICES_MAX);
-    size_t n_mixed = 0;
-    uint64_t plain_unserved = 0;
-    uint64_t mixed_unserved = UINT64_MAX;
-    if (mixed == NULL) {
+    struct candidate *best = GS_ARENA_NEW(arena, struct candidate, 1);
+    const struct gs_item *all = join(arena, ask);
+    if (best == NULL || all == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory to choose layouts");
     }
-    choose_plain(ask, ret, ret_n, &plain_unserved);
-    bool simple = ask->n_items > ITEMS_MAX || (ask->n_items <= 1 && plain_unserved == 0);
-    if (simple) {
-        return 0;
+    choose_plain(ask, best->choices, &best->n, &best->unserved);
+    bool simple = ask->n_running == 0 && ask->n_items <= 1 && best->unserved == 0;
+    int r = 0;
+    if (!simple && ask->n_items <= ITEMS_MAX) {
+        unsigned plans = ask->n_running == 0                          ? WAITING + 1
+                         : ask->n_items + ask->n_running <= ITEMS_MAX ? PLANS
+                                                                      : ALL;
+        weigh_all(best, all, ask->n_items + ask->n_running);
+        for (unsigned i = 0; r == 0 && i < plans; i++) {
+            r = try_mixed(arena, ask, all, (enum plan_for)i, best, err);
+        }
     }
-    int r = gs_karpenter_choose_mixed(arena, ask, mixed, &n_mixed, &mixed_unserved, err);
-    bool better =
-        r == 0 && has_few_kinds(mixed, n_mixed) &&
-        (mixed_unserved < plain_unserved ||
-         (mixed_unserved == plain_unserved && cost_of(mixed, n_mixed) < cost_of(ret, *ret_n)));
-    if (better) {
-        memcpy(ret, mixed, n_mixed * sizeof(*mixed));
-        *ret_n = n_mixed;
+    if (r == 0) {
+        memcpy(ret, best->choices, best->n * sizeof(*ret));
+        *ret_n = best->n;
         qsort(ret, *ret_n, sizeof(*ret), by_order);
     }
-    return r == GS_LIMIT || r == GS_UNKNOWN ? 0 : r;
+    return r;
 }

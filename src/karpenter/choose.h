@@ -24,6 +24,10 @@ struct gs_karpenter_ask {
     size_t n_offers;
     const struct gs_item *items; /* what waits, one alternative each or more */
     size_t n_items;
+    /* What runs on such nodes, and may come again: where it costs no more for what waits, layouts
+     * suit both. NULL: nothing. */
+    const struct gs_item *running;
+    size_t n_running;
     struct gs_plan_tables *tables; /* NULL: made for this */
 };
 
@@ -44,3 +48,8 @@ void gs_karpenter_load_cheapest(const struct gs_karpenter_kind *const *kinds, si
 int gs_karpenter_choose(struct gs_arena *arena, const struct gs_karpenter_ask *ask,
                         struct gs_karpenter_choice ret[GS_KARPENTER_CHOICES_MAX], size_t *ret_n,
                         struct gs_err *err);
+
+/* Whether layouts that cost `after` an hour take the place of others that would cost `before` for
+ * the same. So that they do not change with each pod, a young choice gives way only where a quarter
+ * is saved; an `old` one wherever anything is. */
+bool gs_karpenter_is_worth(uint64_t before_uusd, uint64_t after_uusd, bool old);

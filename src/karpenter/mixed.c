@@ -11,17 +11,18 @@ struct gpu {
 struct draft {
     const struct gs_karpenter_ask *ask;
     const struct gs_offer *offer;
-    uint64_t wanted[GS_PROFILES_MAX]; /* slices of all items, by profile of the offer's model */
+    /* Slices of what waits and of what runs, by profile of the offer's model. */
+    uint64_t wanted[GS_PROFILES_MAX];
     uint64_t wanted_whole;
     struct gpu gpus[GS_SPELL_GPUS_MAX];
     unsigned n;
 };
 
-static void count_wanted(struct draft *draft)
+static void count_wanted(struct draft *draft, const struct gs_item *items, size_t n_items)
 {
     const struct gs_model *model = draft->offer->model;
-    for (size_t i = 0; i < draft->ask->n_items; i++) {
-        const struct gs_item *item = &draft->ask->items[i];
+    for (size_t i = 0; i < n_items; i++) {
+        const struct gs_item *item = &items[i];
         const struct gs_alternative *first = &item->alternatives[0];
         for (size_t k = 0; k < first->n_wants; k++) {
             const struct gs_want *want = &first->wants[k];
@@ -74,7 +75,8 @@ static void add_unused(struct draft *draft)
     struct gpu gpu = {.whole = true};
     int most = -1;
     for (int p = 0; model != NULL && p < model->n_profiles; p++) {
-        if (draft->wanted[p] > 0 && (most < 0 || draft->wanted[p] > draft->wanted[most])) {
+        if (draft->wanted[p] > 0 && gs_offer_allows(draft->offer, (unsigned)p) &&
+            (most < 0 || draft->wanted[p] > draft->wanted[most])) {
             most = p;
         }
     }
@@ -158,7 +160,8 @@ static int kind_of(const struct gs_karpenter_ask *ask, const struct gs_plan_node
         return gs_fail(err, GS_LIMIT, "%s has more than %d GPUs", nodes->offer->name,
                        GS_SPELL_GPUS_MAX);
     }
-    count_wanted(&draft);
+    count_wanted(&draft, ask->items, ask->n_items);
+    count_wanted(&draft, ask->running, ask->n_running);
     for (size_t i = 0; i < nodes->n_layouts; i++) {
         const struct gs_plan_layout *layout = &nodes->layouts[i];
         struct gpu gpu = {.whole = layout->whole};

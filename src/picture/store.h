@@ -60,6 +60,8 @@ struct gs_store_waiting {
     bool acting;       /* a request about it is under way */
     bool wished;       /* a wish under way is for it; as of the pass */
     bool late;         /* one is that has no answer in time, or no node any more; likewise */
+    bool lifted;       /* its gate was taken off; the watch may not show it yet */
+    uint32_t buys;     /* the offer that it needs a node of, plus 1; 0: none. Likewise */
     /* What was asked of the API server shows in the watch by then, or is decided anew. */
     uint64_t settles_us;
     uint64_t nominated_us;  /* since when it is nominated; 0: it is not */
@@ -69,6 +71,7 @@ struct gs_store_waiting {
     unsigned what;          /* enum gs_decide_what of the last decision */
     char why[512];          /* in words */
     uint64_t keep_until_us; /* a re-cut or move for it is given so long; 0: there is none */
+    uint64_t open_until_us; /* its NodePool is given so long to open; 0: it needs none yet */
 };
 
 struct gs_store_pod {

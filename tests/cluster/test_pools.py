@@ -22,6 +22,7 @@ P4D = "p4d.24xlarge"
 SMALL, LARGE = "nvidia.com/mig-1g.5gb", "nvidia.com/mig-3g.20gb"
 LAYOUT, OURS = "nvidia.com/mig.config", "gpuslice.dev/slicepool"
 SLICEPOOLS = "/apis/gpuslice.dev/v1alpha1/slicepools"
+GATE = "gpuslice.dev/slice"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
 
 
@@ -207,6 +208,60 @@ class Cases:
                 if one["regarding"].get("name") in ("small", "large")
                 and one.get("reportingController") == "gpuslice.dev/controller"]
         assert "NeedsNode" in said and "NoSlice" not in said, said
+        self.bed.pods.delete("small")
+        self.bed.pods.delete("large")
+        self.wait_empty()
+
+
+    def pods_at_the_gate__are_let_go_once_the_pool_is_open(self):
+        """Before that Karpenter would find no pool, and look again ten seconds later."""
+        self.bed.api.create(SLICEPOOLS, slicepool("gated", limits={"gpus": 8}))
+        self.bed.api.delete(f"{SLICEPOOLS}/both")
+        self.wait_said("gated", "Ready", "True", "AllUnderstood", 90)
+        system.wait_for("only its own pools are left", lambda: not self.pools(), 120)
+        names = ("held-0", "held-1", "held-2")
+        begun = time.monotonic()
+        for name in names:
+            self.bed.pods.create(pod(name, {SMALL: 1}, schedulingGates=[{"name": GATE}]))
+        system.wait_for("the gates go", lambda: not any(
+            self.bed.pods.find(name)["spec"].get("schedulingGates") for name in names), 60)
+        held = time.monotonic() - begun
+        (name, pool), = self.pools().items()
+        print(f"# gates gone after {held:.1f} s")
+        if held < 9:  # else this machine is too slow for the limit that a gate has
+            assert pool["spec"]["limits"]["nodes"] != "0", pool["spec"]["limits"]
+            assert condition(self.bed.api.find(f"{OVERLAYS}/{name}"),
+                             "ValidationSucceeded")[0] == "True"
+        self.karpenter.wait_claims(1)
+        print(f"# NodeClaim after {time.monotonic() - begun:.1f} s")
+        for name in names:
+            self.bed.pods.wait_phase(name, "Running")
+            self.bed.pods.delete(name)
+        self.wait_empty()
+
+    def layouts_that_are_much_cheaper__take_the_place_of_young_ones(self):
+        """A layout for each kind of slice was chosen while nothing could be bought; both together
+        fit one node."""
+        self.bed.api.delete(f"{SLICEPOOLS}/gated")
+        system.wait_for("nothing of it is left", lambda: not self.pools(), 120)
+        self.karpenter.stop()
+        self.bed.api.create(SLICEPOOLS, slicepool("young", limits={"gpus": 32}))
+        for count, (name, slices) in enumerate((("small", SMALL), ("large", LARGE)), 1):
+            self.bed.pods.create(pod(name, {slices: 1}, schedulingGates=[{"name": GATE}]))
+            system.wait_equal("layouts", count, lambda: len(self.pools()), 60)
+            self.bed.pods.delete(name, grace=0)
+        self.karpenter.restart()
+        system.wait_for("both overlays are valid", lambda: all(condition(
+            one, "ValidationSucceeded")[0] == "True" for one in self.bed.api.list(OVERLAYS)), 60)
+        self.controller.daemon.stop()
+        for name, slices in (("small", SMALL), ("large", LARGE)):
+            self.bed.pods.create(pod(name, {slices: 1}, schedulingGates=[{"name": GATE}]))
+        self.controller.start()
+        machine, = self.launcher.wait(1)
+        self.bed.pods.wait_phase("small", "Running")
+        self.bed.pods.wait_phase("large", "Running")
+        assert "_" in machine.labels[LAYOUT], machine.labels[LAYOUT]
+        assert len(self.karpenter.claims()) == 1
         self.bed.pods.delete("small")
         self.bed.pods.delete("large")
         self.wait_empty()

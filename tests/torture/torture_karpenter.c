@@ -65,8 +65,13 @@ static int choose(const struct gs_alloc *source, struct gs_err *err)
         items[i] = (struct gs_item){
             .name = "", .count = 3, .alternatives = &alternatives[i], .n_alternatives = 1};
     }
-    const struct gs_karpenter_ask ask = {
-        .slicepool = "p", .offers = &offer, .n_offers = 1, .items = items, .n_items = 2};
+    const struct gs_karpenter_ask ask = {.slicepool = "p",
+                                         .offers = &offer,
+                                         .n_offers = 1,
+                                         .items = items,
+                                         .n_items = 2,
+                                         .running = items,
+                                         .n_running = 1};
     struct watched watched = {.source = source};
     const struct gs_alloc alloc = {
         .get = get_watched, .put = put_watched, .ctx = &watched, .exact = source->exact};

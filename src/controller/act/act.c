@@ -391,6 +391,7 @@ static void on_done(void *ctx, int result, const struct gs_kube_answer *answer,
         }
     } else if (call->kind != GS_ACT_EVENT && pod != NULL) {
         gs_act_end(act, pod, ok);
+        pod->waiting->lifted = ok && call->kind == GS_ACT_LIFT;
         /* what a move is waited for with shows on another pod */
         pod->waiting->settles_us = moves ? 0 : pod->waiting->settles_us;
     }

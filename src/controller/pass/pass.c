@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
 #define RECUT_LIMIT_US 30000000ull
@@ -178,7 +179,8 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
         if (market->want != NULL) {
             market->want(market->ctx, pod, &cluster->offers[decision->offer]);
         }
-        let_go(pass, pod, "NeedsNode", "Buy", decision->why);
+        gs_act_say(pass->options.act, pod, false, "NeedsNode", "Buy", decision->why);
+        pod->waiting->buys = decision->offer + 1;
         return 0;
     case GS_DECIDE_WAIT:
         pass->keeps |= gs_take_keep(&pass->view, ask, decision);
@@ -206,19 +208,12 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
     return 0;
 }
 
-static uint64_t clock_us(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
-}
-
 int gs_pass_ask(struct gs_pass *pass, const struct gs_decide_cluster *cluster,
                 const struct gs_decide_pod *ask, struct gs_decision *ret, struct gs_err *err)
 {
-    uint64_t begun = clock_us();
+    uint64_t begun = gs_now_us();
     int r = gs_decide(pass->decider, cluster, ask, ret, err);
-    uint64_t took = clock_us() - begun;
+    uint64_t took = gs_now_us() - begun;
     pass->counts.longest_us = took > pass->counts.longest_us ? took : pass->counts.longest_us;
     return r;
 }
@@ -289,6 +284,7 @@ static void find_wished(struct gs_pass *pass, size_t n_waiting)
 {
     for (size_t i = 0; i < n_waiting; i++) {
         pass->waiting[i]->waiting->wished = pass->waiting[i]->waiting->late = false;
+        pass->waiting[i]->waiting->buys = 0;
     }
     if (pass->options.store->n_wishes == 0) {
         return;
@@ -307,7 +303,8 @@ static void find_wished(struct gs_pass *pass, size_t n_waiting)
 static int look_at(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err *err)
 {
     struct gs_store_waiting *waiting = pod->waiting;
-    if (waiting->acting || pass->now_us < waiting->settles_us) {
+    bool shows = waiting->lifted && !waiting->wait.gated; /* what was asked last */
+    if (waiting->acting || (pass->now_us < waiting->settles_us && !shows)) {
         gs_pass_look_again(pass, waiting->settles_us);
         return 0;
     }
@@ -422,6 +419,7 @@ int gs_pass_run(struct gs_pass *pass, uint64_t now_us, uint64_t real_us, uint64_
     if (market->end != NULL) {
         market->end(market->ctx);
     }
+    gs_pass_let_buyers_go(pass, n);
     gs_pass_send_wishes(pass);
     hold_nodes(pass);
     *ret_again_us = pass->again_us;

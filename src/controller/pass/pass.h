@@ -27,6 +27,9 @@ struct gs_pass_market {
     void (*begin)(void *ctx);
     void (*want)(void *ctx, const struct gs_store_pod *pod, const struct gs_offer *offer);
     void (*end)(void *ctx);
+    /* After `end`: a NodePool that serves what needs a node of the offer is about to open. Whoever
+     * asks Karpenter before that is told no, and asked again after ten seconds only. */
+    bool (*opens)(void *ctx, const struct gs_offer *offer);
     /* Slices that are to be free at any time, at most `max`; and how many of each are neither there
      * nor coming. Before `end`. */
     size_t (*warm)(void *ctx, struct gs_warm *ret, size_t max);

@@ -32,6 +32,9 @@ void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
 int gs_pass_ask(struct gs_pass *pass, const struct gs_decide_cluster *cluster,
                 const struct gs_decide_pod *ask, struct gs_decision *ret, struct gs_err *err);
 
+/* buy.c: after the market's end, over the first `n` of `waiting`. */
+void gs_pass_let_buyers_go(struct gs_pass *pass, size_t n);
+
 /* pass_wish.c: wishes for GPUs. */
 /* `moved`: the pod for whose successor it is, while `pod` waits for that; NULL: it is for `pod`;
  * both NULL: for whoever comes. GS_NO_MEMORY. */

@@ -5,7 +5,6 @@
 #include "controller/pools/work.h"
 
 #define PLAN_BYTES_MAX ((size_t)256 << 20)
-enum { ITEMS_MAX = 2000, WARM_MAX = GS_SLICEPOOL_PROFILES_MAX };
 
 /* ---- the parts as they are ---- */
 
@@ -42,8 +41,14 @@ static void look_at_part(struct gs_pools *pools, struct gs_pools_part *part)
     if (part->known) {
         part->kind = kind;
     }
-    if (part->wanted_us == 0) {
-        part->wanted_us = pools->now_us; /* it stays a while after a restart of ours */
+}
+
+/* After a restart of ours it stays a while: open only if it is. */
+static void recall_want(const struct gs_pools *pools, struct gs_pools_part *part)
+{
+    uint64_t before = pools->now_us > GS_POOLS_OPEN_US ? pools->now_us - GS_POOLS_OPEN_US : 1;
+    if (part->wanted_us == 0 && part->pool != NULL) {
+        part->wanted_us = part->has.max_nodes > part->there ? pools->now_us : before;
     }
 }
 
@@ -63,6 +68,10 @@ void gs_pools_look_at_parts(struct gs_pools *pools)
             bool starts = !claim->has.initialized && gs_pools_coming(pools, claim) == NULL;
             part->soon += active && (starts || claim->cordoned_us != 0);
         }
+    }
+    at = 0;
+    for (struct gs_pools_part *part; (part = gs_map_next(&pools->parts, &at)) != NULL;) {
+        recall_want(pools, part);
     }
 }
 
@@ -101,18 +110,9 @@ size_t gs_pools_parts_of(const struct gs_pools *pools, const struct gs_pools_own
 
 /* ---- what waits ---- */
 
-/* Items of this pass, and warm slices that are neither there nor coming. */
-struct waiting {
-    struct gs_item items[ITEMS_MAX + WARM_MAX];
-    struct gs_want wants[WARM_MAX];
-    struct gs_alternative alternatives[WARM_MAX];
-    size_t n;
-    uint64_t pods;
-};
-
-static void add_warm(const struct gs_pools_owner *owner, struct waiting *waiting)
+static void add_warm(const struct gs_pools_owner *owner, struct gs_pools_waiting *waiting)
 {
-    for (unsigned i = 0; i < owner->pool.n_warm && i < WARM_MAX; i++) {
+    for (unsigned i = 0; i < owner->pool.n_warm && i < GS_SLICEPOOL_PROFILES_MAX; i++) {
         const struct gs_slicepool_warm *warm = &owner->pool.warm[i];
         if (owner->cold[i] == 0) {
             continue;
@@ -129,7 +129,7 @@ static void add_warm(const struct gs_pools_owner *owner, struct waiting *waiting
 }
 
 /* A node on its way, of which the picture has no GPUs yet, will take some of what waits. */
-static void take_coming(const struct gs_karpenter_kind *kind, struct waiting *waiting)
+static void take_coming(const struct gs_karpenter_kind *kind, struct gs_pools_waiting *waiting)
 {
     uint32_t slices[GS_PROFILES_MAX];
     struct gs_karpenter_kind left = *kind;
@@ -151,7 +151,7 @@ static void take_coming(const struct gs_karpenter_kind *kind, struct waiting *wa
     }
 }
 
-static void drop_served(struct waiting *waiting)
+static void drop_served(struct gs_pools_waiting *waiting)
 {
     size_t n = 0;
     waiting->pods = 0;
@@ -165,18 +165,18 @@ static void drop_served(struct waiting *waiting)
 }
 
 static int gather(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_arena *arena,
-                  struct waiting *waiting, struct gs_err *err)
+                  struct gs_pools_waiting *waiting, struct gs_err *err)
 {
     const struct gs_demand *demand = owner->demand;
     unsigned percent;
     size_t n = 0;
     waiting->n = 0;
-    if (demand != NULL && gs_demand_coarsen(arena, owner->demand, ITEMS_MAX / 10, &demand, &percent,
-                                            err) == GS_NO_MEMORY) {
+    if (demand != NULL && gs_demand_coarsen(arena, owner->demand, GS_POOLS_ITEMS_MAX / 10, &demand,
+                                            &percent, err) == GS_NO_MEMORY) {
         return GS_NO_MEMORY;
     }
     const struct gs_item *items = demand == NULL ? NULL : gs_demand_items(demand, &n);
-    for (size_t i = 0; i < n && i < ITEMS_MAX; i++) {
+    for (size_t i = 0; i < n && i < GS_POOLS_ITEMS_MAX; i++) {
         waiting->items[waiting->n++] = items[i];
     }
     add_warm(owner, waiting);
@@ -191,140 +191,17 @@ static int gather(struct gs_pools *pools, struct gs_pools_owner *owner, struct g
     return 0;
 }
 
-/* ---- which kinds ---- */
+/* ---- how wide open ---- */
 
-static bool is_resting(const struct gs_pools *pools, const struct gs_pools_part *part)
+bool gs_pools_is_resting(const struct gs_pools *pools, const struct gs_pools_part *part)
 {
     return part->record.closed_until_s > pools->real_us / 1000000;
 }
 
-/* What there is already: how many nodes of each of it, and what is left unserved. */
-static uint64_t load_parts(const struct gs_pools *pools, struct gs_pools_part **parts, size_t n,
-                           const struct waiting *waiting)
-{
-    const struct gs_karpenter_kind *kinds[GS_KARPENTER_CHOICES_MAX];
-    struct gs_pools_part *of[GS_KARPENTER_CHOICES_MAX];
-    uint32_t nodes[GS_KARPENTER_CHOICES_MAX];
-    uint64_t unserved = 0;
-    size_t m = 0;
-    for (size_t i = 0; i < n && m < GS_KARPENTER_CHOICES_MAX; i++) {
-        if (!is_resting(pools, parts[i]) && !parts[i]->has.deleting) {
-            of[m] = parts[i];
-            kinds[m++] = &parts[i]->kind;
-        }
-    }
-    gs_karpenter_load_cheapest(kinds, m, waiting->items, waiting->n, nodes, &unserved);
-    for (size_t i = 0; i < m; i++) {
-        of[i]->planned = nodes[i];
-    }
-    return unserved;
-}
-
-static int adopt(struct gs_pools *pools, struct gs_pools_owner *owner,
-                 const struct gs_karpenter_choice *choice, struct gs_err *err)
-{
-    struct gs_pools_part *part = gs_pools_part(pools, choice->kind.name);
-    if (part == NULL) {
-        return gs_fail(err, GS_NO_MEMORY, "no memory for NodePool %s", choice->kind.name);
-    }
-    if (part->has.deleting) {
-        return 0;
-    }
-    snprintf(part->owner, sizeof(part->owner), "%s", owner->pool.name);
-    part->of = owner;
-    part->kind = choice->kind;
-    part->known = true;
-    part->planned = choice->nodes;
-    return 0;
-}
-
-static void look_again(struct gs_pools *pools, uint64_t at_us)
+void gs_pools_look_again(struct gs_pools *pools, uint64_t at_us)
 {
     pools->due_us = at_us < pools->due_us ? at_us : pools->due_us;
 }
-
-/* Whether more may come that should be planned together with what waits: a layout for the first pod
- * of many would be the wrong one for the rest. */
-static bool gathers(struct gs_pools *pools, struct gs_pools_owner *owner, uint64_t unserved)
-{
-    if (unserved == 0) {
-        owner->gathers_us = owner->quiet_us = 0;
-        return false;
-    }
-    owner->gathers_us = owner->gathers_us == 0 ? pools->now_us : owner->gathers_us;
-    if (owner->quiet_us == 0 || owner->unserved != unserved) {
-        owner->quiet_us = pools->now_us;
-        owner->unserved = unserved;
-    }
-    uint64_t until = owner->quiet_us + GS_POOLS_QUIET_US;
-    uint64_t last = owner->gathers_us + GS_POOLS_PATIENCE_US;
-    until = until < last ? until : last;
-    if (pools->now_us < until) {
-        look_again(pools, until);
-        return true;
-    }
-    owner->gathers_us = owner->quiet_us = 0;
-    return false;
-}
-
-/* After a restart: layouts were chosen last when the youngest NodePool was made. */
-static void recall_choice(const struct gs_pools *pools, struct gs_pools_owner *owner,
-                          struct gs_pools_part *const *parts, size_t n)
-{
-    uint64_t at_us = 0;
-    for (size_t i = 0; i < n; i++) {
-        bool there = parts[i]->pool != NULL;
-        at_us = there && parts[i]->has.created_us > at_us ? parts[i]->has.created_us : at_us;
-    }
-    if (owner->chosen_us == 0 && at_us > 0) {
-        uint64_t age_us = pools->real_us > at_us ? pools->real_us - at_us : 0;
-        owner->chosen_us = pools->now_us > age_us ? pools->now_us - age_us : 1;
-    }
-}
-
-/* Layouts are chosen anew where something is served by none of those that there are, or where the
- * last choice is old enough and another would be cheaper. */
-static int choose(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_arena *arena,
-                  struct waiting *waiting, struct gs_err *err)
-{
-    struct gs_pools_part *parts[GS_KARPENTER_SHARES_MAX];
-    size_t n = gs_pools_parts_of(pools, owner, parts);
-    uint64_t unserved = load_parts(pools, parts, n, waiting);
-    recall_choice(pools, owner, parts, n);
-    bool old = pools->now_us >= owner->chosen_us + GS_POOLS_STAYS_US;
-    if (gathers(pools, owner, unserved) || waiting->n == 0 || (unserved == 0 && !old)) {
-        return 0;
-    }
-    const struct gs_karpenter_ask ask = {.slicepool = owner->pool.name,
-                                         .offers = owner->offers,
-                                         .n_offers = owner->n_offers,
-                                         .items = waiting->items,
-                                         .n_items = waiting->n};
-    struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
-    size_t n_choices = 0;
-    uint64_t before = 0;
-    uint64_t after = 0;
-    int r = gs_karpenter_choose(arena, &ask, choices, &n_choices, err);
-    for (size_t i = 0; i < n; i++) {
-        before += parts[i]->planned * parts[i]->kind.offer->price_uusd;
-    }
-    for (size_t i = 0; i < n_choices; i++) {
-        after += choices[i].nodes * choices[i].kind.offer->price_uusd;
-    }
-    if (r != 0 || n_choices == 0 || (unserved == 0 && after >= before)) {
-        return r;
-    }
-    for (size_t i = 0; i < n; i++) {
-        parts[i]->planned = 0;
-    }
-    for (size_t i = 0; r == 0 && i < n_choices; i++) {
-        r = adopt(pools, owner, &choices[i], err);
-    }
-    owner->chosen_us = pools->now_us;
-    return r;
-}
-
-/* ---- how wide open ---- */
 
 struct gs_karpenter_caps gs_pools_caps(const struct gs_pools_owner *owner)
 {
@@ -348,7 +225,7 @@ static const char *why_closed(const struct gs_pools *pools, const struct gs_pool
                    : "Karpenter has not accepted its NodeOverlay yet: is the feature gate "
                      "NodeOverlay on?";
     }
-    if (is_resting(pools, part)) {
+    if (gs_pools_is_resting(pools, part)) {
         return "its nodes do not start: it rests before the next try";
     }
     return "";
@@ -371,6 +248,25 @@ size_t gs_pools_shares(struct gs_pools_part *const *parts, size_t n,
     return n;
 }
 
+/* Whether Karpenter is to see another NodePool in a moment: one that what waits needs and that it
+ * cannot buy from yet, or one that is open and no longer the right one. */
+static bool changes(const struct gs_pools *pools, const struct gs_pools_part *part)
+{
+    bool made = part->pool != NULL && part->overlay != NULL;
+    bool refused =
+        made && part->valid.current && strcmp(part->valid.reason, "") != 0 && !part->valid.is_true;
+    bool shows_open = part->pool != NULL && part->has.max_nodes > part->there;
+    bool is_open = part->max_nodes > part->there;
+    if (part->has.deleting || gs_pools_is_resting(pools, part)) {
+        return false;
+    }
+    if (part->planned == 0) {
+        return shows_open && !is_open;
+    }
+    bool awaited = !made || (!refused && !(part->valid.is_true && part->valid.current));
+    return awaited || (is_open && !shows_open);
+}
+
 static void set_limits(struct gs_pools *pools, struct gs_pools_owner *owner,
                        struct gs_pools_part **parts, size_t n)
 {
@@ -388,7 +284,7 @@ static void set_limits(struct gs_pools *pools, struct gs_pools_owner *owner,
     for (size_t i = 0; i < n; i++) {
         shares[i].keeps = pools->now_us < parts[i]->wanted_us + GS_POOLS_OPEN_US;
         if (shares[i].keeps && parts[i]->planned == 0) {
-            look_again(pools, parts[i]->wanted_us + GS_POOLS_OPEN_US);
+            gs_pools_look_again(pools, parts[i]->wanted_us + GS_POOLS_OPEN_US);
         }
     }
     owner->short_of_room = !gs_karpenter_share(shares, n, &caps, limits);
@@ -400,7 +296,12 @@ static void set_limits(struct gs_pools *pools, struct gs_pools_owner *owner,
                                              : "nothing that waits needs it";
         }
     }
+    owner->opens = owner->gathering;
+    for (size_t i = 0; i < n; i++) {
+        owner->opens |= changes(pools, parts[i]);
+    }
     if (owner->pool.scaling == GS_SLICEPOOL_STATIC) {
+        owner->opens = false; /* Karpenter does not look at pods */
         gs_pools_set_replicas(parts, n);
     }
 }
@@ -424,14 +325,14 @@ int gs_pools_plan(struct gs_pools *pools, struct gs_pools_owner *owner, struct g
 {
     struct gs_pools_part *parts[GS_KARPENTER_SHARES_MAX];
     struct gs_arena arena;
-    struct waiting *waiting = calloc(1, sizeof(*waiting));
+    struct gs_pools_waiting *waiting = calloc(1, sizeof(*waiting));
     if (waiting == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for the plan of SlicePool %s",
                        owner->pool.name);
     }
     gs_arena_init(&arena, &gs_alloc_heap, PLAN_BYTES_MAX);
     int r = gather(pools, owner, &arena, waiting, err);
-    r = r == 0 ? choose(pools, owner, &arena, waiting, err) : r;
+    r = r == 0 ? gs_pools_choose(pools, owner, &arena, waiting, err) : r;
     if (r == 0) {
         size_t n = gs_pools_parts_of(pools, owner, parts);
         set_limits(pools, owner, parts, n);

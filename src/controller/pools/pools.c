@@ -91,6 +91,7 @@ static void market_begin(void *ctx)
         int r = owner->stale ? gs_pools_make_offers(pools, owner, &err) : 0;
         gs_arena_done(&owner->demand_arena);
         owner->demand = NULL;
+        owner->opens = owner->gathering = false;
         memset(owner->cold, 0, sizeof(owner->cold));
         if (r != 0) {
             gs_log_error("SlicePool %s: %s", owner->pool.name, err.msg);
@@ -191,6 +192,12 @@ static void market_end(void *ctx)
     }
 }
 
+static bool market_opens(void *ctx, const struct gs_offer *offer)
+{
+    const struct gs_pools_owner *owner = owner_of(ctx, offer);
+    return owner != NULL && owner->opens;
+}
+
 /* ---- warm slices ---- */
 
 static size_t market_warm(void *ctx, struct gs_warm *ret, size_t max)
@@ -238,6 +245,7 @@ struct gs_pass_market gs_pools_market(struct gs_pools *pools)
         .begin = market_begin,
         .want = market_want,
         .end = market_end,
+        .opens = market_opens,
         .warm = market_warm,
         .cold = market_cold,
         .moves = market_moves,

@@ -17,6 +17,11 @@
  * for so long, or the first has waited for so long. */
 #define GS_POOLS_QUIET_US 400000ull
 #define GS_POOLS_PATIENCE_US 5000000ull
+/* What waits is served by layouts that there are: whether others would be cheaper is looked at once
+ * more has come, or after so long. */
+#define GS_POOLS_JUDGE_US 10000000ull
+
+enum { GS_POOLS_ITEMS_MAX = 2000, GS_POOLS_RUNNING_MAX = 64 };
 
 enum gs_pools_kind {
     GS_POOLS_SLICEPOOLS,
@@ -49,10 +54,14 @@ struct gs_pools_owner {
     struct gs_arena demand_arena;
     struct gs_demand *demand; /* of the pass under way; NULL: nothing waits */
     uint64_t chosen_us;       /* CLOCK_MONOTONIC: when layouts were chosen last; 0: never */
-    uint64_t gathers_us; /* since when something waits that no layout serves; 0: nothing does */
-    uint64_t quiet_us;   /* since when it is as much as now */
-    uint64_t unserved;   /* pods, then */
-    bool short_of_room;  /* a limit stands in the way */
+    uint64_t gathers_us;  /* since when something waits that no layout serves; 0: nothing does */
+    uint64_t quiet_us;    /* since when it is as much as now */
+    uint64_t unserved;    /* pods, then */
+    bool gathering;       /* as of the pass, and so is: */
+    bool opens;           /* a NodePool that is needed is about to open */
+    uint64_t judged_us;   /* when layouts were last compared with what they might be; 0: never */
+    uint64_t judged_pods; /* that waited then, or less since */
+    bool short_of_room;   /* a limit stands in the way */
     uint32_t cold[GS_SLICEPOOL_PROFILES_MAX]; /* of pool.warm: missing; as of the pass */
     uint64_t stand_ins_us;                    /* CLOCK_MONOTONIC: when they are looked at again */
     struct gs_pools_said said[GS_POOLS_CONDITIONS];
@@ -114,6 +123,15 @@ struct gs_pools_stream {
     char why[GS_POOLS_TEXT_MAX];
 };
 
+/* What waits in a pass, and warm slices that are neither there nor coming. */
+struct gs_pools_waiting {
+    struct gs_item items[GS_POOLS_ITEMS_MAX + GS_SLICEPOOL_PROFILES_MAX];
+    struct gs_want wants[GS_SLICEPOOL_PROFILES_MAX];
+    struct gs_alternative alternatives[GS_SLICEPOOL_PROFILES_MAX];
+    size_t n;
+    uint64_t pods;
+};
+
 struct gs_pools_call;
 
 struct gs_pools {
@@ -154,8 +172,23 @@ struct gs_pools_part *gs_pools_part(struct gs_pools *pools, const char *name);
 void gs_pools_find_region(struct gs_pools *pools);
 int gs_pools_make_offers(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_err *err);
 
-/* pools_plan.c: which NodePools there should be, and how wide open. */
+/* plan.c: which NodePools there should be, and how wide open. */
 int gs_pools_plan(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_err *err);
+bool gs_pools_is_resting(const struct gs_pools *pools, const struct gs_pools_part *part);
+/* The next pass is due by then. */
+void gs_pools_look_again(struct gs_pools *pools, uint64_t at_us);
+
+/* layouts.c: how many nodes of each part are planned for what waits; new parts where they serve
+ * more, or for less. GS_LIMIT, GS_NO_MEMORY. */
+int gs_pools_choose(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_arena *arena,
+                    const struct gs_pools_waiting *waiting, struct gs_err *err);
+
+/* running.c: what runs on the SlicePool's nodes, as items in the arena.
+ * GS_NO_MEMORY. */
+int gs_pools_running(const struct gs_pools *pools, const struct gs_pools_owner *owner,
+                     struct gs_arena *arena, const struct gs_item **ret, size_t *ret_n,
+                     struct gs_err *err);
+
 void gs_pools_look_at_parts(struct gs_pools *pools);
 /* Whose node is on its way, and not seen with its GPUs by decisions yet; NULL: it is not. */
 const struct gs_pools_part *gs_pools_coming(const struct gs_pools *pools,

@@ -366,6 +366,53 @@ static void pass__objects_that_are_not_in_a_new_list_are_gone(void **state)
     assert_true(did("book d/a n1"));
 }
 
+static void pass__a_pod_is_let_go_once_its_pool_is_open(void **state)
+{
+    (void)state;
+    world.sells = world.opens = true;
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_pod(&world, &(struct world_pod){.name = "b", .profile = "1g.5gb", .gated = true});
+    for (int i = 0; i < 3; i++) {
+        world_run(&world);
+        assert_int_equal(world.wanted, 2); /* it counts as long as it waits */
+        assert_false(did("lift d/a"));
+        assert_false(did("lift d/b"));
+        world.now_us += 1000000;
+    }
+    world.opens = false; /* it is open, or cannot be opened */
+    world_run(&world);
+    assert_true(did("lift d/a"));
+    assert_true(did("lift d/b"));
+}
+
+static void pass__a_pool_that_does_not_open_does_not_hold_a_pod_for_ever(void **state)
+{
+    (void)state;
+    world.sells = world.opens = true;
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_false(did("lift d/a"));
+    assert_true(world.again_us <= world.now_us + 10000000);
+    world.now_us = world.again_us;
+    world_run(&world);
+    assert_true(did("lift d/a"));
+}
+
+static void pass__a_pod_that_was_let_go_counts_again_as_soon_as_that_shows(void **state)
+{
+    (void)state;
+    world.sells = true;
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_true(did("lift d/a"));
+    world_run(&world);
+    assert_int_equal(world.wanted, 0); /* asked for, and not shown */
+    world_pod(&world,
+              &(struct world_pod){.name = "a", .profile = "3g.20gb", .unschedulable = true});
+    world_run(&world);
+    assert_int_equal(world.wanted, 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -393,6 +440,9 @@ int main(void)
         CASE(pass__what_was_refused_is_not_sent_again_before_something_has_changed),
         CASE(pass__a_node_is_released_when_nothing_is_booked_there),
         CASE(pass__objects_that_are_not_in_a_new_list_are_gone),
+        CASE(pass__a_pod_is_let_go_once_its_pool_is_open),
+        CASE(pass__a_pool_that_does_not_open_does_not_hold_a_pod_for_ever),
+        CASE(pass__a_pod_that_was_let_go_counts_again_as_soon_as_that_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

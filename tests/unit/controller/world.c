@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "core/catalog.h"
 #include "unit/wire/json_text.h"
 #include "wire/kubemove.h"
 
@@ -42,11 +43,68 @@ static void cold(void *ctx, const struct gs_warm *kept, uint32_t missing)
     }
 }
 
+/* What may be bought: a node of eight GPUs. */
+static const struct gs_offer *offers(void *ctx, size_t *ret_n)
+{
+    static const struct gs_node_facts facts = {.n_labels = 0};
+    static struct gs_offer offer;
+    const struct world *world = ctx;
+    const struct gs_model *model;
+    assert_int_equal(gs_catalog_find(gs_view("A100-40GB"), &model, NULL), 0);
+    offer = (struct gs_offer){.name = "p4d.24xlarge",
+                              .gpu_name = model->id,
+                              .model = model,
+                              .gpus = 8,
+                              .gpu_memory_mib = GS_NOT_KNOWN,
+                              .cpu_milli = 95000,
+                              .memory_bytes = 1ull << 40,
+                              .pods = 700,
+                              .price_uusd = 21957642,
+                              .max_nodes = 4,
+                              .profiles = UINT16_MAX,
+                              .facts = &facts};
+    *ret_n = world->sells ? 1 : 0;
+    return &offer;
+}
+
+static void begin(void *ctx)
+{
+    struct world *world = ctx;
+    world->wanted = 0;
+}
+
+static void want(void *ctx, const struct gs_store_pod *pod, const struct gs_offer *offer)
+{
+    struct world *world = ctx;
+    (void)pod;
+    world->wanted += offer != NULL;
+}
+
+static void end(void *ctx)
+{
+    (void)ctx;
+}
+
+static bool opens(void *ctx, const struct gs_offer *offer)
+{
+    const struct world *world = ctx;
+    assert_string_equal(offer->name, "p4d.24xlarge");
+    return world->opens;
+}
+
 void world_restart(struct world *world)
 {
     struct gs_pass_options options = {
         .store = &world->store,
-        .market = {.moves = moves, .warm = warm, .cold = cold, .ctx = world},
+        .market = {.offers = offers,
+                   .begin = begin,
+                   .want = want,
+                   .end = end,
+                   .opens = opens,
+                   .moves = moves,
+                   .warm = warm,
+                   .cold = cold,
+                   .ctx = world},
         .move_rest_us = 600000000,
         .moves_an_hour = 12,
     };
@@ -105,6 +163,7 @@ void gs_act_lift(struct gs_act *act, struct gs_store_pod *pod)
     (void)act;
     note_down("lift", pod->key, "");
     settle(pod);
+    pod->waiting->lifted = true;
 }
 
 void gs_act_clear(struct gs_act *act, struct gs_store_pod *pod)

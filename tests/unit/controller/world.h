@@ -14,6 +14,9 @@ struct world {
     struct gs_warm warm[2]; /* slices that are to be kept free */
     size_t n_warm;
     uint32_t missing[2]; /* of them; as the last pass has said */
+    bool sells;          /* nodes with A100s can be bought */
+    bool opens;          /* ... from a NodePool that is about to open */
+    unsigned wanted;     /* pods of the last pass that need a node */
 };
 
 /* Frees what the last one had. */

@@ -409,6 +409,123 @@ static void choose__layouts_with_a_name_win_where_they_cost_the_same(void **stat
     close_desk(&desk);
 }
 
+/* The choice for `waits` where `runs` is there: {profile, pods}. */
+struct amount {
+    const char *profile;
+    uint64_t pods;
+};
+
+static size_t choose_beside(struct desk *desk, const struct amount waits[2],
+                            const struct amount runs[2],
+                            struct gs_karpenter_choice ret[GS_KARPENTER_CHOICES_MAX])
+{
+    struct gs_karpenter_ask ask = {.slicepool = "gpus", .offers = desk->offers, .n_offers = 1};
+    struct gs_demand *running = gs_demand_new(&desk->arena);
+    struct gs_demand *waiting = gs_demand_new(&desk->arena);
+    struct gs_err err = {.msg = ""};
+    size_t n = 0;
+    for (int i = 0; i < 4; i++) {
+        const struct amount *amount = i < 2 ? &waits[i] : &runs[i - 2];
+        desk->demand = i < 2 ? waiting : running;
+        if (amount->pods > 0) {
+            want(desk, amount->profile, 1, amount->pods);
+        }
+    }
+    ask.items = gs_demand_items(waiting, &ask.n_items);
+    ask.running = gs_demand_items(running, &ask.n_running);
+    assert_int_equal(gs_karpenter_choose(&desk->arena, &ask, ret, &n, &err), 0);
+    return n;
+}
+
+/* What runs decides between layouts that cost the same for what waits. */
+static void choose__a_layout_suits_what_runs_too_where_it_costs_no_more(void **state)
+{
+    static const struct {
+        struct amount waits[2];
+        struct amount runs[2];
+        const char *has[2]; /* slices that each of the nodes has; NULL: nothing more */
+        uint32_t nodes;
+    } cases[] = {
+        {{{"1g.5gb", 1}}, {{NULL, 0}}, {"1g.5gb", NULL}, 1},
+        {{{"1g.5gb", 1}}, {{"1g.5gb", 40}}, {"1g.5gb", NULL}, 1},
+        {{{"1g.5gb", 1}}, {{"3g.20gb", 8}}, {"1g.5gb", "3g.20gb"}, 1},
+        {{{"3g.20gb", 1}}, {{"1g.5gb", 28}, {"3g.20gb", 7}}, {"1g.5gb", "3g.20gb"}, 1},
+        {{{"7g.40gb", 8}}, {{"1g.5gb", 5}}, {"7g.40gb", NULL}, 1},  /* no room for more */
+        {{{"1g.5gb", 112}}, {{"3g.20gb", 8}}, {"1g.5gb", NULL}, 2}, /* ... nor here */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct desk desk;
+        struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
+        uint32_t nodes = 0;
+        open_desk(&desk);
+        size_t n = choose_beside(&desk, cases[i].waits, cases[i].runs, choices);
+        for (size_t k = 0; k < n; k++) {
+            nodes += choices[k].nodes;
+        }
+        for (size_t k = 0; k < 2 && cases[i].has[k] != NULL; k++) {
+            struct gs_profile_name name;
+            assert_int_equal(gs_profile_name_parse(gs_view(cases[i].has[k]), &name, NULL), 0);
+            int p = gs_model_profile_index(desk.offers[0].model, &name);
+            print_message("case %zu: layout %s\n", i, choices[0].kind.layout);
+            assert_true(choices[0].kind.slices[p] > 0);
+        }
+        assert_int_equal(nodes, cases[i].nodes);
+        close_desk(&desk);
+    }
+}
+
+/* Whatever runs: what waits is served as well as without it, and for no more. */
+static void choose__what_runs_never_makes_dearer_what_waits(void **state)
+{
+    static const char *const profiles[] = {"1g.5gb", "2g.10gb", "3g.20gb", "4g.20gb", "7g.40gb"};
+    unsigned seed = (unsigned)time(NULL);
+    (void)state;
+    print_message("seed %u\n", seed);
+    srand(seed);
+    for (int round = 0; round < 40; round++) {
+        struct desk desk;
+        struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
+        struct amount waits[2];
+        struct amount runs[2];
+        static const struct amount nothing[2];
+        uint64_t cost[2] = {0, 0};
+        open_desk(&desk);
+        for (int k = 0; k < 2; k++) {
+            waits[k] = (struct amount){profiles[rand() % 5], (uint64_t)rand() % 60};
+            runs[k] = (struct amount){profiles[rand() % 5], (uint64_t)rand() % 200};
+        }
+        for (int k = 0; k < 2; k++) {
+            size_t n = choose_beside(&desk, waits, k == 0 ? nothing : runs, choices);
+            for (size_t i = 0; i < n; i++) {
+                cost[k] += choices[i].nodes * choices[i].kind.offer->price_uusd;
+            }
+            assert_true((n > 0) == (waits[0].pods + waits[1].pods > 0));
+        }
+        assert_true(cost[1] <= cost[0]);
+        close_desk(&desk);
+    }
+}
+
+static void choose__a_young_choice_gives_way_to_one_that_is_much_cheaper(void **state)
+{
+    static const struct {
+        uint64_t before, after;
+        bool young, old;
+    } cases[] = {
+        {44, 22, true, true},        {44, 33, false, true},  {44, 32, true, true},
+        {44, 44, false, false},      {44, 50, false, false}, {0, 0, false, false},
+        {UINT64_MAX, 1, true, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(gs_karpenter_is_worth(cases[i].before, cases[i].after, false),
+                         cases[i].young);
+        assert_int_equal(gs_karpenter_is_worth(cases[i].before, cases[i].after, true),
+                         cases[i].old);
+    }
+}
+
 static void choose__only_profiles_that_are_allowed_are_cut(void **state)
 {
     (void)state;
@@ -482,6 +599,9 @@ int main(void)
         cmocka_unit_test(choose__two_kinds_share_a_node_where_that_is_cheaper),
         cmocka_unit_test(load__pods_that_share_a_node_are_not_spread_over_the_layouts_there_are),
         cmocka_unit_test(choose__layouts_with_a_name_win_where_they_cost_the_same),
+        cmocka_unit_test(choose__a_layout_suits_what_runs_too_where_it_costs_no_more),
+        cmocka_unit_test(choose__what_runs_never_makes_dearer_what_waits),
+        cmocka_unit_test(choose__a_young_choice_gives_way_to_one_that_is_much_cheaper),
         cmocka_unit_test(choose__only_profiles_that_are_allowed_are_cut),
         cmocka_unit_test(choose__serves_all_that_can_be_served),
     };
