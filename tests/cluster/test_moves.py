@@ -13,6 +13,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 # pylint: disable=wrong-import-position
 import tap
 from bed import controller, system
+from bed.api import ApiError
 from bed.bed import Bed
 from bed.errors import Skip
 from bed.pods import path_of, pod
@@ -20,6 +21,7 @@ from bed.pods import path_of, pod
 GATE, MOVE, NOTE = "gpuslice.dev/slice", "gpuslice.dev/move", "gpuslice.dev/moving"
 STAY = "karpenter.sh/do-not-disrupt"
 POOL = "/apis/gpuslice.dev/v1alpha1/slicepools"
+PODS = "/api/v1/namespaces/default/pods"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
 WORDS = ["--lease-duration", "6", "--move-rest", "0", "--moves-per-hour", "3600"]
@@ -53,6 +55,7 @@ class Cases:
             node.start_agent("--control-socket", os.path.join(node.folder, "agent.sock"),
                              "--http-address", f"{node.address}:9400")
         controller.apply_types(bed)
+        bed.kubectl("apply", "-f", os.path.join(bed.source, "deploy", "policy-pods.yaml"))
         bed.api.create(POOL, {
             "apiVersion": "gpuslice.dev/v1alpha1", "kind": "SlicePool",
             "metadata": {"name": "gpus"},
@@ -126,6 +129,31 @@ class Cases:
             self.bed.pods.delete(name, grace=0)
 
     # ---- cases ----
+
+    def notes_are_the_controllers_alone(self):
+        """Whoever may create pods could keep slices free for nobody."""
+        def refused(call):
+            try:
+                call()
+            except ApiError as error:
+                assert error.status in (403, 422) and "gpuslice-controller only" in str(error), error
+                return True
+            return False
+
+        def noted(key):
+            made = pod("noted", slice_of("3g.20gb"), schedulingGates=[{"name": "example.com/x"}])
+            made["metadata"]["annotations"] = {key: "{}"}
+            return made
+
+        system.wait_for("the policy in force", lambda: refused(
+            lambda: self.bed.api.create(f"{PODS}?dryRun=All", noted(NOTE))), 30)
+        assert refused(lambda: self.bed.api.create(f"{PODS}?dryRun=All", noted("gpuslice.dev/warm")))
+        self.bed.pods.create(noted(MOVE))
+        for where in ("", "/status"):
+            assert refused(lambda where=where: self.bed.api.patch(
+                path_of("noted") + where, {"metadata": {"annotations": {NOTE: "{}"}}})), where
+        self.bed.api.patch(path_of("noted"), {"metadata": {"annotations": {"a": "b"}}})
+        self.end("noted")
 
     def a_slice_in_the_way_moves_once_there_is_room_for_it(self):
         first, second = self.bed.nodes
