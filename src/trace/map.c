@@ -424,6 +424,24 @@ int gs_trace_map_job(const struct gs_trace_map *map, const struct gs_trace_ask *
     return 1;
 }
 
+enum gs_trace_grounds gs_trace_map_grounds(const struct gs_trace_map *map,
+                                           const struct gs_trace_ask *ask,
+                                           const struct gs_sim_job *job)
+{
+    const struct gs_trace_rule *rule = &map->rule;
+    bool memory = ask->memory_mib.peak != GS_NOT_KNOWN;
+    bool util = ask->util_permille.peak != GS_NOT_KNOWN;
+    if (ask->gpus != 1 || ask->profile != NULL || ask->work != NULL || ask->milli != GS_NOT_KNOWN) {
+        return GS_TRACE_GROUNDS_SAID;
+    }
+    if (job->profile != GS_SIM_WHOLE) {
+        return memory && !util && rule->util_by != GS_TRACE_BY_NOTHING ? GS_TRACE_GROUNDS_MEMORY
+                                                                       : GS_TRACE_GROUNDS_SAID;
+    }
+    return memory || (util && rule->memory_by == GS_TRACE_BY_NOTHING) ? GS_TRACE_GROUNDS_SAID
+                                                                      : GS_TRACE_GROUNDS_NONE;
+}
+
 /* ---- a trace as the jobs of a world ---- */
 
 int gs_trace_jobs_next(void *ctx, struct gs_sim_job *ret, struct gs_err *err)
@@ -447,7 +465,7 @@ int gs_trace_jobs_next(void *ctx, struct gs_sim_job *ret, struct gs_err *err)
         jobs->left_out[left]++;
         if (left == GS_TRACE_LEFT_UNMAPPED && jobs->unmapped != NULL &&
             jobs->left_out[left] <= GS_TRACE_BAD_MAX) {
-            (void)gs_wrap(&why, GS_INVALID, "row %llu", (unsigned long long)ask.row);
+            (void)gs_trace_wrap_row(jobs->trace, &ask, &why);
             jobs->unmapped(jobs->unmapped_ctx, &why);
         }
     }

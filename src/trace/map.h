@@ -81,6 +81,17 @@ int gs_trace_map_init(struct gs_trace_map *map, const struct gs_trace_rule *rule
 int gs_trace_map_job(const struct gs_trace_map *map, const struct gs_trace_ask *ask,
                      struct gs_sim_job *ret, enum gs_trace_left_out *ret_left, struct gs_err *err);
 
+/* What is known of an ask that became a job. */
+enum gs_trace_grounds {
+    GS_TRACE_GROUNDS_SAID,   /* what was asked for, or measured, or is in a table */
+    GS_TRACE_GROUNDS_MEMORY, /* its slice holds its memory; nothing says what compute it needs */
+    GS_TRACE_GROUNDS_NONE    /* it asked for one GPU, and nothing says what it used of it */
+};
+
+enum gs_trace_grounds gs_trace_map_grounds(const struct gs_trace_map *map,
+                                           const struct gs_trace_ask *ask,
+                                           const struct gs_sim_job *job);
+
 /* ---- a trace as the jobs of a world ---- */
 
 struct gs_trace_jobs {

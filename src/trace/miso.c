@@ -123,6 +123,7 @@ static int draw(struct gs_trace *trace, struct gs_err *err)
 }
 
 const struct gs_trace_reader gs_trace_reader_miso = {.name = "miso",
+                                                     .row_is = "job number",
                                                      .begin = begin,
                                                      .piece = take,
                                                      .input_end = input_end,

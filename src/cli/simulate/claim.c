@@ -132,6 +132,34 @@ static void say_unfinished(const struct gs_report *report, const struct gs_repor
                   gs_report_count(ours->lost, sliced), gs_report_pct(ours->saving_mpct, pct));
 }
 
+/* Of so much of the GPU-hours the compute may be a guess. */
+enum { BLIND_MAX_MPCT = 5000 };
+
+/* Whether the trace lacks what a claim would have to know. */
+static bool is_blind(const struct gs_report *report)
+{
+    return strcmp(report->source, "pods") == 0 || report->compute_unknown_mpct > BLIND_MAX_MPCT;
+}
+
+static void say_blind(const struct gs_report *report, const struct gs_report_policy *ours,
+                      struct gs_buf *out)
+{
+    char pct[GS_REPORT_WORD_MAX], share[GS_REPORT_WORD_MAX];
+    gs_report_pct(ours->saving_mpct, pct);
+    if (strcmp(report->source, "pods") == 0) {
+        gs_buf_printf(out,
+                      "No saving may be claimed: a list of pods is one moment, in which long ones "
+                      "are too many and those that have gone are not; %s of GPU-hours on these",
+                      pct);
+        return;
+    }
+    gs_buf_printf(out,
+                  "No saving may be claimed: %s of the GPU-hours are of jobs of which the memory "
+                  "is known and the compute is not (utilisation says it, or --util-by none that "
+                  "it does not matter); %s of GPU-hours if it always fits",
+                  gs_report_pct(report->compute_unknown_mpct, share), pct);
+}
+
 static void say_claim(const struct gs_report *report, struct gs_buf *out)
 {
     const struct gs_report_policy *ours = gs_report_find(report, report->ours);
@@ -142,7 +170,9 @@ static void say_claim(const struct gs_report *report, struct gs_buf *out)
                                                  "nothing to claim.");
         return;
     }
-    if (report->policies[0].lost > 0 || ours->lost > 0) {
+    if (is_blind(report)) {
+        say_blind(report, ours, out);
+    } else if (report->policies[0].lost > 0 || ours->lost > 0) {
         say_unfinished(report, ours, out);
     } else {
         say_saving(report, ours, out);
@@ -189,7 +219,10 @@ static void say_share(const struct gs_report *report, const struct gs_report_pol
     gs_buf_init(&text, SENTENCE_MAX);
     gs_report_pct(report->sliceable_mpct, share);
     if (report->sliceable_mpct <= 0) {
-        gs_buf_puts(&text, "No work here has a slice that serves it: 30 to 50 % is not for you.");
+        gs_buf_puts(&text, report->use_unknown_mpct > 0
+                               ? "No work here is known to have a slice that serves it."
+                               : "No work here has a slice that serves it: 30 to 50 % is not for "
+                                 "you.");
         add(ret, &text);
         return;
     }
@@ -208,6 +241,24 @@ static void say_share(const struct gs_report *report, const struct gs_report_pol
                       report->sliceable_mpct >= least ? "this workload has it"
                                                       : "this workload does not have it");
     }
+    add(ret, &text);
+}
+
+/* What asked for one GPU may be small all the same: nobody has measured it. */
+static void say_unmeasured(const struct gs_report *report, struct sentences *ret)
+{
+    char share[GS_REPORT_WORD_MAX];
+    if (report->use_unknown_mpct <= 0) {
+        return;
+    }
+    GS_CLEANUP(gs_buf_done) struct gs_buf text;
+    gs_buf_init(&text, SENTENCE_MAX);
+    gs_buf_printf(&text,
+                  "%s of the GPU-hours are of jobs that asked for one GPU, and nothing says what "
+                  "they use of it. Measure that before you decide: gpuslice simulate -t "
+                  "prometheus:memory.json,util.json (docs/traces.md has the two commands that "
+                  "make these files).",
+                  gs_report_pct(report->use_unknown_mpct, share));
     add(ret, &text);
 }
 
@@ -245,6 +296,7 @@ int gs_report_say(struct gs_report *report, struct gs_arena *arena, struct gs_er
     say_claim(report, &claim);
     if (ours != NULL && ours->saving_mpct != GS_REPORT_UNKNOWN) {
         say_share(report, ours, &sentences);
+        say_unmeasured(report, &sentences);
         say_bound(report, ours, &sentences);
     }
     const char **items = GS_ARENA_NEW(arena, const char *, sentences.n);

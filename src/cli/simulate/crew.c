@@ -16,8 +16,7 @@ static struct sigaction before_int, before_term;
 
 static void on_stop(int number)
 {
-    (void)number;
-    gs_crew_stopped = 1;
+    gs_crew_stopped = number;
 }
 
 void gs_crew_catch(void)

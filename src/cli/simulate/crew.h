@@ -20,7 +20,8 @@ extern volatile sig_atomic_t gs_crew_stopped;
 #define GS_CREW_STOPPED GS_BUSY
 int gs_crew_stop_error(struct gs_err *err);
 
-/* From now on Ctrl-C (and SIGTERM) set gs_crew_stopped; the second one ends the program as ever. */
+/* From now on Ctrl-C (and SIGTERM) set gs_crew_stopped to their number; the second one ends the
+ * program as ever. */
 void gs_crew_catch(void);
 void gs_crew_release(void);
 

@@ -233,6 +233,19 @@ static int fill_whatifs(const struct gs_simulate_study *study, struct gs_report 
     return 0;
 }
 
+/* Of the GPU-hours of all jobs. */
+static int64_t grounds_share(const struct gs_simulate_load *load, enum gs_trace_grounds grounds)
+{
+    unsigned __int128 all = 0;
+    for (size_t i = 0; i < 3; i++) {
+        all += (unsigned __int128)load->grounds_us[i];
+    }
+    unsigned __int128 part = (unsigned __int128)load->grounds_us[grounds];
+    /* What is there at all is not rounded to nothing: a sentence hangs on it. */
+    int64_t share = all == 0 ? GS_REPORT_UNKNOWN : (int64_t)((part * 100000 + all / 2) / all);
+    return part > 0 && share == 0 ? 1 : share;
+}
+
 static void fill_trace(const struct gs_simulate_study *study, struct gs_report *ret)
 {
     const struct gs_simulate_question *question = study->question;
@@ -241,6 +254,11 @@ static void fill_trace(const struct gs_simulate_study *study, struct gs_report *
     ret->source = question->spec.format->name;
     ret->input_rows = (int64_t)load->totals.input_rows;
     ret->skipped_rows = (int64_t)load->totals.skipped_rows;
+    ret->job_rows = (int64_t)load->job_rows;
+    ret->rows_without_gpu = (int64_t)load->rows_left[GS_TRACE_LEFT_NO_GPU];
+    ret->rows_never_ran = (int64_t)load->rows_left[GS_TRACE_LEFT_NEVER_RAN];
+    ret->rows_whole = (int64_t)load->rows_left[GS_TRACE_LEFT_NOT_FRACTIONAL];
+    ret->rows_unmapped = (int64_t)load->rows_left[GS_TRACE_LEFT_UNMAPPED];
     ret->jobs = (int64_t)load->all_jobs;
     ret->fractional_only = question->args->fractional_only;
     ret->map = question->rule.name;
@@ -249,6 +267,8 @@ static void fill_trace(const struct gs_simulate_study *study, struct gs_report *
                                 ? GS_REPORT_UNKNOWN
                                 : 100000 - saving((unsigned __int128)load->sliced_speed_us,
                                                   (unsigned __int128)load->sliced_us);
+    ret->compute_unknown_mpct = grounds_share(load, GS_TRACE_GROUNDS_MEMORY);
+    ret->use_unknown_mpct = grounds_share(load, GS_TRACE_GROUNDS_NONE);
     ret->skipped =
         (struct gs_report_texts){.items = (const char *const *)load->skipped, .n = load->n_skipped};
 }

@@ -74,6 +74,9 @@ struct loading {
 static void note_bad(void *ctx, const struct gs_err *err)
 {
     struct gs_simulate_load *load = ctx;
+    if (load->n_skipped > 0 && strcmp(load->skipped[load->n_skipped - 1], err->msg) == 0) {
+        return; /* another piece of the same row */
+    }
     if (load->n_skipped < GS_SIMULATE_SKIPPED_MAX) {
         char *text = strdup(err->msg);
         if (text != NULL) {
@@ -124,9 +127,20 @@ static int make_room(struct loading *loading, struct gs_err *err)
     return 0;
 }
 
-static void note_job(struct gs_simulate_load *load, const struct gs_sim_job *job)
+static void add_us(int64_t *sum_us, int64_t run_us, uint32_t gpus)
+{
+    int64_t us;
+    if (__builtin_mul_overflow(run_us, (int64_t)gpus, &us) ||
+        __builtin_add_overflow(*sum_us, us, sum_us)) {
+        *sum_us = INT64_MAX; /* of 300,000 GPU-years only the share matters */
+    }
+}
+
+static void note_job(struct gs_simulate_load *load, const struct gs_sim_job *job,
+                     enum gs_trace_grounds grounds)
 {
     load->all_jobs++;
+    add_us(&load->grounds_us[grounds], job->run_us, job->gpus);
     if (job->speed != NULL && job->speed->shared_permille[1] != 0) {
         load->shared = true;
     }
@@ -182,13 +196,16 @@ static int take_ask(struct loading *loading, const struct gs_trace_ask *ask, boo
     struct gs_err why;
     int r = gs_trace_map_job(&loading->reading.map, ask, &job, &left, &why);
     if (r <= 0) {
-        load->left_out[left] += r == 0;
-        if (r == 0 && left == GS_TRACE_LEFT_UNMAPPED) {
+        load->left_out[left]++;
+        load->rows_left[left] += ask->rows;
+        if (left == GS_TRACE_LEFT_UNMAPPED) {
+            (void)gs_trace_wrap_row(loading->reading.trace, ask, &why);
             note_bad(load, &why);
         }
         return 0;
     }
-    note_job(load, &job);
+    load->job_rows += ask->rows;
+    note_job(load, &job, gs_trace_map_grounds(&loading->reading.map, ask, &job));
     if (*keeping && load->n_jobs == loading->keep_max) {
         *keeping = false;
         r = stop_keeping(loading, err);
@@ -233,6 +250,7 @@ static int read_all(struct loading *loading, struct gs_err *err)
         }
     }
     loading->load->totals = *gs_trace_totals(loading->reading.trace);
+    loading->load->rows_left[GS_TRACE_LEFT_NO_GPU] += loading->load->totals.passed_over;
     return 0;
 }
 

@@ -328,15 +328,16 @@ static int read_times(struct gs_simulate_question *question, struct gs_err *err)
         const char *text;
         int64_t *us;
         bool of_nodes;
+        const char *never; /* what is so without it, where 0 would mean that too */
     } times[] = {
-        {"boot", args->boot, &world->boot_us, true},
-        {"idle", args->idle, &world->keep_us, true},
-        {"bill-min", args->bill_min, &world->bill_min_us, true},
-        {"spot", args->spot, &world->spot_mean_us, true},
-        {"recut", args->recut, &world->recut_us, false},
-        {"move", args->move, &world->move_us, false},
-        {"restart", args->restart, &world->restart_us, false},
-        {"checkpoint", args->checkpoint, &world->checkpoint_us, false},
+        {"boot", args->boot, &world->boot_us, true, NULL},
+        {"idle", args->idle, &world->keep_us, true, NULL},
+        {"bill-min", args->bill_min, &world->bill_min_us, true, NULL},
+        {"spot", args->spot, &world->spot_mean_us, true, "no node is taken away"},
+        {"recut", args->recut, &world->recut_us, false, NULL},
+        {"move", args->move, &world->move_us, false, NULL},
+        {"restart", args->restart, &world->restart_us, false, NULL},
+        {"checkpoint", args->checkpoint, &world->checkpoint_us, false, "a job begins anew"},
     };
     for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
         if (times[i].text != NULL && args->world == GS_SIMULATE_INSTANT) {
@@ -353,6 +354,10 @@ static int read_times(struct gs_simulate_question *question, struct gs_err *err)
         int r = read_time(times[i].option, times[i].text, times[i].us, err);
         if (r < 0) {
             return r;
+        }
+        if (times[i].never != NULL && times[i].text != NULL && *times[i].us == 0) {
+            return gs_fail(err, GS_INVALID, "--%s: expected more than 0; without it %s",
+                           times[i].option, times[i].never);
         }
     }
     return 0;
@@ -407,6 +412,14 @@ static int read_policies(struct gs_simulate_question *question, struct gs_err *e
             }
         }
     }
+    for (size_t i = 0; i < question->n_policies; i++) {
+        if ((question->policies[i]->needs & GS_SIM_NEEDS_SMALL) != 0 &&
+            question->args->small == NULL) {
+            return gs_fail(err, GS_INVALID,
+                           "--policy: %s needs --small-gpu TYPE, as g6.xlarge, and --region",
+                           question->policies[i]->name);
+        }
+    }
     return 0;
 }
 
@@ -414,12 +427,18 @@ int gs_simulate_ask(const struct gs_simulate_args *args, struct gs_simulate_ques
                     struct gs_err *err)
 {
     ret->args = args;
-    ret->threads = args->threads == 0 ? gs_crew_cores() : (unsigned)args->threads;
+    ret->threads =
+        args->threads == GS_SIMULATE_NOT_GIVEN ? gs_crew_cores() : (unsigned)args->threads;
     int r = read_trace(ret, err);
     r = r < 0 ? r : read_window(ret, err);
     r = r < 0 ? r : read_world(ret, err);
     r = r < 0 ? r : read_rule(ret, err);
     r = r < 0 ? r : read_policies(ret, err);
+    if (r == 0 && args->threads == 0) {
+        r = gs_fail(err, GS_INVALID,
+                    "--threads: expected 1 to %d; without it there are as many as cores",
+                    GS_CREW_THREADS_MAX);
+    }
     if (r == 0 && (args->seeds < 1 || args->seeds > GS_SIMULATE_SEEDS_MAX)) {
         r = gs_fail(err, GS_INVALID, "--seeds: expected 1 to %d", GS_SIMULATE_SEEDS_MAX);
     }

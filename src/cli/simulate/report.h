@@ -1,7 +1,8 @@
 /* report: all that a simulation found out, in integers, as the JSON has it.
  *
  *     report_fields.c   which number has which key, once for those who write and those who read
- *     report_json.c     a report as a tree; report_read.c a saved one back, checked
+ *     report_json.c     a report as a tree; report_read.c a saved one back; report_check.c whether
+ *                       it can be true
  *     report_table.c    for a terminal; report_html.c one page, report_plots.c its figures
  *     claim.c           what the reader may say of it, by rules
  *
@@ -85,7 +86,12 @@ struct gs_report {
     const char *source; /* its format */
     int64_t input_rows;
     int64_t skipped_rows;
-    int64_t jobs; /* that have a part in the window, or come before it */
+    int64_t job_rows; /* with skipped_rows and the four below it is input_rows */
+    int64_t rows_without_gpu;
+    int64_t rows_never_ran;
+    int64_t rows_whole;    /* left out by --fractional-only */
+    int64_t rows_unmapped; /* fit no rule */
+    int64_t jobs;          /* that have a part in the window, or come before it */
     int64_t events;
     int64_t from_ms; /* the window */
     int64_t to_ms;
@@ -98,7 +104,9 @@ struct gs_report {
     int64_t tolerance_permille;
     int64_t
         speed_known_mpct; /* of the GPU-hours that are sliced: how fast they run there is known */
-    const char *world;    /* "elastic" */
+    int64_t compute_unknown_mpct; /* of the GPU-hours of jobs: sliced by their memory alone */
+    int64_t use_unknown_mpct;     /* likewise: one GPU was asked for, and nothing says what for */
+    const char *world;            /* "elastic" */
     struct gs_report_texts world_rules;
     const char *model;
     int64_t gpus; /* of a fixed fleet */
@@ -153,9 +161,17 @@ int gs_report_say(struct gs_report *report, struct gs_arena *arena, struct gs_er
 void gs_report_put(struct gs_result *result, const struct gs_report *report);
 
 /* report_read.c: a report that gs_report_put made, from its text. Everything lives in the arena.
- * GS_INVALID: it is none, with the key that is wrong. GS_LIMIT, GS_NO_MEMORY. */
+ * GS_INVALID: it is none, or cannot be true, with the key that is wrong. GS_LIMIT, GS_NO_MEMORY. */
 int gs_report_parse(const char *text, size_t n, struct gs_arena *arena, struct gs_report *ret,
                     struct gs_err *err);
+
+/* As gs_report_parse, of any values of the right kinds: what cannot be true is read too. */
+int gs_report_read(const char *text, size_t n, struct gs_arena *arena, struct gs_report *ret,
+                   struct gs_err *err);
+
+/* report_check.c: ranges, sums, and what the report computes or says from its own numbers: savings,
+ * claim, for whom. The arena is for a while. GS_INVALID names the key; GS_NO_MEMORY. */
+int gs_report_check(const struct gs_report *report, struct gs_arena *arena, struct gs_err *err);
 
 /* report_table.c, report_html.c */
 void gs_report_put_table(const struct gs_report *report, bool styled, struct gs_buf *out);
@@ -174,6 +190,10 @@ const char *gs_report_time(int64_t ms, char *text);        /* "0 s", "2.5 min", 
 const char *gs_report_dollars(int64_t uusd, char *text);   /* "$1,234" */
 const char *gs_report_times(int64_t permille, char *text); /* "1.25 x" */
 const char *gs_report_range(struct gs_report_interval ci, char *text); /* "4.1 to 17.0" */
+
+/* "60 rows, 2 of them not usable, 3 that ask for no GPU, 55 jobs": what has none is not named, but
+ * for those not usable. */
+void gs_report_put_rows(const struct gs_report *report, struct gs_buf *out);
 
 /* report_fields.c: the numbers, texts and flags of the report and of a policy, with their keys. */
 enum gs_report_kind { GS_REPORT_TEXT, GS_REPORT_FIXED, GS_REPORT_FLAG, GS_REPORT_INTERVAL };

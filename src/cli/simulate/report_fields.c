@@ -46,6 +46,11 @@ const struct gs_report_field gs_report_fields[] = {
 
     TEXT(struct gs_report, "trace", "file", true, trace),
     TEXT(struct gs_report, "trace", "format", true, source),
+    KNOWN(struct gs_report, "trace", "rows_used", 0, job_rows),
+    KNOWN(struct gs_report, "trace", "rows_without_gpu", 0, rows_without_gpu),
+    KNOWN(struct gs_report, "trace", "rows_never_ran", 0, rows_never_ran),
+    KNOWN(struct gs_report, "trace", "rows_whole", 0, rows_whole),
+    KNOWN(struct gs_report, "trace", "rows_unmapped", 0, rows_unmapped),
     KNOWN(struct gs_report, "trace", "jobs", 0, jobs),
     KNOWN(struct gs_report, "trace", "window_from_s", 3, from_ms),
     KNOWN(struct gs_report, "trace", "window_to_s", 3, to_ms),
@@ -57,6 +62,8 @@ const struct gs_report_field gs_report_fields[] = {
     TEXT(struct gs_report, "map", "name", true, map),
     FIXED(struct gs_report, "map", "tolerance_pct", 1, tolerance_permille),
     FIXED(struct gs_report, "map", "speed_known_pct", 3, speed_known_mpct),
+    FIXED(struct gs_report, "map", "compute_unknown_pct", 3, compute_unknown_mpct),
+    FIXED(struct gs_report, "map", "use_unknown_pct", 3, use_unknown_mpct),
 
     TEXT(struct gs_report, "world", "name", true, world),
     TEXT(struct gs_report, "world", "model", true, model),

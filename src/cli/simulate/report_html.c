@@ -107,14 +107,13 @@ static void put_card(const char *value, const char *says, struct gs_buf *out)
 
 static void put_read(const struct gs_report *report, struct gs_buf *out)
 {
-    char rows[GS_REPORT_WORD_MAX], skipped[GS_REPORT_WORD_MAX], jobs[GS_REPORT_WORD_MAX];
     char span[GS_REPORT_WORD_MAX];
     gs_buf_puts(out, "<p class=\"dim\">");
     gs_plot_put_escaped(report->trace, out);
-    gs_buf_printf(
-        out, " &middot; %s rows, %s not usable, %s jobs, %s counted &middot; map ",
-        gs_report_count(report->input_rows, rows), gs_report_count(report->skipped_rows, skipped),
-        gs_report_count(report->jobs, jobs), gs_report_time(report->to_ms - report->from_ms, span));
+    gs_buf_puts(out, " &middot; ");
+    gs_report_put_rows(report, out);
+    gs_buf_printf(out, ", %s counted &middot; map ",
+                  gs_report_time(report->to_ms - report->from_ms, span));
     gs_plot_put_escaped(report->map, out);
     gs_buf_puts(out, " &middot; world ");
     gs_plot_put_escaped(report->world, out);

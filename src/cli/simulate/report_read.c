@@ -274,8 +274,8 @@ static int read_report(struct reading *r, const json_t *root, struct gs_report *
     return e < 0 ? e : read_timing(r, json_object_get(root, "timing"), ret);
 }
 
-int gs_report_parse(const char *text, size_t n, struct gs_arena *arena, struct gs_report *ret,
-                    struct gs_err *err)
+int gs_report_read(const char *text, size_t n, struct gs_arena *arena, struct gs_report *ret,
+                   struct gs_err *err)
 {
     struct reading r = {.arena = arena, .err = err};
     struct gs_report report;
@@ -293,4 +293,16 @@ int gs_report_parse(const char *text, size_t n, struct gs_arena *arena, struct g
         *ret = report;
     }
     return e;
+}
+
+int gs_report_parse(const char *text, size_t n, struct gs_arena *arena, struct gs_report *ret,
+                    struct gs_err *err)
+{
+    struct gs_report report;
+    int r = gs_report_read(text, n, arena, &report, err);
+    r = r < 0 ? r : gs_report_check(&report, arena, err);
+    if (r == 0) {
+        *ret = report;
+    }
+    return r;
 }

@@ -177,16 +177,14 @@ static void put_whatifs(const struct gs_report *report, bool styled, struct gs_b
 
 static void put_read(const struct gs_report *report, struct gs_buf *out)
 {
-    char rows[GS_REPORT_WORD_MAX], skipped[GS_REPORT_WORD_MAX], jobs[GS_REPORT_WORD_MAX];
     char span[GS_REPORT_WORD_MAX];
     gs_buf_puts(out, "\ntrace ");
     gs_text_clean(out, report->trace, strlen(report->trace));
     gs_buf_puts(out, " (");
     gs_text_clean(out, report->source, strlen(report->source));
-    gs_buf_printf(
-        out, "): %s rows, %s of them not usable, %s jobs; %s are counted\n",
-        gs_report_count(report->input_rows, rows), gs_report_count(report->skipped_rows, skipped),
-        gs_report_count(report->jobs, jobs), gs_report_time(report->to_ms - report->from_ms, span));
+    gs_buf_puts(out, "): ");
+    gs_report_put_rows(report, out);
+    gs_buf_printf(out, "; %s are counted\n", gs_report_time(report->to_ms - report->from_ms, span));
 }
 
 static void put_timing(const struct gs_report *report, struct gs_buf *out)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "cli/simulate/report.h"
 
 static const char *not_known(char *text)
@@ -126,6 +127,29 @@ const char *gs_report_times(int64_t permille, char *text)
     }
     fixed(permille, 3, 2, text);
     return strcat(text, " x");
+}
+
+void gs_report_put_rows(const struct gs_report *report, struct gs_buf *out)
+{
+    const struct {
+        int64_t rows;
+        const char *are;
+    } others[] = {{report->rows_without_gpu, "that ask for no GPU"},
+                  {report->rows_never_ran, "that never ran"},
+                  {report->rows_whole, "that ask for whole GPUs"},
+                  {report->rows_unmapped, "that fit no rule"}};
+    char rows[GS_REPORT_WORD_MAX], skipped[GS_REPORT_WORD_MAX];
+    gs_buf_printf(out, "%s rows, %s of them not usable", gs_report_count(report->input_rows, rows),
+                  gs_report_count(report->skipped_rows, skipped));
+    for (size_t i = 0; i < GS_ARRAY_LEN(others); i++) {
+        if (others[i].rows > 0) {
+            gs_buf_printf(out, ", %s %s", gs_report_count(others[i].rows, rows), others[i].are);
+        }
+    }
+    gs_buf_printf(out, ", %s jobs", gs_report_count(report->jobs, rows));
+    if (report->jobs != report->job_rows) {
+        gs_buf_printf(out, " of %s rows", gs_report_count(report->job_rows, rows));
+    }
 }
 
 const char *gs_report_range(struct gs_report_interval ci, char *text)

@@ -10,7 +10,7 @@
 #include "term/output.h"
 #include "term/progress.h"
 
-enum { EXIT_STOPPED = 130 };
+enum { EXIT_STOPPED = 128 }; /* and the number of the signal, as shells tell it */
 
 static const char *const figures[] = {"map", "peak", "p99", "p95", "mean", "none", NULL};
 static const char *const yes_no[] = {"yes", "no", NULL};
@@ -204,7 +204,7 @@ const struct gs_command gs_command_simulate = {
     .summary = "replay a workload; says what slicing saves, with an interval",
     .text = "Every job of a trace is replayed through the decisions of the cluster, under each "
             "policy, beside one whole GPU for each job. The report has GPU-hours, nodes, waits and "
-            "dollars, the bound that nobody can beat, the share of the work that can be sliced, "
+            "dollars, the fewest GPUs at each instant, the share of the work that can be sliced, "
             "and one sentence on what may be claimed. Work that is lost counts as a whole GPU.\n"
             "The rule from a request to a slice decides more than the policy: try both maps. "
             "docs/savings.md says how to export your own workload and how to read the report.",
@@ -288,7 +288,7 @@ static int finish(int r, const struct gs_err *err)
     gs_progress_end();
     if (r == GS_CREW_STOPPED && gs_crew_stopped) {
         (void)gs_exit_failed(err);
-        return EXIT_STOPPED;
+        return EXIT_STOPPED + gs_crew_stopped;
     }
     return r == GS_NO_MEMORY ? gs_exit_output(r, err) : r < 0 ? gs_exit_failed(err) : 0;
 }
@@ -304,6 +304,7 @@ int gs_cmd_simulate(int argc, char **argv)
         .seed = 1,
         .seeds = 1,
         .draws = 500,
+        .threads = GS_SIMULATE_NOT_GIVEN,
         .format = GS_FORMAT_TABLE,
     };
     int status;

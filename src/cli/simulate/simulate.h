@@ -142,13 +142,16 @@ struct gs_simulate_load {
                                                asks */
     struct gs_trace_totals totals;
     uint64_t all_jobs;
-    uint64_t left_out[GS_TRACE_LEFTS];
+    uint64_t left_out[GS_TRACE_LEFTS]; /* asks */
+    uint64_t job_rows;                 /* with rows_left and those not usable, all of the input */
+    uint64_t rows_left[GS_TRACE_LEFTS];
     int64_t from_us; /* its window */
     int64_t until_us;
     bool speeds;             /* some job says how fast it is on slices */
     bool shared;             /* or beside others */
     int64_t sliced_us;       /* GPU-us of jobs with a slice, whatever the window ... */
     int64_t sliced_speed_us; /* ... whose speed there is known */
+    int64_t grounds_us[3];   /* GPU-us of all jobs, whatever the window, by enum gs_trace_grounds */
     char *skipped[GS_SIMULATE_SKIPPED_MAX];
     size_t n_skipped;
 };

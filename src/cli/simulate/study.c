@@ -313,6 +313,23 @@ static bool can_run(const struct gs_simulate_study *study, const struct gs_sim_p
            ((policy->needs & GS_SIM_NEEDS_SMALL) == 0 || study->world.small.name != NULL);
 }
 
+/* A policy that was named, and would do what `whole` does for want of what the trace does not say,
+ * is no 0 %. */
+static int check_policies(const struct gs_simulate_study *study, struct gs_err *err)
+{
+    const struct gs_simulate_question *question = study->question;
+    for (size_t i = 0; i < question->n_policies; i++) {
+        const struct gs_sim_policy *policy = question->policies[i];
+        if ((policy->needs & GS_SIM_NEEDS_SHARED) != 0 && !can_run(study, policy)) {
+            return gs_fail(err, GS_INVALID,
+                           "--policy: %s needs work of which it is known how fast it runs beside "
+                           "others, and the trace has none (the column model, docs/traces.md)",
+                           policy->name);
+        }
+    }
+    return 0;
+}
+
 /* The baseline first, then those that were named or all that make sense. */
 static void pick_policies(struct gs_simulate_study *study)
 {
@@ -354,6 +371,7 @@ int gs_simulate_run(const struct gs_simulate_question *question, struct gs_simul
         r = find_window(question, &loads[i], err);
     }
     ret->world = world_of(ret, 0);
+    r = r < 0 ? r : check_policies(ret, err);
     r = r < 0 ? r : gs_sim_world_check(&ret->world, err);
     pick_policies(ret);
     for (size_t i = 0; r == 0 && i < ret->n_policies; i++) {

@@ -44,16 +44,9 @@ static int describe_map(const struct gs_simulate_study *study, struct gs_report 
                         struct gs_err *err)
 {
     struct lines lines = {.arena = study->question->arena};
-    const struct gs_simulate_load *load = &study->loads[0];
     char text[GS_TRACE_RULE_TEXT_MAX];
     gs_trace_rule_text(&study->question->rule, text);
     add(&lines, "%s", text);
-    for (size_t i = 0; i < GS_TRACE_LEFTS; i++) {
-        if (load->left_out[i] > 0) {
-            add(&lines, "%" PRIu64 " of the rows are no job: %s", load->left_out[i],
-                gs_trace_left_out_text((enum gs_trace_left_out)i));
-        }
-    }
     return take(&lines, &ret->map_rules, err);
 }
 
@@ -127,16 +120,41 @@ static int describe_world(const struct gs_simulate_study *study, struct gs_repor
 
 /* ------------------------------------------------------------------ notes */
 
+/* Where a trace begins with work that runs already, it has the long ones of it only. */
+static void add_blind(const struct gs_simulate_study *study, struct lines *lines)
+{
+    const struct gs_trace_totals *totals = &study->loads[0].totals;
+    int64_t blind = totals->first_end_us - totals->first_arrive_us;
+    int64_t span = totals->last_end_us - totals->first_arrive_us;
+    char time[GS_REPORT_WORD_MAX];
+    if (totals->first_end_us < 0 || totals->first_arrive_us < 0 || blind <= span / 10 ||
+        study->world.from_us >= totals->first_end_us) {
+        return;
+    }
+    if (totals->first_end_us >= totals->last_end_us) {
+        add(lines, "nothing ends before the trace does: it is a moment, and no history");
+        return;
+    }
+    add(lines, "nothing ends in the trace's first %s: of that time it has survivors only%s",
+        gs_report_time(blind / 1000, time),
+        study->question->args->world == GS_SIMULATE_QUEUE ? ""
+                                                          : "; --window observed leaves it out");
+}
+
 /* What a reader has to know of this trace to read the figures right. */
 static int describe_notes(const struct gs_simulate_study *study, struct gs_report *ret,
                           struct gs_err *err)
 {
     struct lines lines = {.arena = study->question->arena};
     const struct gs_trace_totals *totals = &study->loads[0].totals;
-    char a[GS_REPORT_WORD_MAX];
     if (totals->skipped_rows > 0) {
         add(&lines, "%" PRIu64 " of %" PRIu64 " rows could not be used, and are in no figure",
             totals->skipped_rows, totals->input_rows);
+    }
+    uint64_t unmapped = study->loads[0].left_out[GS_TRACE_LEFT_UNMAPPED];
+    if (unmapped > 0) {
+        add(&lines, "pieces of work in no figure, each of which %s: %" PRIu64,
+            gs_trace_left_out_text(GS_TRACE_LEFT_UNMAPPED), unmapped);
     }
     if (totals->cut_off > 0) {
         add(&lines,
@@ -144,15 +162,7 @@ static int describe_notes(const struct gs_simulate_study *study, struct gs_repor
             "known and not counted",
             totals->cut_off);
     }
-    int64_t blind = totals->first_end_us - totals->first_arrive_us;
-    int64_t span = totals->last_end_us - totals->first_arrive_us;
-    if (totals->first_end_us >= 0 && totals->first_arrive_us >= 0 && blind > span / 10 &&
-        study->world.from_us < totals->first_end_us) {
-        add(&lines,
-            "nothing ends in the trace's first %s: of that time it has survivors only; "
-            "--window observed leaves it out",
-            gs_report_time(blind / 1000, a));
-    }
+    add_blind(study, &lines);
     if (study->draws > 0 && ret->policies[0].peak_gpus > 0 && ret->jobs < 100) {
         add(&lines, "an interval from %" PRId64 " jobs is a rough one", ret->jobs);
     }
