@@ -58,7 +58,7 @@ function saving(bill) {
   }
   const saved = bill.whole_gpus - bill.bill;
   return saved >= 0 ? `${format.percent(saved, bill.whole_gpus)} saved`
-    : `${format.percent(-saved, bill.whole_gpus)} more is paid now`;
+    : `${(bill.bill / bill.whole_gpus).toFixed(1)} times as much is paid now`;
 }
 
 function summarise() {

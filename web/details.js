@@ -4,6 +4,8 @@ import {make, sourced, table} from './dom.js';
 import * as format from './format.js';
 import {isHeldWhole, modelOf, podName, profileOf, SLICE_WORDS, state, unitsOf} from './state.js';
 
+const NARROW = 700; /* as in style.css */
+
 function findGpu(uuid) {
   for (const node of state.nodes.values()) {
     const gpu = node.gpus.find((one) => one.uuid === uuid);
@@ -28,6 +30,10 @@ function facts(rows) {
     .map(([name, value]) => [make('dt', {}, name), make('dd', {}, value)]));
 }
 
+function recutText(recut) {
+  return recut.since === null ? 'asked for; the agent has not begun' : `under way for ${format.ago(recut.since)}`;
+}
+
 function gpuPart({node, gpu}) {
   const units = unitsOf(node, gpu);
   const model = modelOf(node, gpu);
@@ -49,7 +55,7 @@ function gpuPart({node, gpu}) {
       ['Node costs', sourced('api/v1/money', format.dollarsAnHour(node.uusd_h))],
       ['In use', format.percent(units.held, units.all)],
       ['Health', gpu.healthy ? 'well' : gpu.why ?? 'sick'],
-      ['Re-cut', gpu.recut ? `under way for ${format.ago(gpu.recut.since)}` : null],
+      ['Re-cut', gpu.recut ? recutText(gpu.recut) : null],
     ]),
     gpu.mig ? slices : make('p', {}, 'Whole: held by ',
       isHeldWhole(gpu) && gpu.holder === null ? 'one of the pods of its node' : podLink(gpu.holder), '.'),
@@ -117,6 +123,9 @@ export function details(aside, words) {
   if (!aside.hidden) {
     aside.append(make('a', {class: 'close', href: '#/fleet', 'aria-label': 'Close'}, '×'), now, past);
     update();
+    if (innerWidth <= NARROW) { /* it lies below the map there */
+      aside.scrollIntoView({block: 'start'});
+    }
     const path = kind === 'gpu' ? `gpus/${encodeURIComponent(rest[0])}/history`
       : `pods/${encodeURIComponent(rest[0])}/${encodeURIComponent(rest[1])}/history`;
     historyPart(path, past, abort.signal);

@@ -31,12 +31,16 @@ export function makeSvg(name, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
-/* A table with a caption. `columns`: [{title, number, cell(row)}]. */
+function classOf(column) {
+  return column.number ? 'number' : column.words ? 'words' : null;
+}
+
+/* A table with a caption. `columns`: [{title, number, words, cell(row)}]; `words`: a sentence or more. */
 export function table(caption, columns, rows, none = 'nothing') {
   const head = make('tr', {}, columns.map((column) =>
-    make('th', {scope: 'col', class: column.number ? 'number' : null}, column.title)));
+    make('th', {scope: 'col', class: classOf(column)}, column.title)));
   const body = rows.map((row) => make('tr', {}, columns.map((column, i) => {
-    const attributes = {class: column.number ? 'number' : null};
+    const attributes = {class: classOf(column)};
     return i === 0 ? make('th', {...attributes, scope: 'row'}, column.cell(row))
       : make('td', attributes, column.cell(row));
   })));

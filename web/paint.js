@@ -69,7 +69,8 @@ function drawSlice(context, paint, box, how, fill, text, large) {
   }
   if (large && box.w >= 26) {
     const short = box.w < 50 ? text.split('.')[0] : text;
-    context.fillStyle = how === SLICE.IDLE ? paint.text : paint.on;
+    const light = how === SLICE.IDLE || how === SLICE.GOING || how === SLICE.COMING;
+    context.fillStyle = light ? paint.text : paint.on;
     context.fillText(short, box.x + 3, box.y + box.h / 2, box.w - 5);
   }
 }

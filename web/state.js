@@ -142,9 +142,9 @@ export function unitsOf(node, gpu) {
     const n = model?.profiles[profile]?.memory_units ?? 0;
     if (how === SLICE.SICK) {
       units.sick += n;
-    } else if (how === SLICE.IDLE || how === SLICE.GOING || how === SLICE.COMING) {
+    } else if (how === SLICE.IDLE || how === SLICE.GOING) {
       units.idle += n;
-    } else {
+    } else if (how !== SLICE.COMING) { /* which lie over those that go */
       units.held += n;
     }
   }

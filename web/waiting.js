@@ -33,7 +33,7 @@ const COLUMNS = [
   {title: 'Next', cell: (pod) => (NEXT[pod.decision] ?? format.UNKNOWN)
     + (pod.expected_s === null || pod.expected_s === undefined ? '' : `, in about ${format.duration(pod.expected_s)}`)
     + (pod.gated ? ' (held at the gate)' : '')},
-  {title: 'Why', cell: (pod) => pod.why ?? ''},
+  {title: 'Why', words: true, cell: (pod) => pod.why ?? ''},
   {title: 'Costs', number: true, cell: costs},
 ];
 
