@@ -472,6 +472,7 @@ int gs_kube_new(const struct gs_kube_options *options, struct gs_kube **ret, str
     const struct gs_kube_identity_options who = {
         .event = options->event,
         .kubeconfig = options->kubeconfig,
+        .several = options->several,
         .context = options->context,
         .service_account = options->service_account,
         .changed = on_credential,

@@ -20,6 +20,7 @@ enum { GS_KUBE_PATH_MAX = 8192 };
 struct gs_kube_options {
     sd_event *event;
     const char *kubeconfig; /* as in cluster_kube.h */
+    bool several;           /* `kubeconfig` is a list of files, as $KUBECONFIG has it */
     const char *context;
     const char *service_account;
     const char *user_agent;

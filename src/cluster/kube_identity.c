@@ -25,7 +25,8 @@ struct gs_kube_identity {
     struct gs_kube_identity_options options;
     struct gs_arena arena; /* the configuration */
     struct gs_kubeconfig config;
-    const char *folder; /* of the kubeconfig; "" for a pod */
+    const char *folder;         /* of the kubeconfig that has the user; "" for a pod */
+    const char *cluster_folder; /* of the one that has the cluster */
 
     char *token; /* of the file */
     struct stat token_stat;
@@ -162,6 +163,7 @@ static void keep_said(struct gs_kube_identity *identity, int result, struct gs_v
     if (result != 0) {
         gs_arena_done(&arena);
         identity->exec_failed_us = gs_now_us();
+        identity->exec_err.sys_errno = ENOKEY;
         return;
     }
     gs_arena_done(&identity->exec_arena);
@@ -179,19 +181,19 @@ static void on_exec(void *ctx, int result, struct gs_view printed, const struct 
 }
 
 /* A command with a "/" that is not absolute is meant from the kubeconfig's folder. */
-static int locate(struct gs_kube_identity *identity, const char *path, bool may_be_name,
-                  const char **ret, struct gs_err *err)
+static int locate(struct gs_kube_identity *identity, const char *folder, const char *path,
+                  bool may_be_name, const char **ret, struct gs_err *err)
 {
     if (path[0] == '/' || path[0] == '\0' || (may_be_name && strchr(path, '/') == NULL)) {
         *ret = path;
         return 0;
     }
-    size_t size = strlen(identity->folder) + strlen(path) + 2;
+    size_t size = strlen(folder) + strlen(path) + 2;
     char *whole = gs_arena_get(&identity->arena, size, 1);
     if (whole == NULL) {
         return no_memory(err);
     }
-    snprintf(whole, size, "%s/%s", identity->folder, path);
+    snprintf(whole, size, "%s/%s", folder, path);
     *ret = whole;
     return 0;
 }
@@ -237,6 +239,7 @@ static int refresh_exec(struct gs_kube_identity *identity, struct gs_err *err)
         int r = start_exec(identity, &identity->exec_err);
         if (r != 0) {
             identity->exec_failed_us = gs_now_us();
+            identity->exec_err.sys_errno = ENOKEY;
             failed = true;
         }
     }
@@ -320,13 +323,13 @@ const char *gs_kube_identity_namespace(const struct gs_kube_identity *identity)
 
 /* ---- where it comes from ---- */
 
-static int copy_folder(struct gs_kube_identity *identity, const char *file, struct gs_err *err)
+static int copy_folder(struct gs_kube_identity *identity, const char *file, const char **ret,
+                       struct gs_err *err)
 {
     const char *slash = strrchr(file, '/');
-    identity->folder = slash == NULL
-                           ? gs_arena_text(&identity->arena, ".", 1)
-                           : gs_arena_text(&identity->arena, file, (size_t)(slash - file));
-    return identity->folder == NULL ? no_memory(err) : 0;
+    *ret = slash == NULL ? gs_arena_text(&identity->arena, ".", 1)
+                         : gs_arena_text(&identity->arena, file, (size_t)(slash - file));
+    return *ret == NULL ? no_memory(err) : 0;
 }
 
 /* The files that it names have to be there now: a wrong name is said at the start. */
@@ -340,49 +343,108 @@ static int check_file(const char *label, const char *field, const char *path, st
                : gs_fail_errno(err, errno, "%s: %s: reading %s", label, field, path);
 }
 
-static int locate_files(struct gs_kube_identity *identity, const char *label, struct gs_err *err)
+static int locate_files(struct gs_kube_identity *identity, const char *const *labels,
+                        struct gs_err *err)
 {
     struct gs_kubeconfig *config = &identity->config;
+    const char *folder = identity->folder;
     const struct {
         const char *field;
         const char **path;
-    } files[] = {{"certificate-authority", &config->ca_file},
-                 {"client-certificate", &config->cert_file},
-                 {"client-key", &config->key_file},
-                 {"tokenFile", &config->token_file}};
+        const char *folder;
+        size_t of;
+    } files[] = {
+        {"certificate-authority", &config->ca_file, identity->cluster_folder, config->cluster_of},
+        {"client-certificate", &config->cert_file, folder, config->user_of},
+        {"client-key", &config->key_file, folder, config->user_of},
+        {"tokenFile", &config->token_file, folder, config->user_of}};
     int r = 0;
     for (size_t i = 0; r == 0 && i < GS_ARRAY_LEN(files); i++) {
-        r = locate(identity, *files[i].path, false, files[i].path, err);
-        r = r == 0 ? check_file(label, files[i].field, *files[i].path, err) : r;
+        r = locate(identity, files[i].folder, *files[i].path, false, files[i].path, err);
+        r = r == 0 ? check_file(labels[files[i].of], files[i].field, *files[i].path, err) : r;
     }
     if (r == 0 && config->exec.command != NULL) {
-        r = locate(identity, config->exec.command, true, &config->exec.command, err);
+        r = locate(identity, folder, config->exec.command, true, &config->exec.command, err);
     }
     return r;
 }
 
-static int load_kubeconfig(struct gs_kube_identity *identity, struct gs_err *err)
+/* The files of a kubeconfig, or of a list of them. */
+struct loaded {
+    char *names; /* the list, cut at its ":" */
+    const char *labels[GS_KUBECONFIG_FILES_MAX];
+    struct gs_doc_input inputs[GS_KUBECONFIG_FILES_MAX];
+    char *bytes[GS_KUBECONFIG_FILES_MAX];
+    size_t n;
+};
+
+static void drop_loaded(struct loaded *loaded)
 {
-    const char *path = identity->options.kubeconfig;
+    for (size_t i = 0; i < loaded->n; i++) {
+        explicit_bzero(loaded->bytes[i], loaded->inputs[i].bytes.n);
+        free(loaded->bytes[i]);
+    }
+    free(loaded->names);
+}
+
+static int load_one(struct loaded *loaded, const char *path, struct gs_err *err)
+{
     struct stat st;
-    char *bytes = NULL;
     size_t n = 0;
-    int r = read_file(path, CONFIG_MAX, &bytes, &n, &st, err);
+    if (loaded->n == GS_KUBECONFIG_FILES_MAX) {
+        return gs_fail(err, GS_LIMIT, "more than %d kubeconfigs", GS_KUBECONFIG_FILES_MAX);
+    }
+    int r = read_file(path, CONFIG_MAX, &loaded->bytes[loaded->n], &n, &st, err);
     if (r != 0) {
         return r;
     }
-    const struct gs_doc_input input = {
+    loaded->labels[loaded->n] = path;
+    loaded->inputs[loaded->n] = (struct gs_doc_input){
         .label = path,
         .what = "a kubeconfig",
         .lines = true,
-        .bytes = {.p = bytes, .n = n},
+        .bytes = {.p = loaded->bytes[loaded->n], .n = n},
     };
-    r = gs_kubeconfig_parse(&identity->arena, &input, identity->options.context, &identity->config,
-                            err);
-    explicit_bzero(bytes, n);
-    free(bytes);
-    r = r == 0 ? copy_folder(identity, path, err) : r;
-    return r == 0 ? locate_files(identity, path, err) : r;
+    loaded->n++;
+    return 0;
+}
+
+/* As kubectl: names without a file are passed over, as long as there is one. */
+static int load_list(struct loaded *loaded, const char *list, struct gs_err *err)
+{
+    loaded->names = strdup(list);
+    if (loaded->names == NULL) {
+        return no_memory(err);
+    }
+    char *rest = loaded->names;
+    for (const char *path; (path = strsep(&rest, ":")) != NULL;) {
+        int r = path[0] == '\0' ? 0 : load_one(loaded, path, err);
+        if (r != 0 && r != GS_NOT_FOUND) {
+            return r;
+        }
+    }
+    return loaded->n > 0 ? 0
+                         : gs_fail(err, GS_NOT_FOUND, "%.200s: none of these files is there", list);
+}
+
+static int load_kubeconfig(struct gs_kube_identity *identity, struct gs_err *err)
+{
+    const struct gs_kube_identity_options *options = &identity->options;
+    const struct gs_kubeconfig *config = &identity->config;
+    GS_CLEANUP(drop_loaded) struct loaded loaded = {.n = 0};
+    int r = options->several ? load_list(&loaded, options->kubeconfig, err)
+                             : load_one(&loaded, options->kubeconfig, err);
+    r = r == 0 ? gs_kubeconfig_parse_all(&identity->arena, loaded.inputs, loaded.n,
+                                         options->context, &identity->config, err)
+               : r;
+    if (r == 0) {
+        r = copy_folder(identity, loaded.labels[config->user_of], &identity->folder, err);
+    }
+    if (r == 0) {
+        r = copy_folder(identity, loaded.labels[config->cluster_of], &identity->cluster_folder,
+                        err);
+    }
+    return r == 0 ? locate_files(identity, loaded.labels, err) : r;
 }
 
 static const char *join(struct gs_arena *arena, const char *folder, const char *name)

@@ -16,6 +16,7 @@ struct gs_kube_identity;
 struct gs_kube_identity_options {
     sd_event *event;
     const char *kubeconfig;      /* NULL: as a pod */
+    bool several;                /* `kubeconfig` is a list, with ":", of files that may be there */
     const char *context;         /* of the kubeconfig; NULL: its current one */
     const char *service_account; /* a pod's folder; NULL: GS_KUBE_SERVICE_ACCOUNT */
     void (*changed)(void *ctx);  /* what gs_kube_identity_get was busy with is done */
@@ -40,7 +41,7 @@ const char *gs_kube_identity_server(const struct gs_kube_identity *identity);
 const char *gs_kube_identity_namespace(const struct gs_kube_identity *identity);
 
 /* GS_BUSY: a program is being asked; err untouched. GS_IO, GS_NOT_FOUND, GS_INVALID, GS_LIMIT: the
- * file or the program did not give one; it may next time. */
+ * file or the program (sys_errno ENOKEY) did not give one; it may next time. */
 int gs_kube_identity_get(struct gs_kube_identity *identity, struct gs_kube_credential *ret,
                          struct gs_err *err);
 

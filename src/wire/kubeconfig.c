@@ -73,10 +73,17 @@ static int refuse(const struct gs_doc_node *map, const char *const *keys, size_t
 
 /* ---- lists of named things ---- */
 
+/* Configurations that hold together, the first before the others. */
+struct files {
+    const struct gs_doc_node *roots[GS_KUBECONFIG_FILES_MAX];
+    size_t n;
+};
+
 /* The `part` of the element called `name` of the list `key`: clusters: [{name: x, cluster: {...}}].
- */
-static int find_named(const struct gs_doc_node *root, const char *key, const char *part,
-                      const char *name, const struct gs_doc_node **ret, struct gs_err *err)
+ * *ret_found: there is one, whatever is in it. */
+static int find_in(const struct gs_doc_node *root, const char *key, const char *part,
+                   const char *name, const struct gs_doc_node **ret, bool *ret_found,
+                   struct gs_err *err)
 {
     const struct gs_doc_node *list = given(root, key);
     int r = list == NULL ? 0 : gs_doc_expect(list, GS_DOC_LIST, err);
@@ -88,13 +95,25 @@ static int find_named(const struct gs_doc_node *root, const char *key, const cha
             continue;
         }
         *ret = given(one, part);
+        *ret_found = true;
         return *ret == NULL ? 0 : gs_doc_expect(*ret, GS_DOC_MAP, err);
     }
-    if (r != 0) {
-        return r;
+    return r;
+}
+
+static int find_named(const struct files *files, const char *key, const char *part,
+                      const char *name, const struct gs_doc_node **ret, size_t *ret_file,
+                      struct gs_err *err)
+{
+    bool found = false;
+    for (*ret_file = 0; *ret_file < files->n; (*ret_file)++) {
+        int r = find_in(files->roots[*ret_file], key, part, name, ret, &found, err);
+        if (r != 0 || found) {
+            return r;
+        }
     }
-    return gs_fail(err, GS_NOT_FOUND, "%s: there is no \"%.100s\" among its %s", root->label, name,
-                   key);
+    return gs_fail(err, GS_NOT_FOUND, "%s%s: there is no \"%.100s\" among its %s",
+                   files->roots[0]->label, files->n > 1 ? " and those after it" : "", name, key);
 }
 
 /* ---- the parts ---- */
@@ -272,15 +291,20 @@ static int read_user(const struct gs_doc_node *user, struct gs_arena *arena,
     return r;
 }
 
-static int read_context(const struct gs_doc_node *root, const char *wanted, struct gs_arena *arena,
+static int read_context(const struct files *files, const char *wanted, struct gs_arena *arena,
                         struct gs_kubeconfig *config, struct gs_err *err)
 {
+    size_t at = 0;
     const struct gs_doc_node *context = NULL;
     const struct gs_doc_node *cluster = NULL;
     const struct gs_doc_node *user = NULL;
     const char *of_cluster = "";
     const char *of_user = "";
-    int r = wanted == NULL ? get_text(arena, root, "current-context", &config->context, err) : 0;
+    int r = 0;
+    for (size_t i = 0; wanted == NULL && r == 0 && config->context[0] == '\0' && i < files->n;
+         i++) {
+        r = get_text(arena, files->roots[i], "current-context", &config->context, err);
+    }
     if (r != 0) {
         return r;
     }
@@ -293,21 +317,24 @@ static int read_context(const struct gs_doc_node *root, const char *wanted, stru
     if (config->context[0] == '\0') {
         return gs_fail(err, GS_NOT_FOUND,
                        "%s: no current-context; expected one, or to be told the context",
-                       root->label);
+                       files->roots[0]->label);
     }
-    r = find_named(root, "contexts", "context", config->context, &context, err);
+    r = find_named(files, "contexts", "context", config->context, &context, &at, err);
     r = r == 0 ? get_text(arena, context, "cluster", &of_cluster, err) : r;
     r = r == 0 ? get_text(arena, context, "user", &of_user, err) : r;
     r = r == 0 ? get_text(arena, context, "namespace", &config->name_space, err) : r;
-    r = r == 0 ? find_named(root, "clusters", "cluster", of_cluster, &cluster, err) : r;
+    r = r == 0 ? find_named(files, "clusters", "cluster", of_cluster, &cluster, &config->cluster_of,
+                            err)
+               : r;
     if (r == 0 && of_user[0] != '\0') {
-        r = find_named(root, "users", "user", of_user, &user, err);
+        r = find_named(files, "users", "user", of_user, &user, &config->user_of, err);
     }
     if (r != 0) {
         return r;
     }
     if (cluster == NULL) {
-        return gs_doc_fail(root, err, "the cluster \"%.100s\" has nothing in it", of_cluster);
+        return gs_doc_fail(files->roots[config->cluster_of], err,
+                           "the cluster \"%.100s\" has nothing in it", of_cluster);
     }
     r = read_cluster(cluster, arena, config, err);
     return r == 0 && user != NULL ? read_user(user, arena, config, err) : r;
@@ -316,7 +343,17 @@ static int read_context(const struct gs_doc_node *root, const char *wanted, stru
 int gs_kubeconfig_parse(struct gs_arena *arena, const struct gs_doc_input *input,
                         const char *context, struct gs_kubeconfig *ret, struct gs_err *err)
 {
-    const struct gs_doc_node *root = NULL;
+    return gs_kubeconfig_parse_all(arena, input, 1, context, ret, err);
+}
+
+int gs_kubeconfig_parse_all(struct gs_arena *arena, const struct gs_doc_input *inputs, size_t n,
+                            const char *context, struct gs_kubeconfig *ret, struct gs_err *err)
+{
+    struct files files = {.n = n};
+    if (n == 0 || n > GS_KUBECONFIG_FILES_MAX) {
+        return gs_fail(err, GS_LIMIT, "%zu kubeconfigs; expected 1 to %d", n,
+                       GS_KUBECONFIG_FILES_MAX);
+    }
     struct gs_kubeconfig config = {
         .context = "",
         .server = "",
@@ -328,9 +365,12 @@ int gs_kubeconfig_parse(struct gs_arena *arena, const struct gs_doc_input *input
         .token_file = "",
         .name_space = "",
     };
-    int r = gs_doc_read(arena, input, &root, err);
-    r = r == 0 ? gs_doc_expect(root, GS_DOC_MAP, err) : r;
-    r = r == 0 ? read_context(root, context, arena, &config, err) : r;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = gs_doc_read(arena, &inputs[i], &files.roots[i], err);
+        r = r == 0 ? gs_doc_expect(files.roots[i], GS_DOC_MAP, err) : r;
+    }
+    r = r == 0 ? read_context(&files, context, arena, &config, err) : r;
     if (r == 0) {
         *ret = config;
     }

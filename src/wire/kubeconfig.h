@@ -1,7 +1,8 @@
 /* kubeconfig: which API server, and as whom, by kubectl's configuration file. Sans-I/O.
  *
- * Reads one file (kubectl merges several; ours take one) and gives what its context means. Files
- * that it names are as they stand there: relative ones are meant from the configuration's folder.
+ * Reads one file, or several as kubectl merges them, and gives what the context means. Files that
+ * it names are as they stand there: relative ones are meant from the folder of the configuration
+ * that names them.
  * Certificates given inside come decoded. What we do not do is refused with its name, never
  * passed over: proxies, user name and password, auth providers, impersonation.
  * Source: k8s.io/client-go/tools/clientcmd/api/v1. */
@@ -9,7 +10,11 @@
 
 #include "wire/doc.h"
 
-enum { GS_KUBECONFIG_ARGS_MAX = 64, GS_KUBECONFIG_PEM_MAX = 48 * 1024 };
+enum {
+    GS_KUBECONFIG_FILES_MAX = 32,
+    GS_KUBECONFIG_ARGS_MAX = 64,
+    GS_KUBECONFIG_PEM_MAX = 48 * 1024
+};
 
 /* A program that tells who we are (client.authentication.k8s.io). */
 struct gs_kubeconfig_exec {
@@ -36,6 +41,8 @@ struct gs_kubeconfig {
     const char *token_file;
     const char *name_space;
     struct gs_kubeconfig_exec exec;
+    size_t cluster_of; /* which input has the cluster, and so ca_file */
+    size_t user_of;    /* likewise the user: certificates, tokens, the program */
 };
 
 /* Takes `context`, or the file's current-context where it is NULL. Everything lives in the arena.
@@ -43,3 +50,8 @@ struct gs_kubeconfig {
  * GS_UNSUPPORTED. The errors name file, line and field. */
 int gs_kubeconfig_parse(struct gs_arena *arena, const struct gs_doc_input *input,
                         const char *context, struct gs_kubeconfig *ret, struct gs_err *err);
+
+/* The same of several, GS_KUBECONFIG_FILES_MAX at most: what the first of them says of a context, a
+ * cluster, a user by its name, or of the current-context, holds. */
+int gs_kubeconfig_parse_all(struct gs_arena *arena, const struct gs_doc_input *inputs, size_t n,
+                            const char *context, struct gs_kubeconfig *ret, struct gs_err *err);

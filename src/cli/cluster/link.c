@@ -21,27 +21,30 @@ static bool is_in_pod(void)
     return host != NULL && host[0] != '\0' && access(GS_KUBE_SERVICE_ACCOUNT "/token", R_OK) == 0;
 }
 
-/* The file that kubectl would take; "" for a pod's account. */
+/* Whole, or not at all. */
+static int put_name(char *ret, size_t size, const char *name, struct gs_err *err)
+{
+    int n = snprintf(ret, size, "%s", name);
+    return n >= 0 && (size_t)n < size
+               ? 0
+               : gs_fail(err, GS_LIMIT, "the names of kubeconfigs have more than %zu bytes: %.100s",
+                         size - 1, name);
+}
+
+/* What kubectl would take; "" for a pod's account. *ret_several: files with ":" between them. */
 static int find_kubeconfig(const struct gs_link_args *args, char *ret, size_t size,
-                           struct gs_err *err)
+                           bool *ret_several, struct gs_err *err)
 {
     const char *named = getenv("KUBECONFIG");
     const char *home = getenv("HOME");
     ret[0] = '\0';
+    *ret_several = false;
     if (args->kubeconfig != NULL) {
-        (void)snprintf(ret, size, "%s", args->kubeconfig);
-        return 0;
+        return put_name(ret, size, args->kubeconfig, err);
     }
     if (named != NULL && named[0] != '\0') {
-        if (strchr(named, ':') != NULL) {
-            return gs_fail(
-                err, GS_UNSUPPORTED,
-                "KUBECONFIG names several files (%.200s) and gpuslice reads one: merge "
-                "them by kubectl config view --flatten > FILE and give --kubeconfig FILE",
-                named);
-        }
-        (void)snprintf(ret, size, "%s", named);
-        return 0;
+        *ret_several = true;
+        return put_name(ret, size, named, err);
     }
     int n = home == NULL ? -1 : snprintf(ret, size, "%s/.kube/config", home);
     if (n > 0 && (size_t)n < size && access(ret, F_OK) == 0) {
@@ -80,7 +83,8 @@ int gs_link_open(struct gs_link *link, const struct gs_link_args *args, struct g
 {
     *link = (struct gs_link){.limit_us = args->timeout_s * 1000000};
     char file[sizeof(link->where)];
-    int r = find_kubeconfig(args, file, sizeof(file), err);
+    bool several;
+    int r = find_kubeconfig(args, file, sizeof(file), &several, err);
     if (r < 0) {
         return r;
     }
@@ -94,6 +98,7 @@ int gs_link_open(struct gs_link *link, const struct gs_link_args *args, struct g
     const struct gs_kube_options options = {
         .event = link->event,
         .kubeconfig = file[0] == '\0' ? NULL : file,
+        .several = several,
         .context = args->context,
         .user_agent = "gpuslice/" GS_VERSION,
     };
@@ -131,6 +136,10 @@ int gs_link_wait(struct gs_link *link, struct gs_err *err)
 
 const char *gs_link_advice(const struct gs_err *err)
 {
+    if (err->sys_errno == ENOKEY) {
+        return "the kubeconfig's credential program did not say who we are: what does it print, run "
+               "by hand? kubectl config view --minify shows how it is called";
+    }
     if (err->code == GS_LIMIT) {
         return "the API server did not answer in time: is it up, and does a way lead to it? "
                "--request-timeout gives it longer";
@@ -153,6 +162,8 @@ const char *gs_link_advice(const struct gs_err *err)
                      "needs, kubectl auth can-i --list those that there are";
     case EPROTO:
         return "what answers there speaks no HTTPS: is it the API server's port?";
+    case EISDIR:
+        return "that is a folder; expected a kubeconfig, as kubectl has it";
     default:
         return "is the address in the kubeconfig right, and does a way lead there?";
     }

@@ -149,6 +149,10 @@ static void advice__is_given_for_what_can_be_done_about(void **state)
         {GS_IO, EPERM, "GET /x: the API server says 403 Forbidden", "can-i"},
         {GS_IO, EPROTO, "", "HTTPS"},
         {GS_IO, EHOSTUNREACH, "", "address"},
+        {GS_IO, EISDIR, "reading /etc: Is a directory", "expected a kubeconfig"},
+        {GS_IO, ENOKEY, "aws ended with status 255: no SSO session", "credential program"},
+        {GS_LIMIT, ENOKEY, "aws did not end within 60 s", "credential program"},
+        {GS_NOT_FOUND, ENOKEY, "there is no program aws", "credential program"},
         {GS_NOT_FOUND, 0, "", NULL},
         {GS_NO_MEMORY, 0, "", NULL},
     };

@@ -113,6 +113,47 @@ static void kubeconfig__another_context_may_be_named(void **state)
     assert_string_equal(config.token, "");
 }
 
+/* As kubectl: the first file that says something of a name holds, for each name by itself. */
+static void kubeconfig__of_several_files_the_first_holds(void **state)
+{
+    static const char *const texts[] = {
+        "contexts:\n- name: a\n  context: {cluster: k, user: u, namespace: first}\n",
+        "current-context: a\ncontexts:\n- name: a\n  context: {cluster: other}\n"
+        "- name: b\n  context: {cluster: other}\n"
+        "users:\n- name: u\n  user: {tokenFile: token}\n",
+        "current-context: b\nclusters:\n- name: k\n  cluster: {server: \"https://k\", "
+        "certificate-authority: ca.crt}\n- name: other\n  cluster: {server: \"https://o\"}\n"
+        "users:\n- name: u\n  user: {token: later}\n",
+    };
+    struct gs_doc_input inputs[GS_ARRAY_LEN(texts)];
+    struct gs_kubeconfig config;
+    struct gs_err err = {.msg = ""};
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(texts); i++) {
+        inputs[i] = (struct gs_doc_input){.label = i == 0 ? "one" : "more",
+                                          .what = "a kubeconfig",
+                                          .lines = true,
+                                          .bytes = gs_view(texts[i])};
+    }
+    assert_int_equal(gs_kubeconfig_parse_all(&arena, inputs, 3, NULL, &config, &err), 0);
+    assert_string_equal(config.context, "a");
+    assert_string_equal(config.name_space, "first");
+    assert_string_equal(config.server, "https://k");
+    assert_string_equal(config.ca_file, "ca.crt");
+    assert_int_equal(config.cluster_of, 2); /* from whose folder ca.crt is meant */
+    assert_string_equal(config.token_file, "token");
+    assert_string_equal(config.token, "");
+    assert_int_equal(config.user_of, 1);
+    assert_int_equal(gs_kubeconfig_parse_all(&arena, inputs, 3, "b", &config, &err), 0);
+    assert_string_equal(config.server, "https://o");
+    assert_int_equal(gs_kubeconfig_parse_all(&arena, inputs, 2, NULL, &config, &err), GS_NOT_FOUND);
+    assert_string_equal(err.msg, "one and those after it: there is no \"k\" among its clusters");
+    assert_int_equal(gs_kubeconfig_parse_all(&arena, inputs, 0, NULL, &config, &err), GS_LIMIT);
+    assert_int_equal(
+        gs_kubeconfig_parse_all(&arena, inputs, GS_KUBECONFIG_FILES_MAX + 1, NULL, &config, &err),
+        GS_LIMIT);
+}
+
 static void kubeconfig__json_is_read_too_and_nulls_are_nothing(void **state)
 {
     struct gs_kubeconfig config;
@@ -281,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_ARENA(kubeconfig__the_current_context_is_taken),
         IN_ARENA(kubeconfig__another_context_may_be_named),
+        IN_ARENA(kubeconfig__of_several_files_the_first_holds),
         IN_ARENA(kubeconfig__json_is_read_too_and_nulls_are_nothing),
         IN_ARENA(kubeconfig__what_is_wrong_is_said_with_its_line),
         IN_ARENA(kubeexec__what_a_program_gives_is_read),
