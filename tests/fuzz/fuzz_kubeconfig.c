@@ -23,6 +23,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (strncmp(config.server, "https://", 8) != 0 || cert != key) {
             abort();
         }
+        const struct gs_doc_input twice[] = {input, input}; /* the first holds, and so all is one */
+        const char *server = config.server;
+        if (gs_kubeconfig_parse_all(&arena, twice, 2, NULL, &config, &err) != 0 ||
+            strcmp(config.server, server) != 0 || config.cluster_of + config.user_of != 0) {
+            abort();
+        }
     }
     if (gs_kubeexec_parse(bytes, "client.authentication.k8s.io/v1", &arena, &said, &err) == 0 &&
         said.token[0] == '\0' && said.cert.n == 0) {

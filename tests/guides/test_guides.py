@@ -102,6 +102,33 @@ def test_values_of_the_chart_are_there():
                     f"{block.where}: the chart has no value {top}.{first}"
 
 
+def test_variables_of_a_guide_are_set_in_it():
+    """Or asked for, as ${NAME:?what it is}: an unset one is an empty word."""
+    for of_guide in GUIDES.values():
+        known = {"HOME", "PATH", "PWD", "NODE"}  # NODE: tests/cluster gives it, and the text says so
+        for block in of_guide:
+            if block.kind == guide.YAML:
+                continue
+            known |= set(re.findall(r"\b([A-Z_]+)=", block.text))
+            known |= set(re.findall(r"\$\{([A-Z_]+):\?", block.text))
+            for name in re.findall(r"\$\{?([A-Z_]+)", block.text):
+                assert name in known, f"{block.where}: nobody has set ${name}"
+
+
+def test_files_of_a_guide_are_written_in_it():
+    """Each file that a command takes was written by one before, or is shown with its name."""
+    for name, of_guide in GUIDES.items():
+        with open(os.path.join(SOURCE, "docs", "guides", name), encoding="utf-8") as file:
+            known = set(re.findall(r"[Ss]ave (?:this|it|that) as `([^`]+)`", file.read()))
+        for block in of_guide:
+            if block.kind == guide.YAML:
+                continue
+            known |= set(re.findall(r"(?:>|--helm-values|-o) ([a-z][a-z0-9.-]*)", block.text))
+            for taken in re.findall(r" (?:-f|--filename|--values|file://) ?([a-z][a-z0-9-]*\.[a-z]+)",
+                                    block.text):
+                assert taken in known, f"{block.where}: nobody has written {taken}"
+
+
 def test_links_lead_somewhere():
     """Between pages of the documentation; those to the outside are not followed."""
     pages = [os.path.join(top, name) for top, _, names in os.walk(os.path.join(SOURCE, "docs"))
