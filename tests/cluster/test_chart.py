@@ -377,6 +377,11 @@ class Cases:
                          json.dumps({"status": {"nominatedNodeName": self.node.name}}))
         self.bed.kubectl("annotate", "node", self.node.name, "gpuslice.dev/held=true",
                          "karpenter.sh/do-not-disrupt=true")
+        # one that was about to be ended: of it there is no more than its object
+        self.bed.kubectl("create", "-f", "-", stdin=json.dumps({
+            "apiVersion": "v1", "kind": "Node", "metadata": {
+                "name": "leaving", "annotations": {"gpuslice.dev/leaving": "true", "a": "b"}},
+            "spec": {"unschedulable": True}}))
         self.bed.kubectl("apply", "-f", "-", stdin=json.dumps({
             "apiVersion": "gpuslice.dev/v1alpha1", "kind": "SlicePool",
             "metadata": {"name": "pool"}, "spec": {"nodeClassRef": {"name": "gpu"},
@@ -428,6 +433,10 @@ class Cases:
             one["metadata"]["name"] for one in self.bed.api.list(PODS)], 60)
         left = self.node.object()
         assert left["spec"].get("taints", []) == self.before["spec"].get("taints", [])
+        leaving = self.bed.api.find("/api/v1/nodes/leaving")
+        assert not leaving["spec"].get("unschedulable"), leaving["spec"]
+        assert "gpuslice.dev/leaving" not in leaving["metadata"]["annotations"], leaving["metadata"]
+        self.bed.api.delete("/api/v1/nodes/leaving")
         for key in left["metadata"].get("annotations", {}):
             assert "gpuslice.dev" not in key and "karpenter.sh" not in key, key
         system.wait_equal("slices in node.status", 0,

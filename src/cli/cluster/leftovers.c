@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/table.h"
 #include "cli/cluster/commands.h"
+#include "picture/store.h"
 #include "wire/kubemove.h"
 #include "wire/kubenode.h"
 #include "wire/kubepatch.h"
@@ -98,6 +99,7 @@ struct names {
         const char *name_space; /* "": none */
         bool bound;             /* a pod with a node */
         bool held;              /* a node with our annotation */
+        bool leaving;           /* one that we have cordoned */
         bool tainted;           /* a node with our startup taint, at */
         size_t taint;
         json_t *element; /* the taint as it stands */
@@ -321,6 +323,7 @@ static bool has_ours(const json_t *object, struct thing *thing)
     const json_t *annotations = json_object_get(json_object_get(object, "metadata"), "annotations");
     const json_t *taints = json_object_get(json_object_get(object, "spec"), "taints");
     thing->held = json_object_get(annotations, HELD) != NULL;
+    thing->leaving = json_object_get(annotations, GS_STORE_LEAVING) != NULL;
     for (size_t i = 0; i < json_array_size(taints) && !thing->tainted; i++) {
         json_t *taint = json_array_get(taints, i);
         const char *key = json_string_value(json_object_get(taint, "key"));
@@ -330,7 +333,7 @@ static bool has_ours(const json_t *object, struct thing *thing)
             thing->element = json_incref(taint);
         }
     }
-    return thing->held || thing->tainted;
+    return thing->held || thing->leaving || thing->tainted;
 }
 
 static int free_node(struct gs_leftovers *left, const struct thing *node, struct gs_err *err)
@@ -346,6 +349,15 @@ static int free_node(struct gs_leftovers *left, const struct thing *node, struct
         .body = gs_view("{\"metadata\":{\"annotations\":{\"" HELD "\":null,\"" HOLD "\":null}}}")};
     int r =
         node->held ? do_to(left, "annotations of node", node->name, "taken off", &change, err) : 0;
+    const struct gs_kube_request uncordon = {
+        .method = "PATCH",
+        .path = path,
+        .type = GS_KUBEPATCH_MERGE,
+        .body = gs_view("{\"metadata\":{\"annotations\":{\"" GS_STORE_LEAVING
+                        "\":null}},\"spec\":{\"unschedulable\":null}}")};
+    if (r == 0 && node->leaving) {
+        r = do_to(left, "cordon of node", node->name, "taken off", &uncordon, err);
+    }
     if (r != 0 || !node->tainted) {
         return r;
     }
