@@ -174,6 +174,10 @@ static int open_shown(struct gs_controller *controller, struct gs_err *err)
         .names = options->dashboard_names,
         .name_space = controller->name_space,
         .region = options->region,
+        .history = options->history,
+        .history_token = options->history_token,
+        .history_ca = options->history_ca,
+        .prometheus = options->prometheus,
         .decides = decides,
         .ctx = controller,
     };

@@ -40,6 +40,10 @@ struct gs_controller_options {
     uint64_t certificate_life_s;
     const char *dashboard;       /* address of the dashboard; "": none */
     const char *dashboard_names; /* that it is reached by, between commas; "" */
+    const char *history;         /* address of gpuslice-history; "": none */
+    const char *history_token;   /* file with the token for it */
+    const char *history_ca;      /* file with its CA; "": whoever answers is believed */
+    const char *prometheus;      /* address of a Prometheus in its place; "": none */
     const char *region;          /* whose prices count; "": as nodes are labelled */
     uint64_t emf_interval_s;     /* lines for CloudWatch so often; 0: none */
     const char *emf_cluster;

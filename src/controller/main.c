@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "controller/controller.h"
+#include "controller/past/past.h"
 #include "term/options.h"
 #include "term/output.h"
 
@@ -101,6 +102,24 @@ static const struct gs_option options[] = {
      .arg = "NAME,...",
      GS_TO_TEXT(struct args, controller.dashboard_names),
      .help = "hosts that browsers reach it by, beside its Service's; others get 421"},
+    {.name = "history",
+     .arg = "URL",
+     GS_TO_TEXT(struct args, controller.history),
+     .help = "of gpuslice-history, whom the dashboard asks what was; \"\" for none"},
+    {.name = "history-token",
+     .arg = "FILE",
+     GS_TO_TEXT(struct args, controller.history_token),
+     .complete = GS_COMPLETE_FILE,
+     .help = "our token for it, of the audience gpuslice-history"},
+    {.name = "history-ca",
+     .arg = "FILE",
+     GS_TO_TEXT(struct args, controller.history_ca),
+     .complete = GS_COMPLETE_FILE,
+     .help = "who has signed its certificate; without it whoever answers is believed"},
+    {.name = "prometheus",
+     .arg = "URL",
+     GS_TO_TEXT(struct args, controller.prometheus),
+     .help = "a Prometheus with our rules in place of gpuslice-history, for the series alone"},
     {.group = "New nodes",
      .name = "region",
      .arg = "NAME",
@@ -223,7 +242,11 @@ int main(int argc, char **argv)
                        .webhook_configuration = "gpuslice",
                        .certificate_life_s = 90 * 24 * 3600,
                        .dashboard = "",
-                       .dashboard_names = ""},
+                       .dashboard_names = "",
+                       .history = "",
+                       .history_token = GS_PAST_TOKEN_FILE,
+                       .history_ca = "",
+                       .prometheus = ""},
         .log_level = GS_LOG_INFO,
     };
     struct gs_err err = {.code = GS_OK};

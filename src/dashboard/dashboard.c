@@ -172,14 +172,6 @@ static void serve_code(struct gs_dashboard *dashboard, struct gs_http_exchange *
     answer_json(exchange, &out);
 }
 
-static bool is_history(const char *name)
-{
-    size_t n = strlen(name);
-    return strcmp(name, "history") == 0 ||
-           (n > 8 && strcmp(name + n - 8, "/history") == 0 &&
-            (strncmp(name, "gpus/", 5) == 0 || strncmp(name, "pods/", 5) == 0));
-}
-
 /* ---- pages ---- */
 
 static void serve_page(struct gs_http_exchange *exchange, const char *path)
@@ -234,8 +226,8 @@ static void serve_viewer(struct gs_dashboard *dashboard, struct gs_http_exchange
         serve_code(dashboard, exchange, viewer);
     } else if (strcmp(name, "money/better") == 0) {
         serve_better(dashboard, exchange, waits);
-    } else if (is_history(name)) {
-        answer_text(exchange, 404, "no history is kept here\n");
+    } else if (gs_past_is_one(name)) {
+        gs_past_begin(dashboard, exchange, viewer, name, waits);
     } else {
         serve_document(dashboard, exchange, viewer, name);
     }

@@ -23,6 +23,15 @@ struct gs_dashboard_job {
     struct gs_dashboard_job *next; /* whoever works it out */
 };
 
+/* A question about what was, which is answered elsewhere. */
+struct gs_dashboard_past {
+    const char *path; /* "/api/v1/history?series=..."; as long as it is asked */
+    /* 200: the document; else why there is none, in words. */
+    void (*done)(void *ctx, unsigned status, struct gs_view text);
+    void *ctx;
+    void *answer; /* whoever answers it */
+};
+
 struct gs_dashboard_options {
     sd_event *event;
     struct gs_board *board;       /* belongs to the caller, who changes it on the same loop */
@@ -32,6 +41,11 @@ struct gs_dashboard_options {
     void (*better)(void *ctx, struct gs_dashboard_job *job);
     void (*forget)(void *ctx, struct gs_dashboard_job *job);
     void *better_ctx;
+    /* history, cost; NULL: nobody keeps them. `done` comes once, now or later; not after the
+     * other. */
+    void (*ask_past)(void *ctx, struct gs_dashboard_past *past);
+    void (*forget_past)(void *ctx, struct gs_dashboard_past *past);
+    void *past_ctx;
     bool (*decides)(void *ctx); /* the store's decisions are ours; NULL: they are not */
     void *ctx;
     struct gs_kube *kube;    /* who says what a token is worth; NULL: */

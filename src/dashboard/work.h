@@ -39,3 +39,12 @@ void gs_events_begin(struct gs_dashboard *dashboard, struct gs_http_exchange *ex
                      struct gs_viewer *viewer);
 void gs_events_end(struct gs_dashboard *dashboard);
 int gs_events_open(struct gs_dashboard *dashboard, struct gs_err *err);
+
+/* past.c */
+
+/* "history", "cost", "gpus/UUID/history", "pods/NS/NAME/history" */
+bool gs_past_is_one(const char *name);
+
+/* Answers such a document, now or later. `waits`: the exchange is answered later already. */
+void gs_past_begin(struct gs_dashboard *dashboard, struct gs_http_exchange *exchange,
+                   struct gs_viewer *viewer, const char *name, bool waits);

@@ -51,6 +51,23 @@ static int tell_points(struct gs_history *history, sqlite3_stmt *rows, gs_histor
     return r < 0 ? r : 0;
 }
 
+/* To where a resolution was summed up; what came since is read from the finest one. */
+static int read_summed(struct gs_history *history, uint32_t step_s, int64_t *ret,
+                       struct gs_err *err)
+{
+    struct gs_err why;
+    GS_CLEANUP(gs_history_finalize)
+    sqlite3_stmt *found = gs_history_ask(
+        history, &why, "SELECT coalesce((SELECT until FROM summed WHERE step = ?), 0)", "i",
+        (int64_t)step_s);
+    int r = found == NULL ? why.code : gs_history_step(history, found, &why);
+    if (r < 0) {
+        return gs_fail(err, why.code, "%s", why.msg);
+    }
+    *ret = sqlite3_column_int64(found, 0);
+    return 0;
+}
+
 int gs_history_read(struct gs_history *history, const char *name, int64_t from_s, int64_t to_s,
                     uint32_t step_s, int64_t now_s, gs_history_point_fn *fn, void *ctx,
                     uint32_t *ret_step_s, struct gs_err *err)
@@ -72,15 +89,24 @@ int gs_history_read(struct gs_history *history, const char *name, int64_t from_s
                        (long long)from_s, (long long)to_s, step_s, GS_HISTORY_POINTS_MAX);
     }
     *ret_step_s = (uint32_t)step;
+    int64_t until = to_s;
+    r = kept->step_s == GS_HISTORY_SAMPLE_S ? 0 : read_summed(history, kept->step_s, &until, err);
+    if (r < 0) {
+        return r;
+    }
     struct gs_err why;
     GS_CLEANUP(gs_history_finalize)
     sqlite3_stmt *rows = gs_history_ask(
         history, &why,
-        "SELECT label, at - at % ?1, sum(sum) / sum(n), min(least), max(most), sum(sum)"
-        " FROM series JOIN points ON points.series = series.id"
-        " WHERE name = ?2 AND step = ?3 AND at >= ?4 AND at < ?5"
+        "SELECT label, at - at % ?1, sum(sum) / sum(n), min(least), max(most), sum(sum) FROM ("
+        "SELECT label, at, n, sum, least, most FROM series JOIN points ON points.series = series.id"
+        " WHERE name = ?2 AND step = ?3 AND at >= ?4 AND at < min(?5, ?6)"
+        " UNION ALL "
+        "SELECT label, at, n, sum, least, most FROM series JOIN points ON points.series = series.id"
+        " WHERE name = ?2 AND step = ?7 AND ?3 <> ?7 AND at >= max(?4, ?6) AND at < ?5)"
         " GROUP BY label, at - at % ?1 ORDER BY label, at - at % ?1",
-        "isiii", (int64_t)step, name, (int64_t)kept->step_s, from_s, to_s);
+        "isiiiii", (int64_t)step, name, (int64_t)kept->step_s, from_s, to_s, until,
+        (int64_t)GS_HISTORY_SAMPLE_S);
     return rows == NULL ? gs_fail(err, why.code, "%s", why.msg)
                         : tell_points(history, rows, fn, ctx, err);
 }

@@ -34,6 +34,14 @@ def expect(found, wanted):
     assert found == wanted, f"found {found!r}, expected {wanted!r}"
 
 
+def wait_until(holds, said=lambda: ""):
+    """Until that holds; `said`: what to show where it does not."""
+    deadline = time.monotonic() + 2 * LIMIT
+    while not holds():
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.1)
+
+
 def source(name):
     with open(os.path.join(SOURCE, name), "rb") as file:
         return file.read()

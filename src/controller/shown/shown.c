@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "board/tap.h"
 #include "cloud/instances.h"
+#include "controller/past/past.h"
 #include "controller/shown/better.h"
 #include "dashboard/dashboard.h"
 #include "net/authority.h"
@@ -23,6 +24,7 @@ struct gs_shown {
     struct gs_board *board;
     struct gs_dashboard *dashboard;
     struct gs_better *better;
+    struct gs_past *past; /* NULL: nobody knows what was */
     struct gs_authority authority;
     sd_event_source *timer;
     struct gs_board_tap tap;
@@ -134,6 +136,18 @@ static int open_board(struct gs_shown *shown, struct gs_err *err)
     return r;
 }
 
+static int open_past(struct gs_shown *shown, struct gs_err *err)
+{
+    const struct gs_shown_options *options = &shown->options;
+    const struct gs_past_options past = {.event = gs_kube_event(options->kube),
+                                         .history = options->history,
+                                         .token_file = options->history_token,
+                                         .ca_file = options->history_ca,
+                                         .prometheus = options->prometheus};
+    bool some = options->history[0] != '\0' || options->prometheus[0] != '\0';
+    return some ? gs_past_new(&past, &shown->past, err) : 0;
+}
+
 static int open_dashboard(struct gs_shown *shown, struct gs_err *err)
 {
     bool changed = false;
@@ -157,6 +171,9 @@ static int open_dashboard(struct gs_shown *shown, struct gs_err *err)
         .better = gs_better_ask,
         .forget = gs_better_forget,
         .better_ctx = shown->better,
+        .ask_past = shown->past == NULL ? NULL : gs_past_ask,
+        .forget_past = gs_past_forget,
+        .past_ctx = shown->past,
         .decides = shown->options.decides,
         .ctx = shown->options.ctx,
         .kube = shown->options.kube,
@@ -180,6 +197,7 @@ int gs_shown_new(const struct gs_shown_options *options, struct gs_shown **ret, 
     const struct gs_better_options better = {
         .event = gs_kube_event(options->kube), .store = options->store, .region = options->region};
     int r = gs_better_new(&better, &shown->better, err);
+    r = r == 0 ? open_past(shown, err) : r;
     r = r == 0 ? open_board(shown, err) : r;
     r = r == 0 ? open_dashboard(shown, err) : r;
     if (r != 0) {
@@ -196,6 +214,7 @@ void gs_shown_free(struct gs_shown *shown)
         sd_event_source_disable_unref(shown->timer);
         gs_dashboard_free(shown->dashboard);
         gs_better_free(shown->better);
+        gs_past_free(shown->past);
         gs_board_free(shown->board);
         gs_authority_done(&shown->authority);
         free(shown);

@@ -18,6 +18,10 @@ struct gs_shown_options {
     const char *names;      /* that it is reached by, between commas; "" */
     const char *name_space; /* ours */
     const char *region;     /* whose prices count; "": as nodes are labelled */
+    const char *history;    /* as of struct gs_past_options, and so are: */
+    const char *history_token;
+    const char *history_ca;
+    const char *prometheus;
     bool (*decides)(void *ctx);
     void *ctx;
 };

@@ -1,0 +1,15 @@
+/* past: documents about what was, without what a reader may not see: docs/internals/history.md.
+ * Bytes in, bytes out. */
+#pragma once
+
+#include "base/view.h"
+#include "board/board.h"
+
+/* Of what things cost by namespace or workload: rows of namespaces that the reader may not see
+ * become one, "(not yours)". GS_INVALID: it is no such document; GS_LIMIT, GS_NO_MEMORY. */
+int gs_board_hide_costs(struct gs_view document, const struct gs_board_reader *reader,
+                        struct gs_buf *out, struct gs_err *err);
+
+/* Of what happened to a GPU: pods of such namespaces lose their names. Codes as above. */
+int gs_board_hide_events(struct gs_view document, const struct gs_board_reader *reader,
+                         struct gs_buf *out, struct gs_err *err);

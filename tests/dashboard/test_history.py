@@ -1,0 +1,385 @@
+#!/usr/bin/env python3
+"""What was: gpuslice-history over a scripted API server, asked through gpuslice-controller.
+
+usage: test_history.py GPUSLICE GPUSLICE_SIM SOURCE_DIR GPUSLICE_CONTROLLER GPUSLICE_HISTORY
+"""
+import http.client
+import http.server
+import json
+import os
+import random
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+
+import api as apis
+import bed
+import objects
+from bed import expect, tap
+from objects import GPUNODES, NODES, PODS
+
+CONTROLLER, HISTORY = (os.path.abspath(path) for path in sys.argv[4:6])
+TOKEN = "controllers-token"
+BILL = 21957642  # of a p4d.24xlarge, millionths of a dollar an hour
+
+
+class History:
+    """The program, on a file that stays."""
+
+    def __init__(self, cluster, file):
+        self.cluster, self.file = cluster, file
+        self.port, self.http = objects.free_port(), objects.free_port()
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [HISTORY, "--kubeconfig", self.cluster.kubeconfig, "--namespace", "gpuslice-system",
+             "--file", self.file, "--every", "1", "--listen", f"127.0.0.1:{self.port}",
+             "--http-address", f"127.0.0.1:{self.http}"],
+            stdout=self.cluster.log, stderr=self.cluster.log, env=bed.clean_env())
+        bed.wait_until(self.is_ready, self.cluster.said)
+
+    def is_ready(self):
+        assert self.process.poll() is None, self.cluster.said()
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=30)
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+
+    def metrics(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=30)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        return {line.split()[0]: float(line.split()[1]) for line in lines if line[0] != "#"}
+
+    def ask(self, path, token=TOKEN):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
+        found = connection.getresponse()
+        return found.status, found.read()
+
+    def document(self, name):
+        status, body = self.ask(f"/api/v1/{name}")
+        expect((status, body if status != 200 else b""), (200, b""))
+        return json.loads(body)
+
+    def end(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(30)
+
+
+class Cluster:
+    """An API server, a history, and a controller that asks it."""
+
+    def __init__(self):
+        self.folder = os.path.join(bed.WORK, "history")
+        os.makedirs(self.folder)
+        pem = apis.certificate(self.folder)
+        self.api = apis.Api(pem)
+        self.kubeconfig = objects.write_kubeconfig(self.folder, self.api, pem)
+        self.api.users = {
+            "viewer": objects.user("viewer", "*"), "team-a": objects.user("a", ["team-a"]),
+            TOKEN: dict(objects.user("controller", "*"), audiences=["gpuslice-history"]),
+            "no-right": dict(objects.user("n", "*"), audiences=["gpuslice-history"], **{"in": False})}
+        self.api.put(NODES, objects.node("n1"))
+        self.api.put(PODS, objects.pod("team-a", "web-1", "n1", ("ReplicaSet", "web-7d9f8cbb5d")))
+        self.api.put(GPUNODES, objects.gpunode("n1", [("team-a", "web-1"), None]))
+        self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
+        self.token_file = os.path.join(self.folder, "token")
+        with open(self.token_file, "w", encoding="ascii") as file:
+            file.write(TOKEN + "\n")
+        self.history = History(self, os.path.join(self.folder, "history.db"))
+        self.history.start()
+        self.controllers = []
+
+    def controller(self, *options):
+        port = objects.free_port()
+        process = subprocess.Popen(
+            [CONTROLLER, "--kubeconfig", self.kubeconfig, "--namespace", "gpuslice-system",
+             "--identity", "controller-0", "--http-address=", "--webhook-address=",
+             "--dashboard-address", f"127.0.0.1:{port}", *options],
+            stdout=self.log, stderr=self.log, env=bed.clean_env())
+        self.controllers.append(process)
+        served = objects.Direct(port, "viewer")
+
+        def is_whole():
+            assert process.poll() is None, self.said()
+            try:
+                answer = served.ask("/api/v1/fleet", objects.bearer("viewer"))
+            except OSError:
+                return False
+            return answer.status == 200 and json.loads(answer.body)["source"]["whole"]
+        bed.wait_until(is_whole, self.said)
+        return served
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def end(self):
+        for process in self.controllers:
+            process.terminate()
+            expect(process.wait(30), 0)
+        expect(self.history.end(), 0)
+        self.log.close()
+        self.api.shutdown()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def exact(cost):
+    """In 3600ths of a millionth of a dollar."""
+    return cost["uusd"] * 3600 + cost["rest"]
+
+
+def adds_up(document):
+    """The rows are the total, and that is what the node cost in the seconds that are known."""
+    expect(sum(exact(row) for row in document["rows"]), exact(document["total"]))
+    expect(exact(document["total"]), BILL * document["known_s"])
+
+
+def points(document, name):
+    return [value for one in document["series"] if one["name"] == name for _, value in one["points"]]
+
+
+def lately(names, step=15):
+    now = int(time.time())
+    return f"history?series={names}&from={now - 3600}&to={now + 60}&step={step}"
+
+
+def what_and_text(document):
+    return [(event["what"], event["text"]) for event in reversed(document["events"])]
+
+
+def history__strangers_are_turned_away():
+    for path in ("/api/v1/history?series=bill_usd_h", "/api/v1/cost?by=part", "/api/v1/x",
+                 "/api/v1/gpus/GPU-n1/history"):
+        for token, status in ((None, 401), ("nonsense", 401), ("viewer", 401), ("no-right", 403)):
+            found, body = CLUSTER.history.ask(path, token)
+            expect((path, token, found), (path, token, status))
+            assert b"web-1" not in body and b"series" not in body, body
+    expect(CLUSTER.history.ask("/healthz", None)[0], 200)
+    expect(CLUSTER.history.ask("/api/v1/x")[0], 404)
+    expect(CLUSTER.history.ask("/api/v1/cost?by=dollars")[0], 400)
+    expect(CLUSTER.history.ask("/api/v1/history?series=a&from=9&to=3")[0], 400)
+    expect(CLUSTER.history.ask("/api/v1/history?series=a&from=0&step=1")[0], 400)
+
+
+def history__numbers_and_money_come_through_the_controller():
+    def has_some():
+        found = CONTROLLER_ASKS.document(lately("bill_usd_h,held_percent,idle_percent"),
+                                         objects.bearer("viewer"))
+        return points(found, "bill_usd_h") and points(found, "held_percent")
+    bed.wait_until(has_some, CLUSTER.said)
+    found = CONTROLLER_ASKS.document(lately("bill_usd_h,held_percent,idle_percent,node_starts,none"),
+                                     objects.bearer("viewer"))
+    expect(set(points(found, "bill_usd_h")), {BILL / 1e6})
+    expect(set(points(found, "held_percent")), {50.0})
+    expect(set(points(found, "idle_percent")), {50.0})
+    expect(set(points(found, "node_starts")), {0})
+    expect(points(found, "none"), [])
+    bed.wait_until(lambda: CLUSTER.history.document("cost?by=part")["known_s"] >= 2, CLUSTER.said)
+    for by in ("part", "namespace", "workload", "pool"):
+        adds_up(CONTROLLER_ASKS.document(f"cost?by={by}", objects.bearer("viewer")))
+
+
+def history__pods_and_slices_have_a_history():
+    api, viewer = CLUSTER.api, objects.bearer("viewer")
+    api.put(PODS, objects.pod("team-b", "train", "", ("Job", "train")))
+    api.put(PODS, objects.pod("team-b", "train", "n1", ("Job", "train")))
+    api.put(GPUNODES, objects.gpunode("n1", [("team-a", "web-1"), ("team-b", "train")]))
+    path, gpu = "pods/team-b/train/history", "gpus/GPU-n1/history"
+    CONTROLLER_ASKS.until(lambda d: "Slice" in dict(what_and_text(d)), path, viewer)
+    api.put(GPUNODES, objects.gpunode("n1", [("team-a", "web-1"), None]))
+    api.put(PODS, objects.pod("team-b", "train", "n1", ("Job", "train")), "DELETED")
+    found = CONTROLLER_ASKS.until(lambda d: "Gone" in dict(what_and_text(d)), path, viewer)
+    expect(what_and_text(found), [
+        ("Waits", "asks for 1 x 3g.20gb"), ("Bound", "to node n1"),
+        ("Slice", "3g.20gb at 4 of GPU-n1 on node n1"), ("Gone", "it was on node n1")])
+    found = CONTROLLER_ASKS.until(lambda d: "Free" in dict(what_and_text(d)), gpu, viewer)
+    expect(what_and_text(found), [("Held", "3g.20gb at 4: pod team-b/train"),
+                                  ("Free", "3g.20gb at 4: pod team-b/train")])
+
+
+def history__a_viewer_is_shown_what_he_may_see():
+    team_a = objects.bearer("team-a")
+    names = {row["name"] for row in CONTROLLER_ASKS.document("cost?by=namespace", team_a)["rows"]}
+    assert "team-a" in names and "team-b" not in names, names
+    bed.wait_until(lambda: "(not yours)" in {row["name"] for row in CONTROLLER_ASKS.document(
+        "cost?by=workload", team_a)["rows"]} or not was_paid("team-b"), CLUSTER.said)
+    for by in ("namespace", "workload"):
+        adds_up(CONTROLLER_ASKS.document(f"cost?by={by}", team_a))
+    expect(what_and_text(CONTROLLER_ASKS.document("gpus/GPU-n1/history", team_a)),
+           [("Held", "3g.20gb at 4: a pod that is not yours"),
+            ("Free", "3g.20gb at 4: a pod that is not yours")])
+    expect(CONTROLLER_ASKS.ask("/api/v1/pods/team-b/train/history", team_a).status, 404)
+    expect(CONTROLLER_ASKS.ask("/api/v1/pods/team-a/web-1/history", team_a).status, 200)
+    expect(CONTROLLER_ASKS.ask("/api/v1/pods/team-a/../team-b/train/history", team_a).status, 404)
+
+
+def was_paid(name):
+    return any(row["name"] == name
+               for row in CLUSTER.history.document("cost?by=namespace")["rows"])
+
+
+def history__recuts_and_who_waited_are_counted():
+    api, history = CLUSTER.api, CLUSTER.history
+    def sums(*names):
+        found = history.document(lately(",".join(names)))
+        return [sum(points(found, name)) for name in names]
+    bed.wait_until(lambda: sums("recuts") == [0], CLUSTER.said)
+    api.put(PODS, objects.pod("team-a", "late", "", ("Job", "late"), waits_for="a re-cut"))
+    wish = [{"uuid": "GPU-n1", "id": "wish-1", "basedOn": 1, "layout": "3g.20gb@0,2g.10gb@4",
+             "reason": "for a test", "pods": [{"namespace": "team-a", "name": "late", "uid": ""}]}]
+    api.put(GPUNODES, objects.gpunode("n1", [("team-a", "web-1"), None], wishes=wish))
+    bed.wait_until(lambda: "RecutBegins" in dict(what_and_text(
+        history.document("gpus/GPU-n1/history"))), CLUSTER.said)
+    api.put(GPUNODES, objects.gpunode("n1", [("team-a", "web-1"), None], wishes=wish,
+                                      decision={"id": "wish-1", "result": "Done", "message": "",
+                                                "at": "2026-01-02T03:04:05Z"}))
+    api.put(PODS, objects.pod("team-a", "late", "n1", ("Job", "late")))
+    bed.wait_until(lambda: sums("recuts") == [1], CLUSTER.said)
+    bed.wait_until(lambda: points(history.document(lately("accepted_percent", 3600)),
+                                  "accepted_percent"), CLUSTER.said)
+    found = history.document(lately("recut_p50_s,recut_p95_s,accepted_percent,failed_recuts", 3600))
+    assert points(found, "recut_p50_s") and points(found, "recut_p95_s"), found
+    # "train" got its slice at once, "late" did not; they may be on two sides of an hour
+    expect(set(points(found, "accepted_percent")) <= {50.0, 0.0, 100.0}, True)
+    expect(0.0 in points(history.document(lately("accepted_percent")), "accepted_percent") or
+           50.0 in points(found, "accepted_percent"), True)
+    expect(sum(points(found, "failed_recuts")), 0)
+
+
+def history__a_kill_at_any_point_loses_nothing_that_was_kept():
+    history, api, seed = CLUSTER.history, CLUSTER.api, random.randrange(1 << 32)
+    print(f"# seed {seed}", flush=True)
+    chance, told = random.Random(seed), 0
+    path, holders = "gpus/GPU-n1/history", [("team-b", "kill")]
+    before = len(history.document(path)["events"])
+    known = history.document("cost?by=part")["known_s"]
+    for turn in range(8):
+        expect(history.end(signal.SIGKILL), -signal.SIGKILL)
+        history.start()
+        kept = len(history.document(path)["events"])
+        assert kept >= before + told, (turn, kept, before, told)
+        told = kept - before
+        for at in range(chance.randrange(1, 12)):
+            held = holders[0] if (turn + at) % 2 == 0 else None
+            api.put(GPUNODES, objects.gpunode("n1", [("team-a", "web-1"), held]))
+        wanted = before + told + 1
+        bed.wait_until(lambda: len(history.document(path)["events"]) >= wanted, CLUSTER.said)
+        told = len(history.document(path)["events"]) - before
+        time.sleep(chance.random())
+    for by in ("part", "namespace", "workload", "pool"):
+        adds_up(history.document(f"cost?by={by}"))
+    bed.wait_until(lambda: history.document("cost?by=part")["known_s"] > known, CLUSTER.said)
+
+
+def history__an_end_by_sigterm_keeps_the_last_seconds():
+    history = CLUSTER.history
+    bed.wait_until(lambda: history.metrics()["gpuslice_history_samples_total"] >= 2, CLUSTER.said)
+    known = history.document("cost?by=part")["known_s"]
+    expect(history.end(), 0)
+    assert not os.path.exists(history.file + "-wal") or os.path.getsize(history.file + "-wal") == 0
+    history.start()
+    assert history.document("cost?by=part")["known_s"] >= known
+
+
+def history__that_is_away_is_said():
+    history = CLUSTER.history
+    expect(history.end(), 0)
+    answer = CONTROLLER_ASKS.ask("/api/v1/cost?by=part", objects.bearer("viewer"))
+    expect(answer.status, 503)
+    assert b"gpuslice-history does not answer" in answer.body, answer.body
+    history.start()
+    CONTROLLER_ASKS.document("cost?by=part", objects.bearer("viewer"))
+
+
+def history__a_file_of_others_is_refused():
+    path = os.path.join(CLUSTER.folder, "other.db")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("not a history\n" * 500)
+    found = subprocess.run([HISTORY, "--kubeconfig", CLUSTER.kubeconfig, "--file", path, "--listen",
+                            "127.0.0.1:0", "--http-address="], capture_output=True, text=True,
+                           timeout=30, check=False, env=bed.clean_env())
+    expect(found.returncode, 1)
+    assert "no history" in found.stderr, found.stderr
+    for options in ([], ["--file", path, "--every", "0"], ["--file", path, "--every", "61"]):
+        found = subprocess.run([HISTORY, *options], capture_output=True, text=True, timeout=30,
+                               check=False, env=bed.clean_env())
+        expect(found.returncode, 2)
+
+
+class Prometheus(http.server.BaseHTTPRequestHandler):
+    """What one would answer to query_range."""
+    asked = []
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        url = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        Prometheus.asked.append((url.path, query))
+        status, found = 200, {"status": "success", "data": {"resultType": "matrix", "result": [
+            {"metric": {}, "values": [[int(query["start"]), "1.5"], [int(query["end"]), "NaN"]]}]}}
+        if "waiting" in query["query"]:
+            found["data"]["result"] = []
+        if query["start"] == "77":
+            status, found = 422, {"status": "error", "errorType": "execution", "error": "too much"}
+        body = json.dumps(found).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def prometheus__takes_the_place_of_the_history():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Prometheus)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    viewer = objects.bearer("viewer")
+    asks = CLUSTER.controller("--prometheus", f"http://127.0.0.1:{server.server_address[1]}")
+    found = asks.document("history?series=bill_usd_h,waiting_pods,recuts,bound_usd_h"
+                          "&from=1000&to=2000&step=60", viewer)
+    expect([(one["name"], one["labels"], one["points"]) for one in found["series"]],
+           [("bill_usd_h", {}, [[1000, 1.5]]), ("recuts", {}, [[1000, 1.5]])])
+    expect(sorted(query["query"] for _, query in Prometheus.asked), sorted([
+        "sum(gpuslice:usd_per_hour:sum)", "sum(gpuslice:waiting_pods:sum)",
+        'sum(increase(gpuslice_recuts_total{result="done"}[60s]))']))
+    expect({(path, query["start"], query["end"], query["step"]) for path, query in Prometheus.asked},
+           {("/api/v1/query_range", "1000", "2000", "60")})
+    answer = asks.ask("/api/v1/history?series=bill_usd_h&from=77&to=2000&step=60", viewer)
+    expect((answer.status, answer.body), (503, b"Prometheus says: too much\n"))
+    for path in ("cost?by=part", "gpus/GPU-n1/history"):
+        answer = asks.ask(f"/api/v1/{path}", viewer)
+        expect(answer.status, 404)
+        assert b"gpuslice-history" in answer.body, answer.body
+    server.shutdown()
+    server.server_close()
+    answer = asks.ask("/api/v1/history?series=bill_usd_h&from=1000&to=2000&step=60", viewer)
+    expect(answer.status, 503)
+
+
+if __name__ == "__main__":
+    if shutil.which("openssl") is None:
+        print("1..0 # SKIP openssl is not installed: it makes the API server's certificate")
+        sys.exit(0)
+    try:
+        CLUSTER = Cluster()
+        try:
+            CONTROLLER_ASKS = CLUSTER.controller(
+                "--history", f"https://127.0.0.1:{CLUSTER.history.port}", "--history-token",
+                CLUSTER.token_file)
+            tap.run(tap.cases_of(sys.modules[__name__], ("history__", "prometheus__")))
+        finally:
+            CLUSTER.end()
+    finally:
+        bed.end()
