@@ -61,15 +61,17 @@ static void promise(struct gs_board_place *place)
 }
 
 /* Without memory it is not shown. */
-static void find_stranded(struct gs_board *board, struct gs_board_place *place)
+static bool find_stranded(struct gs_board *board, struct gs_board_place *place)
 {
-    for (unsigned k = 0; k < place->n_gpus; k++) {
+    int r = 0;
+    for (unsigned k = 0; r != GS_NO_MEMORY && k < place->n_gpus; k++) {
         struct gs_board_gpu *gpu = &place->gpus[k];
         struct gs_money_slice slices[GS_MEMORY_UNITS_MAX];
         const struct gs_money_gpu asked = gs_board_money_gpu(gpu, slices);
         gpu->stranded = 0;
-        (void)gs_money_stranded_units(board->money, &asked, &gpu->stranded, NULL);
+        r = gs_money_stranded_units(board->money, &asked, &gpu->stranded, NULL);
     }
+    return r != GS_NO_MEMORY;
 }
 
 /* ---- the text ---- */
@@ -226,8 +228,8 @@ static enum outcome encode(struct gs_board *board, struct gs_board_place *place,
     gs_buf_reset(scratch);
     if (shown) {
         promise(place);
-        find_stranded(board, place);
-        if (!put_place(board, place, scratch) || (text = strdup(gs_buf_text(scratch))) == NULL) {
+        if (!find_stranded(board, place) || !put_place(board, place, scratch) ||
+            (text = strdup(gs_buf_text(scratch))) == NULL) {
             return FAILED;
         }
     }

@@ -86,3 +86,19 @@ int gs_instance_price(const struct gs_instance *instance, struct gs_view region,
                  : gs_fail(err, GS_UNKNOWN, "the price of %s in %.*s is not known; none is guessed",
                            instance->type, GS_VIEW_ARGS(region));
 }
+
+static bool is_given(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+bool gs_instance_price_of(const struct gs_instance_labels *labels, const char *only,
+                          uint64_t *ret_uusd)
+{
+    const struct gs_instance *instance;
+    const char *region = is_given(only) ? only : labels->region;
+    bool on_demand = !is_given(labels->capacity) || strcmp(labels->capacity, "on-demand") == 0;
+    return on_demand && is_given(labels->type) && is_given(region) &&
+           gs_instance_find(gs_view(labels->type), &instance, NULL) == 0 &&
+           gs_instance_price(instance, gs_view(region), ret_uusd, NULL) == 0;
+}

@@ -43,6 +43,17 @@ struct gs_gpu_kind gs_instance_gpu(const struct gs_instance *instance);
 int gs_instance_price(const struct gs_instance *instance, struct gs_view region, uint64_t *ret_uusd,
                       struct gs_err *err);
 
+/* What a node costs an hour, by its labels; "" or NULL: it has none. Only what is bought on demand
+ * has a price that we know: not what is paid for spot, reserved or block capacity. `only`: the
+ * region whose prices count, whatever the node says; "": its own. False: not known. */
+struct gs_instance_labels {
+    const char *type;     /* node.kubernetes.io/instance-type */
+    const char *region;   /* topology.kubernetes.io/region */
+    const char *capacity; /* karpenter.sh/capacity-type; none: on demand */
+};
+bool gs_instance_price_of(const struct gs_instance_labels *labels, const char *only,
+                          uint64_t *ret_uusd);
+
 /* The regions in which some type has a price, in the order of the alphabet. */
 const char *const *gs_instance_regions(size_t *ret_count);
 

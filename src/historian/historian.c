@@ -30,13 +30,9 @@ bool gs_historian_watches(const struct gs_historian *historian)
 static uint64_t price(void *ctx, const char *type, const char *region, const char *capacity)
 {
     const struct gs_historian *historian = ctx;
-    const struct gs_instance *instance = NULL;
-    const char *where = historian->options->region[0] != '\0' ? historian->options->region : region;
+    const struct gs_instance_labels labels = {.type = type, .region = region, .capacity = capacity};
     uint64_t uusd = 0;
-    bool on_demand = capacity[0] == '\0' || strcmp(capacity, "on-demand") == 0;
-    bool known = on_demand && type[0] != '\0' && where[0] != '\0' &&
-                 gs_instance_find(gs_view(type), &instance, NULL) == 0 &&
-                 gs_instance_price(instance, gs_view(where), &uusd, NULL) == 0;
+    bool known = gs_instance_price_of(&labels, historian->options->region, &uusd);
     return known ? uusd : GS_MONEY_NOT_KNOWN;
 }
 

@@ -190,21 +190,21 @@ static void count_gpu(struct gs_tally_room *rooms, struct gs_tally_pool *pool,
  * it. */
 static uint64_t price_of(struct gs_tally_rows *rows, const struct gs_store_node *node)
 {
-    const char *type = node->node.instance_type;
-    const char *region = rows->only[0] != '\0'
-                             ? rows->only
-                             : gs_kubenode_label(&node->node, "topology.kubernetes.io/region");
-    const struct gs_instance *instance;
+    const struct gs_instance_labels labels = {
+        .type = node->node.instance_type == NULL ? "" : node->node.instance_type,
+        .region = gs_kubenode_label(&node->node, "topology.kubernetes.io/region"),
+        .capacity = gs_kubenode_label(&node->node, "karpenter.sh/capacity-type"),
+    };
     uint64_t uusd;
-    if (type == NULL || type[0] == '\0' ||
-        strcmp(gs_kubenode_label(&node->node, "karpenter.sh/capacity-type"), "spot") == 0) {
+    if (labels.type[0] == '\0') {
         return GS_MONEY_NOT_KNOWN;
     }
-    if (strcmp(type, rows->type) != 0 || strcmp(region, rows->region) != 0) {
-        (void)snprintf(rows->type, sizeof(rows->type), "%s", type);
-        (void)snprintf(rows->region, sizeof(rows->region), "%s", region);
-        bool known = gs_instance_find(gs_view(type), &instance, NULL) == 0 &&
-                     gs_instance_price(instance, gs_view(region), &uusd, NULL) == 0;
+    if (strcmp(labels.type, rows->type) != 0 || strcmp(labels.region, rows->region) != 0 ||
+        strcmp(labels.capacity, rows->capacity) != 0) {
+        (void)snprintf(rows->type, sizeof(rows->type), "%s", labels.type);
+        (void)snprintf(rows->region, sizeof(rows->region), "%s", labels.region);
+        (void)snprintf(rows->capacity, sizeof(rows->capacity), "%s", labels.capacity);
+        bool known = gs_instance_price_of(&labels, rows->only, &uusd);
         rows->uusd = known ? uusd : GS_MONEY_NOT_KNOWN;
     }
     return rows->uusd;

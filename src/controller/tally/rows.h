@@ -74,6 +74,7 @@ struct gs_tally_rows {
     /* the price that was looked up last: nodes of a kind come together */
     char type[GS_TALLY_TYPE_MAX];
     char region[GS_TALLY_TYPE_MAX];
+    char capacity[GS_TALLY_TYPE_MAX];
     uint64_t uusd;                /* or GS_MONEY_NOT_KNOWN */
     struct gs_money_sum sum;      /* of one node */
     struct gs_tally_pool counted; /* the same */

@@ -69,6 +69,35 @@ static void instances__know_exact_prices_and_guess_none(void **state)
     assert_int_equal(price, 77);
 }
 
+static void instances__give_a_node_its_price_by_its_labels(void **state)
+{
+    static const struct {
+        struct gs_instance_labels labels;
+        const char *only;
+        bool known;
+    } cases[] = {
+        {{"p4d.24xlarge", "us-east-1", "on-demand"}, "", true},
+        {{"p4d.24xlarge", "us-east-1", ""}, "", true}, /* not of Karpenter's */
+        {{"p4d.24xlarge", "us-east-1", NULL}, NULL, true},
+        {{"p4d.24xlarge", "", "on-demand"}, "us-east-1", true},
+        {{"p4d.24xlarge", "nowhere-1", "on-demand"}, "us-east-1", true},
+        {{"p4d.24xlarge", "us-east-1", "spot"}, "", false},
+        {{"p4d.24xlarge", "us-east-1", "reserved"}, "", false},
+        {{"p4d.24xlarge", "nowhere-1", "on-demand"}, "", false},
+        {{"p4d.24xlarge", "", "on-demand"}, "", false},
+        {{"m7i.large", "us-east-1", "on-demand"}, "", false},
+        {{"", "us-east-1", "on-demand"}, "us-east-1", false},
+        {{NULL, NULL, NULL}, NULL, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t uusd = 1;
+        assert_int_equal(gs_instance_price_of(&cases[i].labels, cases[i].only, &uusd),
+                         cases[i].known);
+        assert_int_equal(uusd, cases[i].known ? 21957642 : 1);
+    }
+}
+
 static void instances__list_regions_in_order(void **state)
 {
     (void)state;
@@ -112,6 +141,7 @@ int main(void)
         cmocka_unit_test(instances__have_what_the_table_says),
         cmocka_unit_test(instances__say_near_names_for_one_that_is_not_there),
         cmocka_unit_test(instances__know_exact_prices_and_guess_none),
+        cmocka_unit_test(instances__give_a_node_its_price_by_its_labels),
         cmocka_unit_test(instances__list_regions_in_order),
         cmocka_unit_test(instances__are_sound),
     };
