@@ -38,19 +38,30 @@ void gs_plot_put_escaped(const char *text, struct gs_buf *out)
     }
 }
 
-double gs_plot_nice(double value)
+static double round_up(double value, const double *steps, size_t n)
 {
-    static const double steps[] = {1, 2, 2.5, 5, 10};
     if (!(value > 0) || !isfinite(value)) {
         return 1;
     }
     double power = pow(10, floor(log10(value)));
-    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+    for (size_t i = 0; i < n; i++) {
         if (steps[i] * power >= value * (1 - 1e-9)) {
             return steps[i] * power;
         }
     }
     return 10 * power;
+}
+
+double gs_plot_nice(double value)
+{
+    static const double steps[] = {1, 2, 2.5, 5, 10};
+    return round_up(value, steps, sizeof(steps) / sizeof(*steps));
+}
+
+double gs_plot_end(double value)
+{
+    static const double steps[] = {1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10};
+    return round_up(value, steps, sizeof(steps) / sizeof(*steps));
 }
 
 /* ------------------------------------------------------------------ where things are */

@@ -64,8 +64,12 @@ struct gs_plot_bar {
 void gs_plot_bars(const struct gs_plot *plot, const struct gs_plot_bar *bars, size_t n,
                   struct gs_buf *out);
 
-/* An axis' end: the least of 1, 2, 2.5, 5 times a power of ten that is not below `value`. */
+/* The step between ticks: the least of 1, 2, 2.5, 5 times a power of ten that is not below `value`;
+ * 1 where there is none. */
 double gs_plot_nice(double value);
+
+/* An axis' end, likewise, from more numbers: at least two thirds of the axis are used. */
+double gs_plot_end(double value);
 
 /* Appends `text` for HTML: what would be markup is escaped, what would turn or control the text,
  * and what is not UTF-8, is "?". */

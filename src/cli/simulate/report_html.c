@@ -27,7 +27,7 @@ static const char style[] =
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--bg);color:var(--fg);"
     "font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif}\n"
-    "main{max-width:64rem;margin:0 auto;padding:1.5rem 1rem 3rem}\n"
+    "main{max-width:72rem;margin:0 auto;padding:1.5rem 1rem 3rem}\n"
     "h1{font-size:1.5rem;line-height:1.25;margin:0 0 .25rem}\n"
     "h2{font-size:1.15rem;margin:2.25rem 0 .5rem}\n"
     "p,li{max-width:46rem}\n"
@@ -40,10 +40,10 @@ static const char style[] =
     "padding:.6rem .8rem}\n"
     ".cards b{display:block;font-size:1.35rem;line-height:1.3}\n"
     ".cards span{color:var(--dim);font-size:.875rem;display:block;line-height:1.35}\n"
-    ".figs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));"
-    "gap:1.5rem}\n"
-    "figure{margin:0;min-width:0}\n"
-    "figure.all{grid-column:1/-1}\n"
+    /* Figures of unequal height in two columns, each as full as can be. */
+    ".figs{columns:2 24rem;column-gap:1.5rem}\n"
+    "figure{margin:0 0 1.5rem;min-width:0;break-inside:avoid}\n"
+    "figure.all{column-span:all}\n"
     "figcaption{font-weight:600;margin-bottom:.25rem}\n"
     "figcaption span{display:block;font-weight:400;color:var(--dim);font-size:.875rem}\n"
     ".plot{width:100%;height:auto;display:block}\n"
@@ -64,12 +64,24 @@ static const char style[] =
     ".legend svg{width:24px;height:8px;margin-right:.4rem;vertical-align:middle}\n"
     ".scroll{overflow-x:auto}\n"
     "table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right;"
+    "th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;"
     "white-space:nowrap}\n"
     "th:first-child,td:first-child{text-align:left}\n"
-    "td:first-child small{display:block;color:var(--dim);white-space:normal;min-width:13rem}\n"
+    ".policies{width:100%}\n"
+    ".policies thead th{white-space:normal}\n"
+    ".policies tbody th{font-weight:400}\n"
+    ".policies small{display:block;color:var(--dim);font-size:.75rem;font-weight:400}\n"
+    ".policies tbody th small{white-space:normal;min-width:10rem;max-width:16rem}\n"
     "thead th{color:var(--dim);font-weight:600;vertical-align:bottom}\n"
-    "tr.ours td{background:var(--mark)}\n"
+    "tr.ours>*{background:var(--mark)}\n"
+    "@media(max-width:66rem){.policies,.policies tbody,.policies th{display:block}"
+    ".policies thead{display:none}.policies tr{border-bottom:1px solid var(--line);"
+    "padding:.4rem 0;display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr))}"
+    ".policies th,.policies td{border:0;padding:.1rem .5rem}"
+    ".policies tbody th{grid-column:1/-1}.policies tbody th small{max-width:none}"
+    ".policies td{display:flex;justify-content:space-between;gap:1rem}"
+    ".policies td::before{content:attr(data-is);color:var(--dim)}"
+    ".policies td small{display:inline;margin-left:.6rem;font-size:inherit}}\n"
     "details{margin:.4rem 0;font-size:.875rem}summary{cursor:pointer;color:var(--dim)}\n"
     "details .scroll{max-height:20rem;overflow:auto}\n"
     "@media print{details{display:none}}\n"
@@ -146,50 +158,96 @@ static void put_cards(const struct gs_report *report, struct gs_buf *out)
 
 /* ------------------------------------------------------------------ policies */
 
-static void put_cell(const char *text, struct gs_buf *out)
+#define OF(field) offsetof(struct gs_report_policy, field)
+#define NO_INTERVAL SIZE_MAX
+
+/* A column: a number of the policy, how it is said, and below it the interval, where there is one.
+ */
+struct shown {
+    const char *title;
+    size_t at;
+    const char *(*say)(int64_t value, char *text);
+    size_t interval;
+};
+static const struct shown shown[] = {
+    {"GPU-hours", OF(gpu_mh), gs_report_hours, NO_INTERVAL},
+    {"saved", OF(saving_mpct), gs_report_pct, OF(saving_ci)},
+    {"by node", OF(node_saving_mpct), gs_report_pct, OF(node_saving_ci)},
+    {"peak GPUs", OF(peak_gpus), gs_report_count, NO_INTERVAL},
+    {"wait median", OF(wait_p50_ms), gs_report_time, NO_INTERVAL},
+    {"wait p95", OF(wait_p95_ms), gs_report_time, NO_INTERVAL},
+    {"slower p95", OF(slowdown_p95_permille), gs_report_times, NO_INTERVAL},
+    {"moves", OF(moves), gs_report_count, NO_INTERVAL},
+    {"re-cuts", OF(recuts), gs_report_count, NO_INTERVAL},
+    {"delayed", OF(delayed), gs_report_count, NO_INTERVAL},
+    {"not finished", OF(lost), gs_report_count, NO_INTERVAL},
+    {"cost", OF(cost_uusd), gs_report_dollars, NO_INTERVAL},
+};
+
+static int64_t value_of(const struct gs_report_policy *policy, const struct shown *column)
 {
-    gs_buf_printf(out, "<td>%s</td>", text);
+    int64_t value;
+    memcpy(&value, (const char *)policy + column->at, sizeof(value));
+    return value;
+}
+
+/* What no policy knows takes no room. */
+static bool is_known(const struct gs_report *report, const struct shown *column)
+{
+    for (size_t i = 0; i < report->n_policies; i++) {
+        if (value_of(&report->policies[i], column) != GS_REPORT_UNKNOWN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* On a narrow screen a row is a list, in which each number has its title beside it. */
+static void put_cell(const struct gs_report_policy *policy, const struct shown *column,
+                     struct gs_buf *out)
+{
+    char text[GS_REPORT_WORD_MAX];
+    gs_buf_printf(out, "<td data-is=\"%s\"><span>%s", column->title,
+                  column->say(value_of(policy, column), text));
+    if (column->interval != NO_INTERVAL) {
+        struct gs_report_interval ci;
+        memcpy(&ci, (const char *)policy + column->interval, sizeof(ci));
+        if (ci.lo_mpct != GS_REPORT_UNKNOWN && ci.hi_mpct != GS_REPORT_UNKNOWN) {
+            gs_buf_printf(out, "<small>%s</small>", gs_report_range(ci, text));
+        }
+    }
+    gs_buf_puts(out, "</span></td>");
 }
 
 static void put_policy(const struct gs_report *report, const struct gs_report_policy *policy,
                        struct gs_buf *out)
 {
-    char text[GS_REPORT_WORD_MAX];
     bool ours = report->ours != NULL && strcmp(report->ours, policy->name) == 0;
-    gs_buf_printf(out, "<tr%s><td>", ours ? " class=\"ours\"" : "");
+    gs_buf_printf(out, "<tr%s><th scope=\"row\">", ours ? " class=\"ours\"" : "");
     gs_plot_put_escaped(policy->name, out);
     gs_buf_puts(out, "<small>");
     gs_plot_put_escaped(policy->says, out);
-    gs_buf_puts(out, "</small></td>");
-    put_cell(gs_report_hours(policy->gpu_mh, text), out);
-    put_cell(gs_report_pct(policy->saving_mpct, text), out);
-    put_cell(gs_report_range(policy->saving_ci, text), out);
-    put_cell(gs_report_pct(policy->node_saving_mpct, text), out);
-    put_cell(gs_report_range(policy->node_saving_ci, text), out);
-    put_cell(gs_report_count(policy->peak_gpus, text), out);
-    put_cell(gs_report_time(policy->wait_p50_ms, text), out);
-    put_cell(gs_report_time(policy->wait_p95_ms, text), out);
-    put_cell(gs_report_times(policy->slowdown_p95_permille, text), out);
-    put_cell(gs_report_count(policy->moves, text), out);
-    put_cell(gs_report_count(policy->recuts, text), out);
-    put_cell(gs_report_count(policy->delayed, text), out);
-    put_cell(gs_report_count(policy->lost, text), out);
-    put_cell(gs_report_dollars(policy->cost_uusd, text), out);
+    gs_buf_puts(out, "</small></th>");
+    for (size_t i = 0; i < GS_ARRAY_LEN(shown); i++) {
+        if (is_known(report, &shown[i])) {
+            put_cell(policy, &shown[i], out);
+        }
+    }
     gs_buf_puts(out, "</tr>\n");
 }
 
 static void put_policies(const struct gs_report *report, struct gs_buf *out)
 {
     gs_buf_puts(out, "<h2>Policies</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-                     "aria-label=\"Policies\">\n<table>\n<thead><tr><th scope=\"col\">policy</th>"
-                     "<th scope=\"col\">GPU-hours</th><th scope=\"col\">saved</th>"
-                     "<th scope=\"col\">95 %</th><th scope=\"col\">saved<br>by node</th>"
-                     "<th scope=\"col\">95 %</th><th scope=\"col\">peak<br>GPUs</th>"
-                     "<th scope=\"col\">wait<br>median</th><th scope=\"col\">wait<br>p95</th>"
-                     "<th scope=\"col\">slower<br>p95</th><th scope=\"col\">moves</th>"
-                     "<th scope=\"col\">re-cuts</th><th scope=\"col\">delayed</th>"
-                     "<th scope=\"col\">not<br>finished</th><th scope=\"col\">cost</th></tr>"
-                     "</thead>\n<tbody>\n");
+                     "aria-label=\"Policies\">\n<table class=\"policies\">\n<thead><tr>"
+                     "<th scope=\"col\">policy</th>");
+    for (size_t i = 0; i < GS_ARRAY_LEN(shown); i++) {
+        if (is_known(report, &shown[i])) {
+            gs_buf_printf(out, "<th scope=\"col\">%s%s</th>", shown[i].title,
+                          shown[i].interval == NO_INTERVAL ? "" : "<small>95 %</small>");
+        }
+    }
+    gs_buf_puts(out, "</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < report->n_policies; i++) {
         put_policy(report, &report->policies[i], out);
     }
@@ -199,6 +257,17 @@ static void put_policies(const struct gs_report *report, struct gs_buf *out)
                   "whole run. Saved by node: a node is paid while any of its GPUs is on, on both "
                   "sides.",
                   out);
+}
+
+static void put_no_waits(const struct gs_report *report, struct gs_buf *out)
+{
+    for (size_t i = 0; i < report->n_policies; i++) {
+        const int64_t *wait_ms = report->policies[i].wait_ms;
+        if (wait_ms == NULL || wait_ms[GS_REPORT_QUANTILES - 1] > 0) {
+            return;
+        }
+    }
+    put_paragraph("dim", "No job waited, under any policy.", out);
 }
 
 /* What stands above and below, so that nobody takes it for a promise. */
@@ -225,6 +294,7 @@ void gs_report_put_html(const struct gs_report *report, struct gs_buf *out)
     put_list("For whom", &report->for_whom, out);
     gs_report_put_plots(report, out);
     put_policies(report, out);
+    put_no_waits(report, out);
     put_brackets(report, out);
     put_list("What a request became", &report->map_rules, out);
     put_list("Where it ran", &report->world_rules, out);

@@ -135,7 +135,7 @@ static void put_timeline(const struct gs_report *report, struct gs_buf *out)
         .says = "Mean number of GPUs that are on, with whole GPUs, with slices, and the bound",
         .height = 260,
         .x = {.label = name, .max = x[report->n_buckets]},
-        .y = {.label = "GPUs", .max = gs_plot_nice(most_of(series, n) * 1.02)},
+        .y = {.label = "GPUs", .max = gs_plot_end(most_of(series, n) * 1.02)},
         .series = series,
         .n_series = n};
     begin_figure("GPUs over time", "on, mean of each step", true, out);
@@ -199,7 +199,7 @@ static void saving_text(int64_t mpct, struct gs_report_interval ci, char text[BA
 
 static double floor_of(double least)
 {
-    return least < 0 ? -gs_plot_nice(-least) : 0;
+    return least < 0 ? -gs_plot_end(-least) : 0;
 }
 
 static void put_savings(const struct gs_report *report, struct gs_buf *out)
@@ -240,7 +240,7 @@ static void put_savings(const struct gs_report *report, struct gs_buf *out)
         .width = NARROW,
         .x = {.label = "GPU-hours saved",
               .min = fmax(floor_of(least), -100),
-              .max = fmin(gs_plot_nice(most), 100),
+              .max = fmin(gs_plot_end(most), 100),
               .tick = percent_tick}};
     begin_figure("Saved", "beside whole GPUs; the line is the 95 % interval", false, out);
     gs_plot_bars(&plot, bars, n, out);
@@ -275,7 +275,7 @@ static void put_cost(const struct gs_report *report, struct gs_buf *out)
         .says = dollars ? "Dollars for each policy" : "GPU-hours of paid nodes for each policy",
         .width = NARROW,
         .x = {.label = dollars ? "dollars" : "GPU-hours of nodes that are paid",
-              .max = gs_plot_nice(most),
+              .max = gs_plot_end(most),
               .tick = short_tick}};
     begin_figure("Cost",
                  dollars ? "nodes as they are billed"
@@ -333,14 +333,13 @@ static void put_waits(const struct gs_report *report, struct gs_buf *out)
             n++;
         }
     }
+    if (!waited) {
+        return; /* a sentence below the policies says so */
+    }
     static const double ticks[] = {1, 10, 60, 600, 3600, 36000, 432000, 4320000, 86400000};
     begin_figure("Waiting",
                  "share of jobs that waited no longer; what is under a second counts as one", false,
                  out);
-    if (!waited) {
-        gs_buf_puts(out, "<p>No job waited, under any policy.</p>\n</figure>\n");
-        return;
-    }
     const struct gs_plot plot = {
         .id = "wait",
         .title = "Waiting",
@@ -421,7 +420,7 @@ static void put_whatif(const struct gs_report *report, struct gs_buf *out)
                                        .max = fmax(x[n - 1], x[0] + 1),
                                        .tick = percent_tick},
                                  .y = {.label = "of GPU-hours",
-                                       .max = fmin(gs_plot_nice(most_of(series, 3)), 100),
+                                       .max = fmin(gs_plot_end(most_of(series, 3)), 100),
                                        .tick = percent_tick},
                                  .series = series,
                                  .n_series = 3};

@@ -98,6 +98,16 @@ static void plot__text_of_others_is_no_markup(void **state)
                         "&lt;a href=&#39;x&#39;&gt;&amp;&quot;??? 5&nbsp;% \xc3\xa4");
 }
 
+static void plot__at_least_two_thirds_of_an_axis_are_used(void **state)
+{
+    (void)state;
+    for (double value = 0.0001; value < 1e9; value *= 1.003) {
+        assert_true(gs_plot_end(value) >= value * (1 - 1e-9));
+        assert_true(value >= gs_plot_end(value) * 0.6666);
+    }
+    assert_true(gs_plot_end(0) == 1 && gs_plot_end(NAN) == 1);
+}
+
 /* Values that no page has place for: drawn at the edge, never as "nan" or "inf". */
 static void plot__any_value_is_drawn_inside(void **state)
 {
