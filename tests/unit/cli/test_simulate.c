@@ -205,6 +205,7 @@ int main(void)
         cmocka_unit_test(report__numbers_of_any_size_fit),
         cmocka_unit_test(simulate__savings_are_rounded_to_the_nearest),
         cmocka_unit_test(plot__axes_end_at_round_numbers),
+        cmocka_unit_test(plot__at_least_two_thirds_of_an_axis_are_used),
         cmocka_unit_test(plot__text_of_others_is_no_markup),
         cmocka_unit_test(plot__any_value_is_drawn_inside),
         cmocka_unit_test(crew__does_each_task_once_on_any_number_of_threads),
