@@ -21,6 +21,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
 import tap  # pylint: disable=wrong-import-position
+sys.path.insert(0, HERE)
+import coverage  # pylint: disable=wrong-import-position
 
 GPUSLICE, SOURCE = os.path.abspath(sys.argv[1]), sys.argv[2]
 JOBS = os.path.join(SOURCE, "examples", "jobs.csv")
@@ -165,26 +167,32 @@ def simulate__charges_lost_work_as_whole_gpus():
 
 
 def simulate__has_the_truth_in_its_intervals():
-    """Work drawn from one law many times: the interval of one drawing holds the mean of all nearly
-    always. (Percentile intervals of a sum that a few long jobs decide are a little short.)"""
-    law = "synthetic:rate=12/h,duration=lognormal(1800s,0.6),mix=1g:2+2g:2+gpu:3,jobs=150"
-    savings, held, tried = [], 0, 30
-    for seed in range(90):
-        savings.append(of(report_of("-t", law, "--seed", str(seed), "--draws", "0", "-p",
-                                    "gpuslice", "--what-if", "no"), "gpuslice")["saving_pct"])
-    truth = sum(savings) / len(savings)
-    for seed in range(tried):
-        lo, hi = of(report_of("-t", law, "--seed", str(seed), "--draws", "100", "-p", "gpuslice",
-                              "--what-if", "no"), "gpuslice")["saving_ci_pct"]
-        held += lo <= truth <= hi
-    print(f"# seeds 0 to {tried - 1}: {held} of {tried} intervals hold {truth:.2f} %")
-    assert held >= 0.85 * tried, held
+    """Of work with one job at a time, and with ten: those that miss it lie on both sides or below,
+    and of 24 that should hold it 95 times of a hundred no more than four do. (coverage.py tries
+    more.)"""
+    for load in (1, 10):
+        truth, counts, width = coverage.cover(GPUSLICE, load, 24, 150, 100)
+        print(f"# {load} at one time: truth {truth:.2f} %, {counts}, {width:.1f} points wide")
+        assert counts["none"] == 0 and counts["held"] >= 20 and counts["above"] <= 2, counts
+
+
+def simulate__meets_no_copies_of_a_job():
+    """Work so thin that hardly two jobs meet saves nearly nothing, also in its draws."""
+    draw = random.Random(SEED)
+    print(f"# seed {SEED}")
+    rows, at = [], 0
+    for _ in range(300):
+        at += int(draw.expovariate(1 / 6000.0)) + 1
+        rows.append((at, 300, 140))
+    ours = of(report_of("-t", "csv:-", "-p", "gpuslice", "--what-if", "no", stdin=csv(rows)), "gpuslice")
+    lo, hi = ours["saving_ci_pct"]
+    assert lo <= ours["saving_pct"] <= hi and hi < 6, ours  # 63 % of jobs were drawn with copies
 
 
 def simulate__claims_nothing_that_the_interval_does_not_hold():
     claim = report_of("-t", "csv:" + JOBS, "--draws", "0")["claim"]
     assert "nothing may be claimed beyond it" in claim
-    rows = [(0, 1000, 1000)] * 40 + [(5000, 10, 100), (5000, 10, 100)]
+    rows = [(i * 100, 1000, 1000) for i in range(90)] + [(9100, 10, 100), (9100, 10, 100)]
     claim = report_of("-t", "csv:-", "--draws", "200", stdin=csv(rows))["claim"]
     assert claim.startswith("No saving may be claimed"), claim
     report = report_of("-t", "csv:-", "--draws", "200", stdin=csv([(i, 900, 120) for i in range(90)]))
@@ -195,8 +203,8 @@ def simulate__claims_nothing_that_the_interval_does_not_hold():
 
 
 def simulate__claims_nothing_where_the_draws_are_not_like_the_trace():
-    """Jobs that never meet: only a draw, which has some of them twice, packs any of them."""
-    jobs = csv([(k * 7200, 3600, 140) for k in range(100)])
+    """Jobs that keep to a timetable and never meet: where blocks of it are joined, some do."""
+    jobs = csv([(k * 7200, 6600, 140) for k in range(100)])
     report = report_of("-t", "csv:-", "-p", "gpuslice", "--draws", "100", "--what-if", "no", stdin=jobs)
     assert report["bound_saving_pct"] == of(report, "gpuslice")["saving_pct"] == 0
     assert of(report, "gpuslice")["saving_ci_pct"][0] > 0, "the draws are like the trace: no case"
@@ -209,13 +217,16 @@ def simulate__claims_nothing_where_work_was_not_finished():
     report = report_of("-t", "csv:-", "-w", "loss", "--gpus", "8", "-p", "gpuslice", "--draws", "100",
                        stdin=jobs)
     assert of(report, "whole")["lost_pods"] == 4 and of(report, "gpuslice")["lost_pods"] == 0
-    assert report["claim"].startswith("No saving may be claimed: with whole GPUs 4 jobs"), \
+    assert report["claim"].startswith(
+        "No saving may be claimed: jobs not finished: 4 with whole GPUs, 0 with slices"), \
         report["claim"]
 
 
 def simulate__says_why_there_is_no_interval():
-    for rows, draws, why in (([(0, 10, 100)], "500", "fewer than two jobs"),
-                             ([(0, 10, 100)] * 9, "50", "fewer than 100 draws")):
+    for rows, draws, why in (([(0, 10, 100)], "500", "fewer than ten jobs"),
+                             ([(0, 10, 100)] * 9, "50", "fewer than 100 draws"),
+                             ([(i * 60, 50, 100) for i in range(50)] + [(3000, 90000, 100)], "500",
+                              "the trace is too short")):
         report = report_of("-t", "csv:-", "--draws", draws, stdin=csv(rows))
         assert why in report["intervals"]["none_because"]
         assert of(report, "gpuslice")["saving_ci_pct"] is None
@@ -270,6 +281,34 @@ def simulate__counts_no_work_as_saved_that_waits_behind_the_window():
     said = run("simulate", "-t", "csv:-", "-w", "queue", "--gpus", "2", "--window", "0..1000",
                stdin=csv([(0, 1000, 1000)] * 2), status=2)
     assert "moves out of the window" in said, said
+
+
+def simulate__does_all_work_of_a_window_on_nodes_that_boot():
+    """Who waits for a node longer must not do less of the work in the window for that."""
+    rows = [(k * 400, 1000, 430) for k in range(200)]
+    for window in ("0..20000", "30000..50000", "20000s"):
+        report = report_of("-t", "csv:-", "-w", "elastic", "--boot", "2h", "--idle", "0", "--draws",
+                           "0", "--window", window, "-p", "gpuslice", "--what-if", "no",
+                           stdin=csv(rows))
+        for policy in report["policies"]:
+            least = report["whole_gpu_hours"] if policy["name"] == "whole" else \
+                policy["bound_gpu_hours"]
+            assert policy["gpu_hours"] >= least and policy["lost_pods"] == 0, (window, policy)
+        work = 20000 / 400 * 1000 / 3600  # GPU-hours of jobs that come and go in the window
+        assert of(report, "whole")["gpu_hours"] >= 0.99 * work, (window, report["whole_gpu_hours"])
+
+
+def simulate__says_of_the_bound_what_holds_in_its_world():
+    said = {}
+    for world in ("instant", "elastic", "queue", "loss"):
+        fleet = ["--gpus", "16"] if world in ("queue", "loss") else []
+        args = ["-t", "csv:" + JOBS, "-w", world, *fleet, "--draws", "0", "-p", "gpuslice"]
+        said[world] = [run("simulate", *args, "-o", form).decode() for form in ("table", "html")]
+    for table, page in said.values():
+        nobody = "nobody saves more with these profiles"
+        assert (nobody in table) == (nobody in page) == (table == said["instant"][0])
+        assert ("bound: nobody saves more" in page) == (table == said["instant"][0])
+    assert all("bounds nobody" in text for text in said["queue"] + said["loss"])
 
 
 def simulate__says_which_options_do_not_go_together():

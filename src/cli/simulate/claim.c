@@ -3,15 +3,31 @@
 #include "base/cleanup.h"
 #include "cli/simulate/report.h"
 
+bool gs_report_is_bounded(const struct gs_report *report)
+{
+    return strcmp(report->world, "instant") == 0;
+}
+
+const char *gs_report_bound_says(const struct gs_report *report)
+{
+    if (gs_report_is_bounded(report)) {
+        return "saved by the fewest GPUs at each instant: nobody saves more with these profiles";
+    }
+    return strcmp(report->world, "elastic") == 0
+               ? "saved by the fewest GPUs at each instant if all work ran as it came; work that "
+                 "waits, moves or is interrupted runs at other times"
+               : "saved by the fewest GPUs at each instant if all work ran as it came; here work "
+                 "waits or is lost, so that it bounds nobody";
+}
+
 /* What may be said, by the interval of a saving. The rules are in docs/savings.md; no sentence is
  * made of the ideal. */
 enum verdict { NOT_TESTED, NOT_THIS_TRACE, SAVES, NO_DIFFERENCE, COSTS };
 
 enum { SLOWER_PERMILLE = 1050 }; /* what a reader is told of run times begins here */
 
-/* A job that is drawn twice comes twice at the same time and shares a GPU with itself. Where work
- * is sparse that is most of what a draw saves: the trace's own figure then lies beside the
- * interval. */
+/* Where blocks of a trace are put together, jobs meet that never did. Work that keeps to a
+ * timetable is not like that: the trace's own figure then lies beside the interval. */
 static enum verdict judge(struct gs_report_interval ci, int64_t value_mpct)
 {
     if (ci.lo_mpct == GS_REPORT_UNKNOWN || ci.hi_mpct == GS_REPORT_UNKNOWN) {
@@ -28,7 +44,7 @@ static enum verdict judge_saving(const struct gs_report *report,
                                  const struct gs_report_policy *ours)
 {
     enum verdict verdict = judge(ours->saving_ci, ours->saving_mpct);
-    bool beyond = report->bound_saving_mpct != GS_REPORT_UNKNOWN &&
+    bool beyond = gs_report_is_bounded(report) && report->bound_saving_mpct != GS_REPORT_UNKNOWN &&
                   ours->saving_ci.lo_mpct > report->bound_saving_mpct;
     return verdict != NOT_TESTED && beyond ? NOT_THIS_TRACE : verdict;
 }
@@ -81,7 +97,7 @@ static void say_nodes(const struct gs_report *report, const struct gs_report_pol
     }
     gs_report_pct(ours->node_saving_mpct, pct);
     gs_report_range(ours->node_saving_ci, range);
-    gs_buf_printf(out, "; where whole nodes of %lld GPUs are paid, ", (long long)report->node_gpus);
+    gs_buf_printf(out, ". By whole nodes of %lld GPUs: ", (long long)report->node_gpus);
     switch (judge(ours->node_saving_ci, ours->node_saving_mpct)) {
     case NOT_THIS_TRACE:
     case NOT_TESTED:
@@ -105,18 +121,17 @@ static void say_price(const struct gs_report *report, const struct gs_report_pol
     char word[GS_REPORT_WORD_MAX];
     if (ours->slowdown_p95_permille != GS_REPORT_UNKNOWN &&
         ours->slowdown_p95_permille >= SLOWER_PERMILLE) {
-        gs_buf_printf(out, "; one job in twenty takes %s as long as on a GPU of its own or more",
+        gs_buf_printf(out, ". One job in twenty takes %s as long as on a GPU of its own or more",
                       gs_report_times(ours->slowdown_p95_permille, word));
     }
     if (ours->wait_p95_ms > report->policies[0].wait_p95_ms) {
         char whole[GS_REPORT_WORD_MAX];
-        gs_buf_printf(out, "; one job in twenty waits %s or more, with whole GPUs %s",
+        gs_buf_printf(out, ". One job in twenty waits %s or more, with whole GPUs %s",
                       gs_report_time(ours->wait_p95_ms, word),
                       gs_report_time(report->policies[0].wait_p95_ms, whole));
     }
     if (report->speed_known_mpct == 0 && report->sliceable_mpct > 0) {
-        gs_buf_puts(out, "; how much slower work runs on its slices is not in the trace, and not "
-                         "in these figures");
+        gs_buf_puts(out, ". The trace does not say how much slower work runs on slices");
     }
 }
 
@@ -125,11 +140,12 @@ static void say_unfinished(const struct gs_report *report, const struct gs_repor
                            struct gs_buf *out)
 {
     char whole[GS_REPORT_WORD_MAX], sliced[GS_REPORT_WORD_MAX], pct[GS_REPORT_WORD_MAX];
-    gs_buf_printf(out,
-                  "No saving may be claimed: with whole GPUs %s jobs are not finished, with slices "
-                  "%s; %s of GPU-hours where each of them is charged as a whole GPU",
-                  gs_report_count(report->policies[0].lost, whole),
-                  gs_report_count(ours->lost, sliced), gs_report_pct(ours->saving_mpct, pct));
+    gs_buf_printf(
+        out,
+        "No saving may be claimed: jobs not finished: %s with whole GPUs, %s with slices; "
+        "%s of GPU-hours where each is charged as a whole GPU",
+        gs_report_count(report->policies[0].lost, whole), gs_report_count(ours->lost, sliced),
+        gs_report_pct(ours->saving_mpct, pct));
 }
 
 /* Of so much of the GPU-hours the compute may be a guess. */

@@ -10,73 +10,82 @@ struct draws {
     struct gs_simulate_study *study;
     struct gs_simulate_bench *benches;
     size_t n;
+    struct gs_blocks *blocks; /* a load */
+    size_t most_blocks;
+    size_t most_there;
     int64_t *savings;      /* [policy * n + draw]; GS_REPORT_UNKNOWN: nothing ran in the window */
     int64_t *node_savings; /* likewise */
     int64_t *shares;       /* [draw] */
 };
 
-/* As many jobs as there are, each any of them: what resampling with replacement is. */
-static void draw_jobs(uint64_t seed, size_t draw, uint16_t *counts, size_t n)
-{
-    struct gs_random random;
-    gs_random_init(&random, seed * 0x9e3779b97f4a7c15ull + draw + 1);
-    memset(counts, 0, n * sizeof(*counts));
-    for (size_t i = 0; i < n; i++) {
-        uint16_t *count = &counts[gs_random_below(&random, (uint32_t)n)];
-        *count = (uint16_t)(*count + (*count < UINT16_MAX));
-    }
-}
-
 /* GPU-hours of jobs with a slice, of all; as the work was asked for. */
-static int64_t sliceable_share(const struct gs_simulate_load *load, const uint16_t *counts)
+static int64_t sliceable_share(const struct gs_simulate_load *load,
+                               const struct gs_blocks_draw *draw)
 {
     unsigned __int128 all = 0, sliced = 0;
-    for (size_t i = 0; i < load->n_jobs; i++) {
-        const struct gs_sim_job *job = &load->jobs[i];
-        int64_t begin = job->arrive_us > load->from_us ? job->arrive_us : load->from_us;
-        int64_t end = job->arrive_us + job->run_us;
+    struct gs_blocks_walk walk;
+    struct gs_sim_job job;
+    gs_blocks_walk_init(&walk, draw);
+    while (gs_blocks_next(&walk, &job) == 1) {
+        int64_t begin = job.arrive_us > load->from_us ? job.arrive_us : load->from_us;
+        int64_t end = job.arrive_us + job.run_us;
         end = end < load->until_us ? end : load->until_us;
-        if (counts[i] > 0 && end > begin) {
-            unsigned __int128 us = (unsigned __int128)(end - begin) * job->gpus * counts[i];
+        if (end > begin) {
+            unsigned __int128 us = (unsigned __int128)(end - begin) * job.gpus;
             all += us;
-            sliced += job->profile == GS_SIM_WHOLE ? 0 : us;
+            sliced += job.profile == GS_SIM_WHOLE ? 0 : us;
         }
     }
     return all == 0 ? GS_REPORT_UNKNOWN : (int64_t)((sliced * 100000 + all / 2) / all);
 }
 
-static int run_draw(void *ctx, size_t draw, unsigned thread, struct gs_err *err)
+static int draw_anew(const struct draws *draws, struct gs_simulate_bench *bench, size_t load,
+                     size_t number, struct gs_err *err)
+{
+    struct gs_blocks_draw *draw = &bench->draw;
+    struct gs_random random;
+    if (draw->begins == NULL) {
+        draw->begins = calloc(draws->most_blocks + 1, sizeof(*draw->begins));
+        draw->there = calloc(draws->most_there + 1, sizeof(*draw->there));
+    }
+    if (draw->begins == NULL || draw->there == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for a draw");
+    }
+    gs_random_init(&random,
+                   draws->study->question->args->seed * 0x9e3779b97f4a7c15ull + number + 1);
+    draw->blocks = &draws->blocks[load];
+    gs_blocks_draw(draw, &random);
+    return 0;
+}
+
+static int run_draw(void *ctx, size_t number, unsigned thread, struct gs_err *err)
 {
     struct draws *draws = ctx;
     const struct gs_simulate_study *study = draws->study;
     struct gs_simulate_bench *bench = &draws->benches[thread];
-    size_t seed = draw % study->n_seeds;
-    const struct gs_simulate_load *load = &study->loads[seed < study->n_loads ? seed : 0];
-    if (bench->counts == NULL) {
-        bench->counts = calloc(draws->study->most_jobs + 1, sizeof(*bench->counts));
-        if (bench->counts == NULL) {
-            return gs_fail(err, GS_NO_MEMORY, "no memory for a draw");
-        }
-    }
-    draw_jobs(study->question->args->seed, draw, bench->counts, load->n_jobs);
-    draws->shares[draw] = sliceable_share(load, bench->counts);
+    size_t seed = number % study->n_seeds;
+    size_t load = seed < study->n_loads ? seed : 0;
     uint64_t whole_us = 0, whole_node_us = 0;
-    for (size_t p = 0; p < study->n_policies; p++) {
-        int r = gs_simulate_replay(study, bench, seed, p, bench->counts, NULL, err);
+    int r = draw_anew(draws, bench, load, number, err);
+    if (r == 0) {
+        draws->shares[number] = sliceable_share(&study->loads[load], &bench->draw);
+    }
+    for (size_t p = 0; r == 0 && p < study->n_policies; p++) {
+        r = gs_simulate_replay(study, bench, seed, p, &bench->draw, NULL, err);
         if (r < 0) {
             return r;
         }
         const struct gs_sim_score *score = &bench->score;
         uint64_t us = score->gpu_us + score->small_us + score->charged_us;
-        uint64_t node_us = score->node_gpu_us + score->small_us + score->charged_us;
+        uint64_t node_us = gs_simulate_node_us(score);
         whole_us = p == 0 ? us : whole_us;
         whole_node_us = p == 0 ? node_us : whole_node_us;
-        draws->savings[p * draws->n + draw] =
+        draws->savings[p * draws->n + number] =
             whole_us == 0 ? GS_REPORT_UNKNOWN : gs_simulate_saving(us, whole_us);
-        draws->node_savings[p * draws->n + draw] =
+        draws->node_savings[p * draws->n + number] =
             whole_node_us == 0 ? GS_REPORT_UNKNOWN : gs_simulate_saving(node_us, whole_node_us);
     }
-    return 0;
+    return r;
 }
 
 static int compare(const void *a, const void *b)
@@ -85,8 +94,23 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The 2.5th and 97.5th percentile of what is known. */
-static struct gs_report_interval interval_of(int64_t *values, size_t n)
+/* Of 100,000 draws, how many lie outside the interval on each side. 2,500 if there were pieces
+ * without end; a draw of few is too narrow: by n / (n - 1) in its variance, and a t distribution of
+ * n - 1 degrees of freedom takes the normal one's place (Hesterberg 2015, The American Statistician
+ * 69, 4.3: "expanded percentile interval"). */
+static size_t outside(size_t pieces)
+{
+    static const struct {
+        size_t pieces, outside;
+    } rows[] = {{10, 855}, {12, 1076}, {15, 1321}, {20, 1588}, {30, 1875}, {60, 2180}};
+    size_t i = 0;
+    while (i + 1 < sizeof(rows) / sizeof(*rows) && rows[i + 1].pieces <= pieces) {
+        i++;
+    }
+    return rows[i].outside;
+}
+
+static struct gs_report_interval interval_of(int64_t *values, size_t n, size_t pieces)
 {
     qsort(values, n, sizeof(*values), compare);
     size_t unknown = 0;
@@ -98,8 +122,8 @@ static struct gs_report_interval interval_of(int64_t *values, size_t n)
     if (n < GS_SIMULATE_DRAWS_LEAST) {
         return (struct gs_report_interval){GS_REPORT_UNKNOWN, GS_REPORT_UNKNOWN};
     }
-    size_t lo = (n * 25 + 999) / 1000, hi = (n * 975 + 999) / 1000;
-    return (struct gs_report_interval){values[lo - 1], values[hi - 1]};
+    size_t rank = (n * outside(pieces) + 99999) / 100000;
+    return (struct gs_report_interval){values[rank - 1], values[n - rank]};
 }
 
 static const char *why_not(const struct gs_simulate_study *study)
@@ -115,11 +139,46 @@ static const char *why_not(const struct gs_simulate_study *study)
         if (study->loads[i].jobs == NULL && study->loads[i].all_jobs > 0) {
             return "the trace has more jobs than are kept in memory to draw from";
         }
-        if (study->loads[i].n_jobs < 2) {
-            return "there are fewer than two jobs to draw from";
-        }
     }
     return NULL;
+}
+
+/* Why there is no interval: a trace of one long job and much small work says nothing of others. */
+static int judge(struct draws *draws, const struct gs_blocks *blocks, struct gs_err *err)
+{
+    struct gs_simulate_study *study = draws->study;
+    size_t there = blocks->n_there > draws->most_there ? blocks->n_there : draws->most_there;
+    draws->most_there = there;
+    draws->most_blocks = blocks->n > draws->most_blocks ? blocks->n : draws->most_blocks;
+    if (study->pieces == 0 || blocks->pieces < study->pieces) {
+        study->pieces = blocks->pieces;
+    }
+    if (blocks->n < GS_BLOCKS_LEAST) {
+        study->no_draws = "fewer than ten jobs come in the window";
+    } else if (blocks->pieces < GS_BLOCKS_LEAST) {
+        study->no_draws = gs_arena_printf(
+            study->question->arena,
+            "the trace is too short: its GPU-hours lie in so few jobs or moments that it says no "
+            "more than %zu equal pieces would, and 10 are the least",
+            blocks->pieces);
+    }
+    return blocks->pieces < GS_BLOCKS_LEAST && study->no_draws == NULL
+               ? gs_fail(err, GS_NO_MEMORY, "no memory for the draws")
+               : 0;
+}
+
+static int cut(struct draws *draws, struct gs_err *err)
+{
+    struct gs_simulate_study *study = draws->study;
+    draws->blocks = GS_ARENA_NEW(study->question->arena, struct gs_blocks, study->n_loads);
+    int r = draws->blocks == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for the draws") : 0;
+    for (size_t i = 0; r == 0 && i < study->n_loads; i++) {
+        const struct gs_simulate_load *load = &study->loads[i];
+        r = gs_blocks_cut(study->question->arena, load->jobs, load->n_jobs, load->from_us,
+                          load->until_us, &draws->blocks[i], err);
+        r = r < 0 ? r : judge(draws, &draws->blocks[i], err);
+    }
+    return r;
 }
 
 static int allocate(struct draws *draws, struct gs_err *err)
@@ -132,10 +191,6 @@ static int allocate(struct draws *draws, struct gs_err *err)
     draws->shares = GS_ARENA_NEW(arena, int64_t, draws->n);
     study->saving_ci = GS_ARENA_NEW(arena, struct gs_report_interval, n);
     study->node_ci = GS_ARENA_NEW(arena, struct gs_report_interval, n);
-    for (size_t i = 0; i < study->n_loads; i++) {
-        size_t jobs = study->loads[i].n_jobs;
-        study->most_jobs = jobs > study->most_jobs ? jobs : study->most_jobs;
-    }
     return draws->savings == NULL || draws->node_savings == NULL || draws->shares == NULL ||
                    study->saving_ci == NULL || study->node_ci == NULL
                ? gs_fail(err, GS_NO_MEMORY, "no memory for the draws")
@@ -151,7 +206,11 @@ int gs_simulate_draw(struct gs_simulate_study *study, struct gs_simulate_bench *
     if (study->no_draws != NULL) {
         return 0;
     }
-    int r = allocate(&draws, err);
+    int r = cut(&draws, err);
+    if (r < 0 || study->no_draws != NULL) {
+        return r;
+    }
+    r = allocate(&draws, err);
     r = r < 0 ? r : gs_crew_run(draws.n, study->question->threads, "draws", run_draw, &draws, err);
     if (r < 0) {
         study->saving_ci = study->node_ci = NULL;
@@ -159,9 +218,9 @@ int gs_simulate_draw(struct gs_simulate_study *study, struct gs_simulate_bench *
     }
     study->draws = draws.n;
     for (size_t p = 0; p < study->n_policies; p++) {
-        study->saving_ci[p] = interval_of(&draws.savings[p * draws.n], draws.n);
-        study->node_ci[p] = interval_of(&draws.node_savings[p * draws.n], draws.n);
+        study->saving_ci[p] = interval_of(&draws.savings[p * draws.n], draws.n, study->pieces);
+        study->node_ci[p] = interval_of(&draws.node_savings[p * draws.n], draws.n, study->pieces);
     }
-    study->sliceable_ci = interval_of(draws.shares, draws.n);
+    study->sliceable_ci = interval_of(draws.shares, draws.n, study->pieces);
     return 0;
 }

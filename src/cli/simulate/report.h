@@ -157,6 +157,11 @@ const struct gs_report_policy *gs_report_find(const struct gs_report *report, co
 /* claim.c: sets `claim` and `for_whom` from the numbers; in the arena. GS_NO_MEMORY. */
 int gs_report_say(struct gs_report *report, struct gs_arena *arena, struct gs_err *err);
 
+/* Whether no policy can save more than `bound_saving_mpct` with the same profiles: all work runs as
+ * it comes. What may be said of the bound in this world. */
+bool gs_report_is_bounded(const struct gs_report *report);
+const char *gs_report_bound_says(const struct gs_report *report);
+
 /* report_json.c: puts all of it into the root of the result. */
 void gs_report_put(struct gs_result *result, const struct gs_report *report);
 

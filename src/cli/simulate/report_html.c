@@ -148,8 +148,7 @@ static void put_cards(const struct gs_report *report, struct gs_buf *out)
                        (long long)report->node_gpus, gs_report_range(ours->node_saving_ci, range));
         put_card(gs_report_pct(ours->node_saving_mpct, text), says, out);
     }
-    put_card(gs_report_pct(report->bound_saving_mpct, text),
-             "the bound: nobody saves more with these profiles", out);
+    put_card(gs_report_pct(report->bound_saving_mpct, text), gs_report_bound_says(report), out);
     (void)snprintf(says, sizeof(says), "of GPU-hours can be sliced; 95 %% interval %s",
                    gs_report_range(report->sliceable_ci, range));
     put_card(gs_report_pct(report->sliceable_mpct, text), says, out);

@@ -208,6 +208,8 @@ static void put_savings(const struct gs_report *report, struct gs_buf *out)
     char texts[GS_REPORT_POLICIES_MAX + 1][BAR_TEXT_MAX];
     size_t n = 0;
     double least = 0, most = 1;
+    const char *bound_name =
+        gs_report_is_bounded(report) ? "bound: nobody saves more" : "if all ran as it came";
     const struct gs_report_interval none = {GS_REPORT_UNKNOWN, GS_REPORT_UNKNOWN};
     for (size_t i = 1; i <= report->n_policies; i++) {
         bool bound = i == report->n_policies;
@@ -218,7 +220,7 @@ static void put_savings(const struct gs_report *report, struct gs_buf *out)
             continue;
         }
         saving_text(value, ci, texts[n]);
-        bars[n] = (struct gs_plot_bar){.name = bound ? "bound: nobody saves more" : policy->name,
+        bars[n] = (struct gs_plot_bar){.name = bound ? bound_name : policy->name,
                                        .value = number(value, 1000),
                                        .lo = number(ci.lo_mpct, 1000),
                                        .hi = number(ci.hi_mpct, 1000),

@@ -43,7 +43,7 @@ static void put_facts(const struct gs_report *report, bool styled, struct gs_buf
     put_fact(table, "sliceable", gs_report_pct(report->sliceable_mpct, text),
              "of these hours are of jobs that a slice serves");
     put_fact(table, "bound", gs_report_pct(report->bound_saving_mpct, text),
-             "saved by the fewest GPUs at each instant: nobody saves more with these profiles");
+             gs_report_bound_says(report));
     put_fact(table, "ideal", gs_report_pct(report->ideal_saving_mpct, text),
              "saved if GPUs came in any fraction; no GPU does");
     gs_buf_puts(out, "\n");

@@ -4,7 +4,8 @@
  *     question.c   options into a question: the trace, the rule, the world, the policies
  *     load.c       the trace into jobs, once, or again for each run where it is too long to keep
  *     study.c      the runs: each policy in each seed, the work itself, what if
- *     draws.c      intervals: jobs drawn with replacement, each draw simulated anew
+ *     draws.c      intervals: blocks of the trace drawn with replacement, each draw simulated anew
+ *     blocks.c     how a trace is cut into blocks and put together again
  *     fill.c       from scores to the report; words.c the lines about map and world
  *     write.c      a report in one of its forms; show.c the command report
  *     crew.h       threads; report.h the report and its forms; plot.h figures
@@ -12,6 +13,7 @@
  * docs/internals/simulate.md */
 #pragma once
 
+#include "cli/simulate/blocks.h"
 #include "cli/simulate/report.h"
 #include "cloud/instances.h"
 #include "sim/replay.h"
@@ -205,8 +207,8 @@ struct gs_simulate_study {
     struct gs_report_interval *saving_ci; /* [policy]; NULL: none */
     struct gs_report_interval *node_ci;
     struct gs_report_interval sliceable_ci;
-    size_t most_jobs; /* of a load */
     uint64_t draws;
+    size_t pieces;        /* the least of all loads; blocks.h */
     const char *no_draws; /* why there are none */
 };
 
@@ -214,18 +216,18 @@ struct gs_simulate_study {
 struct gs_simulate_bench {
     struct gs_arena arena;
     struct gs_sim_score score;
-    uint16_t *counts; /* of a draw */
+    struct gs_blocks_draw draw; /* its arrays have room for every load */
     bool used;
 };
 
-/* One replay. `counts`: how often each job takes part, NULL: once. `profiles`: in place of the
- * jobs' own, NULL: theirs. */
+/* One replay. `draw`: its jobs in place of the trace's. `profiles`: in place of the jobs' own.
+ * Either may be NULL. */
 int gs_simulate_replay(const struct gs_simulate_study *study, struct gs_simulate_bench *bench,
-                       size_t seed, size_t policy, const uint16_t *counts, const uint8_t *profiles,
-                       struct gs_err *err);
+                       size_t seed, size_t policy, const struct gs_blocks_draw *draw,
+                       const uint8_t *profiles, struct gs_err *err);
 int gs_simulate_measure(const struct gs_simulate_study *study, struct gs_simulate_bench *bench,
-                        size_t seed, const uint16_t *counts, const uint8_t *profiles,
-                        struct gs_sim_work *ret, struct gs_err *err);
+                        size_t seed, const uint8_t *profiles, struct gs_sim_work *ret,
+                        struct gs_err *err);
 
 /* The window, the policies, all runs. The arena of the question keeps what comes out. */
 int gs_simulate_run(const struct gs_simulate_question *question, struct gs_simulate_load *loads,
@@ -234,6 +236,10 @@ int gs_simulate_run(const struct gs_simulate_question *question, struct gs_simul
 /* draws.c: after the other runs. */
 int gs_simulate_draw(struct gs_simulate_study *study, struct gs_simulate_bench *benches,
                      struct gs_err *err);
+
+/* GPUs of nodes that were paid; work that was lost is charged with as many for each GPU as this run
+ * paid for. */
+uint64_t gs_simulate_node_us(const struct gs_sim_score *score);
 
 /* 100000 - 100000 * part / whole, rounded; `whole` is not 0. */
 int64_t gs_simulate_saving(uint64_t part, uint64_t whole);

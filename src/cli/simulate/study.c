@@ -12,45 +12,69 @@ int64_t gs_simulate_saving(uint64_t part, uint64_t whole)
     return (int64_t)((scaled + half) / whole);
 }
 
+uint64_t gs_simulate_node_us(const struct gs_sim_score *score)
+{
+    unsigned __int128 charged = score->charged_us;
+    if (score->gpu_us > 0 && score->node_gpu_us > score->gpu_us) {
+        charged = (charged * score->node_gpu_us + score->gpu_us - 1) / score->gpu_us;
+    }
+    unsigned __int128 sum = charged + score->node_gpu_us + score->small_us;
+    return sum > UINT64_MAX ? UINT64_MAX : (uint64_t)sum;
+}
+
 /* ------------------------------------------------------------------ jobs for a run */
 
 /* Jobs of memory, or of a trace that is read again. */
 struct feed {
     const struct gs_simulate_load *load;
-    const uint16_t *counts;
     const uint8_t *profiles;
     size_t at;
-    uint16_t given; /* of the job at `at` */
+    bool cut; /* to the window */
+    bool drawn;
+    struct gs_blocks_walk walk; /* if drawn */
     struct gs_trace_jobs *streamed;
 };
 
 static int next_kept(struct feed *feed, struct gs_sim_job *ret)
 {
     const struct gs_simulate_load *load = feed->load;
-    while (feed->at < load->n_jobs) {
-        uint16_t count = feed->counts == NULL ? 1 : feed->counts[feed->at];
-        if (feed->given < count) {
-            feed->given++;
-            *ret = load->jobs[feed->at];
-            if (feed->profiles != NULL) {
-                ret->profile = feed->profiles[feed->at];
-            }
-            return 1;
-        }
-        feed->at++;
-        feed->given = 0;
+    if (feed->at == load->n_jobs) {
+        return 0;
     }
-    return 0;
+    *ret = load->jobs[feed->at];
+    if (feed->profiles != NULL) {
+        ret->profile = feed->profiles[feed->at];
+    }
+    feed->at++;
+    return 1;
+}
+
+static int next_uncut(struct feed *feed, struct gs_sim_job *ret, struct gs_err *err)
+{
+    return feed->drawn              ? gs_blocks_next(&feed->walk, ret)
+           : feed->streamed == NULL ? next_kept(feed, ret)
+                                    : gs_trace_jobs_next(feed->streamed, ret, err);
+}
+
+/* The part of it that falls into the window, as a job that comes and goes there. */
+static bool cut_off(const struct gs_simulate_load *load, struct gs_sim_job *job)
+{
+    int64_t end = job->arrive_us + job->run_us;
+    end = end < load->until_us ? end : load->until_us;
+    job->arrive_us = job->arrive_us > load->from_us ? job->arrive_us : load->from_us;
+    job->run_us = end - job->arrive_us;
+    return job->run_us > 0;
 }
 
 static int next_job(void *ctx, struct gs_sim_job *ret, struct gs_err *err)
 {
     struct feed *feed = ctx;
-    if (gs_crew_stopped) {
-        return gs_crew_stop_error(err);
+    for (;;) {
+        int r = gs_crew_stopped ? gs_crew_stop_error(err) : next_uncut(feed, ret, err);
+        if (r <= 0 || !feed->cut || cut_off(feed->load, ret)) {
+            return r;
+        }
     }
-    return feed->streamed == NULL ? next_kept(feed, ret)
-                                  : gs_trace_jobs_next(feed->streamed, ret, err);
 }
 
 static const struct gs_simulate_load *load_of(const struct gs_simulate_study *study, size_t seed)
@@ -58,24 +82,38 @@ static const struct gs_simulate_load *load_of(const struct gs_simulate_study *st
     return &study->loads[seed < study->n_loads ? seed : 0];
 }
 
+/* Where work waits for nodes, more of one policy's than of the other's would run behind the window.
+ * There the window cuts the trace, and all that is left of it counts. */
+static bool cuts_trace(const struct gs_simulate_study *study)
+{
+    return study->question->args->world == GS_SIMULATE_ELASTIC &&
+           study->question->args->window != NULL;
+}
+
 /* With the window of this seed's trace, and chances of its own. */
 static struct gs_sim_world world_of(const struct gs_simulate_study *study, size_t seed)
 {
     struct gs_sim_world world = study->world;
     world.from_us = load_of(study, seed)->from_us;
-    world.until_us = load_of(study, seed)->until_us;
+    world.until_us = cuts_trace(study) ? GS_SIM_FOREVER : load_of(study, seed)->until_us;
     world.seed = study->question->args->seed + seed;
     return world;
 }
 
 /* Runs `what` with the jobs of this seed. */
-static int with_jobs(const struct gs_simulate_study *study, size_t seed, const uint16_t *counts,
-                     const uint8_t *profiles,
+static int with_jobs(const struct gs_simulate_study *study, size_t seed,
+                     const struct gs_blocks_draw *draw, const uint8_t *profiles,
                      int (*what)(void *ctx, const struct gs_sim_source *source, struct gs_err *err),
                      void *ctx, struct gs_err *err)
 {
-    struct feed feed = {.load = load_of(study, seed), .counts = counts, .profiles = profiles};
+    struct feed feed = {.load = load_of(study, seed),
+                        .profiles = profiles,
+                        .cut = cuts_trace(study),
+                        .drawn = draw != NULL};
     const struct gs_sim_source source = {.next = next_job, .ctx = &feed};
+    if (draw != NULL) {
+        gs_blocks_walk_init(&feed.walk, draw);
+    }
     if (feed.load->jobs != NULL || feed.load->all_jobs == 0) {
         return what(ctx, &source, err);
     }
@@ -122,14 +160,14 @@ static void prepare(struct gs_simulate_bench *bench)
 }
 
 int gs_simulate_replay(const struct gs_simulate_study *study, struct gs_simulate_bench *bench,
-                       size_t seed, size_t policy, const uint16_t *counts, const uint8_t *profiles,
-                       struct gs_err *err)
+                       size_t seed, size_t policy, const struct gs_blocks_draw *draw,
+                       const uint8_t *profiles, struct gs_err *err)
 {
     struct run run = {
         .bench = bench, .world = world_of(study, seed), .rules = study->rules[policy]};
     prepare(bench);
     struct gs_arena_mark mark = gs_arena_mark(&bench->arena);
-    int r = with_jobs(study, seed, counts, profiles, replay, &run, err);
+    int r = with_jobs(study, seed, draw, profiles, replay, &run, err);
     gs_arena_rewind(&bench->arena, mark);
     return r < 0 && r != GS_CREW_STOPPED
                ? gs_wrap(err, r, "policy %s", study->policies[policy]->name)
@@ -137,13 +175,13 @@ int gs_simulate_replay(const struct gs_simulate_study *study, struct gs_simulate
 }
 
 int gs_simulate_measure(const struct gs_simulate_study *study, struct gs_simulate_bench *bench,
-                        size_t seed, const uint16_t *counts, const uint8_t *profiles,
-                        struct gs_sim_work *ret, struct gs_err *err)
+                        size_t seed, const uint8_t *profiles, struct gs_sim_work *ret,
+                        struct gs_err *err)
 {
     struct run run = {.bench = bench, .world = world_of(study, seed), .work = ret};
     prepare(bench);
     struct gs_arena_mark mark = gs_arena_mark(&bench->arena);
-    int r = with_jobs(study, seed, counts, profiles, measure, &run, err);
+    int r = with_jobs(study, seed, NULL, profiles, measure, &run, err);
     gs_arena_rewind(&bench->arena, mark);
     return r;
 }
@@ -152,7 +190,7 @@ static void take_outcome(const struct gs_sim_score *score, struct gs_simulate_ou
 {
     *ret = (struct gs_simulate_outcome){
         .gpu_us = score->gpu_us + score->small_us + score->charged_us,
-        .node_gpu_us = score->node_gpu_us + score->small_us + score->charged_us,
+        .node_gpu_us = gs_simulate_node_us(score),
         .charged_us = score->charged_us,
         .bound_us = score->bound_us,
         .cost_uusd = score->cost_uusd,
@@ -192,7 +230,7 @@ static int run_main(void *ctx, size_t task, unsigned thread, struct gs_err *err)
     struct gs_simulate_bench *bench = &all->benches[thread];
     size_t replays = study->n_seeds * study->n_policies;
     if (task >= replays) {
-        return gs_simulate_measure(study, bench, task - replays, NULL, NULL,
+        return gs_simulate_measure(study, bench, task - replays, NULL,
                                    &study->works[task - replays], err);
     }
     size_t policy = task % study->n_policies;
@@ -212,7 +250,7 @@ static int run_whatif(void *ctx, size_t task, unsigned thread, struct gs_err *er
     struct gs_simulate_study *study = all->study;
     struct gs_simulate_bench *bench = &all->benches[thread];
     const uint8_t *profiles = study->loads[0].profiles[task];
-    int r = gs_simulate_measure(study, bench, 0, NULL, profiles, &study->whatif_works[task], err);
+    int r = gs_simulate_measure(study, bench, 0, profiles, &study->whatif_works[task], err);
     r = r < 0 ? r : gs_simulate_replay(study, bench, 0, study->ours, NULL, profiles, err);
     if (r == 0) {
         take_outcome(&bench->score, &study->whatifs[task]);
@@ -231,7 +269,8 @@ static void free_benches(struct gs_simulate_bench *benches, unsigned n)
         if (benches[i].used) {
             gs_arena_done(&benches[i].arena);
         }
-        free(benches[i].counts);
+        free(benches[i].draw.begins);
+        free(benches[i].draw.there);
     }
     free(benches);
 }

@@ -120,6 +120,8 @@ static int describe_world(const struct gs_simulate_study *study, struct gs_repor
 
 /* ------------------------------------------------------------------ notes */
 
+enum { ROUGH = 20 }; /* fewer pieces */
+
 /* Where a trace begins with work that runs already, it has the long ones of it only. */
 static void add_blind(const struct gs_simulate_study *study, struct lines *lines)
 {
@@ -163,8 +165,9 @@ static int describe_notes(const struct gs_simulate_study *study, struct gs_repor
             totals->cut_off);
     }
     add_blind(study, &lines);
-    if (study->draws > 0 && ret->policies[0].peak_gpus > 0 && ret->jobs < 100) {
-        add(&lines, "an interval from %" PRId64 " jobs is a rough one", ret->jobs);
+    if (study->draws > 0 && ret->policies[0].peak_gpus > 0 && study->pieces < ROUGH) {
+        add(&lines, "the trace says as much as %zu equal pieces of work: a rough interval",
+            study->pieces);
     }
     if (study->no_draws != NULL) {
         add(&lines, "no intervals: %s", study->no_draws);

@@ -75,6 +75,122 @@ static void simulate__savings_are_rounded_to_the_nearest(void **state)
     assert_int_equal(gs_simulate_saving(UINT64_MAX, 1ull << 63), -100000);
 }
 
+/* ------------------------------------------------------------------ blocks */
+
+enum { BLOCK_JOBS = 400 };
+
+/* Some are there before the window opens; some of the others come in one moment. */
+static void make_jobs(struct gs_random *random, struct gs_sim_job *jobs)
+{
+    int64_t at = 0;
+    for (size_t i = 0; i < BLOCK_JOBS; i++) {
+        at += gs_random_below(random, 4) == 0 ? 0 : gs_random_below(random, 1000);
+        jobs[i] = (struct gs_sim_job){
+            .row = i, .arrive_us = at, .run_us = 1 + gs_random_below(random, 20000), .gpus = 1};
+    }
+}
+
+static void check_draw(const struct gs_blocks *blocks, const struct gs_blocks_draw *draw,
+                       size_t *ret_jobs)
+{
+    struct gs_blocks_walk walk;
+    struct gs_sim_job job;
+    int64_t before = 0, last_of[BLOCK_JOBS];
+    memset(last_of, 0xff, sizeof(last_of));
+    gs_blocks_walk_init(&walk, draw);
+    size_t n = 0;
+    for (; gs_blocks_next(&walk, &job) == 1; n++) {
+        const struct gs_sim_job *origin = &blocks->jobs[job.row];
+        assert_true(job.arrive_us >= before);
+        assert_true(job.run_us > 0);
+        before = job.arrive_us;
+        if (n < blocks->n_before) {
+            assert_true(job.arrive_us == blocks->jobs[n].arrive_us);
+            assert_true(job.arrive_us + job.run_us == origin->arrive_us + origin->run_us);
+            continue;
+        }
+        assert_true(job.arrive_us >= blocks->from_us);
+        assert_true(job.arrive_us < blocks->from_us + blocks->span_us);
+        assert_true(job.run_us == origin->run_us);
+        assert_true(last_of[job.row] != job.arrive_us); /* it never meets itself as it comes */
+        last_of[job.row] = job.arrive_us;
+    }
+    *ret_jobs += n;
+}
+
+static void blocks__put_together_what_came_together(void **state)
+{
+    (void)state;
+    struct gs_sim_job jobs[BLOCK_JOBS];
+    struct gs_random random;
+    GS_CLEANUP(gs_arena_done) struct gs_arena arena;
+    gs_arena_init(&arena, &gs_alloc_heap, 1 << 20);
+    gs_random_init(&random, 20261122);
+    for (unsigned round = 0; round < 20; round++) {
+        make_jobs(&random, jobs);
+        bool all = round % 2 == 0;
+        int64_t from = all ? jobs[0].arrive_us : 40000;
+        struct gs_blocks blocks;
+        struct gs_err err;
+        assert_return_code(gs_blocks_cut(&arena, jobs, BLOCK_JOBS, from,
+                                         all ? GS_SIM_FOREVER : 120000, &blocks, &err),
+                           0);
+        assert_true(blocks.n >= GS_BLOCKS_LEAST && blocks.pieces >= GS_BLOCKS_LEAST);
+        assert_true(blocks.pieces <= blocks.n + blocks.n_there);
+        struct gs_blocks_draw draw = {.blocks = &blocks,
+                                      .begins = GS_ARENA_NEW(&arena, int64_t, blocks.n),
+                                      .there = GS_ARENA_NEW(&arena, uint32_t, blocks.n_there + 1)};
+        size_t n = 0, draws = 50;
+        for (size_t i = 0; i < draws; i++) {
+            gs_blocks_draw(&draw, &random);
+            check_draw(&blocks, &draw, &n);
+        }
+        double mean = (double)n / (double)draws / (double)blocks.n_until;
+        assert_true(mean > 0.9 && mean < 1.1);
+    }
+}
+
+/* A long job beside small ones is one piece, whatever there is of the others. */
+static void blocks__count_equal_pieces(void **state)
+{
+    (void)state;
+    struct gs_sim_job jobs[60] = {0};
+    GS_CLEANUP(gs_arena_done) struct gs_arena arena;
+    gs_arena_init(&arena, &gs_alloc_heap, 1 << 20);
+    for (size_t i = 0; i < 60; i++) {
+        jobs[i] = (struct gs_sim_job){.arrive_us = (int64_t)i * 1000, .run_us = 1000, .gpus = 1};
+    }
+    struct gs_blocks blocks;
+    struct gs_err err;
+    assert_return_code(gs_blocks_cut(&arena, jobs, 60, 0, GS_SIM_FOREVER, &blocks, &err), 0);
+    assert_int_equal(blocks.n, GS_BLOCKS);
+    assert_in_range(blocks.pieces, 28, 30);
+    jobs[30].run_us = 10000000;
+    assert_return_code(gs_blocks_cut(&arena, jobs, 60, 0, GS_SIM_FOREVER, &blocks, &err), 0);
+    assert_int_equal(blocks.pieces, 1);
+    assert_return_code(gs_blocks_cut(&arena, jobs, 1, 0, GS_SIM_FOREVER, &blocks, &err), 0);
+    assert_int_equal(blocks.n, 0);
+    assert_return_code(gs_blocks_cut(&arena, NULL, 0, 0, GS_SIM_FOREVER, &blocks, &err), 0);
+    assert_int_equal(blocks.n, 0);
+    for (size_t i = 0; i < 60; i++) {
+        jobs[i].arrive_us = 5; /* all at once: of when jobs come it says nothing */
+    }
+    assert_return_code(gs_blocks_cut(&arena, jobs, 60, 5, GS_SIM_FOREVER, &blocks, &err), 0);
+    assert_int_equal(blocks.n, 0);
+    assert_int_equal(blocks.n_there, 60);
+}
+
+static void simulate__lost_work_is_charged_with_its_nodes(void **state)
+{
+    (void)state;
+    const struct gs_sim_score full = {.gpu_us = 100, .node_gpu_us = 100, .charged_us = 7};
+    const struct gs_sim_score half = {.gpu_us = 100, .node_gpu_us = 200, .charged_us = 7};
+    const struct gs_sim_score none = {.charged_us = 7};
+    assert_int_equal(gs_simulate_node_us(&full), 107);
+    assert_int_equal(gs_simulate_node_us(&half), 214);
+    assert_int_equal(gs_simulate_node_us(&none), 7);
+}
+
 /* ------------------------------------------------------------------ figures */
 
 static void plot__axes_end_at_round_numbers(void **state)
@@ -204,6 +320,9 @@ int main(void)
         cmocka_unit_test(report__numbers_are_rounded_once_and_read_well),
         cmocka_unit_test(report__numbers_of_any_size_fit),
         cmocka_unit_test(simulate__savings_are_rounded_to_the_nearest),
+        cmocka_unit_test(blocks__put_together_what_came_together),
+        cmocka_unit_test(blocks__count_equal_pieces),
+        cmocka_unit_test(simulate__lost_work_is_charged_with_its_nodes),
         cmocka_unit_test(plot__axes_end_at_round_numbers),
         cmocka_unit_test(plot__at_least_two_thirds_of_an_axis_are_used),
         cmocka_unit_test(plot__text_of_others_is_no_markup),
