@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "dashboard/pack.h"
 #include "dashboard/pages.h"
 #include "dashboard/work.h"
 
@@ -81,10 +82,10 @@ static void serve_document(struct gs_dashboard *dashboard, struct gs_http_exchan
     gs_buf_init(&out, GS_BOARD_DOC_MAX);
     int r = gs_dashboard_write(dashboard, name, viewer, &out, &err);
     dashboard->counts.documents += r == 0;
-    if (r == 0) {
-        answer_json(exchange, &out);
-    } else {
+    if (r != 0) {
         answer_text(exchange, r == GS_NOT_FOUND ? 404 : 503, err.msg);
+    } else if (!gs_packs_answer(dashboard->packs, exchange, GS_DASHBOARD_JSON, &out)) {
+        answer_json(exchange, &out);
     }
 }
 
@@ -364,6 +365,7 @@ static int open_parts(struct gs_dashboard *dashboard, int *fd,
     int r = gs_door_new(&door, &dashboard->door, err);
     r = r == 0 ? gs_viewers_new(&viewers, &dashboard->viewers, err) : r;
     r = r == 0 ? gs_events_open(dashboard, err) : r;
+    r = r == 0 ? gs_packs_new(options->event, &dashboard->packs, err) : r;
     if (r == 0) {
         int served = *fd;
         *fd = -1;
@@ -400,6 +402,7 @@ void gs_dashboard_free(struct gs_dashboard *dashboard)
         return;
     }
     gs_events_end(dashboard);
+    gs_packs_free(dashboard->packs);
     gs_http_server_free(dashboard->server);
     gs_viewers_free(dashboard->viewers);
     gs_door_free(dashboard->door);

@@ -13,6 +13,7 @@ struct gs_dashboard_counts {
     uint64_t dropped; /* readers of events that were too slow */
 };
 
+struct gs_packs;
 struct gs_watcher;
 
 struct gs_dashboard {
@@ -20,6 +21,7 @@ struct gs_dashboard {
     struct gs_http_server *server;
     struct gs_door *door;
     struct gs_viewers *viewers;
+    struct gs_packs *packs;
     struct gs_watcher *watchers;
     unsigned n_watchers;
     sd_event_source *tick; /* of the events */

@@ -96,7 +96,8 @@ class Served:
     def ask(self, path, headers, method="GET"):
         connection = self.connect()
         try:
-            connection.putrequest(method, path, skip_host="Host" in headers)
+            connection.putrequest(method, path, skip_host="Host" in headers,
+                                  skip_accept_encoding=True)
             for key, value in headers.items():
                 connection.putheader(key, value)
             connection.endheaders()

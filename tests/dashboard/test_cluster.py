@@ -4,6 +4,7 @@
 usage: test_cluster.py GPUSLICE GPUSLICE_SIM SOURCE_DIR GPUSLICE_CONTROLLER
 """
 import base64
+import gzip
 import json
 import os
 import shutil
@@ -299,6 +300,49 @@ def cluster__events_come_through_the_tunnel():
         CLUSTER.api.put(PODS, pod("team-b", HOSTILE, "n1"), "DELETED")
         CLUSTER.api.put(GPUNODES, gpunode("n1", [("team-a", "web-1"), ("team-b", "secret")]))
         events.until("nodes", lambda d: d["nodes"])
+
+
+def cluster__a_big_document_goes_compressed_to_who_takes_it_so():
+    direct = CLUSTER.as_user("viewer-token")
+    for number in range(100, 160):
+        CLUSTER.api.put(NODES, node(f"n{number}"))
+        CLUSTER.api.put(GPUNODES, gpunode(f"n{number}", [None, None]))
+    direct.until(lambda d: len(d["nodes"]) == 61 and all(n["gpus"] for n in d["nodes"]))
+    plain = direct.ask("/api/v1/fleet", direct.bearer)
+    expect(plain.headers["Content-Encoding"], None)
+    for value, packed in (("gzip", True), ("br, gzip;q=0.8", True), ("gzip;q=0", False),
+                          ("identity", False), ("x-gzip", False)):
+        answer = direct.ask("/api/v1/fleet", {**direct.bearer, "Accept-Encoding": value})
+        expect((value, answer.headers["Content-Encoding"]), (value, "gzip" if packed else None))
+        body = gzip.decompress(answer.body) if packed else answer.body
+        assert not packed or len(answer.body) < len(body) / 4, (len(answer.body), len(body))
+        expect(json.loads(body)["nodes"], json.loads(plain.body)["nodes"])
+    head = direct.ask("/api/v1/fleet", {**direct.bearer, "Accept-Encoding": "gzip"}, "HEAD")
+    expect((head.status, head.body), (200, b""))
+    small = direct.ask("/api/v1/waiting", {**direct.bearer, "Accept-Encoding": "gzip"})
+    expect(small.headers["Content-Encoding"], None)
+    for number in range(100, 160):
+        CLUSTER.api.put(GPUNODES, gpunode(f"n{number}", []), "DELETED")
+        CLUSTER.api.put(NODES, node(f"n{number}"), "DELETED")
+    direct.until(lambda d: len(d["nodes"]) == 1)
+
+
+def cluster__readers_that_go_while_a_document_is_compressed_do_no_harm():
+    direct = CLUSTER.as_user("viewer-token")
+    for number in range(100, 200):
+        CLUSTER.api.put(NODES, node(f"n{number}"))
+        CLUSTER.api.put(GPUNODES, gpunode(f"n{number}", [None, None]))
+    direct.until(lambda d: len(d["nodes"]) == 101)
+    for _ in range(40):
+        connection = direct.connect()
+        connection.request("GET", "/api/v1/fleet", headers={**direct.bearer, "Accept-Encoding": "gzip"})
+        connection.sock.close()
+        connection.close()
+    direct.until(lambda d: len(d["nodes"]) == 101)
+    for number in range(100, 200):
+        CLUSTER.api.put(GPUNODES, gpunode(f"n{number}", []), "DELETED")
+        CLUSTER.api.put(NODES, node(f"n{number}"), "DELETED")
+    direct.until(lambda d: len(d["nodes"]) == 1)
 
 
 def cluster__a_code_of_a_token_opens_once():
