@@ -88,6 +88,9 @@ static bool passes(struct gs_work *work, const struct gs_decide_node *node,
     } else if (!gs_work_holds(work, node)) {
         blame->small++;
         blame->lacking = lacking(work, node);
+    } else if (gs_work_avoids(work, node)) {
+        blame->barred++;
+        blame->because = "what made a booking there fail";
     } else if (gs_work_allows(work, node->facts, &because) != GS_VERDICT_YES) {
         blame->barred++;
         blame->because = because;

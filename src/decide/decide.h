@@ -113,6 +113,8 @@ struct gs_decide_pod {
     size_t n_wants;
     const struct gs_constraint *constraint; /* NULL: none */
     bool may_move_others;                   /* moves are opted in to for it */
+    const char *const *avoid; /* names of nodes that did not take it lately: not looked at */
+    size_t n_avoid;
     uint32_t kept_node; /* where GPUs are kept for it: asked first; any number if there is none */
 };
 

@@ -84,6 +84,16 @@ bool gs_work_holds(const struct gs_work *work, const struct gs_decide_node *node
            node->memory_bytes >= work->pod->memory_bytes && node->pods >= 1;
 }
 
+bool gs_work_avoids(const struct gs_work *work, const struct gs_decide_node *node)
+{
+    for (size_t i = 0; i < work->pod->n_avoid; i++) {
+        if (strcmp(work->pod->avoid[i], node->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum gs_verdict gs_work_allows(const struct gs_work *work, const struct gs_node_facts *facts,
                                const char **ret_because)
 {

@@ -68,6 +68,9 @@ int gs_work_check(const struct gs_decide_gpu *gpus, unsigned n_gpus, struct gs_e
 /* CPU, memory and one pod more. */
 bool gs_work_holds(const struct gs_work *work, const struct gs_decide_node *node);
 
+/* The pod is not to be tried there again. */
+bool gs_work_avoids(const struct gs_work *work, const struct gs_decide_node *node);
+
 /* By its labels and taints. */
 enum gs_verdict gs_work_allows(const struct gs_work *work, const struct gs_node_facts *facts,
                                const char **ret_because);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "core/catalog.h"
 #include "picture/store_kin.h"
 #include "picture/store_nodes.h"
 #include "wire/kubejson.h"
@@ -24,8 +25,12 @@ void gs_store_init(struct gs_store *store)
     *store = (struct gs_store){.n_resources = 1};
 }
 
+/* Only those of the catalog have numbers: they are few, while anybody may think of names. */
 int gs_store_resource(struct gs_store *store, const struct gs_profile_name *name)
 {
+    if (!gs_catalog_has_profile(name)) {
+        return -1;
+    }
     for (unsigned i = 1; i < store->n_resources; i++) {
         if (gs_profile_name_eq(&store->resources[i], name)) {
             return (int)i;
@@ -168,6 +173,7 @@ static struct gs_store_pod *make_pod(const struct gs_kubepod *read, const struct
     pod->memory_bytes = read->memory_bytes;
     uint64_t created_s = wait->created_us / 1000000;
     pod->created_s = created_s < UINT32_MAX ? (uint32_t)created_s : UINT32_MAX;
+    pod->holder = gs_store_holder(read->name_space, read->name);
     pod->deleting = read->deleting;
     pod->daemon = read->mirror || strcmp(read->owner_kind, "DaemonSet") == 0 ||
                   strcmp(read->owner_kind, "Node") == 0;
@@ -176,25 +182,34 @@ static struct gs_store_pod *make_pod(const struct gs_kubepod *read, const struct
     return pod;
 }
 
-/* What it asks for, by the store's numbers. */
-static int number_wants(struct gs_store *store, const struct gs_kubepod *read,
-                        struct gs_store_want ret[GS_STORE_POD_WANTS_MAX], unsigned *ret_n,
-                        bool *ret_slices, struct gs_err *err)
+/* What it asks for, by the store's numbers; what no GPU has is left out. */
+static unsigned number_wants(struct gs_store *store, const struct gs_kubepod *read,
+                             struct gs_store_want ret[GS_STORE_POD_WANTS_MAX])
 {
-    *ret_n = 0;
-    *ret_slices = false;
+    unsigned n = 0;
     for (size_t i = 0; i < read->n_wants; i++) {
         const struct gs_want *want = &read->wants[i];
         int resource = want->whole_gpu ? 0 : gs_store_resource(store, &want->profile);
-        if (resource < 0) {
-            return gs_fail(err, GS_LIMIT, "pod %s: more than %d kinds of slices in one cluster",
-                           read->id, GS_STORE_RESOURCES_MAX - 1);
+        if (resource >= 0) {
+            ret[n++] = (struct gs_store_want){.resource = (uint16_t)resource,
+                                              .count = (uint16_t)want->count};
         }
-        ret[(*ret_n)++] =
-            (struct gs_store_want){.resource = (uint16_t)resource, .count = (uint16_t)want->count};
-        *ret_slices |= !want->whole_gpu;
     }
-    return 0;
+    return n;
+}
+
+/* Why it is not for us to decide; NULL: it is. */
+static const char *let_go(const struct gs_kubepod *read, const struct gs_kubewait *wait)
+{
+    bool slices = false;
+    for (size_t i = 0; i < read->n_wants; i++) {
+        slices |= !read->wants[i].whole_gpu;
+    }
+    return read->refused != NULL                        ? read->refused
+           : wait->warm[0] != '\0'                      ? "it keeps slices warm"
+           : strcmp(read->owner_kind, "DaemonSet") == 0 ? "a DaemonSet places it"
+           : !slices                                    ? "it asks for no slice"
+                                                        : NULL;
 }
 
 /* The pod waits: all that was read of it stays, with the arena that it is in. What we know of its
@@ -223,6 +238,7 @@ static int keep_waiting(struct gs_store *store, struct gs_store_pod *pod, struct
     waiting->of = pod;
     waiting->pod = *read;
     waiting->wait = *wait;
+    waiting->let_go = let_go(read, wait);
     waiting->arena = *arena;
     gs_arena_init(arena, &gs_alloc_heap, SCRATCH_BYTES_MAX);
     return 0;
@@ -233,10 +249,8 @@ static int replace(struct gs_store *store, const struct gs_kubepod *read,
                    const struct gs_kubewait *wait, struct gs_store_pod **ret, struct gs_err *err)
 {
     struct gs_store_want wants[GS_STORE_POD_WANTS_MAX];
-    unsigned n = 0;
-    bool slices = false;
-    int r = number_wants(store, read, wants, &n, &slices, err);
-    struct gs_store_pod *pod = r == 0 ? make_pod(read, wait, wants, n) : NULL;
+    unsigned n = number_wants(store, read, wants);
+    struct gs_store_pod *pod = make_pod(read, wait, wants, n);
     struct gs_store_pod *old = gs_map_find(&store->pods, read->id);
     bool failed = pod == NULL;
     if (pod != NULL) {
@@ -247,7 +261,7 @@ static int replace(struct gs_store *store, const struct gs_kubepod *read,
             gs_store_kin_leave(store, pod->kin);
             free(pod);
         }
-        return r != 0 ? r : no_memory(err);
+        return no_memory(err);
     }
     store->n_stand_ins += pod->stand_in;
     if (old != NULL) {
@@ -288,15 +302,11 @@ static bool is_live(const struct gs_kubepod *read)
     return read->phase != GS_KUBEPOD_SUCCEEDED && read->phase != GS_KUBEPOD_FAILED;
 }
 
-static bool waits_for_slices(const struct gs_kubepod *read, const struct gs_kubewait *wait)
+/* For slices, or for its gate to go. */
+static bool waits(const struct gs_kubepod *read, const struct gs_kubewait *wait)
 {
-    bool slices = false;
-    for (size_t i = 0; i < read->n_wants; i++) {
-        slices |= !read->wants[i].whole_gpu;
-    }
-    return slices && read->node == NULL && read->phase == GS_KUBEPOD_PENDING && !read->deleting &&
-           read->refused == NULL && strcmp(read->owner_kind, "DaemonSet") != 0 &&
-           wait->warm[0] == '\0';
+    return read->node == NULL && read->phase == GS_KUBEPOD_PENDING && !read->deleting &&
+           (wait->gated || let_go(read, wait) == NULL);
 }
 
 static int take_pod(struct gs_store *store, struct gs_arena *arena, const struct gs_kubepod *read,
@@ -313,7 +323,7 @@ static int take_pod(struct gs_store *store, struct gs_arena *arena, const struct
     if (r != 0) {
         return r;
     }
-    if (waits_for_slices(read, wait)) {
+    if (waits(read, wait)) {
         r = keep_waiting(store, pod, arena, read, wait, now_us, err);
     } else {
         drop_waiting(store, pod);
@@ -336,6 +346,22 @@ static int take_pod(struct gs_store *store, struct gs_arena *arena, const struct
     return 0;
 }
 
+/* The API server lets more pass than we reckon with: such a pod is still where it is. */
+static int read_pod(const struct json_t *object, struct gs_arena *arena, struct gs_kubepod *ret,
+                    struct gs_err *err)
+{
+    struct gs_err why = {.code = GS_OK};
+    int r = gs_kubepod_parse(object, arena, ret, &why);
+    bool odd = r == GS_INVALID || r == GS_LIMIT;
+    if (!odd || gs_kubepod_outline(object, why.msg, arena, ret, err) != 0) {
+        if (err != NULL) {
+            *err = why;
+        }
+        return r;
+    }
+    return 0;
+}
+
 int gs_store_pod(struct gs_store *store, const struct json_t *object, bool gone, uint64_t now_us,
                  struct gs_err *err)
 {
@@ -343,7 +369,7 @@ int gs_store_pod(struct gs_store *store, const struct json_t *object, bool gone,
     struct gs_kubepod read;
     struct gs_kubewait wait;
     gs_arena_init(&scratch, &gs_alloc_heap, SCRATCH_BYTES_MAX);
-    int r = gs_kubepod_parse(object, &scratch, &read, err);
+    int r = read_pod(object, &scratch, &read, err);
     r = r == 0 ? gs_kubewait_parse(object, &scratch, &wait, err) : r;
     if (r == 0 && (gone || !is_live(&read))) {
         struct gs_store_pod *pod = gs_map_find(&store->pods, read.id);
@@ -353,8 +379,8 @@ int gs_store_pod(struct gs_store *store, const struct json_t *object, bool gone,
     } else if (r == 0) {
         r = take_pod(store, &scratch, &read, &wait, now_us, err);
     }
+    store->refused += r == GS_INVALID || r == GS_LIMIT || (r == 0 && read.refused != NULL && !gone);
     gs_arena_done(&scratch);
-    store->refused += r == GS_INVALID || r == GS_LIMIT;
     return r;
 }
 

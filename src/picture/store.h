@@ -20,7 +20,8 @@ struct json_t; /* jansson's */
 
 enum {
     GS_STORE_RESOURCES_MAX = 256, /* different slices that pods of the cluster ask for */
-    GS_STORE_POD_WANTS_MAX = GS_WANTS_MAX
+    GS_STORE_POD_WANTS_MAX = GS_WANTS_MAX,
+    GS_STORE_FAILED_ON_MAX = 4
 };
 
 /* So many of a resource; `resource` is the store's number of it. */
@@ -48,7 +49,7 @@ struct gs_store_kin {
     uint32_t n_pods;
 };
 
-/* A pod that waits and asks for slices. */
+/* A pod that waits and asks for slices; or one that has our gate and must lose it. */
 struct gs_store_waiting {
     struct gs_store_pod *of;
     struct gs_store_waiting *prev; /* in the store's list */
@@ -72,6 +73,14 @@ struct gs_store_waiting {
     char why[512];          /* in words */
     uint64_t keep_until_us; /* a re-cut or move for it is given so long; 0: there is none */
     uint64_t open_until_us; /* its NodePool is given so long to open; 0: it needs none yet */
+    /* Why our gate holds it back for nothing: it is none that we decide for. NULL: we do. */
+    const char *let_go;
+    unsigned n_failures; /* requests about it in a row that the API server did not take */
+    /* Nodes where it was booked and could not be bound, the last first; for a time. */
+    const char *failed_on[GS_STORE_FAILED_ON_MAX];
+    unsigned n_failed_on;
+    unsigned n_failed_bookings;
+    uint64_t failed_until_us;
 };
 
 struct gs_store_pod {
@@ -86,6 +95,7 @@ struct gs_store_pod {
     struct gs_store_waiting *waiting; /* NULL: it does not wait for slices */
     struct gs_store_kin *kin;         /* NULL: it must not be moved */
     uint32_t created_s;               /* CLOCK_REALTIME */
+    uint32_t holder;                  /* gs_store_holder of it */
     bool deleting;                    /* it ends; what it has is its own until it is gone */
     bool daemon;                      /* it is its node's: of a DaemonSet, or static */
     bool stand_in;      /* for warm slices: Karpenter is to see it, nobody to run it */
@@ -183,8 +193,9 @@ struct gs_store {
 void gs_store_init(struct gs_store *store);
 void gs_store_done(struct gs_store *store);
 
-/* An object as it is now (`gone`: as it last was). GS_INVALID: it cannot be read, and is left out;
- * GS_LIMIT, GS_NO_MEMORY. `now_us`: CLOCK_MONOTONIC. */
+/* An object as it is now (`gone`: as it last was). Of a pod that asks for more than we reckon with
+ * is kept who and where it is. GS_INVALID: it cannot be read, and is left out; GS_LIMIT,
+ * GS_NO_MEMORY. `now_us`: CLOCK_MONOTONIC. */
 int gs_store_pod(struct gs_store *store, const struct json_t *object, bool gone, uint64_t now_us,
                  struct gs_err *err);
 int gs_store_node(struct gs_store *store, const struct json_t *object, bool gone,
@@ -234,5 +245,5 @@ int gs_store_wish(struct gs_store_node *node, const struct gs_gpunode_wish *wish
 /* It was not taken. */
 void gs_store_unwish(struct gs_store_node *node, const char *id);
 
-/* The resource's number, which it gets now where it has none. -1: there are too many. */
+/* The resource's number, which it gets now where it has none. -1: no GPU that we know has it. */
 int gs_store_resource(struct gs_store *store, const struct gs_profile_name *name);

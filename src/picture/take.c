@@ -12,6 +12,8 @@ struct gs_decide_pod gs_take_ask(const struct gs_store_pod *pod)
         .wants = waiting->pod.wants,
         .n_wants = waiting->pod.n_wants,
         .constraint = waiting->pod.constraint,
+        .avoid = waiting->failed_on,
+        .n_avoid = waiting->n_failed_on,
     };
 }
 

@@ -123,6 +123,33 @@ static void count_hardware(const struct gs_store_node *node, uint32_t ret[GS_PRO
     }
 }
 
+/* Whether a pod of the node that the store has read may be the one that holds it. */
+static bool is_known_holder(const struct gs_store_node *node, uint32_t holder)
+{
+    for (const struct gs_store_pod *pod = node->pods; pod != NULL; pod = pod->next) {
+        if (pod->n_wants > 0 && pod->holder == holder) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Slices that a pod holds of which the store does not know that it takes them: one that could not
+ * be read, or one that has just ended and whose slice the kubelet has not back yet. */
+static void leave_to_strangers(const struct gs_store_node *node, uint32_t ret[GS_PROFILES_MAX])
+{
+    for (unsigned i = 0; i < node->n_gpus; i++) {
+        for (unsigned k = 0; k < node->gpus[i].n_slices; k++) {
+            const struct gs_store_slice *slice = &node->gpus[i].slices[k];
+            if (slice->profile != GS_STORE_NO_PROFILE && slice->plain &&
+                slice->state == GS_GPUNODE_HELD && slice->holder != 0 &&
+                !is_known_holder(node, slice->holder)) {
+                ret[slice->profile] = gs_nodes_view_less(ret[slice->profile], 1);
+            }
+        }
+    }
+}
+
 /* A wish under way. */
 static void count_wish(const struct gs_store_node *node, const struct gs_gpunode_wish *wish,
                        const struct gs_model *model, struct gs_decide_node *ret)
@@ -176,7 +203,7 @@ static void map_profiles(const struct gs_store *store, const struct gs_model *mo
 }
 
 static void see_amounts(const struct gs_nodes_view *view, struct gs_view_node *more,
-                        const struct gs_model *model, struct gs_decide_node *ret)
+                        const struct gs_model *model, bool heard, struct gs_decide_node *ret)
 {
     struct gs_store_taken taken[GS_STORE_RESOURCES_MAX];
     int8_t profiles[GS_STORE_RESOURCES_MAX];
@@ -204,6 +231,9 @@ static void see_amounts(const struct gs_nodes_view *view, struct gs_view_node *m
         if (profiles[i] >= 0) {
             ret->free[profiles[i]] = gs_nodes_view_less(ret->free[profiles[i]], taken[i].all);
         }
+    }
+    if (heard) {
+        leave_to_strangers(node, ret->free);
     }
     for (const struct gs_store_wish *wish = node->wishes; wish != NULL; wish = wish->next) {
         count_wish(node, &wish->wish, model, ret);
@@ -250,9 +280,9 @@ static int see_node(struct gs_nodes_view *view, size_t i, uint64_t now_us, struc
                             : 0;
     ret->pods = gs_nodes_view_less(node->node.pods, node->n_pods);
     ret->usable = node->ready && !node->deleting && !node->starting;
-    ret->recuttable = ret->usable && node->has_gpus && model != NULL &&
-                      now_us < node->gpus_at_us + view->silent_us;
-    see_amounts(view, more, model, ret);
+    bool heard = node->has_gpus && now_us < node->gpus_at_us + view->silent_us;
+    ret->recuttable = ret->usable && model != NULL && heard;
+    see_amounts(view, more, model, heard, ret);
     for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
         ret->coming[p] = node->deleting   ? 0
                          : node->starting ? ret->coming[p] + ret->free[p]

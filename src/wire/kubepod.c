@@ -260,22 +260,48 @@ static int read_spec(const json_t *object, struct gs_arena *arena, struct gs_kub
     return r;
 }
 
+/* Who it is and how it stands. */
+static int read_head(const struct json_t *object, struct gs_arena *arena, struct gs_kubepod *pod,
+                     struct gs_err *err)
+{
+    json_t *metadata = NULL;
+    int r = gs_kubejson_object(object, "metadata", &metadata, err);
+    r = r == 0 ? read_name(metadata, arena, pod, err) : r;
+    if (r != 0) {
+        return r;
+    }
+    r = read_metadata(metadata, arena, pod, err);
+    r = r == 0 ? read_phase(object, pod, err) : r;
+    return r == 0 ? 0 : gs_wrap(err, r, "pod %s", pod->id);
+}
+
 int gs_kubepod_parse(const struct json_t *object, struct gs_arena *arena, struct gs_kubepod *ret,
                      struct gs_err *err)
 {
     struct gs_kubepod pod = {.phase = GS_KUBEPOD_PENDING};
-    json_t *metadata = NULL;
-    int r = gs_kubejson_object(object, "metadata", &metadata, err);
-    r = r == 0 ? read_name(metadata, arena, &pod, err) : r;
+    int r = read_head(object, arena, &pod, err);
     if (r != 0) {
         return r;
     }
-    r = read_metadata(metadata, arena, &pod, err);
-    r = r == 0 ? read_phase(object, &pod, err) : r;
-    r = r == 0 ? read_spec(object, arena, &pod, err) : r;
+    r = read_spec(object, arena, &pod, err);
     if (r != 0) {
         return gs_wrap(err, r, "pod %s", pod.id);
     }
     *ret = pod;
     return 0;
+}
+
+int gs_kubepod_outline(const struct json_t *object, const char *why, struct gs_arena *arena,
+                       struct gs_kubepod *ret, struct gs_err *err)
+{
+    struct gs_kubepod pod = {.phase = GS_KUBEPOD_PENDING};
+    json_t *spec = NULL;
+    int r = read_head(object, arena, &pod, err);
+    r = r == 0 ? gs_kubejson_object(object, "spec", &spec, err) : r;
+    r = r == 0 ? read_binding(spec, arena, &pod, err) : r;
+    r = r == 0 ? copy(arena, why, &pod.refused, err) : r;
+    if (r == 0) {
+        *ret = pod;
+    }
+    return r;
 }

@@ -59,3 +59,8 @@ const char *gs_kubepod_unobeyed_text(enum gs_kubepod_unobeyed what);
  * text names the pod once its name is known. GS_LIMIT (kuberequest.h), GS_NO_MEMORY. */
 int gs_kubepod_parse(const struct json_t *object, struct gs_arena *arena, struct gs_kubepod *ret,
                      struct gs_err *err);
+
+/* The same of a pod that gs_kubepod_parse does not take, as it asks for more than we reckon with:
+ * who it is and where, without what it asks for; `refused` is `why`. */
+int gs_kubepod_outline(const struct json_t *object, const char *why, struct gs_arena *arena,
+                       struct gs_kubepod *ret, struct gs_err *err);

@@ -8,9 +8,9 @@
 #include "wire/kubemove.h"
 #include "wire/kubetime.h"
 
-enum { LIST_BYTES_MAX = 256 << 10 };
+enum { LIST_BYTES_MAX = 256 << 10, NOTE_BYTES_MAX = 2048 };
 
-/* The list as compact text in the arena; "[]" for none. */
+/* The list as compact text in the arena; "[]" for none, NULL for one that is too long. */
 static int dump(const json_t *list, struct gs_arena *arena, const char **ret, struct gs_err *err)
 {
     static const char none[] = "[]";
@@ -20,8 +20,8 @@ static int dump(const json_t *list, struct gs_arena *arena, const char **ret, st
         return 0;
     }
     if (size > LIST_BYTES_MAX) {
-        return gs_fail(err, GS_LIMIT, "a list of %zu bytes; at most %d are read", size,
-                       LIST_BYTES_MAX);
+        *ret = NULL;
+        return 0;
     }
     char *text = gs_arena_get(arena, size + 1, 1);
     if (text == NULL) {
@@ -40,10 +40,6 @@ static int read_gates(const json_t *spec, struct gs_arena *arena, struct gs_kube
     if (r != 0 || json_array_size(gates) == 0) {
         ret->others = "[]";
         return r;
-    }
-    if (json_array_size(gates) > GS_KUBEWAIT_GATES_MAX) {
-        return gs_fail(err, GS_LIMIT, "%zu scheduling gates; at most %d are read",
-                       json_array_size(gates), GS_KUBEWAIT_GATES_MAX);
     }
     json_t *others = json_array();
     for (size_t i = 0; others != NULL && i < json_array_size(gates); i++) {
@@ -99,6 +95,16 @@ static bool says(const json_t *annotations, const char *key, const char *value)
     return text != NULL && (value == NULL || strcmp(text, value) == 0);
 }
 
+/* An annotation that only we write: one line, not long. */
+static int read_ours(const json_t *annotations, const char *key, struct gs_arena *arena,
+                     const char **ret, struct gs_err *err)
+{
+    const char *text = json_string_value(json_object_get(annotations, key));
+    bool is_ours = text != NULL && strlen(text) <= NOTE_BYTES_MAX && gs_kubejson_is_printable(text);
+    *ret = is_ours ? gs_arena_text(arena, text, strlen(text)) : "";
+    return *ret == NULL ? gs_kubejson_no_memory(err) : 0;
+}
+
 static int read_metadata(const json_t *metadata, struct gs_arena *arena, struct gs_kubewait *ret,
                          struct gs_err *err)
 {
@@ -112,9 +118,9 @@ static int read_metadata(const json_t *metadata, struct gs_arena *arena, struct 
         r = gs_kubetime_parse(gs_view(created), &ret->created_us, err);
     }
     r = r == 0 ? gs_kubejson_object(metadata, "annotations", &annotations, err) : r;
-    r = r == 0 ? gs_kubejson_copy(annotations, GS_KUBEWAIT_BOOKED, arena, &ret->booked, err) : r;
-    r = r == 0 ? gs_kubejson_copy(annotations, GS_KUBEMOVE_NOTE, arena, &ret->moving, err) : r;
-    r = r == 0 ? gs_kubejson_copy(annotations, GS_KUBEWAIT_WARM, arena, &ret->warm, err) : r;
+    r = r == 0 ? read_ours(annotations, GS_KUBEWAIT_BOOKED, arena, &ret->booked, err) : r;
+    r = r == 0 ? read_ours(annotations, GS_KUBEMOVE_NOTE, arena, &ret->moving, err) : r;
+    r = r == 0 ? read_ours(annotations, GS_KUBEWAIT_WARM, arena, &ret->warm, err) : r;
     if (r == 0) {
         ret->may_move = says(annotations, GS_KUBEWAIT_MOVE, "allow");
         ret->stays = says(annotations, "karpenter.sh/do-not-disrupt", NULL);

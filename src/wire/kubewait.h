@@ -10,16 +10,15 @@
 
 struct json_t; /* jansson's */
 
-enum { GS_KUBEWAIT_GATES_MAX = 64 };
-
 struct gs_kubewait {
     const char *uid;
     const char *resource_version;
     uint64_t created_us; /* CLOCK_REALTIME */
     bool gated;          /* our gate is there */
-    const char *others;  /* the other gates as a JSON list: "[]" */
+    const char *others;  /* the other gates as a JSON list: "[]"; NULL: too long a list */
     unsigned n_others;
-    const char *preferred; /* spec.affinity.nodeAffinity.preferred... as a JSON list: "[]" */
+    const char *preferred; /* spec.affinity.nodeAffinity.preferred... as a JSON list: "[]"; NULL:
+                              too long a list */
     bool unschedulable;    /* the scheduler found no node */
     const char *nominated; /* status.nominatedNodeName; "": none */
     const char *booked;    /* our annotation: the node that we have nominated it to; "": none */
@@ -35,6 +34,8 @@ struct gs_kubewait {
 #define GS_KUBEWAIT_MOVE "gpuslice.dev/move"
 #define GS_KUBEWAIT_WARM "gpuslice.dev/warm"
 
-/* All of the result lives in the arena. GS_INVALID, GS_LIMIT, GS_NO_MEMORY. */
+/* All of the result lives in the arena. What is none of ours in our annotations, as a user may
+ * write there what he likes, is taken as absent: he must not be able to hide a pod. GS_INVALID: not
+ * what the API server lets pass; GS_NO_MEMORY. */
 int gs_kubewait_parse(const struct json_t *pod, struct gs_arena *arena, struct gs_kubewait *ret,
                       struct gs_err *err);

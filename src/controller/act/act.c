@@ -17,6 +17,7 @@
  * watch is away we would ask the same for ever. */
 #define REFUSED_US 1000000ull
 #define REFUSED_POD_US 250000ull
+enum { DOUBLINGS_MAX = 7 }; /* of that, when it goes on */
 
 uint64_t gs_act_now(const struct gs_act *act, clockid_t clock)
 {
@@ -152,9 +153,12 @@ void gs_act_begin(struct gs_act *act, struct gs_store_pod *pod)
 
 void gs_act_end(struct gs_act *act, struct gs_store_pod *pod, bool ok)
 {
-    pod->waiting->acting = false;
-    pod->waiting->settles_us =
-        gs_act_now(act, CLOCK_MONOTONIC) + (ok ? SETTLES_US : REFUSED_POD_US);
+    struct gs_store_waiting *waiting = pod->waiting;
+    unsigned doublings = waiting->n_failures < DOUBLINGS_MAX ? waiting->n_failures : DOUBLINGS_MAX;
+    waiting->acting = false;
+    waiting->n_failures = ok ? 0 : waiting->n_failures + 1;
+    waiting->settles_us =
+        gs_act_now(act, CLOCK_MONOTONIC) + (ok ? SETTLES_US : REFUSED_POD_US << doublings);
     if (!ok) {
         gs_store_nominate(pod, NULL);
     }
@@ -162,9 +166,11 @@ void gs_act_end(struct gs_act *act, struct gs_store_pod *pod, bool ok)
 
 /* ---- a booking, and the gate ---- */
 
+/* NULL: no memory, or there are so many already that one more says nothing. */
 static json_t *preferred_with(const struct gs_store_waiting *waiting, const char *node)
 {
-    json_t *list = json_loads(waiting->wait.preferred, 0, NULL);
+    const char *there = waiting->wait.preferred;
+    json_t *list = there == NULL ? NULL : json_loads(there, 0, NULL);
     json_t *ours =
         json_pack("{s:i, s:{s:[{s:s, s:s, s:[s]}]}}", "weight", 100, "preference", "matchFields",
                   "key", "metadata.name", "operator", "In", "values", node);
@@ -181,7 +187,12 @@ static bool send_lift(struct gs_act_call *call, struct gs_store_pod *pod, const 
     const struct gs_kubewait *wait = &pod->waiting->wait;
     char path[GS_ACT_PATH_BYTES_MAX];
     gs_act_pod_path(pod->key, "", path);
-    json_t *spec = json_pack("{s:o*}", "schedulingGates", json_loads(wait->others, 0, NULL));
+    /* in a list that is too long ours is named */
+    bool by_name = wait->others == NULL;
+    json_t *gates = by_name
+                        ? json_pack("[{s:s, s:s}]", "$patch", "delete", "name", GS_KUBEWAIT_GATE)
+                        : json_loads(wait->others, 0, NULL);
+    json_t *spec = json_pack("{s:o*}", "schedulingGates", gates);
     if (spec != NULL && node != NULL) {
         json_t *affinity = json_pack("{s:{s:o}}", "nodeAffinity",
                                      "preferredDuringSchedulingIgnoredDuringExecution",
@@ -191,7 +202,8 @@ static bool send_lift(struct gs_act_call *call, struct gs_store_pod *pod, const 
         }
     }
     GS_ACT_JSON patch = json_pack("{s:{s:s}, s:o}", "metadata", "uid", wait->uid, "spec", spec);
-    return gs_act_send(call, "PATCH", path, GS_KUBEPATCH_MERGE, patch);
+    return gs_act_send(call, "PATCH", path, by_name ? GS_KUBEPATCH_STRATEGIC : GS_KUBEPATCH_MERGE,
+                       patch);
 }
 
 void gs_act_book(struct gs_act *act, struct gs_store_pod *pod, struct gs_store_node *node)

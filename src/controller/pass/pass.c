@@ -11,6 +11,11 @@
 #define BOOK_LIMIT_US 120000000ull
 #define MOVE_LIMIT_US 120000000ull
 #define SILENCE_LOOK_US 30000000ull
+/* How long a node is left out after a booking there failed: of pods with a rule that we do not look
+ * at, and of the others the first time, doubled with each. */
+#define FAILED_RULE_US 600000000ull
+#define FAILED_US 30000000ull
+enum { FAILED_DOUBLINGS_MAX = 5, BOOK_TRIES = 3 };
 
 static int no_memory(struct gs_err *err)
 {
@@ -109,24 +114,47 @@ static int gather(struct gs_pass *pass, size_t *ret_n, struct gs_err *err)
 
 /* ---- bookings that stand ---- */
 
+/* It is not booked there again for a time: there is a rule that we do not look at (anti-affinity,
+ * another resource), or somebody was faster. */
+static void remember_failed(const struct gs_pass *pass, struct gs_store_waiting *waiting,
+                            const struct gs_store_node *node)
+{
+    unsigned n = waiting->n_failed_on < GS_STORE_FAILED_ON_MAX ? ++waiting->n_failed_on
+                                                               : GS_STORE_FAILED_ON_MAX;
+    memmove(waiting->failed_on + 1, waiting->failed_on, (n - 1) * sizeof(waiting->failed_on[0]));
+    waiting->failed_on[0] = node->name;
+    unsigned doublings = waiting->n_failed_bookings < FAILED_DOUBLINGS_MAX
+                             ? waiting->n_failed_bookings++
+                             : FAILED_DOUBLINGS_MAX;
+    waiting->failed_until_us =
+        pass->now_us + (waiting->pod.unobeyed != 0 ? FAILED_RULE_US : FAILED_US << doublings);
+}
+
 /* A pod that is nominated: is it still right? */
 static void look_after_booking(struct gs_pass *pass, struct gs_store_pod *pod)
 {
     struct gs_store_waiting *waiting = pod->waiting;
     const struct gs_store_node *node = pod->nominated;
     bool ours = strcmp(waiting->wait.booked, node->name) == 0;
-    uint64_t until = waiting->nominated_us + pass->options.book_limit_us;
+    /* what the scheduler has taken off again it has found no room for */
+    uint64_t until =
+        waiting->nominated_us == 0 ? 0 : waiting->nominated_us + pass->options.book_limit_us;
     if (waiting->wait.gated && waiting->wait.n_others == 0 && node->known && !node->deleting) {
         gs_act_book(pass->options.act, pod, pod->nominated); /* we ended half-way */
     } else if (waiting->wait.gated) {
         gs_act_lift(pass->options.act, pod);
     } else if (ours && (!node->known || node->deleting || pass->now_us >= until)) {
-        gs_act_say(pass->options.act, pod, true, "BookingEnded", "Book",
-                   node->known && !node->deleting
-                       ? "the slice that was booked for this pod could not be bound in time; "
-                         "it is looked for anew"
-                       : "the node on which a slice was booked for this pod is gone; it is looked "
-                         "for anew");
+        gs_act_say(
+            pass->options.act, pod, true, "BookingEnded", "Book",
+            !node->known || node->deleting
+                ? "the node on which a slice was booked for this pod is gone; it is looked "
+                  "for anew"
+            : until == 0
+                ? "the scheduler did not bind it to the node where a slice was booked for it; "
+                  "it is looked for anew, not there"
+                : "the slice that was booked for this pod could not be bound in time; it is "
+                  "looked for anew, not there");
+        remember_failed(pass, waiting, node);
         gs_act_clear(pass->options.act, pod);
     } else if (ours) {
         gs_pass_look_again(pass, until);
@@ -141,14 +169,6 @@ void gs_pass_remember(struct gs_store_pod *pod, const struct gs_decision *decisi
     snprintf(pod->waiting->why, sizeof(pod->waiting->why), "%s", decision->why);
 }
 
-void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
-                  const struct gs_decision *decision)
-{
-    gs_take_booking(&pass->view, pod, decision->node);
-    gs_act_say(pass->options.act, pod, false, "SliceBooked", "Book", decision->why);
-    gs_act_book(pass->options.act, pod, pass->view.more[decision->node].of);
-}
-
 /* Nothing holds the gate any more: it goes, and Karpenter and the scheduler see the pod. */
 static void let_go(struct gs_pass *pass, struct gs_store_pod *pod, const char *reason,
                    const char *action, const char *why)
@@ -157,6 +177,19 @@ static void let_go(struct gs_pass *pass, struct gs_store_pod *pod, const char *r
     if (pod->waiting->wait.gated) {
         gs_act_lift(pass->options.act, pod);
     }
+}
+
+void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
+                  const struct gs_decision *decision)
+{
+    if (pod->waiting->n_failures >= BOOK_TRIES) {
+        let_go(pass, pod, "NotBooked", "Book",
+               "the API server does not take the booking; the scheduler places the pod");
+        return;
+    }
+    gs_take_booking(&pass->view, pod, decision->node);
+    gs_act_say(pass->options.act, pod, false, "SliceBooked", "Book", decision->why);
+    gs_act_book(pass->options.act, pod, pass->view.more[decision->node].of);
 }
 
 static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
@@ -254,6 +287,12 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
     if (market->offers != NULL) {
         cluster.offers = market->offers(market->ctx, &cluster.n_offers);
     }
+    if (pass->now_us >= pod->waiting->failed_until_us) {
+        pod->waiting->n_failed_on = 0;
+        ask.n_avoid = 0;
+    } else if (pod->waiting->n_failed_on == GS_STORE_FAILED_ON_MAX) {
+        cluster.n_nodes = 0; /* no use here: let it be bought for, or go */
+    }
     int r = find_way(pass, pod, &ask, &cluster, &decision, err);
     if (r == GS_INVALID || r == GS_LIMIT) {
         let_go(pass, pod, "CannotRun", "Wait", err->msg);
@@ -306,6 +345,13 @@ static int look_at(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err
     bool shows = waiting->lifted && !waiting->wait.gated; /* what was asked last */
     if (waiting->acting || (pass->now_us < waiting->settles_us && !shows)) {
         gs_pass_look_again(pass, waiting->settles_us);
+        return 0;
+    }
+    if (waiting->let_go != NULL) {
+        waiting->what = GS_DECIDE_WAIT;
+        snprintf(waiting->why, sizeof(waiting->why), "gpuslice does not hold this pod back: %s",
+                 waiting->let_go);
+        let_go(pass, pod, "NotHeld", "Wait", waiting->why);
         return 0;
     }
     if (pod->nominated != NULL) {

@@ -53,9 +53,14 @@ static void give_blocked(const char *node)
 static void give_room(const char *node)
 {
     char name[40];
+    char slices[400];
+    size_t n = 0;
     snprintf(name, sizeof(name), "six-%s", node);
-    world_node(&world, node,
-               "1g.5gb@0!x,1g.5gb@1!x,1g.5gb@2!x,1g.5gb@3!x,1g.5gb@4!x,1g.5gb@5!x,1g.5gb@6", 1);
+    for (int i = 0; i < 6; i++) {
+        n += (size_t)snprintf(slices + n, sizeof(slices) - n, "1g.5gb@%d!%s,", i, name);
+    }
+    snprintf(slices + n, sizeof(slices) - n, "1g.5gb@6");
+    world_node(&world, node, slices, 1);
     world_pod(&world,
               &(struct world_pod){
                   .name = name, .profile = "1g.5gb", .count = 6, .node = node, .age_s = 40});

@@ -426,6 +426,11 @@ void world_pod(struct world *world, const struct world_pod *pod)
     give_pod(world, pod, false);
 }
 
+void world_pod_text(struct world *world, const char *text, bool gone)
+{
+    take(gone ? take_pod_gone : take_pod, world, text);
+}
+
 void world_pod_gone(struct world *world, const char *name, const char *profile)
 {
     const struct world_pod pod = {.name = name, .profile = profile, .age_s = 1};

@@ -57,6 +57,8 @@ struct world_pod {
     const char *uid;    /* NULL: "u-" and its name */
 };
 void world_pod(struct world *world, const struct world_pod *pod);
+/* Any pod, as JSON with ' for ". */
+void world_pod_text(struct world *world, const char *text, bool gone);
 void world_pod_gone(struct world *world, const char *name, const char *profile);
 
 /* One pass; what it did is in `acts`, by lines. */

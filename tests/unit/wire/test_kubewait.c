@@ -1,5 +1,6 @@
 #include "unit/check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "unit/wire/json_text.h"
@@ -83,7 +84,6 @@ static void kubewait__what_is_no_pod_is_refused(void **state)
         "{'spec':{'schedulingGates':{}}}",
         "{'spec':{'affinity':{'nodeAffinity':7}}}",
         "{'status':{'nominatedNodeName':[]}}",
-        "{'metadata':{'annotations':{'gpuslice.dev/booked':1}}}",
     };
     struct gs_kubewait wait;
     (void)state;
@@ -94,6 +94,41 @@ static void kubewait__what_is_no_pod_is_refused(void **state)
     }
 }
 
+/* Anybody may write annotations: they must not hide his pod. */
+static void kubewait__what_we_have_not_written_is_absent(void **state)
+{
+    struct gs_kubewait wait;
+    struct gs_err err = {.code = GS_OK};
+    (void)state;
+    assert_int_equal(parse("{'metadata':{'annotations':{'gpuslice.dev/booked':'a\\u0001b',"
+                           "'gpuslice.dev/moving':'\\u007f','gpuslice.dev/warm':7}}}",
+                           &wait, &err),
+                     0);
+    assert_string_equal(wait.booked, "");
+    assert_string_equal(wait.moving, "");
+    assert_string_equal(wait.warm, "");
+}
+
+/* Lists that are longer than we copy: the pod is read all the same. */
+static void kubewait__lists_that_are_too_long_are_left_alone(void **state)
+{
+    static char text[600000];
+    struct gs_kubewait wait;
+    struct gs_err err = {.code = GS_OK};
+    size_t n = 0;
+    (void)state;
+    n += (size_t)snprintf(text, sizeof(text),
+                          "{'spec':{'schedulingGates':[{'name':'gpuslice.dev/slice'}");
+    while (n < 300000) {
+        n += (size_t)snprintf(text + n, sizeof(text) - n, ",{'name':'example.org/gate-%zu'}", n);
+    }
+    snprintf(text + n, sizeof(text) - n, "]}}");
+    assert_int_equal(parse(text, &wait, &err), 0);
+    assert_true(wait.gated);
+    assert_null(wait.others);
+    assert_true(wait.n_others > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +136,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(kubewait__a_pod_without_any_of_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(kubewait__what_is_no_pod_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(kubewait__what_we_have_not_written_is_absent, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(kubewait__lists_that_are_too_long_are_left_alone, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
