@@ -1,11 +1,14 @@
-/* bench_board: what the dashboard's documents cost at 10,000 GPUs, all cut into seven, all held.
+/* bench_board: what the dashboard's documents cost at 10,000 GPUs, all cut into seven, so many
+ * held, and what memory the board keeps.
  *
- *     bench_board [GPUS]
+ *     bench_board [GPUS [HELD]]      10000 7
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <zlib.h>
 
 #include "board/board.h"
 
@@ -26,6 +29,28 @@ static uint64_t price(void *ctx, const char *type, const char *region, const cha
     (void)capacity;
     return 21957642;
 }
+
+/* As src/dashboard/pack.c compresses: size and time. */
+static void print_packed(const struct gs_buf *doc)
+{
+    z_stream z = {.next_in = (unsigned char *)doc->text, .avail_in = (unsigned)doc->len};
+    size_t bound = doc->len / 2 + 4096;
+    unsigned char *out = malloc(bound);
+    double begun = now_ms();
+    if (out == NULL || deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, 0) != Z_OK) {
+        exit(1);
+    }
+    z.next_out = out;
+    z.avail_out = (unsigned)bound;
+    int end = deflate(&z, Z_FINISH);
+    printf("compressed: %lu bytes in %.1f ms, %.2f ms a turn of 64 KiB%s\n", z.total_out,
+           now_ms() - begun, (now_ms() - begun) / ((double)doc->len / 65536),
+           end == Z_STREAM_END ? "" : " (not whole)");
+    (void)deflateEnd(&z);
+    free(out);
+}
+
+static unsigned held = SLICES;
 
 static int put(struct gs_board *board, unsigned number, unsigned turn)
 {
@@ -61,13 +86,14 @@ static int put(struct gs_board *board, unsigned number, unsigned turn)
                                              .nominated = "",
                                              .wants = &want,
                                              .n_wants = 1};
-            r = gs_board_put_pod(board, &pod, NULL);
-            slices[k][i] = (struct gs_gpunode_slice){.profile = profile,
-                                                     .start = (uint8_t)i,
-                                                     .state = GS_GPUNODE_HELD,
-                                                     .resource = "",
-                                                     .uuid = "",
-                                                     .holder = {pod.name_space, pods[k][i], ""}};
+            r = i < held ? gs_board_put_pod(board, &pod, NULL) : 0;
+            slices[k][i] = (struct gs_gpunode_slice){
+                .profile = profile,
+                .start = (uint8_t)i,
+                .state = i < held ? GS_GPUNODE_HELD : GS_GPUNODE_FREE,
+                .resource = "",
+                .uuid = "",
+                .holder = {i < held ? pod.name_space : "", i < held ? pods[k][i] : "", ""}};
         }
         gpus[k] = (struct gs_gpunode_gpu){.index = k,
                                           .uuid = uuids[k],
@@ -91,6 +117,8 @@ int main(int argc, char **argv)
     struct gs_board *board = NULL;
     struct gs_buf out;
     struct rusage used;
+    held = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : SLICES;
+    size_t before = mallinfo2().uordblks;
     int r = gs_board_new(&options, &board, NULL);
     double t0 = now_ms();
     for (unsigned i = 0; r == 0 && i < n; i++) {
@@ -99,11 +127,14 @@ int main(int argc, char **argv)
     double t1 = now_ms();
     (void)gs_board_refresh(board, 1, NULL);
     double t2 = now_ms();
+    printf("the board keeps %.1f MB of %u nodes with %u pods\n",
+           (double)(mallinfo2().uordblks - before) / 1e6, n, n * GPUS_A_NODE * held);
     gs_buf_init(&out, GS_BOARD_DOC_MAX);
     r = r == 0 ? gs_board_write_fleet(board, &all, &out, NULL) : r;
     double t3 = now_ms();
     printf("%u GPUs: told in %.1f ms, nodes written in %.1f ms, fleet in %.1f ms: %zu bytes\n",
            n * GPUS_A_NODE, t1 - t0, t2 - t1, t3 - t2, out.len);
+    print_packed(&out);
     gs_buf_reset(&out);
     t0 = now_ms();
     r = r == 0 ? gs_board_write_money(board, &all, &out, NULL) : r;
