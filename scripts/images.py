@@ -3,7 +3,7 @@
 
 usage: images.py BUILD_DIR [-o FOLDER] [--prefix NAME] [--tag TAG]
 
-Writes FOLDER/gpuslice-agent.tar and gpuslice-controller.tar (BUILD_DIR/images where no folder is
+Writes FOLDER/gpuslice-agent.tar, gpuslice-controller.tar and gpuslice-history.tar (BUILD_DIR/images where no folder is
 given), which `ctr image import`, podman and skopeo take, and beside each gpuslice-NAME.files.json:
 every file of the image with its sum, its Debian package and that package's version.
 
@@ -44,6 +44,8 @@ IMAGES = {
                        ["gpuslice-agent"], FOR_THE_DRIVER, "0:0"),
     "gpuslice-controller": ("gives waiting pods their GPU slices",
                             ["gpuslice-controller", "gpuslice"], (), f"{USER}:{USER}"),
+    "gpuslice-history": ("keeps what GPU slices did, and what they cost",
+                         ["gpuslice-history"], (), f"{USER}:{USER}"),
 }
 ETC = {
     "etc/passwd": "root:x:0:0:root:/:/sbin/nologin\n"

@@ -44,6 +44,9 @@ WRONG = [
     ({"networkPolicy": {"apiServerPorts": []}}, "apiServerPorts"),
     ({"serviceMonitor": {"interval": "often"}}, "interval"),
     ({"webhook": "off"}, "webhook"),
+    ({"history": {"size": "much"}}, "size"),
+    ({"history": {"prometheus": "prometheus:9090"}}, "prometheus"),
+    ({"history": {"enabled": True, "prometheus": "http://prometheus:9090"}}, "one of them"),
     ({"cleanup": {"pools": True}}, "pools"),
 ]
 
@@ -57,6 +60,12 @@ ODD = [
      "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
      "dashboards": {"enabled": True}, "dashboard": {"enabled": True, "names": ["gpus.example"],
                                                     "viewer": {"allPods": False}}, "cleanup": {"enabled": True, "nodes": False}},
+    {"dashboard": {"enabled": True}, "history": {
+        "enabled": True, "size": "20Gi", "storageClassName": "gp3", "keepVolume": False,
+        "args": ["--every=30"], "podAnnotations": {}, "priorityClassName": "system-cluster-critical",
+        "extraEnv": [{"name": "A", "value": "b"}]}},
+    {"history": {"enabled": True, "existingClaim": "mine"}, "networkPolicy": {"enabled": False}},
+    {"dashboard": {"enabled": True}, "history": {"prometheus": "http://prometheus.monitoring:9090"}},
     {"image": {"registry": "registry.example:5000/team", "tag": "1.2.3", "pullPolicy": "Always",
                "pullSecrets": [{"name": "mine"}]},
      "agent": {"config": {"version": "v1", "agent": {"layout": "mine", "layoutFile":

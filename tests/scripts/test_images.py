@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import tap
 
 SOURCE, BUILD = (os.path.abspath(path) for path in sys.argv[1:3])
-NAMES = ("gpuslice-agent", "gpuslice-controller")
+NAMES = ("gpuslice-agent", "gpuslice-controller", "gpuslice-history")
 
 
 def images(*words, **env):
@@ -93,9 +93,10 @@ def images__have_no_shell_and_nothing_that_changes_rights():
                 assert path.startswith(("usr/bin/gpuslice", "lib64/ld-", "lib/ld-")), path
 
 
-def controller__is_not_root_and_the_agent_is():
+def controller__and_history_are_not_root_and_the_agent_is():
     users = {name: Image(FOLDER, name).config["config"]["User"] for name in NAMES}
-    assert users == {"gpuslice-agent": "0:0", "gpuslice-controller": "65532:65532"}, users
+    assert users == {"gpuslice-agent": "0:0", "gpuslice-controller": "65532:65532",
+                     "gpuslice-history": "65532:65532"}, users
 
 
 def programs__run_with_the_libraries_of_the_image_alone():
