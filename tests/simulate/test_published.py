@@ -52,8 +52,10 @@ WHOLE_FILES = [
     ("default", [], 59612, 13.7, (2.3, None), (10.4, 9.8)),
     ("default", FRACTIONAL, None, 53.5, (9.2, None), (40.6, 38.2)),
 ]
-# Which of several idle GPUs comes next is not told with the figures: it is worth two tenths there.
-NODES = [("default", 1.2, 5.3, POINT), ("gpushare40", 2.6, 9.3, 0.2)]
+# On nodes of 8 GPUs. Published is 9.3 for gpushare40, lenient, where of equally full nodes the one
+# with the lowest number comes first and numbers are used again; by age, as here, it is 9.47, and the
+# others are the same (docs/internals/traces.md).
+NODES = [("default", 1.2, 5.3), ("gpushare40", 2.6, 9.47)]
 
 
 def check_openb(rows):
@@ -79,10 +81,10 @@ def published__openb_over_the_whole_file():
 
 
 def published__openb_by_nodes_of_eight():
-    for population, strict, lenient, within in NODES:
+    for population, strict, lenient in NODES:
         for rule, wanted in (("strict", strict), ("lenient", lenient)):
             report = report_of(openb(population), "--map", rule, "-p", "best-fit")
-            near(of(report, "best-fit")["node_saving_pct"], wanted, within, population, rule)
+            near(of(report, "best-fit")["node_saving_pct"], wanted, POINT, population, rule)
 
 
 def published__openb_peaks():
@@ -97,22 +99,23 @@ def published__openb_ends_816_hours_after_its_first_end():
     near(report["whole_gpu_hours"], 34212, 10, "816h")
 
 
-# memory by, utilisation by, saving on an 80 GB part, on a 141 GB part (free repacking)
-GENTD26 = [("peak", "none", 27.7, 52.6), ("p99", "none", 41.9, 63.6), ("peak", "p95", 25.0, 43.1),
-           ("p99", "p95", 36.5, 52.4), ("peak", "peak", 4.8, 4.8)]
+# memory by, utilisation by; saving with free repacking on an 80 GB part, and on a 141 GB part as
+# published and as it is. The published sizes of that part were estimates: 32.5 GiB for a quarter, of
+# which the driver leaves 32.25 (33024 MiB). The last column is of another program with that one size
+# changed; with 32.5 it gives the published figures (docs/internals/traces.md).
+GENTD26 = [("peak", "none", 27.7, 52.6, 51.7), ("p99", "none", 41.9, 63.6, 61.3),
+           ("peak", "p95", 25.0, 43.1, 42.5), ("p99", "p95", 36.5, 52.4, 50.5),
+           ("peak", "peak", 4.8, 4.8, 4.8)]
 
 
-def published__gentd26_within_half_a_point():
-    """On the 141 GB part the figures were computed with sizes that were estimated: 32.5 GiB for a
-    quarter and 69.75 for a half, where the catalogue has 32.25 and 69.5, so that less fits."""
-    for memory, util, *wanted in GENTD26:
-        for model, saving, most, least in zip(("A100-80GB", "H200-141GB"), wanted, (0.5, 0.1),
-                                              (0.5, 2.4)):
+def published__gentd26_within_a_tenth_of_a_point():
+    for memory, util, small, published, large in GENTD26:
+        for model, saving in (("A100-80GB", small), ("H200-141GB", large)):
             report = report_of(f"gentd26:{FOLDER}/gentd26", "--map", "strict", "-m", model,
                                "--memory-by", memory, "--util-by", util, "-p", "best-fit")
             near(report["whole_gpu_hours"], 2571, 2, model)
-            found = report["bound_saving_pct"]
-            assert saving - least <= found <= saving + most, (model, memory, util, found, saving)
+            near(report["bound_saving_pct"], saving, POINT, model, memory, util)
+        assert 0 <= published - large < 2.35, (memory, util)
 
 
 def miso(*args):
