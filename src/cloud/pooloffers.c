@@ -114,6 +114,10 @@ static int make_offer(struct making *making, const char *type, struct gs_err *er
         leave_out(making, text);
         return 0;
     }
+    const struct gs_slicepool *pool = making->pool;
+    if (pool->n_capacity_types == 1 && strcmp(pool->capacity_types[0], "spot") == 0) {
+        offer->price_uusd = offer->price_uusd * pool->spot_percent / 100; /* no table has it */
+    }
     r = put_facts(making, offer, err);
     making->ret->n += r == 0;
     return r;

@@ -324,6 +324,17 @@ static int read_limits(const json_t *spec, struct gs_slicepool *pool, struct gs_
     return r < 0 ? gs_wrap(err, r, "limits") : 0;
 }
 
+static int read_spot(const json_t *spec, struct gs_slicepool *pool, struct gs_err *err)
+{
+    uint64_t percent = 100;
+    int r = gs_kubejson_number(spec, "spotPercent", 100, &percent, err);
+    if (r == 0 && percent == 0) {
+        r = gs_fail(err, GS_INVALID, "\"spotPercent\" is 0; expected 1 to 100");
+    }
+    pool->spot_percent = (uint32_t)percent;
+    return r;
+}
+
 /* *ret_second: the second of two words; absent is the first. */
 static int read_either(const json_t *spec, const char *key, const char *first, const char *second,
                        bool *ret_second, struct gs_err *err)
@@ -348,6 +359,7 @@ static int read_spec(const json_t *spec, struct gs_arena *arena, struct gs_slice
     r = r < 0 ? r : read_profiles(spec, arena, pool, err);
     r = r < 0 ? r : read_warm(spec, arena, pool, err);
     r = r < 0 ? r : read_limits(spec, pool, err);
+    r = r < 0 ? r : read_spot(spec, pool, err);
     r = r < 0 ? r : read_labels(spec, arena, pool, err);
     r = r < 0 ? r : read_taints(spec, arena, pool, err);
     r = r < 0 ? r : read_either(spec, "moves", "never", "optIn", &moves, err);

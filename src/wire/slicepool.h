@@ -51,6 +51,7 @@ struct gs_slicepool {
     unsigned n_instance_types;
     const char *const *capacity_types; /* "reserved", "spot", "on-demand" */
     unsigned n_capacity_types;
+    uint32_t spot_percent;    /* of the price on demand, 1 to 100; counts where all is spot */
     const char *const *zones; /* none: any */
     unsigned n_zones;
     const struct gs_profile_name *profiles; /* none: all that the instance types' GPUs have */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cloud/offers.h"
+#include "cloud/pooloffers.h"
 
 #define MIB (1ull << 20)
 
@@ -240,6 +241,34 @@ static void offers__look_up_types_for_existing_nodes(void **state)
     assert_int_equal(types->find(types->ctx, gs_view("x"), &type, NULL), GS_NOT_FOUND);
 }
 
+/* What spot costs is what its SlicePool says; where a node may be on demand, it is that. */
+static void offers__of_spot_alone_cost_what_the_slicepool_says(void **state)
+{
+    static const char *const types[] = {"p4d.24xlarge"};
+    static const char *const capacity[] = {"spot", "on-demand"};
+    static const struct {
+        unsigned first, n;
+        uint32_t percent;
+        uint64_t uusd;
+    } cases[] = {
+        {0, 1, 100, 21957642}, {0, 1, 35, 7685174},  {0, 1, 1, 219576},
+        {0, 2, 35, 21957642},  {1, 1, 35, 21957642},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct gs_slicepool pool = {.name = "p",
+                                          .instance_types = types,
+                                          .n_instance_types = 1,
+                                          .capacity_types = &capacity[cases[i].first],
+                                          .n_capacity_types = cases[i].n,
+                                          .spot_percent = cases[i].percent};
+        struct gs_pooloffers made;
+        assert_int_equal(gs_pooloffers_make(&arena, &pool, gs_view("us-east-1"), &made, NULL), 0);
+        assert_int_equal(made.n, 1);
+        assert_int_equal(made.at[0].price_uusd, cases[i].uusd);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -253,6 +282,7 @@ int main(void)
         TEST(offers__are_not_made_without_the_facts),
         TEST(offers__take_what_a_price_file_says_is_allocatable),
         TEST(offers__look_up_types_for_existing_nodes),
+        TEST(offers__of_spot_alone_cost_what_the_slicepool_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

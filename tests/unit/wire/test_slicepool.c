@@ -38,7 +38,7 @@ static void slicepool__what_a_user_writes_is_read(void **state)
         "{'name': 'gpu'}, 'instanceTypes': ['p4d.24xlarge', 'g7e.2xlarge'], 'capacityTypes': "
         "['spot', 'on-demand'], 'profiles': ['1g.5gb', '3g.20gb'], 'limits': {'gpus': 64, "
         "'usdPerHour': '200.5'}, 'moves': 'optIn', 'warm': {'1g.5gb': 4}, 'labels': {'team': 'a'}, "
-        "'taints': [{'key': 'nvidia.com/gpu', 'effect': 'NoSchedule'}], 'emptyAfter': '1h30m5s', "
+        "'taints': [{'key': 'nvidia.com/gpu', 'effect': 'NoSchedule'}], 'emptyAfter': '1h30m5s', 'spotPercent': 35, "
         "'startLimit': '90s', 'expireAfter': 'Never', 'scaling': 'static', 'zones': ['us-east-1a']}}",
         &arena, &pool, &err);
     assert_string_equal(err.msg, "");
@@ -60,6 +60,7 @@ static void slicepool__what_a_user_writes_is_read(void **state)
     assert_true(is_profile(&pool.warm[0].profile, "1g.5gb"));
     assert_string_equal(pool.labels[0].value, "a");
     assert_string_equal(pool.taints[0].effect, "NoSchedule");
+    assert_int_equal(pool.spot_percent, 35);
     assert_true(pool.empty_after_s == 5405 && pool.start_limit_s == 90);
     assert_true(pool.expire_after_s == UINT32_MAX);
     gs_arena_done(&arena);
@@ -83,6 +84,7 @@ static void slicepool__what_is_left_out_has_its_default(void **state)
     assert_int_equal(pool.scaling, GS_SLICEPOOL_OVERLAY);
     assert_true(pool.n_profiles == 0 && pool.n_warm == 0 && pool.n_zones == 0);
     assert_true(pool.n_labels == 0 && pool.n_taints == 0);
+    assert_int_equal(pool.spot_percent, 100);
     assert_true(pool.empty_after_s == 600 && pool.start_limit_s == 1200);
     assert_true(pool.expire_after_s == 2592000);
     gs_arena_done(&arena);
@@ -158,6 +160,8 @@ static const struct {
     {POOL(", 'limits': {'usdPerHour': 200}"), "limits: \"usdPerHour\" is a number; expected a str"},
     {POOL(", 'limits': {'usdPerHour': '$5'}"),
      "limits: \"usdPerHour\" is \"$5\"; expected dollars such as \"200\" or \"12.5\""},
+    {POOL(", 'spotPercent': 0"), "\"spotPercent\" is 0; expected 1 to 100"},
+    {POOL(", 'spotPercent': 101"), "\"spotPercent\" is 101; expected 0 to 100"},
     {POOL(", 'moves': 'always'"), "\"moves\" is \"always\"; expected never or optIn"},
     {POOL(", 'scaling': 'x'"), "\"scaling\" is \"x\"; expected overlay or static"},
     {POOL(", 'emptyAfter': '10'"), "\"emptyAfter\" is \"10\"; expected a duration such as 90s"},
