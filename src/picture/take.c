@@ -143,14 +143,16 @@ int gs_take_room(struct gs_nodes_view *view, const struct gs_want *want, uint32_
     return take_recuts(view, want, 1, node, recuts, n, err);
 }
 
-void gs_take_reserve(struct gs_nodes_view *view, uint32_t node, const struct gs_profile_name *slice)
+bool gs_take_reserve(struct gs_nodes_view *view, uint32_t node, const struct gs_profile_name *slice)
 {
     struct gs_decide_node *on = &view->nodes[node];
     int profile = on->model == NULL ? -1 : gs_model_profile_index(on->model, slice);
     gs_store_touch(view->more[node].of);
-    if (profile >= 0) {
-        on->free[profile] = gs_nodes_view_less(on->free[profile], 1);
+    if (profile < 0 || on->free[profile] == 0) {
+        return false;
     }
+    on->free[profile]--;
+    return true;
 }
 
 bool gs_take_keep(struct gs_nodes_view *view, const struct gs_decide_pod *ask,

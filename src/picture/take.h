@@ -25,8 +25,8 @@ int gs_take_recut(struct gs_nodes_view *view, const struct gs_store_pod *pod, ui
 int gs_take_room(struct gs_nodes_view *view, const struct gs_want *want, uint32_t node,
                  const struct gs_decide_recut *recuts, unsigned n, struct gs_err *err);
 
-/* A free slice of that node is somebody's who is not there yet. */
-void gs_take_reserve(struct gs_nodes_view *view, uint32_t node,
+/* A free slice of that node is somebody's who is not there yet. False: none is free. */
+bool gs_take_reserve(struct gs_nodes_view *view, uint32_t node,
                      const struct gs_profile_name *slice);
 
 /* GPUs are kept for a pod that waits, as the decision says. True: some are. */

@@ -42,7 +42,7 @@ static void evict(struct gs_pass *pass, struct gs_store_pod *pod, const struct g
         "pod %s needs the room of this pod's %s on node %s; this pod is asked to end, and node "
         "%s has a free %s for the one that takes its place",
         pod->key, slice, move->what.from, move->what.to, slice);
-    gs_take_reserve(&pass->view, decision->move.to_node, &move->what.slice);
+    (void)gs_take_reserve(&pass->view, decision->move.to_node, &move->what.slice);
     gs_pass_look_again(pass, move->until_us);
     gs_act_say(pass->options.act, pod, false, "Moving", "Move", decision->why);
     gs_act_tell(pass->options.act, victim, "MovesAway", "Move", text);
@@ -87,9 +87,10 @@ bool gs_pass_book_successor(struct gs_pass *pass, struct gs_store_pod *pod,
         return false;
     }
     const struct gs_decide_cluster there = {.nodes = on, .n_nodes = 1, .now_us = pass->real_us};
-    on->free[profile]++; /* what was reserved for it */
+    uint32_t reserved = after->reserved ? 1 : 0; /* for it */
+    on->free[profile] += reserved;
     if (gs_pass_ask(pass, &there, ask, &decision, NULL) != 0 || decision.what != GS_DECIDE_BOOK) {
-        on->free[profile]--;
+        on->free[profile] -= reserved;
         return false;
     }
     decision.node = node->number - 1;

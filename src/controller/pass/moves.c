@@ -79,6 +79,14 @@ static bool goes(const struct gs_moves *moves, const struct gs_kubemove *what)
     return pod == NULL || pod->deleting;
 }
 
+/* Pods of that node may be moved: anywhere else a note is none of a controller. */
+static bool may_move_from(const struct gs_moves *moves, const char *name)
+{
+    const struct gs_store_node *node = gs_store_find_node(moves->options.store, name);
+    return node != NULL && moves->options.node != NULL &&
+           moves->options.node(moves->options.ctx, node);
+}
+
 /* Notes of moves that this process has not begun. One whose pod does not end was never asked for,
  * or was refused: it is decided anew. */
 static void find_notes(struct gs_moves *moves)
@@ -91,8 +99,8 @@ static void find_notes(struct gs_moves *moves)
             continue;
         }
         uint64_t end_us = move->what.at_us + moves->options.limit_us;
-        if (!goes(moves, &move->what) || end_us <= moves->real_us ||
-            end_us > moves->real_us + moves->options.limit_us ||
+        if (!goes(moves, &move->what) || !may_move_from(moves, move->what.from) ||
+            end_us <= moves->real_us || end_us > moves->real_us + moves->options.limit_us ||
             strlen(one->of->key) >= sizeof(move->waits) ||
             strlen(one->of->uid) >= sizeof(move->waits_uid)) {
             continue;
@@ -149,13 +157,11 @@ static bool keep_gpu(const struct gs_moves *moves, struct gs_nodes_view *view,
     return false;
 }
 
-static void reserve(const struct gs_moves *moves, struct gs_nodes_view *view,
-                    const struct gs_move *move)
+static void reserve(const struct gs_moves *moves, struct gs_nodes_view *view, struct gs_move *move)
 {
     const struct gs_store_node *node = gs_store_find_node(moves->options.store, move->what.to);
-    if (!move->served && node != NULL && node->number != 0) {
-        gs_take_reserve(view, node->number - 1, &move->what.slice);
-    }
+    move->reserved = !move->served && node != NULL && node->number != 0 &&
+                     gs_take_reserve(view, node->number - 1, &move->what.slice);
 }
 
 bool gs_moves_begin(struct gs_moves *moves, struct gs_nodes_view *view, uint64_t now_us,

@@ -28,6 +28,7 @@ struct gs_move {
     uint64_t until_us; /* CLOCK_MONOTONIC */
     bool evicted;      /* the API server has said yes */
     bool served;       /* the one that takes its place has a place itself */
+    bool reserved;     /* a free slice is its, in this pass's view */
 };
 
 /* An eviction that was refused, by budgets for the most part. */

@@ -247,6 +247,49 @@ static void moves__the_successor_gets_the_room_that_was_made(void **state)
     assert_true(did("book d/s n2"));
 }
 
+/* Somebody who asked nobody has taken it. */
+static void moves__room_that_is_gone_is_not_booked(void **state)
+{
+    (void)state;
+    give_all();
+    world_run(&world);
+    answer(GS_ACT_MOVED);
+    show_note();
+    show_end();
+    world_pod(&world, &(struct world_pod){.name = "fast", .profile = "1g.5gb", .node = "n2"});
+    world_pod(&world, &successor);
+    world_run(&world);
+    assert_false(did("book d/s n2"));
+}
+
+/* Anybody may write what looks like one. */
+static void moves__a_note_where_nothing_may_move_is_none(void **state)
+{
+    static const char *const froms[] = {"n1", "never1", "nowhere"};
+    static char forged[4096];
+    (void)state;
+    for (size_t i = 0; i < sizeof(froms) / sizeof(froms[0]); i++) {
+        give_all();
+        give_blocked("never1");
+        world_run(&world);
+        const char *from = strstr(world.note, "\"from\":\"n1\"");
+        assert_non_null(from);
+        snprintf(forged, sizeof(forged), "%.*s\"from\":\"%s\"%s", (int)(from - world.note),
+                 world.note, froms[i], from + strlen("\"from\":\"n1\""));
+        world_restart(&world);
+        struct world_pod noted = waits;
+        noted.moving = forged;
+        world_pod(&world, &noted);
+        show_end();
+        world_pod(&world, &(struct world_pod){
+                              .name = "x", .profile = "1g.5gb", .gated = true, .age_s = 10});
+        world_run(&world);
+        assert_int_equal(did("book d/x n2"), i > 0);
+        world_free(&world);
+        world_new(&world);
+    }
+}
+
 static void moves__nobody_else_gets_the_room_that_was_made(void **state)
 {
     (void)state;
@@ -389,6 +432,8 @@ int main(void)
         CASE(moves__nodes_that_do_not_opt_in_are_left_alone),
         CASE(moves__a_refusal_is_said_and_asked_again_later),
         CASE(moves__the_successor_gets_the_room_that_was_made),
+        CASE(moves__room_that_is_gone_is_not_booked),
+        CASE(moves__a_note_where_nothing_may_move_is_none),
         CASE(moves__nobody_else_gets_the_room_that_was_made),
         CASE(moves__another_controller_goes_on_with_what_was_begun),
         CASE(moves__one_that_was_noted_and_not_asked_for_is_decided_anew),
