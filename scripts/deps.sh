@@ -49,6 +49,7 @@ need_test() {
     need binutils has_command nm
     need python3-yaml has_module yaml # compares -o yaml with -o json
     need python3-grpcio has_module grpc # a peer of our gRPC
+    need tmux has_command tmux # gpuslice top in a terminal
 }
 
 need_cluster() { # and Go, which Debian 12 has too old a version of (tests/cluster/bed/build.py)

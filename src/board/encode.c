@@ -14,6 +14,22 @@ static const char *const states[] = {[GS_BOARD_READY] = "ready",
                                      [GS_BOARD_ENDING] = "ending",
                                      [GS_BOARD_BROKEN] = "broken"};
 
+static bool is_silent(const struct gs_board_place *place)
+{
+    return place->facts.state == GS_BOARD_READY && !place->has_gpus;
+}
+
+const char *gs_board_state_word(const struct gs_board_place *place)
+{
+    return states[is_silent(place) ? GS_BOARD_SILENT : place->facts.state];
+}
+
+const char *gs_board_state_why(const struct gs_board_place *place)
+{
+    return is_silent(place) ? "no agent of ours tells what its GPUs are cut into"
+                            : place->facts.why;
+}
+
 /* A text, or null where it is empty. */
 static void put_known(struct gs_jsonwrite *json, const char *key, const char *text)
 {
@@ -60,7 +76,8 @@ static void promise(struct gs_board_place *place)
     }
 }
 
-/* Without memory it is not shown. */
+/* Beside the slices as they are: an idle one stays until it is cut anew. Without memory it is not
+ * shown. */
 static bool find_stranded(struct gs_board *board, struct gs_board_place *place)
 {
     int r = 0;
@@ -69,6 +86,10 @@ static bool find_stranded(struct gs_board *board, struct gs_board_place *place)
         struct gs_money_slice slices[GS_MEMORY_UNITS_MAX];
         const struct gs_money_gpu asked = gs_board_money_gpu(gpu, slices);
         gpu->stranded = 0;
+        for (unsigned i = 0; i < gpu->n_slices; i++) {
+            bool goes = gpu->slices[i].state == GS_BOARD_GOING;
+            slices[i].use = goes ? slices[i].use : GS_MONEY_HELD;
+        }
         r = gs_money_stranded_units(board->money, &asked, &gpu->stranded, NULL);
     }
     return r != GS_NO_MEMORY;
@@ -110,8 +131,7 @@ static bool put_slices(struct gs_board *board, struct gs_jsonwrite *json,
     return ok;
 }
 
-/* Who has a whole GPU is known where a single pod of the node has any. */
-static struct gs_board_holder *whole_holder(const struct gs_board_place *place)
+struct gs_board_holder *gs_board_whole_holder(const struct gs_board_place *place)
 {
     struct gs_board_holder *found = NULL;
     unsigned n = 0;
@@ -163,7 +183,7 @@ static bool put_gpu(struct gs_board *board, struct gs_jsonwrite *json,
     bool ok = put_slices(board, json, gpu);
     bool whole = !gpu->mig && gpu->held;
     gs_jsonwrite_bool(json, "held", whole);
-    ok = put_holder(board, json, "holder", whole ? whole_holder(place) : NULL) && ok;
+    ok = put_holder(board, json, "holder", whole ? gs_board_whole_holder(place) : NULL) && ok;
     gs_jsonwrite_close(json, '}');
     return ok;
 }
@@ -185,10 +205,8 @@ static bool put_place(struct gs_board *board, const struct gs_board_place *place
     } else {
         gs_jsonwrite_number(&json, "uusd_h", place->uusd_h);
     }
-    bool silent = facts->state == GS_BOARD_READY && !place->has_gpus;
-    gs_jsonwrite_text(&json, "state", states[silent ? GS_BOARD_SILENT : facts->state]);
-    put_known(&json, "why",
-              silent ? "no agent of ours tells what its GPUs are cut into" : facts->why);
+    gs_jsonwrite_text(&json, "state", gs_board_state_word(place));
+    put_known(&json, "why", gs_board_state_why(place));
     put_model(board, &json, place->n_gpus == 0 ? NULL : place->gpus[0].model);
     gs_jsonwrite_open(&json, "gpus", '[');
     for (unsigned k = 0; k < place->n_gpus; k++) {

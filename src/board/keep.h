@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "board/board.h"
 #include "board/news.h"
+#include "board/sight.h"
 
 #define GS_BOARD_NONE UINT32_MAX
 
@@ -45,16 +46,6 @@ struct gs_board_slice {
     uint8_t start;
     uint8_t state; /* enum gs_board_slice_state */
     struct gs_board_holder *holder;
-};
-
-enum gs_board_slice_state {
-    GS_BOARD_IDLE,
-    GS_BOARD_HELD,
-    GS_BOARD_GRANTED,
-    GS_BOARD_PROMISED,
-    GS_BOARD_SICK,
-    GS_BOARD_GOING,
-    GS_BOARD_COMING
 };
 
 struct gs_board_gpu {
@@ -172,6 +163,15 @@ uint32_t gs_board_model(struct gs_board *board, const struct gs_model *model);
 
 /* Its number in the documents, which it gets now where it has none. GS_BOARD_NONE: no memory. */
 uint32_t gs_board_number(struct gs_board *board, struct gs_board_holder *holder);
+
+/* encode.c */
+
+/* How it stands, as the documents have it: "ready", "silent"; and why it is not ready, or "". */
+const char *gs_board_state_word(const struct gs_board_place *place);
+const char *gs_board_state_why(const struct gs_board_place *place);
+
+/* Who has a whole GPU is known where a single pod of the node has any; NULL: it is not. */
+struct gs_board_holder *gs_board_whole_holder(const struct gs_board_place *place);
 
 /* gpus.c */
 

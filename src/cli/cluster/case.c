@@ -150,7 +150,7 @@ static int decide(struct gs_scene *scene, const struct gs_store_pod *pod, struct
         .n_offers = scene->n_offers,
         .holders = scene->holders,
         .n_holders = scene->n_holders,
-        .now_us = scene->real_us,
+        .now_us = scene->at_us,
     };
     ask.may_move_others = scene->movers.n > 0;
     return gs_decide(scene->decider, &cluster, &ask, ret, err);
@@ -221,7 +221,7 @@ static int look_at_nodes(struct gs_case *of, struct gs_err *err)
                                               .n_nodes = scene->view.n,
                                               .holders = scene->holders,
                                               .n_holders = scene->n_holders,
-                                              .now_us = scene->real_us};
+                                              .now_us = scene->at_us};
     of->looks = GS_ARENA_NEW(&scene->arena, struct gs_look, scene->view.n);
     of->by_name = gs_scene_by_name(scene);
     if (of->looks == NULL || of->by_name == NULL) {

@@ -47,6 +47,7 @@ void gs_scene_init(struct gs_scene *scene, struct gs_link *link)
     clock_gettime(CLOCK_REALTIME, &at);
     *scene = (struct gs_scene){.link = link, .lease = {.name = ""}};
     scene->real_us = (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
+    scene->at_us = scene->real_us;
     gs_arena_init(&scene->arena, &gs_alloc_heap, ARENA_BYTES_MAX);
     gs_arena_init(&scene->decider_arena, &gs_alloc_heap, DECIDER_BYTES_MAX);
     gs_store_init(&scene->store);
@@ -251,14 +252,9 @@ int gs_scene_take(struct gs_scene *scene, enum gs_scene_kind kind, const json_t 
 
 /* ---- reading ---- */
 
-struct taker {
-    struct gs_scene *scene;
-    enum gs_scene_kind kind;
-};
-
 static int on_object(void *ctx, const struct json_t *object, struct gs_err *err)
 {
-    const struct taker *taker = ctx;
+    const struct gs_scene_taker *taker = ctx;
     return gs_scene_take(taker->scene, taker->kind, object, err);
 }
 
@@ -266,7 +262,7 @@ static int on_object(void *ctx, const struct json_t *object, struct gs_err *err)
  * same names. */
 static void on_begin(void *ctx)
 {
-    const struct taker *taker = ctx;
+    const struct gs_scene_taker *taker = ctx;
     struct gs_scene *scene = taker->scene;
     scene->n_pools = taker->kind == GS_SCENE_SLICEPOOLS ? 0 : scene->n_pools;
     scene->n_claims = taker->kind == GS_SCENE_CLAIMS ? 0 : scene->n_claims;
@@ -303,22 +299,39 @@ static int check(const struct gs_scene *scene, struct gs_err *err)
     return 0;
 }
 
+static void begin_list(struct gs_scene *scene, enum gs_scene_kind kind)
+{
+    scene->takers[kind] = (struct gs_scene_taker){.scene = scene, .kind = kind};
+    scene->lists[kind] = (struct gs_link_list){
+        .kind = sources[kind].kind,
+        .path = sources[kind].path,
+        .selector = sources[kind].selector,
+        .begin = on_begin,
+        .take = on_object,
+        .ctx = &scene->takers[kind],
+    };
+    gs_link_begin_list(scene->link, &scene->lists[kind]);
+}
+
+void gs_scene_reread(struct gs_scene *scene)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    scene->real_us = (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
+    gs_scene_forget(scene);
+    gs_arena_done(&scene->arena);
+    gs_arena_init(&scene->arena, &gs_alloc_heap, ARENA_BYTES_MAX);
+    begin_list(scene, GS_SCENE_SLICEPOOLS);
+    begin_list(scene, GS_SCENE_CLAIMS);
+    begin_list(scene, GS_SCENE_LEASES);
+}
+
 int gs_scene_read(struct gs_scene *scene, const char *region, struct gs_err *err)
 {
-    struct taker takers[GS_SCENE_KINDS];
     (void)snprintf(scene->region, sizeof(scene->region), "%s", region == NULL ? "" : region);
     gs_store_listing(&scene->store, GS_STORE_NODES);
     for (unsigned i = 0; i < GS_SCENE_KINDS; i++) {
-        takers[i] = (struct taker){.scene = scene, .kind = (enum gs_scene_kind)i};
-        scene->lists[i] = (struct gs_link_list){
-            .kind = sources[i].kind,
-            .path = sources[i].path,
-            .selector = sources[i].selector,
-            .begin = on_begin,
-            .take = on_object,
-            .ctx = &takers[i],
-        };
-        gs_link_begin_list(scene->link, &scene->lists[i]);
+        begin_list(scene, (enum gs_scene_kind)i);
     }
     int r = gs_link_wait(scene->link, err);
     r = r == 0 ? check(scene, err) : r;

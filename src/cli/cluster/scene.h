@@ -50,6 +50,12 @@ struct gs_scene_program {
     bool is_agent;
 };
 
+struct gs_scene;
+struct gs_scene_taker {
+    struct gs_scene *scene;
+    enum gs_scene_kind kind;
+};
+
 struct gs_scene {
     struct gs_link *link;
     struct gs_arena arena;
@@ -58,7 +64,8 @@ struct gs_scene {
     struct gs_store store;
     struct gs_nodes_view view;
     struct gs_link_list lists[GS_SCENE_KINDS];
-    struct gs_map gpunodes; /* by name: struct gs_scene_gpunode */
+    struct gs_scene_taker takers[GS_SCENE_KINDS]; /* of the lists */
+    struct gs_map gpunodes;                       /* by name: struct gs_scene_gpunode */
     struct gs_scene_pool **pools;
     size_t n_pools, cap_pools;
     struct gs_karpenter_claim_seen **claims; /* Karpenter's, of NodePools of SlicePools */
@@ -73,10 +80,12 @@ struct gs_scene {
     struct gs_movers movers;       /* pods that may be moved, if moves may be made */
     struct gs_decide_pod *holders; /* of slices, by gs_decide_slice.pod: movers, then the others */
     size_t n_holders, cap_holders;
-    char region[64];    /* whose prices count; "": not known */
-    uint64_t real_us;   /* CLOCK_REALTIME: when it was read */
-    uint64_t left_out;  /* objects that could not be understood */
-    struct gs_err why;  /* the first of them */
+    char region[64];   /* whose prices count; "": not known */
+    uint64_t real_us;  /* CLOCK_REALTIME: when it was read */
+    uint64_t at_us;    /* the same on the clock of the store's moments: CLOCK_REALTIME too, but in a
+                          scene that lasts CLOCK_MONOTONIC */
+    uint64_t left_out; /* objects that could not be understood */
+    struct gs_err why; /* the first of them */
     const char *wanted; /* "namespace/name": this pod's whole object is kept as well */
     json_t *object;     /* of it; NULL: there is none */
 };
@@ -92,6 +101,20 @@ int gs_scene_read(struct gs_scene *scene, const char *region, struct gs_err *err
 int gs_scene_take(struct gs_scene *scene, enum gs_scene_kind kind, const json_t *object,
                   struct gs_err *err);
 int gs_scene_settle(struct gs_scene *scene, struct gs_err *err);
+
+/* A scene that lasts: watches feed its store (picture/feed), and what decisions need beside it is
+ * read anew now and then. Once, before anything else. GS_NO_MEMORY. */
+int gs_scene_last(struct gs_scene *scene, struct gs_err *err);
+
+/* Forgets what was made of the last reading, and begins to read SlicePools, NodeClaims and the
+ * Lease; done when nothing of the link is under way. */
+void gs_scene_reread(struct gs_scene *scene);
+
+/* And then: the picture as it is now. `at_us`: CLOCK_MONOTONIC. GS_NO_MEMORY. */
+int gs_scene_resettle(struct gs_scene *scene, uint64_t at_us, struct gs_err *err);
+
+/* scene_settle.c: what lives in the arena is not there any more. */
+void gs_scene_forget(struct gs_scene *scene);
 
 /* Whether the kind was read; where not, gs_scene_why says why in a line for people. */
 bool gs_scene_has(const struct gs_scene *scene, enum gs_scene_kind kind);

@@ -161,16 +161,19 @@ static int find_movers(struct gs_scene *scene, struct gs_err *err)
     return r;
 }
 
-int gs_scene_settle(struct gs_scene *scene, struct gs_err *err)
+static int begin_view(struct gs_scene *scene, struct gs_err *err)
 {
-    gs_store_listed(&scene->store, GS_STORE_NODES);
-    gs_store_listed(&scene->store, GS_STORE_GPUNODES);
     scene->decider = gs_decider_new(&scene->decider_arena);
     if (scene->decider == NULL) {
         return no_memory(err);
     }
     gs_nodes_view_init(&scene->view, &scene->store, scene->decider);
-    int r = gs_nodes_view_refresh(&scene->view, scene->real_us, err);
+    return 0;
+}
+
+static int settle(struct gs_scene *scene, struct gs_err *err)
+{
+    int r = gs_nodes_view_refresh(&scene->view, scene->at_us, err);
     r = r == 0 ? find_movers(scene, err) : r;
     for (size_t i = 0; r == 0 && i < scene->view.n; i++) {
         const struct gs_gpunode *gpus = gs_scene_gpus(scene, scene->view.nodes[i].name);
@@ -178,4 +181,45 @@ int gs_scene_settle(struct gs_scene *scene, struct gs_err *err)
     }
     find_region(scene);
     return r == 0 ? make_offers(scene, err) : r;
+}
+
+int gs_scene_settle(struct gs_scene *scene, struct gs_err *err)
+{
+    gs_store_listed(&scene->store, GS_STORE_NODES);
+    gs_store_listed(&scene->store, GS_STORE_GPUNODES);
+    int r = begin_view(scene, err);
+    return r == 0 ? settle(scene, err) : r;
+}
+
+/* ---- a scene that lasts ---- */
+
+int gs_scene_last(struct gs_scene *scene, struct gs_err *err)
+{
+    return begin_view(scene, err);
+}
+
+void gs_scene_forget(struct gs_scene *scene)
+{
+    gs_movers_done(&scene->movers);
+    scene->pools = NULL;
+    scene->n_pools = scene->cap_pools = 0;
+    scene->claims = NULL;
+    scene->n_claims = scene->cap_claims = 0;
+    scene->programs = NULL;
+    scene->n_programs = scene->cap_programs = 0;
+    scene->offers = NULL;
+    scene->n_offers = 0;
+    scene->holders = NULL;
+    scene->n_holders = scene->cap_holders = 0;
+    scene->lease = (struct gs_kubelease){.name = ""};
+}
+
+/* What decisions have taken off the picture the last time is there again. */
+int gs_scene_resettle(struct gs_scene *scene, uint64_t at_us, struct gs_err *err)
+{
+    scene->at_us = at_us;
+    for (size_t i = 0; i < scene->view.n; i++) {
+        gs_store_touch(scene->view.more[i].of);
+    }
+    return settle(scene, err);
 }

@@ -1,237 +1,44 @@
 /* The dashboard of one machine: what its driver says, read again and again. */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "board/objects.h"
 #include "cli/dashboard/dashboard.h"
-#include "cli/gpu/gpu.h"
-#include "cloud/instances.h"
+#include "cli/dashboard/machine.h"
 #include "dashboard/dashboard.h"
-#include "gpu/gpu_env.h"
 #include "term/exit.h"
-
-#define EVERY_US 1000000ull
-#define ACCURACY_US 100000ull
-
-enum { HOST_MAX = 254, HOLDER_MAX = 300 };
 
 struct node {
     const struct gs_dashboard_args *args;
     sd_event *event;
     sd_event_source *timer;
-    struct gs_gpus gpus;
-    struct gs_board *board;
+    struct gs_machine_board machine;
     struct gs_dashboard *dashboard;
-    char host[HOST_MAX];
     char key[GS_DOOR_ID_TEXT];
     char once[GS_DOOR_ID_TEXT];
 };
 
-static uint64_t price(void *ctx, const char *type, const char *region, const char *capacity)
-{
-    const struct gs_instance *instance = NULL;
-    uint64_t uusd = 0;
-    (void)ctx;
-    (void)capacity;
-    bool known = type[0] != '\0' && gs_instance_find(gs_view(type), &instance, NULL) == 0 &&
-                 gs_instance_price(instance, gs_view(region), &uusd, NULL) == 0;
-    return known ? uusd : GS_MONEY_NOT_KNOWN;
-}
-
-/* ---- what the driver says, in the words of the board ---- */
-
-/* Only what is UTF-8 and no control character: the command is whatever a process calls itself. */
-static void clean(char *text)
-{
-    struct gs_view rest = gs_view(text);
-    while (rest.n > 0) {
-        uint32_t c;
-        size_t n = gs_view_character(rest, &c);
-        bool fine = n > 0 && !gs_character_is_control(c);
-        n = n == 0 ? 1 : n;
-        if (!fine) {
-            memset(text + (rest.p - text), '?', n);
-        }
-        rest.p += n;
-        rest.n -= n;
-    }
-}
-
-/* "process 12 (python3)", "pod 1234-..."; NULL: nobody. */
-static const char *holder_of(struct gs_arena *arena, const struct gs_gpu_view *view, uint32_t gi)
-{
-    for (size_t i = 0; i < view->n_holders; i++) {
-        const struct gs_gpu_holder *holder = &view->holders[i];
-        if (gi != GS_NOT_KNOWN && !gs_gpu_holder_is_of(holder, gi, GS_NOT_KNOWN)) {
-            continue;
-        }
-        char *text = gs_arena_get(arena, 1, HOLDER_MAX);
-        if (text == NULL) {
-            return "a process";
-        }
-        if (holder->who.pod[0] != '\0') {
-            (void)snprintf(text, HOLDER_MAX, "pod %s", holder->who.pod);
-        } else {
-            (void)snprintf(text, HOLDER_MAX, "process %u%s%s%s", holder->process.pid,
-                           holder->who.command[0] == '\0' ? "" : " (", holder->who.command,
-                           holder->who.command[0] == '\0' ? "" : ")");
-        }
-        clean(text);
-        return text;
-    }
-    return NULL;
-}
-
-static int put_slices(struct gs_arena *arena, const struct gs_gpu_view *view,
-                      struct gs_gpunode_gpu *gpu, struct gs_err *err)
-{
-    unsigned n = view->instances.n;
-    struct gs_gpunode_slice *slices = GS_ARENA_NEW(arena, struct gs_gpunode_slice, n + 1);
-    if (slices == NULL) {
-        return gs_fail(err, GS_NO_MEMORY, "no memory for the slices of GPU %u", view->index);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        const struct gs_gpu_instance *gi = &view->instances.at[i];
-        char name[GS_PROFILE_NAME_MAX + 1];
-        const char *who = holder_of(arena, view, gi->id);
-        bool held = who != NULL || !view->holders_known;
-        gs_gpu_view_name(view, gi, NULL, name);
-        slices[i] = (struct gs_gpunode_slice){
-            .start = (uint8_t)gi->start,
-            .size = (uint8_t)gi->size,
-            .state = held ? GS_GPUNODE_HELD : GS_GPUNODE_FREE,
-            .resource = "",
-            .uuid = "",
-            .holder = {.name_space = "", .name = who == NULL ? "" : who, .uid = ""},
-        };
-        (void)gs_profile_name_parse(gs_view(name), &slices[i].profile, NULL); /* else of none */
-    }
-    gpu->slices = slices;
-    gpu->n_slices = n < GS_MEMORY_UNITS_MAX ? n : GS_MEMORY_UNITS_MAX;
-    return 0;
-}
-
-static int put_gpu(struct gs_arena *arena, const struct gs_gpu_view *view,
-                   struct gs_gpunode_gpu *gpu, struct gs_err *err)
-{
-    const struct gs_model *model = view->code < 0 ? NULL : gs_gpu_model_expected(&view->facts);
-    *gpu = (struct gs_gpunode_gpu){
-        .index = view->index,
-        .uuid = view->facts.uuid,
-        .model = model == NULL ? "" : model->id,
-        .product = view->facts.name,
-        .mig = view->code >= 0 && view->facts.mode == GS_MIG_ON,
-        .healthy = view->code >= 0,
-        .decision = {.result = view->code < 0 ? GS_GPUNODE_FAILED : GS_GPUNODE_NONE,
-                     .message = view->code < 0 ? view->why.msg : ""},
-    };
-    if (view->code < 0) {
-        return 0;
-    }
-    gpu->whole_held = !gpu->mig && (view->n_holders > 0 || !view->holders_known);
-    return gpu->mig ? put_slices(arena, view, gpu, err) : 0;
-}
-
-/* A process on a whole GPU is told as a pod that has it. */
-static int put_whole(struct node *node, struct gs_arena *arena,
-                     const struct gs_gpu_machine *machine, struct gs_err *err)
-{
-    static const struct gs_want whole = {.whole_gpu = true, .count = 1};
-    int r = 0;
-    gs_board_listing(node->board, GS_BOARD_PODS);
-    for (unsigned i = 0; r == 0 && i < machine->n; i++) {
-        const struct gs_gpu_view *view = &machine->at[i];
-        bool cut = view->code < 0 || view->facts.mode == GS_MIG_ON;
-        const char *who = cut ? NULL : holder_of(arena, view, GS_NOT_KNOWN);
-        if (who != NULL) {
-            const struct gs_board_pod pod = {.name_space = "",
-                                             .name = who,
-                                             .workload = "",
-                                             .node = node->host,
-                                             .nominated = "",
-                                             .wants = &whole,
-                                             .n_wants = 1};
-            r = gs_board_put_pod(node->board, &pod, err);
-        }
-    }
-    gs_board_listed(node->board, GS_BOARD_PODS);
-    return r;
-}
-
-static int tell(struct node *node, struct gs_arena *arena, const struct gs_gpu_machine *machine,
-                struct gs_err *err)
-{
-    struct gs_gpunode_gpu *gpus = GS_ARENA_NEW(arena, struct gs_gpunode_gpu, machine->n + 1);
-    int r = gpus == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for %u GPUs", machine->n) : 0;
-    for (unsigned i = 0; r == 0 && i < machine->n; i++) {
-        r = put_gpu(arena, &machine->at[i], &gpus[i], err);
-    }
-    const struct gs_gpunode told = {
-        .name = node->host, .gpus = gpus, .n_gpus = machine->n, .resource_version = ""};
-    r = r == 0 ? gs_board_put_gpus(node->board, &told, err) : r;
-    return r == 0 ? put_whole(node, arena, machine, err) : r;
-}
-
-/* The machine, as it is or as it cannot be read. */
-static int put_facts(struct node *node, const char *why, struct gs_err *err)
-{
-    const struct gs_dashboard_args *args = node->args;
-    const struct gs_board_node facts = {
-        .name = node->host,
-        .pool = "",
-        .instance_type = args->instance_type == NULL ? "" : args->instance_type,
-        .region = args->region,
-        .zone = "",
-        .capacity_type = "",
-        .state = why[0] == '\0' ? GS_BOARD_READY : GS_BOARD_BROKEN,
-        .why = why,
-        .shown = true,
-    };
-    return gs_board_put_node(node->board, &facts, err);
-}
-
-static int look(struct node *node, struct gs_err *err)
-{
-    GS_CLEANUP(gs_arena_done) struct gs_arena arena;
-    struct gs_gpu_machine machine;
-    gs_arena_init(&arena, &gs_alloc_heap, GS_GPU_VIEW_MEMORY_MAX);
-    int r = gs_gpu_machine_look(&arena, &node->gpus, &machine, err);
-    return r < 0 ? r : tell(node, &arena, &machine, err);
-}
-
 static int on_timer(sd_event_source *source, uint64_t usec, void *ctx)
 {
     struct node *node = ctx;
-    struct gs_err err = {.msg = ""};
     (void)usec;
-    int r = look(node, &err);
-    (void)put_facts(node, r < 0 ? err.msg : "", NULL);
-    (void)sd_event_source_set_time_relative(source, EVERY_US);
+    gs_machine_board_look(&node->machine);
+    (void)sd_event_source_set_time_relative(source, GS_MACHINE_BOARD_EVERY_US);
     (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     return 0;
 }
 
-/* ---- all ---- */
-
 static int begin(struct node *node, struct gs_err *err)
 {
-    const struct gs_board_options board = {
-        .kind = "node", .name = node->host, .price = price, .ctx = node};
+    const struct gs_dashboard_args *args = node->args;
     int fd = -1;
-    (void)gethostname(node->host, sizeof(node->host) - 1);
-    int r = gs_dashboard_listen(node->args->address, &fd, err);
-    r = r < 0 ? r : gs_gpu_env_open(&node->gpus, err);
+    int r = gs_dashboard_listen(args->address, &fd, err);
+    r = r < 0 ? r : gs_machine_board_open(&node->machine, args->instance_type, args->region, err);
     if (r == 0) {
         int s = sd_event_new(&node->event);
         r = s < 0 ? gs_fail_errno(err, -s, "making an event loop")
                   : gs_dashboard_stop_on_signals(node->event, err);
     }
-    r = r < 0 ? r : gs_board_new(&board, &node->board, err);
-    r = r < 0 ? r : look(node, err);
-    r = r < 0 ? r : put_facts(node, "", err);
     r = r < 0 ? r : gs_door_random(node->key, err);
     if (r < 0) {
         if (fd >= 0) {
@@ -239,35 +46,24 @@ static int begin(struct node *node, struct gs_err *err)
         }
         return r;
     }
-    gs_board_set_whole(node->board, true);
     const struct gs_dashboard_options options = {
-        .event = node->event, .board = node->board, .token = node->key};
+        .event = node->event, .board = node->machine.board, .token = node->key};
     r = gs_dashboard_new(fd, &options, &node->dashboard, err);
     r = r == 0 ? gs_dashboard_code(node->dashboard, node->once, err) : r;
     if (r == 0) {
-        int s = sd_event_add_time_relative(node->event, &node->timer, CLOCK_MONOTONIC, EVERY_US,
-                                           ACCURACY_US, on_timer, node);
+        int s = sd_event_add_time_relative(node->event, &node->timer, CLOCK_MONOTONIC,
+                                           GS_MACHINE_BOARD_EVERY_US, GS_MACHINE_BOARD_ACCURACY_US,
+                                           on_timer, node);
         r = s < 0 ? gs_fail_errno(err, -s, "adding a timer") : 0;
     }
     return r;
-}
-
-static int check_type(const struct gs_dashboard_args *args, struct gs_err *err)
-{
-    const struct gs_instance *instance = NULL;
-    uint64_t uusd;
-    if (args->instance_type == NULL) {
-        return 0;
-    }
-    int r = gs_instance_find(gs_view(args->instance_type), &instance, err);
-    return r < 0 ? r : gs_instance_price(instance, gs_view(args->region), &uusd, err);
 }
 
 int gs_dashboard_node(const struct gs_dashboard_args *args)
 {
     struct node node = {.args = args};
     struct gs_err err = {.msg = ""};
-    int r = check_type(args, &err);
+    int r = gs_machine_board_check(args->instance_type, args->region, &err);
     if (r < 0) {
         return gs_exit_usage(&err);
     }
@@ -278,8 +74,7 @@ int gs_dashboard_node(const struct gs_dashboard_args *args)
     }
     sd_event_source_disable_unref(node.timer);
     gs_dashboard_free(node.dashboard);
-    gs_board_free(node.board);
-    gs_gpu_close(&node.gpus);
+    gs_machine_board_close(&node.machine);
     sd_event_unref(node.event);
     return r == 0 ? GS_EXIT_DONE : gs_exit_failed(&err);
 }

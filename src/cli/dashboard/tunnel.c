@@ -253,7 +253,7 @@ static void on_exchange_gone(void *ctx)
 /* The words of a query that any of our documents knows. */
 static void put_query(const struct gs_http_exchange *exchange, struct gs_buf *path)
 {
-    static const char *const keys[] = {"series", "from", "to", "step"};
+    static const char *const keys[] = {"series", "from", "to", "step", "by"};
     char sign = '?';
     for (size_t i = 0; i < GS_ARRAY_LEN(keys); i++) {
         const char *value = gs_http_asked_query(exchange, keys[i]);
