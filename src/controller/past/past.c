@@ -205,11 +205,11 @@ static void end_prometheus(struct answer *answer)
     struct gs_jsonwrite json = {.out = &out};
     struct gs_err err = {.msg = ""};
     uint64_t now = 0;
+    gs_buf_init(&out, DOC_MAX);
     if (answer->failed.code != GS_OK) {
         fail_answer(answer, 503, answer->failed.msg);
         return;
     }
-    gs_buf_init(&out, DOC_MAX);
     (void)sd_event_now(answer->past->options.event, CLOCK_REALTIME, &now);
     gs_jsonwrite_open(&json, NULL, '{');
     gs_jsonwrite_time(&json, "at", now);
@@ -255,6 +255,7 @@ static int ask_part(struct answer *answer, struct gs_view name, struct gs_err *e
     struct part *part = &answer->parts[answer->n_parts];
     GS_CLEANUP(gs_buf_done) struct gs_buf url;
     char query[QUERY_MAX];
+    gs_buf_init(&url, URL_MAX);
     if (name.n == 0 || name.n >= sizeof(part->name)) {
         return 0; /* none that we know */
     }
@@ -263,7 +264,6 @@ static int ask_part(struct answer *answer, struct gs_view name, struct gs_err *e
     if (gs_prometheus_query(part->name, answer->step_s, query, sizeof(query)) != 0) {
         return 0;
     }
-    gs_buf_init(&url, URL_MAX);
     gs_buf_printf(&url, "%s/api/v1/query_range?query=", answer->past->options.prometheus);
     gs_kube_put_escaped(&url, query);
     gs_buf_printf(&url, "&start=%" PRIu64 "&end=%" PRIu64 "&step=%" PRIu64, answer->from_s,
