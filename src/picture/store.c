@@ -423,6 +423,7 @@ void gs_store_listed(struct gs_store *store, enum gs_store_kind kind)
     }
     for (struct gs_store_node *node; (node = gs_map_next(&store->nodes, &at)) != NULL;) {
         if (kind == GS_STORE_NODES && !node->seen) {
+            store->n_gone += node->known;
             node->known = false;
             gs_store_touch(node);
         } else if (kind == GS_STORE_GPUNODES && !node->gpu_seen) {

@@ -188,6 +188,8 @@ struct gs_store {
     struct gs_store_node *dirty; /* nodes that the view is to look at; it takes them out */
     bool changed;                /* a decision may be another one now */
     uint64_t refused;            /* objects that could not be read */
+    size_t n_gone;               /* nodes that went since gs_store_forget, some twice */
+    uint32_t forgets; /* how often nodes were forgotten: who keeps pointers to them looks */
 };
 
 void gs_store_init(struct gs_store *store);
@@ -207,6 +209,14 @@ int gs_store_gpunode(struct gs_store *store, const struct json_t *object, bool g
 enum gs_store_kind { GS_STORE_PODS, GS_STORE_NODES, GS_STORE_GPUNODES };
 void gs_store_listing(struct gs_store *store, enum gs_store_kind kind);
 void gs_store_listed(struct gs_store *store, enum gs_store_kind kind);
+
+/* Whether so many nodes have gone that they are to be forgotten. */
+bool gs_store_is_littered(const struct gs_store *store);
+
+/* Nodes that are gone, with their pods and GPUs, are forgotten; before(ctx, node) is called for
+ * each, the last time that it is there. */
+void gs_store_forget(struct gs_store *store, void (*before)(void *ctx, struct gs_store_node *node),
+                     void *ctx);
 
 /* NULL: none of this name. */
 struct gs_store_node *gs_store_find_node(const struct gs_store *store, const char *name);

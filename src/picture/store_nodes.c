@@ -43,6 +43,54 @@ void gs_store_node_free(struct gs_store_node *node)
     free(node);
 }
 
+/* ---- those that are gone ---- */
+
+enum { GONE_MIN = 1024 };
+
+bool gs_store_is_littered(const struct gs_store *store)
+{
+    return store->n_gone >= GONE_MIN && store->n_gone > store->nodes.n / 2;
+}
+
+static bool is_gone(const struct gs_store_node *node)
+{
+    return !node->known && !node->has_gpus && node->pods == NULL && node->wishes == NULL &&
+           !node->wishing && !node->holding && !node->dirty;
+}
+
+/* Pods remember by name where they were not taken. */
+static void forget_failures(struct gs_store *store)
+{
+    for (struct gs_store_waiting *one = store->waiting; one != NULL; one = one->next) {
+        one->n_failed_on = 0;
+    }
+}
+
+void gs_store_forget(struct gs_store *store, void (*before)(void *ctx, struct gs_store_node *node),
+                     void *ctx)
+{
+    size_t at = 0;
+    size_t n = 0;
+    struct gs_store_node **gone = malloc((store->nodes.n + 1) * sizeof(struct gs_store_node *));
+    if (gone == NULL) {
+        return; /* the next time */
+    }
+    for (struct gs_store_node *node; (node = gs_map_next(&store->nodes, &at)) != NULL;) {
+        if (is_gone(node)) {
+            gone[n++] = node;
+        }
+    }
+    forget_failures(store);
+    for (size_t i = 0; i < n; i++) {
+        before(ctx, gone[i]);
+        (void)gs_map_take(&store->nodes, gone[i]->name);
+        gs_store_node_free(gone[i]);
+    }
+    free(gone);
+    store->n_gone = 0;
+    store->forgets++;
+}
+
 /* ---- what is kept of a Node: in one piece of memory, as there may be thousands ---- */
 
 struct keeping {
@@ -143,6 +191,7 @@ int gs_store_node(struct gs_store *store, const struct json_t *object, bool gone
     }
     store->changed = true;
     gs_store_touch(node);
+    store->n_gone += node->known && gone;
     node->known = false;
     if (gone) {
         return 0;

@@ -332,6 +332,24 @@ static void look_for_silent(struct gs_nodes_view *view, uint64_t now_us)
     }
 }
 
+/* The last one takes its place. */
+static void drop_node(void *ctx, struct gs_store_node *node)
+{
+    struct gs_nodes_view *view = ctx;
+    if (node->number == 0) {
+        return;
+    }
+    size_t i = node->number - 1;
+    size_t last = --view->n;
+    free(view->more[i].gpus);
+    if (i != last) {
+        view->nodes[i] = view->nodes[last];
+        view->more[i] = view->more[last];
+        view->nodes[i].sum = &view->more[i].sum;
+        view->more[i].of->number = (uint32_t)i + 1;
+    }
+}
+
 int gs_nodes_view_refresh(struct gs_nodes_view *view, uint64_t now_us, struct gs_err *err)
 {
     int r = 0;
@@ -344,6 +362,9 @@ int gs_nodes_view_refresh(struct gs_nodes_view *view, uint64_t now_us, struct gs
             view->store->dirty = node->next_dirty;
             node->dirty = false;
         }
+    }
+    if (r == 0 && gs_store_is_littered(view->store)) {
+        gs_store_forget(view->store, drop_node, view);
     }
     return r;
 }

@@ -386,7 +386,17 @@ static int add_node(struct gs_tally_rows *rows, struct gs_store_node *node, stru
     return 0;
 }
 
-/* Nodes never leave the store, so that there are as many rows as nodes once all are here. */
+static void drop_rows(struct gs_tally_rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        free(rows->at[i].models);
+    }
+    gs_map_done(&rows->names);
+    rows->n = 0;
+}
+
+/* Nodes leave the store only when it forgets many, and then all is counted anew: there are as many
+ * rows as nodes once all are here. */
 static int find_nodes(struct gs_tally_rows *rows, size_t most, struct gs_err *err)
 {
     size_t at = 0;
@@ -405,6 +415,11 @@ static int find_nodes(struct gs_tally_rows *rows, size_t most, struct gs_err *er
 int gs_tally_rows_step(struct gs_tally_rows *rows, unsigned most, bool *ret_more,
                        struct gs_err *err)
 {
+    if (rows->forgets != rows->store->forgets) {
+        drop_rows(rows);
+        drop_entries(rows);
+        rows->forgets = rows->store->forgets;
+    }
     forget_namespaces(rows);
     int r = find_nodes(rows, most == UINT_MAX ? SIZE_MAX : NEW_AT_ONCE, err);
     bool more = false;
@@ -444,11 +459,8 @@ void gs_tally_rows_free(struct gs_tally_rows *rows)
     if (rows == NULL) {
         return;
     }
-    for (size_t i = 0; i < rows->n; i++) {
-        free(rows->at[i].models);
-    }
+    drop_rows(rows);
     drop_entries(rows);
-    gs_map_done(&rows->names);
     free(rows->at);
     free(rows);
 }

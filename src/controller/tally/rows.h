@@ -66,6 +66,7 @@ struct gs_tally_rows {
     size_t n;
     size_t cap;
     struct gs_map names; /* of nodes that have a row */
+    uint32_t forgets;    /* of the store, as the rows are of */
     struct gs_map namespaces;
     struct gs_tally_entry *entries;
     size_t n_entries;

@@ -413,6 +413,32 @@ static void pass__a_pod_that_was_let_go_counts_again_as_soon_as_that_shows(void 
     assert_int_equal(world.wanted, 1);
 }
 
+/* Karpenter makes nodes and ends them, for months. */
+static void pass__nodes_that_are_gone_are_forgotten(void **state)
+{
+    char name[20];
+    (void)state;
+    world_node(&world, "stays", ONES, 1);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "n-%d", i);
+        world_node(&world, name, ONES, 1);
+        if (i % 7 == 0) {
+            world_run(&world);
+        }
+        world_node_gone(&world, name);
+    }
+    world_node(&world, "last", "1g.5gb@0", 1);
+    world_run(&world);
+    assert_true(world.store.forgets >= 3);
+    assert_true(world.store.nodes.n < 1100);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "1g.5gb", .gated = true});
+    world_pod(&world,
+              &(struct world_pod){.name = "b", .profile = "1g.5gb", .count = 7, .gated = true});
+    world_run(&world);
+    assert_true(did("book d/a last"));
+    assert_true(did("book d/b stays"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -443,6 +469,7 @@ int main(void)
         CASE(pass__a_pod_is_let_go_once_its_pool_is_open),
         CASE(pass__a_pool_that_does_not_open_does_not_hold_a_pod_for_ever),
         CASE(pass__a_pod_that_was_let_go_counts_again_as_soon_as_that_shows),
+        CASE(pass__nodes_that_are_gone_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

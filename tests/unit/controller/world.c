@@ -245,6 +245,11 @@ static int take_gpunode(struct world *world, const json_t *object)
     return gs_store_gpunode(&world->store, object, false, world->now_us, NULL);
 }
 
+static int take_gpunode_gone(struct world *world, const json_t *object)
+{
+    return gs_store_gpunode(&world->store, object, true, world->now_us, NULL);
+}
+
 static int take_pod(struct world *world, const json_t *object)
 {
     return gs_store_pod(&world->store, object, false, world->now_us, NULL);
@@ -354,6 +359,7 @@ void world_node_gone(struct world *world, const char *name)
     char text[300];
     snprintf(text, sizeof(text), "{\"metadata\":{\"name\":\"%s\"}}", name);
     take(take_node_gone, world, text);
+    take(take_gpunode_gone, world, text);
 }
 
 static void write_owner(const struct world_pod *pod, struct gs_buf *out)
