@@ -26,7 +26,7 @@ all: ## build the programs and libraries
 	@$(SETUP) $(BUILD)
 	@$(NINJA) $(BUILD)
 
-demo: all ## plan the shipped example cluster
+demo: all ## plan the shipped example cluster; the dashboard over a simulated machine
 	@scripts/demo.sh $(BUILD)/bin/gpuslice
 
 check: ## every test but the suite cluster-long; says what it skipped and why
