@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
@@ -440,20 +439,6 @@ def report__writes_all_of_a_file_or_nothing():
 
 
 # ---- who waits
-
-def simulate__ends_at_once_with_ctrl_c():
-    with tempfile.TemporaryDirectory() as folder:
-        out = os.path.join(folder, "r.json")
-        began = time.monotonic()
-        child = subprocess.Popen([GPUSLICE, "simulate", "-t", "csv:" + JOBS, "--draws", "100000",
-                                  "--out", out], stderr=subprocess.PIPE)
-        time.sleep(0.5)
-        child.send_signal(signal.SIGINT)
-        _, error = child.communicate(timeout=20)
-        assert child.returncode == 130, child.returncode
-        assert error == b"gpuslice: stopped; nothing was written\n", error
-        assert os.listdir(folder) == [] and time.monotonic() - began < 10
-
 
 def simulate__shows_how_far_it_is():
     parent, child = pty.openpty()

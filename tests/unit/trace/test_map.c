@@ -286,10 +286,51 @@ static void map__a_rule_has_a_name_and_words(void **state)
     assert_string_equal(err.msg, "\"mild\" is no rule; expected strict or lenient");
 }
 
+/* What is known of a job: a claim hangs on it. */
+static void map__says_on_what_grounds_a_job_has_its_profile(void **state)
+{
+    enum { NO = (int)GS_NOT_KNOWN };
+    static const struct {
+        uint32_t gpus;
+        int milli, memory_mib, util_permille; /* NO: not known */
+        const char *profile;
+        bool util_matters;
+        enum gs_trace_grounds grounds;
+    } cases[] = {
+        {1, 500, NO, NO, NULL, true, GS_TRACE_GROUNDS_SAID},
+        {1, 1000, NO, NO, NULL, true, GS_TRACE_GROUNDS_SAID},
+        {1, NO, NO, NO, "1g.5gb", true, GS_TRACE_GROUNDS_SAID},
+        {4, NO, NO, NO, NULL, true, GS_TRACE_GROUNDS_SAID},
+        {1, NO, NO, NO, NULL, true, GS_TRACE_GROUNDS_NONE},
+        {1, NO, NO, 50, NULL, true, GS_TRACE_GROUNDS_NONE}, /* the memory is not known */
+        {1, NO, 4000, 50, NULL, true, GS_TRACE_GROUNDS_SAID},
+        {1, NO, 4000, NO, NULL, true, GS_TRACE_GROUNDS_MEMORY},
+        {1, NO, 4000, NO, NULL, false, GS_TRACE_GROUNDS_SAID},
+        {1, NO, 39000, NO, NULL, true, GS_TRACE_GROUNDS_SAID}, /* needs a whole one in any case */
+    };
+    struct gs_trace_rule rule = gs_trace_rule_strict(find_model("A100-40GB"));
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gs_trace_ask ask = plain_ask();
+        struct gs_trace_map map;
+        struct gs_sim_job job;
+        enum gs_trace_left_out left;
+        rule.util_by = cases[i].util_matters ? GS_TRACE_BY_P95 : GS_TRACE_BY_NOTHING;
+        ask.gpus = cases[i].gpus;
+        ask.milli = (uint32_t)cases[i].milli;
+        ask.memory_mib.peak = (uint32_t)cases[i].memory_mib;
+        ask.util_permille.peak = ask.util_permille.p95 = (uint32_t)cases[i].util_permille;
+        ask.profile = cases[i].profile;
+        assert_int_equal(gs_trace_map_init(&map, &rule, NULL), 0);
+        assert_int_equal(gs_trace_map_job(&map, &ask, &job, &left, NULL), 1);
+        assert_int_equal(gs_trace_map_grounds(&map, &ask, &job), cases[i].grounds);
+    }
+}
+
 static void note_unmapped(void *ctx, const struct gs_err *err)
 {
     assert_non_null(strstr(err->msg, "A100-40GB has no profile of 9 compute slices"));
-    assert_int_equal(strncmp(err->msg, "row ", 4), 0);
+    assert_int_equal(strncmp(err->msg, "synthetic:", 10), 0);
     (*(unsigned *)ctx)++;
 }
 
@@ -356,6 +397,7 @@ int main(void)
         cmocka_unit_test(map__what_is_no_job_has_a_reason),
         cmocka_unit_test(map__a_rule_out_of_range_is_refused),
         cmocka_unit_test(map__a_rule_has_a_name_and_words),
+        cmocka_unit_test(map__says_on_what_grounds_a_job_has_its_profile),
         cmocka_unit_test(map__a_trace_becomes_jobs_and_what_is_none_is_counted),
         cmocka_unit_test(map__a_pushed_trace_is_no_source),
     };
