@@ -27,13 +27,13 @@ const COLUMNS = [
   {title: 'Pod', cell: (pod) => pod.hidden ? '(not yours)'
     : make('a', {href: `#/fleet/pod/${encodeURIComponent(pod.namespace)}/${encodeURIComponent(pod.name)}`},
       `${pod.namespace}/${pod.name}`)},
-  {title: 'Asks for', cell: asks},
-  {title: 'Waits', cell: (pod) => format.ago(pod.since)},
-  {title: 'Priority', number: true, cell: (pod) => pod.priority},
+  {title: 'Why', words: true, cell: (pod) => pod.why ?? ''},
   {title: 'Next', cell: (pod) => (NEXT[pod.decision] ?? format.UNKNOWN)
     + (pod.expected_s === null || pod.expected_s === undefined ? '' : `, in about ${format.duration(pod.expected_s)}`)
     + (pod.gated ? ' (held at the gate)' : '')},
-  {title: 'Why', words: true, cell: (pod) => pod.why ?? ''},
+  {title: 'Asks for', cell: asks},
+  {title: 'Waits', cell: (pod) => format.ago(pod.since)},
+  {title: 'Priority', number: true, cell: (pod) => pod.priority},
   {title: 'Costs', number: true, cell: costs},
 ];
 

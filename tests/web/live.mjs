@@ -150,8 +150,8 @@ const CASES = {
     const row = page.locator('tr', {hasText: 'default/never'});
     await row.waitFor();
     await until(page, 'a reason', () => [...document.querySelectorAll('tr')].some((one) =>
-      one.textContent.includes('default/never') && one.cells[5].textContent.length > 20));
-    same(await row.locator('td').first().innerText(), '1 × 1g.23gb', 'what it asks for');
+      one.textContent.includes('default/never') && one.cells[1].textContent.length > 20));
+    same(await row.locator('td').nth(2).innerText(), '1 × 1g.23gb', 'what it asks for');
     await page.screenshot({path: join(OUT, 'waits.png')});
     same((await page.locator('#waiting-count').innerText()).trim(), '1', 'pods beside the view\'s name');
     await row.locator('a').first().click();
