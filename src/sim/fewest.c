@@ -14,8 +14,10 @@ struct answer {
 };
 
 struct gs_sim_fewest {
+    struct gs_arena *arena;
     struct gs_arena *work;
     const struct gs_model *model;
+    uint32_t profiles;
     uint32_t counts[GS_PROFILES_MAX];
     uint64_t whole;
     bool plain; /* the model has the closed form */
@@ -25,24 +27,23 @@ struct gs_sim_fewest {
     uint32_t is_plain; /* bit p: one of the five */
     bool stale;
     uint64_t gpus; /* unless stale */
-    /* the program; where it may be needed */
+    /* the program, from the first time that it is needed on: many runs never do */
     struct gs_pool pool;
     struct gs_program_target target;
     struct gs_use uses[GS_PROFILES_MAX];
     struct answer *memory; /* by a hash of the counts */
 };
 
-static int prepare_program(struct gs_arena *arena, struct gs_sim_fewest *fewest, uint32_t profiles,
-                           struct gs_err *err)
+static int prepare_program(struct gs_sim_fewest *fewest, struct gs_err *err)
 {
     static const int64_t one = 1;
     const struct gs_statetable *states;
-    int r = gs_statetable_new(arena, fewest->model, profiles, &states, err);
+    int r = gs_statetable_new(fewest->arena, fewest->model, fewest->profiles, &states, err);
     if (r < 0) {
         return r;
     }
     fewest->pool = (struct gs_pool){.table = states, .cut = true, .count = GS_POOL_NO_LIMIT};
-    r = gs_pool_list_columns(&fewest->pool, arena, profiles, err);
+    r = gs_pool_list_columns(&fewest->pool, fewest->arena, fewest->profiles, err);
     if (r < 0) {
         return r;
     }
@@ -52,7 +53,7 @@ static int prepare_program(struct gs_arena *arena, struct gs_sim_fewest *fewest,
         fewest->uses[p].kind = p;
         fewest->uses[p].slices[p] = 1;
     }
-    fewest->memory = GS_ARENA_NEW(arena, struct answer, MEMORY);
+    fewest->memory = GS_ARENA_NEW(fewest->arena, struct answer, MEMORY);
     return fewest->memory != NULL ? 0 : gs_fail(err, GS_NO_MEMORY, "no memory for a bound");
 }
 
@@ -63,18 +64,16 @@ int gs_sim_fewest_new(struct gs_arena *arena, struct gs_arena *work, const struc
     if (fewest == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for a bound");
     }
+    fewest->arena = arena;
     fewest->work = work;
     fewest->model = model;
     fewest->plain = gs_pack_has_closed_form(model, fewest->five);
     for (unsigned i = 0; fewest->plain && i < 5; i++) {
         fewest->is_plain |= 1u << fewest->five[i];
     }
-    uint32_t there = profiles & ((1u << model->n_profiles) - 1u);
-    int r = (there & ~fewest->is_plain) == 0 ? 0 : prepare_program(arena, fewest, there, err);
-    if (r == 0) {
-        *ret = fewest;
-    }
-    return r;
+    fewest->profiles = profiles & ((1u << model->n_profiles) - 1u);
+    *ret = fewest;
+    return 0;
 }
 
 void gs_sim_fewest_slice(struct gs_sim_fewest *fewest, unsigned profile, int by)
@@ -142,12 +141,16 @@ static struct answer *remembered(const struct gs_sim_fewest *fewest)
     return &fewest->memory[hash * 0x9E3779B97F4A7C15u >> (64 - MEMORY_BITS)];
 }
 
-static int by_program(const struct gs_sim_fewest *fewest, uint64_t *ret_gpus, struct gs_err *err)
+static int by_program(struct gs_sim_fewest *fewest, uint64_t *ret_gpus, struct gs_err *err)
 {
+    int r = fewest->memory == NULL ? prepare_program(fewest, err) : 0;
+    if (r < 0) {
+        return r;
+    }
     struct answer *answer = remembered(fewest);
     if (answer->gpus == 0 || memcmp(answer->counts, fewest->counts, sizeof(answer->counts)) != 0) {
         uint64_t gpus;
-        int r = solve(fewest, &gpus, err);
+        r = solve(fewest, &gpus, err);
         if (r < 0) {
             return r;
         }

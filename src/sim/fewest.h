@@ -9,8 +9,9 @@
 struct gs_sim_fewest;
 
 /* `profiles`: bit p: profile p may occur. Memory for one run, which the arena keeps: some KB, or
- * 1 MB where the program is needed. `work` is for solving; it is rewound each time.
- * GS_UNKNOWN, GS_LIMIT, GS_NO_MEMORY. */
+ * 1 MB from the first time that the program is needed on. `work` is for solving; it is rewound each
+ * time.
+ * GS_NO_MEMORY. */
 int gs_sim_fewest_new(struct gs_arena *arena, struct gs_arena *work, const struct gs_model *model,
                       uint32_t profiles, struct gs_sim_fewest **ret, struct gs_err *err);
 
@@ -20,6 +21,7 @@ void gs_sim_fewest_slice(struct gs_sim_fewest *fewest, unsigned profile, int by)
 /* So many whole GPUs more or, below 0, less. */
 void gs_sim_fewest_whole(struct gs_sim_fewest *fewest, int by);
 
-/* The fewest GPUs for what there is now. GS_NO_MEMORY; GS_LIMIT: the program was not solved to its
+/* The fewest GPUs for what there is now. GS_NO_MEMORY; GS_UNKNOWN: the model has no placements;
+ * GS_LIMIT: too many layouts, or the program was not solved to its
  * end, so that nothing is proven. */
 int gs_sim_fewest_gpus(struct gs_sim_fewest *fewest, uint64_t *ret_gpus, struct gs_err *err);
