@@ -187,6 +187,7 @@ int gs_scene_settle(struct gs_scene *scene, struct gs_err *err)
 {
     gs_store_listed(&scene->store, GS_STORE_NODES);
     gs_store_listed(&scene->store, GS_STORE_GPUNODES);
+    scene->at_us = scene->real_us;
     int r = begin_view(scene, err);
     return r == 0 ? settle(scene, err) : r;
 }
