@@ -26,7 +26,6 @@ bool gs_historian_watches(const struct gs_historian *historian)
     return watches;
 }
 
-/* On demand, as far as prices are known. */
 static uint64_t price(void *ctx, const char *type, const char *region, const char *capacity)
 {
     const struct gs_historian *historian = ctx;
