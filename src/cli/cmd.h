@@ -39,6 +39,7 @@ extern const struct gs_command gs_command_uninstall;
 extern const struct gs_command gs_command_bench;
 extern const struct gs_command gs_command_dashboard;
 extern const struct gs_command gs_command_top;
+extern const struct gs_command gs_command_cost;
 extern const struct gs_command gs_command_completion;
 extern const struct gs_command gs_command_help;
 
@@ -59,6 +60,7 @@ int gs_cmd_uninstall(int argc, char **argv);
 int gs_cmd_bench(int argc, char **argv);
 int gs_cmd_dashboard(int argc, char **argv);
 int gs_cmd_top(int argc, char **argv);
+int gs_cmd_cost(int argc, char **argv);
 int gs_cmd_completion(int argc, char **argv);
 int gs_cmd_help(int argc, char **argv);
 

@@ -11,11 +11,11 @@
 enum { HELP_MAX = 64 * 1024 };
 
 const struct gs_command *const gs_commands[] = {
-    &gs_command_plan,    &gs_command_simulate,   &gs_command_report,    &gs_command_profiles,
-    &gs_command_layouts, &gs_command_transition, &gs_command_gpu,       &gs_command_mig,
-    &gs_command_lint,    &gs_command_render,     &gs_command_dashboard, &gs_command_top,
-    &gs_command_status,  &gs_command_why,        &gs_command_ungate,    &gs_command_uninstall,
-    &gs_command_bench,   &gs_command_completion, &gs_command_help,
+    &gs_command_plan,      &gs_command_simulate,   &gs_command_report,     &gs_command_profiles,
+    &gs_command_layouts,   &gs_command_transition, &gs_command_gpu,        &gs_command_mig,
+    &gs_command_lint,      &gs_command_render,     &gs_command_dashboard,  &gs_command_top,
+    &gs_command_cost,      &gs_command_status,     &gs_command_why,        &gs_command_ungate,
+    &gs_command_uninstall, &gs_command_bench,      &gs_command_completion, &gs_command_help,
 };
 const size_t gs_n_commands = GS_ARRAY_LEN(gs_commands);
 

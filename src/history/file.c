@@ -230,6 +230,47 @@ int gs_history_open(const char *path, struct gs_history **ret, struct gs_err *er
     return r;
 }
 
+/* One transaction to the end: its first answer settles the moment. */
+static int begin_to_read(struct gs_history *history, struct gs_err *err)
+{
+    int version = 0;
+    int r =
+        gs_history_run(history, "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; BEGIN", err);
+    r = r == 0 ? read_version(history, &version, err) : r;
+    if (r == 0 && version > VERSION) {
+        return gs_fail(err, GS_UNSUPPORTED,
+                       "%s: version %d of a history; this program knows up to %d: use a newer one",
+                       history->path, version, VERSION);
+    }
+    if (r == 0 && version != VERSION) {
+        return gs_fail(err, GS_INVALID,
+                       "%s: no history, or one of version %d, before %d: gpuslice-history brings "
+                       "it up to date",
+                       history->path, version, VERSION);
+    }
+    return r;
+}
+
+int gs_history_open_to_read(const char *path, struct gs_history **ret, struct gs_err *err)
+{
+    GS_CLEANUP(gs_history_closep) struct gs_history *history = calloc(1, sizeof(*history));
+    if (history == NULL || (history->path = strdup(path)) == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "%s: no memory", path);
+    }
+    int code =
+        sqlite3_open_v2(path, &history->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK) {
+        return history->db == NULL ? gs_fail(err, GS_NO_MEMORY, "%s: no memory", path)
+                                   : gs_history_fail(history, code, "open", err);
+    }
+    sqlite3_busy_timeout(history->db, BUSY_MS);
+    int r = begin_to_read(history, err);
+    if (r == 0) {
+        *ret = GS_TAKE(history);
+    }
+    return r;
+}
+
 void gs_history_close(struct gs_history *history)
 {
     if (history != NULL) {

@@ -59,6 +59,11 @@ struct gs_history_event {
  * GS_NO_MEMORY. */
 int gs_history_open(const char *path, struct gs_history **ret, struct gs_err *err);
 
+/* Opens a file that is there, to read it alone, as it is at this moment: what somebody else writes
+ * meanwhile is not seen. GS_INVALID: as above, or it is of an older version; GS_UNSUPPORTED, GS_IO,
+ * GS_NO_MEMORY. */
+int gs_history_open_to_read(const char *path, struct gs_history **ret, struct gs_err *err);
+
 /* NULL is fine. */
 void gs_history_close(struct gs_history *history);
 void gs_history_closep(struct gs_history **history);

@@ -1,0 +1,42 @@
+/* bill: what was paid for what, in cents that add up. Pure but for the heap.
+ *
+ * Rows are exact: 1/3600 of a millionth of a dollar. What is shown is rounded to cents by largest
+ * remainders, so that the cents of the rows are the cents of the total. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct gs_cost_row {
+    char *name; /* owned */
+    bool part;  /* "idle" and so on: nobody's */
+    uint64_t uusd;
+    uint32_t rest; /* 3600ths of a millionth; below 3600 */
+    uint64_t cents;
+};
+
+struct gs_cost_bill {
+    struct gs_cost_row *rows; /* the dearest first, parts behind them */
+    size_t n, cap;
+    uint64_t uusd; /* of all */
+    uint32_t rest;
+    uint64_t cents;
+    uint64_t known_s; /* seconds of which it is known */
+};
+
+void gs_cost_bill_done(struct gs_cost_bill *bill);
+
+/* Adds a row at the end. GS_NO_MEMORY; GS_INVALID: rest is 3600 or more, or the sum too large. */
+int gs_cost_bill_add(struct gs_cost_bill *bill, const char *name, bool part, uint64_t uusd,
+                     uint32_t rest, struct gs_err *err);
+
+/* The rows that are no parts have to be exactly what the part "used" is. GS_INVALID: they are not,
+ * and by how much. */
+int gs_cost_bill_check(const struct gs_cost_bill *bill, uint64_t used_uusd, uint32_t used_rest,
+                       struct gs_err *err);
+
+/* Fills in all cents. GS_NO_MEMORY. */
+int gs_cost_bill_round(struct gs_cost_bill *bill, struct gs_err *err);

@@ -1,0 +1,299 @@
+#include "cli/cost/cost.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/table.h"
+#include "cli/cmd.h"
+#include "term/exit.h"
+#include "term/output.h"
+#include "wire/kubetime.h"
+
+enum { CSV_FORMAT = GS_FORMATS, FORMATS };
+enum { DAYS_MAX = 400 };
+#define OUT_BYTES_MAX ((size_t)64 << 20)
+
+static const char *const formats[FORMATS + 1] = {"table", "json", "yaml", "csv", NULL};
+const char *const gs_cost_bys[GS_COST_BYS + 1] = {"part", "namespace", "workload", "pool", NULL};
+
+static const struct gs_option options[] = {
+    {.name = "by",
+     .arg = "WHAT",
+     GS_TO_CHOICE(struct gs_cost_args, by, gs_cost_bys),
+     .help = "whose cost; namespace without it"},
+    {.name = "since",
+     .arg = "TIME",
+     GS_TO_TEXT(struct gs_cost_args, since),
+     .help = "from when: 7d, 12h, 30m ago, or 2026-01-31T00:00:00Z; 7d without it"},
+    {.name = "until",
+     .arg = "TIME",
+     GS_TO_TEXT(struct gs_cost_args, until),
+     .help = "to when, in the same words; now without it"},
+    {.name = "file",
+     .arg = "FILE",
+     GS_TO_TEXT(struct gs_cost_args, file),
+     .complete = GS_COMPLETE_FILE,
+     .help = "a history as gpuslice-history keeps it (- is not taken); it is only read"},
+    {.name = "output",
+     .letter = 'o',
+     .arg = "FORMAT",
+     GS_TO_CHOICE(struct gs_cost_args, format, formats),
+     .help = "how the result is written; table is for people"},
+};
+
+static const struct gs_example examples[] = {
+    {"gpuslice cost --file history.db", "by namespace, of the last seven days"},
+    {"gpuslice cost --file history.db --by workload --since 30d -o csv", "for a spreadsheet"},
+    {"gpuslice cost --file history.db --by part --since 2026-01-01T00:00:00Z",
+     "used, idle, stranded, starting"},
+};
+
+const struct gs_command gs_command_cost = {
+    .name = "cost",
+    .summary = "show what was paid for GPUs, by namespace, workload, pool",
+    .text = "Adds up what gpuslice-history has written down, in whole hours. Beside the rows stand "
+            "idle, stranded and starting nodes, so that all of it is the bill, to the cent. Of how "
+            "much of the time it is known is said.",
+    .options = options,
+    .n_options = GS_ARRAY_LEN(options),
+    .examples = examples,
+    .n_examples = GS_ARRAY_LEN(examples),
+    .run = gs_cmd_cost,
+};
+
+/* ---- when ---- */
+
+/* "7d", "12h", "30m", "90s": so long before now; or a moment. */
+static int read_time(const char *option, const char *text, int64_t now_s, int64_t *ret,
+                     struct gs_err *err)
+{
+    static const struct {
+        char letter;
+        uint32_t s;
+    } units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+    size_t n = strlen(text);
+    uint64_t us = 0;
+    uint64_t count = 0;
+    for (size_t i = 0; n > 1 && i < GS_ARRAY_LEN(units); i++) {
+        const struct gs_view digits = {.p = text, .n = n - 1};
+        if (text[n - 1] == units[i].letter && gs_view_is_u64(digits, 1000000000, &count)) {
+            uint64_t ago = count * units[i].s;
+            *ret = ago < (uint64_t)now_s ? now_s - (int64_t)ago : 0;
+            return 0;
+        }
+    }
+    if (gs_kubetime_parse(gs_view(text), &us, NULL) != 0) {
+        return gs_fail(err, GS_INVALID,
+                       "%s %.100s: expected so long ago (7d, 12h, 30m) or a moment "
+                       "(2026-01-31T00:00:00Z)",
+                       option, text);
+    }
+    *ret = (int64_t)(us / 1000000);
+    return 0;
+}
+
+static int read_span(const struct gs_cost_args *args, struct gs_cost_span *ret, struct gs_err *err)
+{
+    int64_t now_s = (int64_t)time(NULL);
+    int r = read_time("--since", args->since, now_s, &ret->from_s, err);
+    ret->to_s = now_s;
+    r = r == 0 && args->until != NULL ? read_time("--until", args->until, now_s, &ret->to_s, err)
+                                      : r;
+    ret->to_s = ret->to_s < now_s ? ret->to_s : now_s;
+    if (r == 0 && ret->from_s >= ret->to_s) {
+        return gs_fail(err, GS_INVALID, "--since %.60s is not before %s: nothing lies between them",
+                       args->since, args->until == NULL ? "now" : args->until);
+    }
+    return r;
+}
+
+/* ---- what is printed ---- */
+
+static void put_cents(char ret[32], uint64_t cents)
+{
+    (void)snprintf(ret, 32, "%" PRIu64 ".%02u", cents / 100, (unsigned)(cents % 100));
+}
+
+static void put_duration(uint64_t s, char ret[48])
+{
+    if (s >= 2 * 86400) {
+        (void)snprintf(ret, 48, "%.1f days", (double)s / 86400);
+    } else if (s >= 2 * 3600) {
+        (void)snprintf(ret, 48, "%.1f hours", (double)s / 3600);
+    } else {
+        (void)snprintf(ret, 48, "%" PRIu64 " s", s);
+    }
+}
+
+/* Whole hours: as the history is asked. */
+static uint64_t length_of(const struct gs_cost_span *span)
+{
+    int64_t from = span->from_s / 3600 * 3600;
+    int64_t to = (span->to_s + 3599) / 3600 * 3600;
+    return (uint64_t)(to - from);
+}
+
+static void put_known(const struct gs_cost_bill *bill, const struct gs_cost_span *span,
+                      struct gs_buf *out)
+{
+    char known[48];
+    char all[48];
+    char rest[48];
+    uint64_t length = length_of(span);
+    put_duration(bill->known_s, known);
+    put_duration(length, all);
+    put_duration(length > bill->known_s ? length - bill->known_s : 0, rest);
+    gs_buf_printf(out, "known of %s of %s", known, all);
+    if (bill->known_s < length) {
+        gs_buf_printf(out, "; what the other %s cost is not known", rest);
+    }
+    gs_buf_puts(out, "\n");
+}
+
+static const char *name_of(const struct gs_cost_row *row)
+{
+    return row->name[0] == '\0' ? "(none)" : row->name;
+}
+
+static void put_text(const struct gs_cost_args *args, const struct gs_cost_bill *bill,
+                     const struct gs_cost_span *span, bool styled, struct gs_buf *out)
+{
+    static const char *const titles[] = {"PART", "NAMESPACE", "WORKLOAD", "POOL"};
+    const struct gs_column columns[] = {{.title = titles[args->by]},
+                                        {.title = "USD", .right = true},
+                                        {.title = "OF ALL", .right = true}};
+    GS_CLEANUP(gs_table_freep)
+    struct gs_table *table = gs_table_new(columns, GS_ARRAY_LEN(columns));
+    char usd[32];
+    for (size_t i = 0; i < bill->n; i++) {
+        const struct gs_cost_row *row = &bill->rows[i];
+        gs_table_putf(table, row->part && args->by != GS_COST_BY_PART ? "(%s)" : "%s",
+                      name_of(row));
+        put_cents(usd, row->cents);
+        gs_table_put(table, usd);
+        gs_table_putf(table, "%.1f %%",
+                      bill->uusd == 0 ? 0.0 : 100.0 * (double)row->uusd / (double)bill->uusd);
+    }
+    put_cents(usd, bill->cents);
+    gs_table_put(table, "total");
+    gs_table_style(table, GS_STYLE_BOLD);
+    gs_table_put(table, usd);
+    gs_table_style(table, GS_STYLE_BOLD);
+    gs_table_put(table, "");
+    gs_table_print(table, 0, styled, out);
+    put_known(bill, span, out);
+}
+
+/* A field of RFC 4180; what a spreadsheet would take for a formula is text. */
+static void put_field(struct gs_buf *out, const char *text)
+{
+    bool formula = text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL;
+    gs_buf_puts(out, formula ? "\"'" : "\"");
+    for (; *text != '\0'; text++) {
+        gs_buf_put(out, text, 1);
+        if (*text == '"') {
+            gs_buf_put(out, text, 1);
+        }
+    }
+    gs_buf_puts(out, "\"");
+}
+
+static void put_csv(const struct gs_cost_args *args, const struct gs_cost_bill *bill,
+                    struct gs_buf *out)
+{
+    char usd[32];
+    gs_buf_printf(out, "%s,kind,usd,uusd\r\n", gs_cost_bys[args->by]);
+    for (size_t i = 0; i < bill->n; i++) {
+        const struct gs_cost_row *row = &bill->rows[i];
+        put_cents(usd, row->cents);
+        put_field(out, name_of(row));
+        gs_buf_printf(out, ",%s,%s,%" PRIu64 "\r\n", row->part ? "part" : "used", usd, row->uusd);
+    }
+    put_cents(usd, bill->cents);
+    gs_buf_printf(out, "total,total,%s,%" PRIu64 "\r\n", usd, bill->uusd);
+}
+
+static void put_time(struct gs_result *result, const char *key, int64_t at_s)
+{
+    char text[GS_KUBETIME_MAX];
+    gs_kubetime_format((uint64_t)at_s * 1000000, text);
+    gs_result_text(result, result->root, key, text);
+}
+
+static void put_amount(struct gs_result *result, json_t *at, uint64_t uusd, uint32_t rest,
+                       uint64_t cents)
+{
+    gs_result_number(result, at, "uusd", uusd);
+    gs_result_number(result, at, "rest", rest);
+    gs_result_number(result, at, "cents", cents);
+}
+
+static void put_doc(const struct gs_cost_args *args, const struct gs_cost_bill *bill,
+                    const struct gs_cost_span *span, struct gs_result *result)
+{
+    gs_result_text(result, result->root, "by", gs_cost_bys[args->by]);
+    put_time(result, "from", span->from_s / 3600 * 3600);
+    put_time(result, "to", span->to_s);
+    json_t *rows = gs_result_array(result, result->root, "rows");
+    for (size_t i = 0; i < bill->n; i++) {
+        json_t *one = gs_result_object(result, rows, NULL);
+        gs_result_text(result, one, "name", bill->rows[i].name);
+        gs_result_bool(result, one, "part", bill->rows[i].part);
+        put_amount(result, one, bill->rows[i].uusd, bill->rows[i].rest, bill->rows[i].cents);
+    }
+    json_t *total = gs_result_object(result, result->root, "total");
+    put_amount(result, total, bill->uusd, bill->rest, bill->cents);
+    gs_result_number(result, result->root, "known_s", bill->known_s);
+    gs_result_number(result, result->root, "length_s", length_of(span));
+}
+
+static int print(const struct gs_cost_args *args, const struct gs_cost_bill *bill,
+                 const struct gs_cost_span *span, struct gs_err *err)
+{
+    GS_CLEANUP(gs_buf_done) struct gs_buf out;
+    gs_buf_init(&out, OUT_BYTES_MAX);
+    if (args->format == GS_FORMAT_TABLE) {
+        put_text(args, bill, span, gs_output_styled(), &out);
+        return gs_output_text(&out, err);
+    }
+    if (args->format == CSV_FORMAT) {
+        put_csv(args, bill, &out);
+        return gs_output_text(&out, err);
+    }
+    struct gs_result result;
+    gs_result_init(&result);
+    put_doc(args, bill, span, &result);
+    int r = gs_output_result(&result, (enum gs_format)args->format, err);
+    gs_result_done(&result);
+    return r;
+}
+
+int gs_cmd_cost(int argc, char **argv)
+{
+    struct gs_cost_args args = {.by = GS_COST_BY_NAMESPACE, .since = "7d"};
+    struct gs_cost_span span;
+    struct gs_err err = {.code = GS_OK};
+    int status;
+    if (!gs_cmd_begin(&gs_command_cost, argc, argv, &args, &status)) {
+        return status;
+    }
+    if (args.file == NULL) {
+        gs_fail(&err, GS_INVALID, "which history? --file FILE names one");
+        return gs_exit_usage(&err);
+    }
+    if (read_span(&args, &span, &err) < 0) {
+        return gs_exit_usage(&err);
+    }
+    GS_CLEANUP(gs_cost_bill_done) struct gs_cost_bill bill = {.n = 0};
+    int r = gs_cost_read_file(&args, &span, &bill, &err);
+    r = r == 0 ? gs_cost_bill_round(&bill, &err) : r;
+    if (r < 0) {
+        return gs_exit_failed(&err);
+    }
+    return gs_exit_output(print(&args, &bill, &span, &err), &err);
+}

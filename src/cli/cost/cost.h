@@ -1,0 +1,32 @@
+/* cost: what `gpuslice cost` is asked, and where it finds it. */
+#pragma once
+
+#include "cli/cost/bill.h"
+#include "term/options.h"
+
+enum gs_cost_by {
+    GS_COST_BY_PART,
+    GS_COST_BY_NAMESPACE,
+    GS_COST_BY_WORKLOAD,
+    GS_COST_BY_POOL,
+    GS_COST_BYS
+};
+extern const char *const gs_cost_bys[GS_COST_BYS + 1];
+
+struct gs_cost_args {
+    unsigned by; /* enum gs_cost_by */
+    const char *since;
+    const char *until; /* NULL: now */
+    const char *file;
+    unsigned format;
+};
+
+struct gs_cost_span {
+    int64_t from_s; /* since 1970 */
+    int64_t to_s;
+};
+
+/* Rows of what is asked for, and behind them the parts of the bill that are nobody's. Codes of
+ * gs_history_open_to_read and gs_history_paid; GS_INVALID: the rows are not what was used. */
+int gs_cost_read_file(const struct gs_cost_args *args, const struct gs_cost_span *span,
+                      struct gs_cost_bill *ret, struct gs_err *err);
