@@ -180,6 +180,26 @@ class Tunnel(bed.Served):
         expect((code, errors), (0, ""))
 
 
+# Every document, every page, and what is none.
+DOCUMENTS = ["fleet", "waiting", "money", "money/better", "cost", "history", "gpus/GPU-n1/history",
+             "pods/team-a/web-1/history", "events", "code", "nowhere", ""]
+PLACES = ["/", "/favicon.ico", "/nowhere", "/metrics", "/readyz", "/debug/state", "/healthz/", "/healthz/x",
+          *(f"/{name}" for name in sorted(os.listdir(os.path.join(bed.SOURCE, "web")))),
+          *(f"/api/v1/{name}" for name in DOCUMENTS)]
+
+
+def cluster__no_path_but_health_answers_without_a_token_and_none_takes_a_write():
+    direct = CLUSTER.as_user("viewer-token")
+    for path in PLACES:
+        for headers in ({}, CLUSTER.token("nonsense"), {"Cookie": "gpuslice=" + "0" * 64}):
+            answer = direct.ask(path, headers)
+            expect((path, answer.status), (path, 401))
+            for word in (b"web-1", b"GPU-n1", b"<html", b"import "):
+                assert word not in answer.body, (path, answer.body)
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            expect((path, direct.ask(path, direct.bearer, method).status), (path, 405))
+
+
 def cluster__strangers_are_turned_away():
     direct = CLUSTER.as_user("x")
     for path in ("/", "/api/v1/fleet", "/api/v1/events", "/api/v1/code", "/metrics"):
