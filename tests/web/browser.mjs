@@ -33,6 +33,7 @@ export function launch() {
 /* A page whose errors fail the case; `isExpected(text, address)`: those that the case makes itself. */
 export async function open(browser, options = {}, isExpected = () => false) {
   const context = await browser.newContext({viewport: {width: 1280, height: 800}, ...options});
+  context.setDefaultTimeout(LIMIT_MS);
   const page = await context.newPage();
   const errors = [];
   page.on('console', (message) => message.type() === 'error' && !isExpected(message.text(), message.location().url)
