@@ -261,8 +261,8 @@ def plan__prints_what_the_users_page_shows():
 def readme_commands():
     """What the README tells to paste; `gpuslice bench` takes minutes and has tests of its own, what
     cuts GPUs is tested where there are some (tests/mig), and what speaks to a cluster where there
-    is one (tests/cluster/test_cli.py)."""
-    elsewhere = ("bench", "gpu", "mig", "status", "why", "ungate", "uninstall")
+    is one (tests/cluster/test_cli.py, tests/top)."""
+    elsewhere = ("bench", "gpu", "mig", "status", "top", "why", "ungate", "uninstall")
     with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
         table = [line for line in file.read().split("\n") if line.startswith("| ")]
     for line in table:
