@@ -51,6 +51,22 @@ WRONG_POOLS = [
     ({"labels": {"nvidia.com/gpu": "x"}}, "are set by the programs that own them"),
     ({"taints": [{"key": "gpuslice.dev/startup", "effect": "NoSchedule"}]},
      "the taint gpuslice.dev/startup is set and removed by gpuslice itself"),
+    ({"emptyAfter": "999999h"}, "87600h (ten years) at most"),
+    ({"expireAfter": "999999h"}, "87600h (ten years) at most"),
+    ({"expireAfter": "0s"}, "at least a second"),
+    ({"startLimit": "0s"}, "at least a second"),
+    ({"startLimit": "999999h"}, "87600h (ten years) at most"),
+    ({"profiles": ["1g.10gb+me,me"]}, "write it as NVIDIA does"),
+    ({"profiles": ["1g.10gb+" + "a" * 41]}, "write it as NVIDIA does"),
+    ({"profiles": ["1g.10gb+me."]}, "write it as NVIDIA does"),
+    ({"warm": {"1g.10gb+me,me": 1}}, "the keys of warm are profiles of slices"),
+    ({"zones": ["a\nb"]}, "should match"),
+    ({"labels": {"a\u0001b": "x"}}, "the keys of labels are names"),
+    ({"taints": [{"key": "a\u0001b", "effect": "NoSchedule"}]}, "should match"),
+    ({"taints": [{"key": "a", "value": "\u0001", "effect": "NoSchedule"}]}, "should match"),
+    ({"nodeClassRef": {"name": "a\u0001b"}}, "should match"),
+    ({"nodeClassRef": {"name": "a", "kind": "a\u0001b"}}, "should match"),
+    ({"nodeClassRef": {"name": "a", "group": "a\nb"}}, "should match"),
 ]
 
 
@@ -351,6 +367,57 @@ class Cases:
             assert refused(what, says), says
         own.patch(f"/api/v1/nodes/{node}", label)
         stranger.patch(f"/api/v1/nodes/{other}", label)
+
+    def policy__leaves_an_agent_nothing_of_its_node_but_what_it_writes(self):
+        own, node = self.node.credentials.api, f"/api/v1/nodes/{self.node.name}"
+        self.bed.api.patch(node, {"metadata": {"finalizers": ["example.com/keep"]}})
+        ports = {"daemonEndpoints": {"kubeletEndpoint": {"Port": 1}}}
+        owner = {"apiVersion": "v1", "kind": "Namespace", "name": "default", "uid": "x"}
+        for below, body, says in (
+                ("", {"metadata": {"finalizers": []}}, "neither finalizers nor"),
+                ("", {"metadata": {"ownerReferences": [owner]}}, "neither finalizers nor"),
+                ("", {"spec": {"providerID": "aws:///x/i-1"}}, "no field of a node's spec"),
+                ("", {"metadata": {"labels": {"gpuslice.dev/slicepool": "x"}}}, "labels of nvidia"),
+                ("", {"metadata": {"labels": {"nvidia.com/mig.config": "x"}}}, "labels of nvidia"),
+                ("", {"metadata": {"annotations": {"gpuslice.dev/leaving": "x"}}}, "no annotations"),
+                ("", {"metadata": {"annotations": {"gpuslice.dev/held": "x"}}}, "no annotations"),
+                ("/status", {"metadata": {"finalizers": []}}, "neither finalizers nor"),
+                ("/status", {"status": {"conditions": [{"type": "Ready", "status": "False"}]}},
+                 "no field of a node's status"),
+                ("/status", {"status": {"addresses": [
+                    {"type": "InternalIP", "address": "127.9.9.9"}]}}, "no field of a node's status"),
+                ("/status", {"status": ports}, "no field of a node's status"),
+                ("/status", {"status": {"nodeInfo": {"kernelVersion": "x"}}},
+                 "no field of a node's status")):
+            assert refused(lambda b=below, o=body: own.patch(node + b, o), says), (below, body)
+        self.bed.api.patch(node, {"metadata": {"finalizers": []}})
+
+    def policy__leaves_an_agent_the_status_of_its_gpunode_only(self):
+        own, path = self.node.credentials.api, f"{GROUP}/gpunodes/{self.node.name}"
+        for body, says in (
+                ({"spec": {"gpus": []}}, "the spec is the controller's"),
+                ({"metadata": {"finalizers": ["example.com/keep"]}}, "sets no finalizers"),
+                ({"metadata": {"labels": {"a": "b"}}}, "sets no finalizers"),
+                ({"metadata": {"ownerReferences": [
+                    {"apiVersion": "v1", "kind": "Namespace", "name": "default", "uid": "x"}]}},
+                 "belong to its node")):
+            assert refused(lambda b=body: own.patch(path, b), says), body
+
+    def policy__leaves_an_agent_events_of_its_own_node_only(self):
+        own = self.node.credentials.api
+        for name, regarding, taken in (
+                ("mine", {"kind": "Node", "name": self.node.name}, True),
+                ("other", {"kind": "Node", "name": self.other.name}, False),
+                ("pod", {"kind": "Pod", "name": self.node.name, "namespace": "default"}, False)):
+            event = {"apiVersion": "events.k8s.io/v1", "kind": "Event",
+                     "metadata": {"name": f"policy-{name}", "namespace": "default"},
+                     "eventTime": "2026-01-01T00:00:00.000000Z", "action": "Test", "reason": "Test",
+                     "reportingController": "gpuslice.dev/agent", "reportingInstance": "test",
+                     "type": "Normal", "note": "a test", "regarding": dict(regarding, apiVersion="v1")}
+            says = "Events of its own node only"
+            assert refused(lambda e=event: own.create(
+                "/apis/events.k8s.io/v1/namespaces/default/events", e), says) != taken, name
+        assert self.bed.api.find("/apis/events.k8s.io/v1/namespaces/default/events/policy-mine")
 
     def policy__does_not_keep_the_agent_from_its_work(self):
         self.wish_again()
