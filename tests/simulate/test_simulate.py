@@ -230,6 +230,8 @@ def simulate__says_why_there_is_no_interval():
         assert why in report["intervals"]["none_because"]
         assert of(report, "gpuslice")["saving_ci_pct"] is None
         assert any(why in note for note in report["notes"])
+    table = run("simulate", "-t", "csv:-", "--draws", "0", stdin=csv([(0, 10, 100)])).decode()
+    assert ": 1 row, 0 of them not usable, 1 job;" in table, table
 
 
 def simulate__keeps_no_more_jobs_than_it_says():

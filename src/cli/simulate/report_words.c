@@ -139,16 +139,19 @@ void gs_report_put_rows(const struct gs_report *report, struct gs_buf *out)
                   {report->rows_whole, "that ask for whole GPUs"},
                   {report->rows_unmapped, "that fit no rule"}};
     char rows[GS_REPORT_WORD_MAX], skipped[GS_REPORT_WORD_MAX];
-    gs_buf_printf(out, "%s rows, %s of them not usable", gs_report_count(report->input_rows, rows),
+    gs_buf_printf(out, "%s row%s, %s of them not usable", gs_report_count(report->input_rows, rows),
+                  report->input_rows == 1 ? "" : "s",
                   gs_report_count(report->skipped_rows, skipped));
     for (size_t i = 0; i < GS_ARRAY_LEN(others); i++) {
         if (others[i].rows > 0) {
             gs_buf_printf(out, ", %s %s", gs_report_count(others[i].rows, rows), others[i].are);
         }
     }
-    gs_buf_printf(out, ", %s jobs", gs_report_count(report->jobs, rows));
+    gs_buf_printf(out, ", %s job%s", gs_report_count(report->jobs, rows),
+                  report->jobs == 1 ? "" : "s");
     if (report->jobs != report->job_rows) {
-        gs_buf_printf(out, " of %s rows", gs_report_count(report->job_rows, rows));
+        gs_buf_printf(out, " of %s row%s", gs_report_count(report->job_rows, rows),
+                      report->job_rows == 1 ? "" : "s");
     }
 }
 
