@@ -244,14 +244,14 @@ static enum outcome encode(struct gs_board *board, struct gs_board_place *place,
     bool was = place->shown;
     char *text = NULL;
     gs_buf_reset(scratch);
-    if (shown) {
+    if (shown && !board->options.untold) {
         promise(place);
         if (!find_stranded(board, place) || !put_place(board, place, scratch) ||
             (text = strdup(gs_buf_text(scratch))) == NULL) {
             return FAILED;
         }
     }
-    bool same = was == shown && (!shown || strcmp(place->text, text) == 0);
+    bool same = was == shown && (!shown || text == NULL || strcmp(place->text, text) == 0);
     free(place->text);
     place->text = text;
     place->n_text = scratch->len;
@@ -290,7 +290,7 @@ bool gs_board_refresh(struct gs_board *board, uint64_t now_us, bool *ret_failed)
     gs_buf_done(&scratch);
     if (board->renumber_at == 0) {
         board->renumber_at =
-            board->n_numbered < RENUMBER_MIN ? 2 * RENUMBER_MIN : 2 * board->n_numbered;
+            gs_board_crowd(board) < RENUMBER_MIN ? 2 * RENUMBER_MIN : 2 * gs_board_crowd(board);
     }
     board->at_us = now_us;
     board->revision = changed ? revision : board->revision;

@@ -415,10 +415,15 @@ static bool let_go(struct gs_board *board)
     return true;
 }
 
+uint32_t gs_board_crowd(const struct gs_board *board)
+{
+    return board->options.untold ? (uint32_t)board->holders.n : board->n_numbered;
+}
+
 void gs_board_renumber(struct gs_board *board)
 {
     size_t at = 0;
-    if (board->n_numbered < RENUMBER_MIN || board->n_numbered < board->renumber_at) {
+    if (gs_board_crowd(board) < RENUMBER_MIN || gs_board_crowd(board) < board->renumber_at) {
         return;
     }
     for (struct gs_board_holder *one; (one = gs_map_next(&board->holders, &at)) != NULL;) {

@@ -180,5 +180,8 @@ struct gs_money_gpu gs_board_money_gpu(const struct gs_board_gpu *gpu,
                                        struct gs_money_slice slices[GS_MEMORY_UNITS_MAX]);
 void gs_board_gpus_free(struct gs_board_place *place);
 
+/* Pods that have a number; where nobody is told of them, all that are kept. */
+uint32_t gs_board_crowd(const struct gs_board *board);
+
 /* Names are handed out anew; readers have to ask for everything. */
 void gs_board_renumber(struct gs_board *board);

@@ -216,7 +216,7 @@ static int open_picture(struct gs_historian *historian, struct gs_err *err)
         .user_agent = "gpuslice-history/" GS_VERSION,
     };
     const struct gs_board_options board = {
-        .kind = "cluster", .name = "", .price = price, .ctx = historian};
+        .kind = "cluster", .name = "", .untold = true, .price = price, .ctx = historian};
     int r = gs_kube_new(&kube, &historian->kube, err);
     r = r == 0 ? gs_board_new(&board, &historian->board, err) : r;
     if (r == 0) {

@@ -1,7 +1,7 @@
 /* bench_board: what the dashboard's documents cost at 10,000 GPUs, all cut into seven, so many
- * held, and what memory the board keeps.
+ * held, what memory the board keeps, and what a sample of its history costs.
  *
- *     bench_board [GPUS [HELD]]      10000 7
+ *     bench_board [GPUS [HELD [untold]]]      10000 7
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "board/board.h"
+#include "historian/sample.h"
 
 enum { GPUS_A_NODE = 8, SLICES = 7 };
 
@@ -109,10 +110,36 @@ static int put(struct gs_board *board, unsigned number, unsigned turn)
     return r == 0 ? gs_board_put_gpus(board, &node, NULL) : r;
 }
 
+/* What gpuslice-history does every 15 s, into a file where we are. */
+static int bench_sample(struct gs_board *board)
+{
+    static struct gs_sample sample;
+    const char *file = "bench_board.history";
+    struct gs_history *history = NULL;
+    int r = gs_history_open(file, &history, NULL);
+    for (int64_t i = 0; r == 0 && i < 3; i++) {
+        double t0 = now_ms();
+        r = gs_sample_make(&sample, board, 0, 1, NULL);
+        double t1 = now_ms();
+        r = r == 0 ? gs_history_add(history, 1800000000 + 15 * i, sample.values, sample.n_values,
+                                    15, sample.costs, sample.n_costs, NULL)
+                   : r;
+        printf("a sample in %.1f ms, written in %.1f ms: %zu numbers, %zu costs\n", t1 - t0,
+               now_ms() - t1, sample.n_values, sample.n_costs);
+    }
+    gs_history_close(history);
+    gs_sample_done(&sample);
+    (void)remove(file);
+    return r;
+}
+
 int main(int argc, char **argv)
 {
     static const struct gs_board_reader all = {NULL, NULL};
-    const struct gs_board_options options = {.kind = "cluster", .name = "bench", .price = price};
+    const struct gs_board_options options = {.kind = "cluster",
+                                             .name = "bench",
+                                             .untold = argc > 3, /* as gpuslice-history has it */
+                                             .price = price};
     unsigned n = (argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 10000) / GPUS_A_NODE;
     struct gs_board *board = NULL;
     struct gs_buf out;
@@ -150,6 +177,7 @@ int main(int argc, char **argv)
     r = r == 0 ? gs_board_write_changes(board, &all, &mark, &out, NULL) : r;
     t1 = now_ms();
     printf("ten nodes changed: %.2f ms, %zu bytes\n", t1 - t0, out.len);
+    r = r == 0 ? bench_sample(board) : r;
     getrusage(RUSAGE_SELF, &used);
     printf("most memory: %.1f MB\n", (double)used.ru_maxrss / 1024);
     gs_buf_done(&out);

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "board/board.h"
+#include "board/keep.h"
 #include "board/news.h"
 #include "board/past.h"
 #include "historian/sample.h"
@@ -329,6 +330,27 @@ static void news__tell_what_has_changed_and_not_what_was_there(void **state)
     gs_board_free(board);
 }
 
+static void board__that_tells_nobody_lets_go_of_pods_that_are_gone(void **state)
+{
+    const struct gs_board_options options = {
+        .kind = "cluster", .name = "t", .price = price, .untold = true};
+    struct gs_board *board = NULL;
+    (void)state;
+    assert_int_equal(gs_board_new(&options, &board, NULL), 0);
+    put_node(board, "n1", "p4d.24xlarge", GS_BOARD_READY);
+    for (unsigned i = 0; i < 60000; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "p-%u", i);
+        put_pod(board, "a", name, "Job/x", "n1");
+        gs_board_drop_pod(board, "a", name);
+        if (i % 500 == 0) {
+            (void)gs_board_refresh(board, NOW_US + i, NULL);
+        }
+    }
+    assert_true(board->holders.n < 20000);
+    gs_board_free(board);
+}
+
 /* ---- what a viewer may see ---- */
 
 static bool sees_a(void *ctx, const char *name_space)
@@ -401,6 +423,7 @@ int main(void)
         cmocka_unit_test(sample__many_workloads_are_one_row_and_still_add_up),
         cmocka_unit_test(sample__what_happened_is_counted_once),
         cmocka_unit_test(news__tell_what_has_changed_and_not_what_was_there),
+        cmocka_unit_test(board__that_tells_nobody_lets_go_of_pods_that_are_gone),
         cmocka_unit_test(past__rows_of_others_are_one_and_the_total_stays),
         cmocka_unit_test(past__pods_of_others_have_no_name_in_events),
     };
