@@ -198,6 +198,7 @@ static int open_parts(struct gs_controller *controller, struct gs_err *err)
                                        .store = &controller->store,
                                        .instance =
                                            options->identity != NULL ? options->identity : "",
+                                       .decides = decides,
                                        .again = on_changed,
                                        .moved = on_moved,
                                        .ctx = controller};

@@ -63,6 +63,11 @@ void gs_act_free(struct gs_act *act)
     free(act);
 }
 
+bool gs_act_decides(const struct gs_act *act)
+{
+    return act->options.decides(act->options.ctx);
+}
+
 struct gs_act_counts gs_act_counts(const struct gs_act *act)
 {
     return act->counts;
@@ -261,7 +266,7 @@ void gs_act_clear(struct gs_act *act, struct gs_store_pod *pod)
 static bool book_goes_on(struct gs_act_call *call)
 {
     struct gs_store_pod *pod = gs_act_pod(call);
-    if (pod == NULL || !pod->waiting->wait.gated) {
+    if (pod == NULL || !pod->waiting->wait.gated || !gs_act_decides(call->act)) {
         return false;
     }
     call->kind = GS_ACT_BOOK_LIFT;

@@ -40,6 +40,9 @@ struct gs_act_options {
     struct gs_kube *kube;
     struct gs_store *store;
     const char *instance; /* who we are, in Events */
+    /* We still decide: looked at before the second write of an action, which may come much later
+     * than the first. */
+    bool (*decides)(void *ctx);
     /* Something ended, and may be decided anew. */
     void (*again)(void *ctx);
     void (*moved)(void *ctx, const struct gs_act_moved *answer); /* before `again` */

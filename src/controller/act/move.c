@@ -46,7 +46,7 @@ bool gs_act_move_goes_on(struct gs_act_call *call)
 {
     char path[GS_ACT_PATH_BYTES_MAX];
     const struct gs_store_pod *waits = gs_act_pod(call);
-    if (waits == NULL || waits->nominated != NULL) {
+    if (waits == NULL || waits->nominated != NULL || !gs_act_decides(call->act)) {
         return false;
     }
     const struct gs_kubemove *move = call->move;
@@ -81,10 +81,11 @@ bool gs_act_move_ends(struct gs_act_call *call, bool ok, const struct gs_kubesta
     const struct gs_act_moved answer = {
         .uid = call->move->uid,
         .end = end_of_move(call, ok, status),
-        .why = ok            ? ""
-               : told        ? status->message
-               : err != NULL ? err->msg
-                             : "it is not needed any more",
+        .why = ok                     ? ""
+               : told                 ? status->message
+               : err != NULL          ? err->msg
+               : !gs_act_decides(act) ? "another controller decides by now"
+                                      : "it is not needed any more",
     };
     act->counts.evicted += answer.end == GS_ACT_MOVED;
     act->counts.move_refused += answer.end == GS_ACT_MOVE_REFUSED;

@@ -50,6 +50,9 @@ static inline void gs_act_drop(json_t **value)
 }
 #define GS_ACT_JSON GS_CLEANUP(gs_act_drop) json_t *
 
+/* We hold the Lease, as of this moment. */
+bool gs_act_decides(const struct gs_act *act);
+
 uint64_t gs_act_now(const struct gs_act *act, clockid_t clock);
 
 /* NULL: no memory, and that was said. */
