@@ -69,8 +69,8 @@ static bool duration(struct gs_view text, uint64_t *ret_s)
     return any && text.n == 0 && sum <= DURATION_MAX_S;
 }
 
-static int read_duration(const json_t *spec, const char *key, bool may_never, uint32_t *ret_s,
-                         struct gs_err *err)
+static int read_duration(const json_t *spec, const char *key, uint32_t least_s, bool may_never,
+                         uint32_t *ret_s, struct gs_err *err)
 {
     const char *text = NULL;
     uint64_t s;
@@ -82,11 +82,12 @@ static int read_duration(const json_t *spec, const char *key, bool may_never, ui
         *ret_s = UINT32_MAX;
         return 0;
     }
-    if (!duration(gs_view(text), &s)) {
+    if (!duration(gs_view(text), &s) || s < least_s) {
         return gs_fail(err, GS_INVALID,
                        "\"%s\" is \"%.40s\"; expected a duration such as 90s, 10m or 720h%s, ten "
-                       "years at most",
-                       key, text, may_never ? ", or Never" : "");
+                       "years at most%s",
+                       key, text, may_never ? ", or Never" : "",
+                       least_s > 0 ? " and a second at least" : "");
     }
     *ret_s = (uint32_t)s;
     return 0;
@@ -364,34 +365,66 @@ static int read_spec(const json_t *spec, struct gs_arena *arena, struct gs_slice
     r = r < 0 ? r : read_taints(spec, arena, pool, err);
     r = r < 0 ? r : read_either(spec, "moves", "never", "optIn", &moves, err);
     r = r < 0 ? r : read_either(spec, "scaling", "overlay", "static", &is_static, err);
-    r = r < 0 ? r : read_duration(spec, "emptyAfter", false, &pool->empty_after_s, err);
-    r = r < 0 ? r : read_duration(spec, "startLimit", false, &pool->start_limit_s, err);
-    r = r < 0 ? r : read_duration(spec, "expireAfter", true, &pool->expire_after_s, err);
+    r = r < 0 ? r : read_duration(spec, "emptyAfter", 0, false, &pool->empty_after_s, err);
+    r = r < 0 ? r : read_duration(spec, "startLimit", 1, false, &pool->start_limit_s, err);
+    r = r < 0 ? r : read_duration(spec, "expireAfter", 1, true, &pool->expire_after_s, err);
     pool->moves = moves ? GS_SLICEPOOL_MOVES_OPT_IN : GS_SLICEPOOL_MOVES_NEVER;
     pool->scaling = is_static ? GS_SLICEPOOL_STATIC : GS_SLICEPOOL_OVERLAY;
     return r < 0 ? gs_wrap(err, r, "spec") : 0;
 }
 
-int gs_slicepool_parse(const struct json_t *object, struct gs_arena *arena,
-                       struct gs_slicepool *ret, struct gs_err *err)
+/* What is known of it without its spec, which has the defaults. */
+static int read_metadata(const json_t *object, struct gs_arena *arena, struct gs_slicepool *pool,
+                         struct gs_err *err)
 {
-    struct gs_slicepool pool = {.gpus_limit = UINT64_MAX,
-                                .uusd_limit = UINT64_MAX,
-                                .empty_after_s = EMPTY_AFTER_S,
-                                .start_limit_s = START_LIMIT_S,
-                                .expire_after_s = EXPIRE_AFTER_S};
     json_t *metadata = NULL;
-    json_t *spec = NULL;
     const char *deleted = NULL;
-    int r = gs_kubefield_head(object, "SlicePool", arena, &metadata, &pool.name, err);
+    *pool = (struct gs_slicepool){.gpus_limit = UINT64_MAX,
+                                  .uusd_limit = UINT64_MAX,
+                                  .spot_percent = 100,
+                                  .empty_after_s = EMPTY_AFTER_S,
+                                  .start_limit_s = START_LIMIT_S,
+                                  .expire_after_s = EXPIRE_AFTER_S};
+    int r = gs_kubefield_head(object, "SlicePool", arena, &metadata, &pool->name, err);
     if (r < 0) {
         return r;
     }
-    r = gs_kubefield_text(metadata, "uid", UID_MAX, arena, &pool.uid, err);
-    r = r < 0 ? r : gs_kubejson_number(metadata, "generation", INT64_MAX, &pool.generation, err);
+    r = gs_kubefield_text(metadata, "uid", UID_MAX, arena, &pool->uid, err);
+    r = r < 0 ? r : gs_kubejson_number(metadata, "generation", INT64_MAX, &pool->generation, err);
     r = r < 0 ? r : gs_kubejson_text(metadata, "deletionTimestamp", &deleted, err);
-    pool.deleting = deleted != NULL;
-    r = r < 0 ? r : gs_kubejson_object(object, "spec", &spec, err);
+    pool->deleting = deleted != NULL;
+    return r < 0 ? gs_wrap(err, r, "SlicePool %s", pool->name) : 0;
+}
+
+int gs_slicepool_parse_head(const struct json_t *object, struct gs_arena *arena,
+                            struct gs_slicepool *ret, struct gs_err *err)
+{
+    struct gs_slicepool pool;
+    json_t *spec = NULL;
+    bool is_static = false;
+    int r = read_metadata(object, arena, &pool, err);
+    if (r < 0) {
+        return r;
+    }
+    pool.node_class = (struct gs_slicepool_class){.group = "", .kind = "", .name = ""};
+    if (gs_kubejson_object(object, "spec", &spec, NULL) == 0) {
+        (void)read_either(spec, "scaling", "overlay", "static", &is_static, NULL);
+    }
+    pool.scaling = is_static ? GS_SLICEPOOL_STATIC : GS_SLICEPOOL_OVERLAY;
+    *ret = pool;
+    return 0;
+}
+
+int gs_slicepool_parse(const struct json_t *object, struct gs_arena *arena,
+                       struct gs_slicepool *ret, struct gs_err *err)
+{
+    struct gs_slicepool pool;
+    json_t *spec = NULL;
+    int r = read_metadata(object, arena, &pool, err);
+    if (r < 0) {
+        return r;
+    }
+    r = gs_kubejson_object(object, "spec", &spec, err);
     r = r < 0 ? r : read_spec(spec, arena, &pool, err);
     if (r < 0) {
         return gs_wrap(err, r, "SlicePool %s", pool.name);

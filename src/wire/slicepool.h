@@ -76,6 +76,12 @@ struct gs_slicepool {
 int gs_slicepool_parse(const struct json_t *object, struct gs_arena *arena,
                        struct gs_slicepool *ret, struct gs_err *err);
 
+/* The same of one whose spec cannot be read: name, uid, generation, deleting, and scaling where it
+ * is a word we know. It may buy nothing: there are no instance types. GS_INVALID: it has no name.
+ */
+int gs_slicepool_parse_head(const struct json_t *object, struct gs_arena *arena,
+                            struct gs_slicepool *ret, struct gs_err *err);
+
 /* One of the NodePools that were made of it. */
 struct gs_slicepool_part {
     const char *name; /* of the NodePool */

@@ -31,6 +31,12 @@ void gs_pools_find_region(struct gs_pools *pools)
 int gs_pools_make_offers(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_err *err)
 {
     struct gs_pooloffers made;
+    if (owner->unread[0] != '\0') {
+        owner->n_offers = 0;
+        owner->left_out[0] = '\0';
+        owner->stale = false;
+        return 0;
+    }
     int r = gs_pooloffers_make(&owner->arena, &owner->pool, gs_view(pools->region), &made, err);
     owner->n_offers = made.n;
     memcpy(owner->offers, made.at, made.n * sizeof(made.at[0]));

@@ -70,7 +70,8 @@ static void look_at_claim(struct gs_pools *pools, struct gs_pools_claim *claim, 
         part->record_ours = true;
         part->record.failed_starts = 0;
         part->record.closed_until_s = 0;
-    } else if (claim->has.initialized || claim->has.deleting || claim->ending) {
+    } else if (claim->has.initialized || claim->has.deleting || claim->ending ||
+               part->of->unread[0] != '\0') {
         return;
     } else if (age_us >= limit_us) {
         end_stuck(pools, part, claim, age_us);

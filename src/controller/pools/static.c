@@ -85,7 +85,8 @@ void gs_pools_look_at_empty(struct gs_pools *pools)
         const struct gs_store_node *node =
             claim->has.node[0] == '\0' ? NULL
                                        : gs_store_find_node(pools->options.store, claim->has.node);
-        if (part != NULL && part->of != NULL && !part->of->pool.deleting && node != NULL &&
+        if (part != NULL && part->of != NULL && !part->of->pool.deleting &&
+            part->of->unread[0] == '\0' && node != NULL &&
             part->of->pool.scaling == GS_SLICEPOOL_STATIC && node->known && !node->deleting &&
             claim->has.initialized && !claim->has.deleting && !claim->ending &&
             !is_cordoned(node)) {

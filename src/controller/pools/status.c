@@ -61,7 +61,9 @@ static void say_ready(struct gs_pools *pools, struct gs_pools_owner *owner,
     char text[GS_POOLS_TEXT_MAX];
     const struct gs_pools_stream *stream = unreachable(pools, owner);
     const struct gs_pools_part *part = refused(parts, n);
-    if (stream != NULL) {
+    if (owner->unread[0] != '\0') {
+        say(pools, owner, READY, false, "SpecNotUnderstood", owner->unread);
+    } else if (stream != NULL) {
         say(pools, owner, READY, false, "KarpenterNotThere", stream->why);
     } else if (owner->left_out[0] != '\0') {
         say(pools, owner, READY, false, "InstanceTypesLeftOut", owner->left_out);
@@ -98,6 +100,9 @@ static void say_open(struct gs_pools *pools, struct gs_pools_owner *owner,
     }
     if (nodes > 0) {
         say(pools, owner, OPEN, true, "WithinLimits", "");
+    } else if (owner->unread[0] != '\0') {
+        say(pools, owner, OPEN, false, "SpecNotUnderstood",
+            "its spec cannot be read, so no node is bought: see Ready");
     } else if (owner->n_offers == 0) {
         say(pools, owner, OPEN, false, "NothingToBuy",
             "there is no instance type to buy: see Ready");

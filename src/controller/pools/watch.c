@@ -44,12 +44,30 @@ static void drop_owner(struct gs_pools *pools, const char *name)
     }
 }
 
+/* One whose spec cannot be read is kept without it. */
+static int read_owner(const json_t *object, struct gs_arena *arena, struct gs_slicepool *ret,
+                      char unread[GS_POOLS_TEXT_MAX], struct gs_err *err)
+{
+    struct gs_err why = {.code = GS_OK};
+    unread[0] = '\0';
+    int r = gs_slicepool_parse(object, arena, ret, &why);
+    if (r != GS_INVALID && r != GS_LIMIT) {
+        return r == 0 ? 0 : gs_fail(err, why.code, "%s", why.msg);
+    }
+    gs_arena_done(arena);
+    gs_arena_init(arena, &gs_alloc_heap, OWNER_BYTES_MAX);
+    r = gs_slicepool_parse_head(object, arena, ret, err);
+    snprintf(unread, GS_POOLS_TEXT_MAX, "%s", why.msg);
+    return r;
+}
+
 static int take_owner(struct gs_pools *pools, const json_t *object, bool gone, struct gs_err *err)
 {
+    char unread[GS_POOLS_TEXT_MAX];
     struct gs_slicepool pool;
     struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, OWNER_BYTES_MAX);
-    int r = gs_slicepool_parse(object, &arena, &pool, err);
+    int r = read_owner(object, &arena, &pool, unread, err);
     if (r != 0 || gone) {
         if (r == 0) {
             drop_owner(pools, pool.name);
@@ -73,6 +91,10 @@ static int take_owner(struct gs_pools *pools, const json_t *object, bool gone, s
     owner->seen = true;
     owner->stale = true;
     owner->n_offers = 0;
+    if (unread[0] != '\0' && strcmp(owner->unread, unread) != 0) {
+        gs_log_warning("nothing is bought: %s", unread);
+    }
+    memcpy(owner->unread, unread, sizeof(unread));
     if (!gs_map_put(&pools->owners, owner->pool.name, owner)) {
         free_owner(owner);
         return no_memory(err);

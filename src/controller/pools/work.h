@@ -47,6 +47,8 @@ struct gs_pools_owner {
     struct gs_slicepool pool;
     bool seen;
     bool stale; /* the offers have to be made */
+    /* Why its spec could not be read: nothing is bought, and what is there stays. "": it could. */
+    char unread[GS_POOLS_TEXT_MAX];
     struct gs_offer offers[GS_SLICEPOOL_TYPES_MAX];
     unsigned n_offers;
     size_t first_offer;               /* among those of all */

@@ -168,6 +168,8 @@ static const struct {
     {POOL(", 'emptyAfter': 'Never'"), "\"emptyAfter\" is \"Never\"; expected a duration"},
     {POOL(", 'expireAfter': '5s1h'"), "720h, or Never, ten years at most"},
     {POOL(", 'expireAfter': '87601h'"), "ten years at most"},
+    {POOL(", 'expireAfter': '0s'"), "a second at least"},
+    {POOL(", 'startLimit': '0h0m'"), "a second at least"},
     {POOL(", 'taints': [{'key': 'k', 'effect': 'None'}]"), "taints[0]: a taint needs a key"},
     {POOL(", 'labels': {'k': 7}"), "labels: \"k\" is a number; expected a string"},
 };
@@ -263,6 +265,36 @@ static void slicepool__a_status_that_was_written_is_read_back(void **state)
     gs_arena_done(&arena);
 }
 
+static void slicepool__what_cannot_be_read_has_a_head(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_static;
+    } heads[] = {
+        {"{'metadata': {'name': 'p', 'uid': 'u', 'generation': 7}, 'spec': {'emptyAfter': 'x', "
+         "'scaling': 'static', 'limits': {'gpus': 3}}}",
+         true},
+        {"{'metadata': {'name': 'p', 'uid': 'u', 'generation': 7}, 'spec': {'scaling': 'no'}}",
+         false},
+        {"{'metadata': {'name': 'p', 'uid': 'u', 'generation': 7}, 'spec': []}", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        struct gs_slicepool pool;
+        struct gs_arena arena;
+        gs_arena_init(&arena, &gs_alloc_heap, 1 << 20);
+        json_t *object = json_text(heads[i].text);
+        assert_int_equal(gs_slicepool_parse(object, &arena, &pool, NULL), GS_INVALID);
+        assert_int_equal(gs_slicepool_parse_head(object, &arena, &pool, NULL), 0);
+        assert_string_equal(pool.name, "p");
+        assert_string_equal(pool.uid, "u");
+        assert_true(pool.generation == 7 && !pool.deleting && pool.n_instance_types == 0);
+        assert_int_equal(pool.scaling == GS_SLICEPOOL_STATIC, heads[i].is_static);
+        json_decref(object);
+        gs_arena_done(&arena);
+    }
+}
+
 static void slicepool__a_status_is_refused_where_the_schema_would(void **state)
 {
     (void)state;
@@ -294,6 +326,7 @@ int main(void)
         cmocka_unit_test(slicepool__what_is_left_out_has_its_default),
         cmocka_unit_test(slicepool__dollars_are_exact),
         cmocka_unit_test(slicepool__refuses_what_the_schema_would_refuse),
+        cmocka_unit_test(slicepool__what_cannot_be_read_has_a_head),
         cmocka_unit_test(slicepool__a_status_is_one_object_for_an_apply),
         cmocka_unit_test(slicepool__a_status_that_was_written_is_read_back),
         cmocka_unit_test(slicepool__a_status_is_refused_where_the_schema_would),
