@@ -177,12 +177,15 @@ static const char *next_of(const struct gs_case *of)
 /* In the arena; what does not fit any more is left out. */
 static int add(struct gs_case *of, struct gs_buf *text, struct gs_err *err)
 {
+    if (!gs_buf_ok(text)) {
+        return no_memory(err);
+    }
     if (of->n_help == GS_CASE_HELP_MAX || text->len == 0) {
         gs_buf_reset(text);
         return 0;
     }
     const char *kept = gs_arena_text(&of->scene->arena, gs_buf_text(text), text->len);
-    if (kept == NULL || !gs_buf_ok(text)) {
+    if (kept == NULL) {
         return no_memory(err);
     }
     of->help[of->n_help++] = kept;

@@ -226,6 +226,74 @@ static void why__has_a_text_for_each_pod(void **state)
     }
 }
 
+#define POOL_NODE(name, slices)                                                                    \
+    "{'metadata': {'name': '" name "', 'uid': 'u-" name "', 'labels': {'kubernetes.io/hostname': " \
+    "'" name "', 'gpuslice.dev/slicepool': 'p'}}, 'status': {'conditions': [{'type': 'Ready', "    \
+    "'status': 'True'}], 'allocatable': {'cpu': '8', 'memory': '64Gi', 'pods': '110'" slices "}}}"
+#define RUNS(name, node, profile, annotations)                                                             \
+    "{'metadata': {'name': '" name "', 'namespace': 'd', 'uid': 'u-" name                                  \
+    "', 'resourceVersion': '7', 'creationTimestamp': '2025-12-31T20:00:00Z', 'annotations': {" annotations \
+    "}, 'ownerReferences': [{'kind': 'ReplicaSet', 'name': 'web', 'controller': "                          \
+    "true}]}, 'spec': {'nodeName': '" node "', 'containers': [{'name': 'c', 'resources': "                 \
+    "{'limits': {'nvidia.com/mig-" profile "': '1'}}}]}, 'status': {'phase': 'Running'}}"
+
+/* A 1g.5gb is in the way of half a GPU, and there is room for it on the other node. */
+static void why__says_who_would_make_way_where_both_sides_agree(void **state)
+{
+    static const struct {
+        const char *moves, *web, *says;
+    } cases[] = {
+        {"'optIn'", RUNS("web", "n1", "1g.5gb", "'gpuslice.dev/move': 'allow'"),
+         "Decision now: move\n"},
+        {"'never'", RUNS("web", "n1", "1g.5gb", "'gpuslice.dev/move': 'allow'"),
+         "Decision now: wait\n"},
+        {"'optIn'", RUNS("web", "n1", "1g.5gb", ""), "Decision now: wait\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct gs_scene scene;
+        struct gs_case of;
+        struct gs_buf out;
+        char pool[300];
+        snprintf(pool, sizeof(pool),
+                 "{'metadata': {'name': 'p'}, 'spec': {'nodeClassRef': {'name': 'x'}, "
+                 "'instanceTypes': ['p4d.24xlarge'], 'limits': {'gpus': 0}, 'moves': %s}}",
+                 cases[i].moves);
+        gs_buf_init(&out, 1 << 20);
+        gs_scene_init(&scene, NULL);
+        scene.real_us = REAL_US;
+        take(&scene, GS_SCENE_NODES,
+             POOL_NODE("n1", ", 'nvidia.com/mig-4g.20gb': '1', 'nvidia.com/mig-1g.5gb': '1'"));
+        take(&scene, GS_SCENE_NODES,
+             POOL_NODE("n2", ", 'nvidia.com/mig-4g.20gb': '1', 'nvidia.com/mig-2g.10gb': '1', "
+                             "'nvidia.com/mig-1g.5gb': '1'"));
+        take(&scene, GS_SCENE_GPUNODES,
+             GPUNODE("n1", NOW,
+                     HELD("4g.20gb", "0", "4", "half") ", " HELD("1g.5gb", "4", "1", "web")));
+        take(&scene, GS_SCENE_GPUNODES,
+             GPUNODE("n2", NOW,
+                     HELD("4g.20gb", "0", "4", "other") ", " HELD(
+                         "2g.10gb", "4", "2", "third") ", " FREE("1g.5gb", "6", "1")));
+        take(&scene, GS_SCENE_LEASES, LEASE("2026-01-01T00:00:59Z"));
+        take(&scene, GS_SCENE_SLICEPOOLS, pool);
+        take(&scene, GS_SCENE_PODS, RUNS("half", "n1", "4g.20gb", ""));
+        take(&scene, GS_SCENE_PODS, RUNS("other", "n2", "4g.20gb", ""));
+        take(&scene, GS_SCENE_PODS, RUNS("third", "n2", "2g.10gb", ""));
+        take(&scene, GS_SCENE_PODS, cases[i].web);
+        scene.wanted = "d/a";
+        take(&scene, GS_SCENE_PODS, POD("a", GATE, "3g.20gb", ""));
+        settle(&scene);
+        assert_int_equal(gs_case_make(&scene, scene.object, &of, NULL), 0);
+        const struct gs_why_answer answer = {.of = &of};
+        gs_why_put_text(&answer, false, &out);
+        if (strstr(gs_buf_text(&out), cases[i].says) == NULL) {
+            fail_msg("case %zu:\n%s", i, gs_buf_text(&out));
+        }
+        gs_buf_done(&out);
+        gs_scene_done(&scene);
+    }
+}
+
 static void why__names_a_lease_that_nobody_renews(void **state)
 {
     (void)state;
@@ -355,6 +423,7 @@ int main(void)
         cmocka_unit_test(wrapping__keeps_lines_short_and_terminals_safe),
         cmocka_unit_test(advice__is_given_for_what_can_be_done_about),
         cmocka_unit_test(why__has_a_text_for_each_pod),
+        cmocka_unit_test(why__says_who_would_make_way_where_both_sides_agree),
         cmocka_unit_test(why__names_a_lease_that_nobody_renews),
         cmocka_unit_test(why__keeps_the_latest_events_in_their_order),
         cmocka_unit_test(status__puts_what_is_wrong_first),
