@@ -17,8 +17,8 @@ void gs_cost_bill_done(struct gs_cost_bill *bill)
     *bill = (struct gs_cost_bill){.n = 0};
 }
 
-int gs_cost_bill_add(struct gs_cost_bill *bill, const char *name, bool part, uint64_t uusd,
-                     uint32_t rest, struct gs_err *err)
+int gs_cost_bill_add(struct gs_cost_bill *bill, const char *name, uint64_t uusd, uint32_t rest,
+                     struct gs_err *err)
 {
     if (rest >= SECONDS || uusd > UUSD_MAX || bill->uusd > UUSD_MAX) {
         return gs_fail(err, GS_INVALID,
@@ -39,32 +39,22 @@ int gs_cost_bill_add(struct gs_cost_bill *bill, const char *name, bool part, uin
     if (copy == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for the bill");
     }
-    bill->rows[bill->n++] =
-        (struct gs_cost_row){.name = copy, .part = part, .uusd = uusd, .rest = rest};
+    bill->rows[bill->n++] = (struct gs_cost_row){.name = copy, .uusd = uusd, .rest = rest};
     bill->uusd += uusd + (bill->rest + rest) / SECONDS;
     bill->rest = (bill->rest + rest) % SECONDS;
     return 0;
 }
 
-int gs_cost_bill_check(const struct gs_cost_bill *bill, uint64_t used_uusd, uint32_t used_rest,
+int gs_cost_bill_check(const struct gs_cost_bill *bill, const struct gs_cost_bill *parts,
                        struct gs_err *err)
 {
-    uint64_t uusd = 0;
-    uint64_t rest = 0;
-    for (size_t i = 0; i < bill->n; i++) {
-        if (!bill->rows[i].part) {
-            uusd += bill->rows[i].uusd;
-            rest += bill->rows[i].rest;
-        }
-    }
-    uusd += rest / SECONDS;
-    rest %= SECONDS;
-    if (uusd != used_uusd || rest != used_rest) {
+    if (bill->uusd != parts->uusd || bill->rest != parts->rest) {
         return gs_fail(err, GS_INVALID,
-                       "the rows do not add up: together they are %" PRIu64 " + %" PRIu64
-                       "/3600 millionths of a dollar, and what was used is %" PRIu64 " + %" PRIu32
+                       "the rows do not add up: together they are %" PRIu64 " + %" PRIu32
+                       "/3600 millionths of a dollar, and the parts of the bill are %" PRIu64
+                       " + %" PRIu32
                        "/3600; the history is damaged, or a part of the answer was lost",
-                       uusd, rest, used_uusd, used_rest);
+                       bill->uusd, bill->rest, parts->uusd, parts->rest);
     }
     return 0;
 }

@@ -4,7 +4,6 @@
  * remainders, so that the cents of the rows are the cents of the total. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,14 +11,13 @@
 
 struct gs_cost_row {
     char *name; /* owned */
-    bool part;  /* "idle" and so on: nobody's */
     uint64_t uusd;
     uint32_t rest; /* 3600ths of a millionth; below 3600 */
     uint64_t cents;
 };
 
 struct gs_cost_bill {
-    struct gs_cost_row *rows; /* the dearest first, parts behind them */
+    struct gs_cost_row *rows; /* the dearest first */
     size_t n, cap;
     uint64_t uusd; /* of all */
     uint32_t rest;
@@ -30,12 +28,12 @@ struct gs_cost_bill {
 void gs_cost_bill_done(struct gs_cost_bill *bill);
 
 /* Adds a row at the end. GS_NO_MEMORY; GS_INVALID: rest is 3600 or more, or the sum too large. */
-int gs_cost_bill_add(struct gs_cost_bill *bill, const char *name, bool part, uint64_t uusd,
-                     uint32_t rest, struct gs_err *err);
+int gs_cost_bill_add(struct gs_cost_bill *bill, const char *name, uint64_t uusd, uint32_t rest,
+                     struct gs_err *err);
 
-/* The rows that are no parts have to be exactly what the part "used" is. GS_INVALID: they are not,
+/* Both are of the same time, and so have to be the same amount, exactly. GS_INVALID: they are not,
  * and by how much. */
-int gs_cost_bill_check(const struct gs_cost_bill *bill, uint64_t used_uusd, uint32_t used_rest,
+int gs_cost_bill_check(const struct gs_cost_bill *bill, const struct gs_cost_bill *parts,
                        struct gs_err *err);
 
 /* Fills in all cents. GS_NO_MEMORY. */

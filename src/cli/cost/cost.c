@@ -44,13 +44,28 @@ static const struct gs_option options[] = {
      .arg = "FORMAT",
      GS_TO_CHOICE(struct gs_cost_args, format, formats),
      .help = "how the result is written; table is for people"},
+    GS_LINK_OPTIONS(struct gs_cost_args, way.link),
+    {.name = "namespace",
+     .letter = 'n',
+     .arg = "NAME",
+     GS_TO_TEXT(struct gs_cost_args, way.name_space),
+     .help = "of the controller; gpuslice-system without it"},
+    {.name = "service-account",
+     .arg = "NAME",
+     GS_TO_TEXT(struct gs_cost_args, way.account),
+     .help = "whose rights decide what is shown; gpuslice-viewer without it"},
+    {.name = "port",
+     .arg = "PORT",
+     GS_TO_NUMBER(struct gs_cost_args, way.port, 65535),
+     .min = 1,
+     .help = "of the controller's --dashboard-address; 9743 without it"},
 };
 
 static const struct gs_example examples[] = {
-    {"gpuslice cost --file history.db", "by namespace, of the last seven days"},
-    {"gpuslice cost --file history.db --by workload --since 30d -o csv", "for a spreadsheet"},
-    {"gpuslice cost --file history.db --by part --since 2026-01-01T00:00:00Z",
-     "used, idle, stranded, starting"},
+    {"gpuslice cost", "by namespace, of the last seven days"},
+    {"gpuslice cost --by workload --since 30d -o csv", "for a spreadsheet"},
+    {"gpuslice cost --by part --since 2026-01-01T00:00:00Z", "used, idle, stranded, starting"},
+    {"gpuslice cost --file history.db", "of a file, without a cluster"},
 };
 
 const struct gs_command gs_command_cost = {
@@ -58,7 +73,9 @@ const struct gs_command gs_command_cost = {
     .summary = "show what was paid for GPUs, by namespace, workload, pool",
     .text = "Adds up what gpuslice-history has written down, in whole hours. Beside the rows stand "
             "idle, stranded and starting nodes, so that all of it is the bill, to the cent. Of how "
-            "much of the time it is known is said.",
+            "much of the time it is known is said.\n"
+            "Without --file the controller is asked, by the way and with the rights of gpuslice "
+            "dashboard.",
     .options = options,
     .n_options = GS_ARRAY_LEN(options),
     .examples = examples,
@@ -172,8 +189,7 @@ static void put_text(const struct gs_cost_args *args, const struct gs_cost_bill 
     char usd[32];
     for (size_t i = 0; i < bill->n; i++) {
         const struct gs_cost_row *row = &bill->rows[i];
-        gs_table_putf(table, row->part && args->by != GS_COST_BY_PART ? "(%s)" : "%s",
-                      name_of(row));
+        gs_table_put(table, name_of(row));
         put_cents(usd, row->cents);
         gs_table_put(table, usd);
         gs_table_putf(table, "%.1f %%",
@@ -207,15 +223,15 @@ static void put_csv(const struct gs_cost_args *args, const struct gs_cost_bill *
                     struct gs_buf *out)
 {
     char usd[32];
-    gs_buf_printf(out, "%s,kind,usd,uusd\r\n", gs_cost_bys[args->by]);
+    gs_buf_printf(out, "%s,usd,uusd\r\n", gs_cost_bys[args->by]);
     for (size_t i = 0; i < bill->n; i++) {
         const struct gs_cost_row *row = &bill->rows[i];
         put_cents(usd, row->cents);
         put_field(out, name_of(row));
-        gs_buf_printf(out, ",%s,%s,%" PRIu64 "\r\n", row->part ? "part" : "used", usd, row->uusd);
+        gs_buf_printf(out, ",%s,%" PRIu64 "\r\n", usd, row->uusd);
     }
     put_cents(usd, bill->cents);
-    gs_buf_printf(out, "total,total,%s,%" PRIu64 "\r\n", usd, bill->uusd);
+    gs_buf_printf(out, "total,%s,%" PRIu64 "\r\n", usd, bill->uusd);
 }
 
 static void put_time(struct gs_result *result, const char *key, int64_t at_s)
@@ -243,7 +259,6 @@ static void put_doc(const struct gs_cost_args *args, const struct gs_cost_bill *
     for (size_t i = 0; i < bill->n; i++) {
         json_t *one = gs_result_object(result, rows, NULL);
         gs_result_text(result, one, "name", bill->rows[i].name);
-        gs_result_bool(result, one, "part", bill->rows[i].part);
         put_amount(result, one, bill->rows[i].uusd, bill->rows[i].rest, bill->rows[i].cents);
     }
     json_t *total = gs_result_object(result, result->root, "total");
@@ -275,22 +290,33 @@ static int print(const struct gs_cost_args *args, const struct gs_cost_bill *bil
 
 int gs_cmd_cost(int argc, char **argv)
 {
-    struct gs_cost_args args = {.by = GS_COST_BY_NAMESPACE, .since = "7d"};
+    struct gs_cost_args args = {.by = GS_COST_BY_NAMESPACE,
+                                .since = "7d",
+                                .way = {.link.timeout_s = GS_LINK_TIMEOUT_S,
+                                        .name_space = "gpuslice-system",
+                                        .account = "gpuslice-viewer",
+                                        .lease = "gpuslice-controller",
+                                        .region = "",
+                                        .port = 9743}};
     struct gs_cost_span span;
     struct gs_err err = {.code = GS_OK};
     int status;
     if (!gs_cmd_begin(&gs_command_cost, argc, argv, &args, &status)) {
         return status;
     }
-    if (args.file == NULL) {
-        gs_fail(&err, GS_INVALID, "which history? --file FILE names one");
-        return gs_exit_usage(&err);
-    }
     if (read_span(&args, &span, &err) < 0) {
         return gs_exit_usage(&err);
     }
     GS_CLEANUP(gs_cost_bill_done) struct gs_cost_bill bill = {.n = 0};
-    int r = gs_cost_read_file(&args, &span, &bill, &err);
+    int r = 0;
+    if (args.file == NULL) {
+        status = gs_cost_read_cluster(&args, &span, &bill);
+        if (status != 0) {
+            return status;
+        }
+    } else {
+        r = gs_cost_read_file(&args, &span, &bill, &err);
+    }
     r = r == 0 ? gs_cost_bill_round(&bill, &err) : r;
     if (r < 0) {
         return gs_exit_failed(&err);

@@ -24,6 +24,12 @@ struct gs_dashboard_args {
 int gs_dashboard_node(const struct gs_dashboard_args *args);
 int gs_dashboard_cluster(const struct gs_dashboard_args *args);
 
+/* Asks the controller that decides for documents, by the same way as gs_dashboard_cluster: paths
+ * as "/api/v1/cost?by=part". Fills in n trees, which are the caller's. Returns the exit status;
+ * what went wrong was said, and there are no trees then. */
+int gs_dashboard_ask(const struct gs_dashboard_args *args, const char *const paths[],
+                     struct json_t *ret[], size_t n);
+
 /* ^C and SIGTERM end the loop. GS_IO. */
 int gs_dashboard_stop_on_signals(sd_event *event, struct gs_err *err);
 

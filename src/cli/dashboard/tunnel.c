@@ -426,3 +426,96 @@ int gs_dashboard_cluster(const struct gs_dashboard_args *args)
     free(tunnel);
     return status;
 }
+
+/* ---- documents, without a browser ---- */
+
+struct question {
+    bool done;
+    int result;
+    struct gs_err err;
+    json_t *object;
+};
+
+static void on_document(void *ctx, int result, const struct gs_kube_answer *answer,
+                        const struct gs_kubestatus *status, const struct gs_err *err)
+{
+    struct question *question = ctx;
+    json_error_t why;
+    question->done = true;
+    question->result = result;
+    if (result != 0) {
+        question->err = *err;
+        if (status->code != 0 && status->message[0] != '\0') {
+            question->result = gs_fail(&question->err, (enum gs_code)result, "%s", status->message);
+        }
+        return;
+    }
+    question->object = json_loadb(answer->body.p, answer->body.n, 0, &why);
+    if (question->object == NULL) {
+        question->result =
+            gs_fail(&question->err, GS_INVALID, "the controller's answer is no JSON: %s", why.text);
+    }
+}
+
+static int ask(struct tunnel *tunnel, const char *asked, json_t **ret, struct gs_err *err)
+{
+    char path[PATH_MAX_BYTES];
+    struct question question = {.done = false};
+    struct gs_kube_call *call = NULL;
+    int n = snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods/https:%s:%" PRIu64 "/proxy%s",
+                     tunnel->args->name_space, tunnel->pod, tunnel->args->port, asked);
+    if (n < 0 || (size_t)n >= sizeof(path)) {
+        return gs_fail(err, GS_INVALID, "the address is too long");
+    }
+    const struct gs_kube_request request = {.method = "GET",
+                                            .path = path,
+                                            .header = tunnel->header,
+                                            .limit_us = tunnel->link.limit_us,
+                                            .once = true,
+                                            .max_body = ANSWER_MAX,
+                                            .done = on_document,
+                                            .ctx = &question};
+    int r = gs_kube_begin(tunnel->link.kube, &request, &call, err);
+    while (r == 0 && !question.done) {
+        r = gs_link_turn(&tunnel->link, err);
+    }
+    if (r != 0) {
+        return r;
+    }
+    if (question.result != 0) {
+        *err = question.err;
+        return question.result;
+    }
+    *ret = question.object;
+    return 0;
+}
+
+int gs_dashboard_ask(const struct gs_dashboard_args *args, const char *const paths[],
+                     struct json_t *ret[], size_t n)
+{
+    struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
+    struct gs_err err = {.msg = ""};
+    int status = GS_EXIT_DONE;
+    size_t got = 0;
+    if (tunnel == NULL) {
+        gs_fail(&err, GS_NO_MEMORY, "no memory");
+        return gs_exit_failed(&err);
+    }
+    tunnel->args = args;
+    int r = gs_link_open(&tunnel->link, &args->link, &err);
+    r = r == 0 ? find_controller(tunnel, &err) : r;
+    while (r == 0 && got < n) {
+        r = ask(tunnel, paths[got], &ret[got], &err);
+        got += r == 0;
+    }
+    if (r != 0) {
+        status = gs_link_failed(&tunnel->link, &err);
+        while (got > 0) {
+            json_decref(ret[--got]);
+        }
+    }
+    gs_link_close(&tunnel->link);
+    explicit_bzero(tunnel->header, sizeof(tunnel->header));
+    free(tunnel);
+    return status;
+}
