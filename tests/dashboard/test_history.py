@@ -194,6 +194,27 @@ def history__numbers_and_money_come_through_the_controller():
         adds_up(CONTROLLER_ASKS.document(f"cost?by={by}", objects.bearer("viewer")))
 
 
+def cost(*words):
+    done = subprocess.run([bed.GPUSLICE, "cost", "--since", "2h", "-o", "json", *words], text=True,
+                          capture_output=True, env=bed.clean_env(), timeout=60, check=False)
+    expect((done.returncode, done.stderr), (0, ""))
+    return json.loads(done.stdout)
+
+
+def history__gpuslice_cost_is_the_bill_by_the_controller_and_by_the_file():
+    CLUSTER.api.proxied = CONTROLLER_ASKS.port
+    CLUSTER.api.users["viewer-token"] = objects.user("viewer", "*")
+    for way in (("--kubeconfig", CLUSTER.kubeconfig), ("--file", CLUSTER.history.file)):
+        for by in ("namespace", "workload", "pool", "part"):
+            found = cost("--by", by, *way)
+            assert found["known_s"] > 0, found
+            expect(exact(found["total"]), BILL * found["known_s"])
+            expect(sum(exact(row) for row in found["rows"]), exact(found["total"]))
+            expect(sum(row["cents"] for row in found["rows"]), found["total"]["cents"])
+        names = [row["name"] for row in cost("--by", "namespace", *way)["rows"]]
+        assert "team-a" in names, names
+
+
 def history__pods_and_slices_have_a_history():
     api, viewer = CLUSTER.api, objects.bearer("viewer")
     api.put(PODS, objects.pod("team-b", "train", "", ("Job", "train")))
