@@ -47,7 +47,7 @@ MAY_SEE = {
     "historian": {"base", "core", "wire", "cloud", "decide", "money", "net", "cluster", "picture",
                   "board", "dashboard", "history", "term"},
     "cli": {"base", "core", "wire", "cloud", "sim", "trace", "verify", "decide", "gpu", "partition",
-            "lint", "karpenter", "net", "cluster", "picture", "money", "board", "dashboard", "term"},
+            "lint", "karpenter", "net", "cluster", "picture", "money", "board", "dashboard", "history", "term"},
 }
 
 # All that core may take from outside: no file, socket, clock, thread, environment, heap.
