@@ -15,7 +15,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t again = 0;
     json_t *object = json_loadb((const char *)data, size, JSON_DECODE_ANY, NULL);
     gs_arena_init(&arena, &gs_alloc_heap, 1 << 24);
+    bool has_head = gs_slicepool_parse_head(object, &arena, &pool, NULL) == 0;
+    if (has_head && (pool.name[0] == '\0' || pool.n_instance_types != 0)) {
+        abort();
+    }
     if (gs_slicepool_parse(object, &arena, &pool, NULL) == 0) {
+        if (!has_head) {
+            abort();
+        }
         if (pool.n_instance_types == 0 || pool.n_capacity_types == 0 ||
             pool.node_class.name[0] == '\0' || pool.start_limit_s == UINT32_MAX) {
             abort();
