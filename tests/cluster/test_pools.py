@@ -12,6 +12,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 # pylint: disable=wrong-import-position
 import tap
 from bed import controller, rights, system
+from bed.api import ApiError
 from bed.bed import Bed
 from bed.errors import Skip
 from bed.karpenter import CLAIMS, NODE_CLASS, OVERLAYS, POOLS, STARTUP_TAINT, condition
@@ -142,6 +143,38 @@ class Cases:
         print(f"# from the last pod's end until the machine is gone: {time.monotonic() - begun:.1f} s")
         system.wait_equal("GPUs of the SlicePool", 0, lambda: self.bed.api.find(
             f"{SLICEPOOLS}/gpus")["status"]["gpus"], 30)
+
+    def a_spec__that_cannot_be_read_buys_nothing_and_says_why(self):
+        """The schema refuses such; here it is an older one, that did not."""
+        crd = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/slicepools.gpuslice.dev"
+        field = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/emptyAfter"
+        self.bed.api.patch(crd, [{"op": "remove", "path": f"{field}/x-kubernetes-validations"}],
+                           kind="json")
+
+        def takes_it():
+            try:
+                return self.bed.api.patch(f"{SLICEPOOLS}/gpus", {"spec": {"emptyAfter": "999999h"}})
+            except ApiError as error:
+                assert error.status == 422, error
+                return None
+
+        changed = system.wait_for("the older schema", takes_it, 60)
+        self.wait_said("gpus", "Ready", "False", "SpecNotUnderstood")
+        self.wait_said("gpus", "Open", "False", "SpecNotUnderstood")
+        assert '"emptyAfter" is "999999h"' in self.condition("gpus", "Ready")[2]
+        status = self.bed.api.find(f"{SLICEPOOLS}/gpus")["status"]
+        assert status["observedGeneration"] == changed["metadata"]["generation"], status
+        system.wait_for("its NodePools are closed or gone", lambda: all(
+            one["spec"]["limits"]["nodes"] == "0" for one in self.pools().values()), 60)
+        self.bed.pods.create(pod("later", {SMALL: 1}))
+        time.sleep(5)
+        assert not self.karpenter.claims()
+        self.bed.api.patch(f"{SLICEPOOLS}/gpus", {"spec": {"emptyAfter": "3s"}})
+        self.wait_said("gpus", "Ready", "True", "AllUnderstood")
+        self.bed.pods.wait_phase("later", "Running", 120)
+        self.bed.pods.delete("later")
+        self.wait_empty()
+        rights.apply_crds(self.bed)
 
     def a_pool__is_closed_while_its_overlay_is_not_valid(self):
         (name, _), = self.pools().items()
