@@ -422,6 +422,16 @@ class Cases:
     def policy__does_not_keep_the_agent_from_its_work(self):
         self.wish_again()
         self.node.wait_allocatable(BIG, sum(s[1] == "3g.20gb" for s in self.node.slices()))
+        node = f"/api/v1/nodes/{self.node.name}"
+        self.bed.api.patch(node, {"spec": {"taints": [
+            {"key": "gpuslice.dev/startup", "effect": "NoExecute"},
+            {"key": "example.com/other", "effect": "PreferNoSchedule"}]}})
+        system.wait_equal("taints but the startup taint", ["example.com/other"], lambda: [
+            t["key"] for t in self.node.object()["spec"].get("taints", [])
+            if "kubernetes.io/" not in t["key"]], 60)
+        self.bed.api.patch(node, {"metadata": {"labels": {"nvidia.com/gpu.count": "77"}}})
+        system.wait_equal("the label of its GPUs", "2", lambda: self.node.object()[
+            "metadata"]["labels"]["nvidia.com/gpu.count"], 60)
         assert all(c["ok"] for c in self.state()["conditions"]), self.state()["conditions"]
 
     def wish_again(self):
