@@ -288,7 +288,7 @@ def history__a_kill_at_any_point_loses_nothing_that_was_kept():
     history, api, seed = CLUSTER.history, CLUSTER.api, random.randrange(1 << 32)
     print(f"# seed {seed}", flush=True)
     chance, told = random.Random(seed), 0
-    path, holders = "gpus/GPU-n1/history", [("team-b", "kill")]
+    path, holders, held = "gpus/GPU-n1/history", [("team-b", "kill")], None
     before = len(history.document(path)["events"])
     known = history.document("cost?by=part")["known_s"]
     for turn in range(8):
@@ -297,8 +297,9 @@ def history__a_kill_at_any_point_loses_nothing_that_was_kept():
         kept = len(history.document(path)["events"])
         assert kept >= before + told, (turn, kept, before, told)
         told = kept - before
-        for at in range(chance.randrange(1, 12)):
-            held = holders[0] if (turn + at) % 2 == 0 else None
+        # an odd number of changes: after them it is another one than before, whatever is seen of them
+        for _ in range(chance.randrange(1, 12, 2)):
+            held = holders[0] if held is None else None
             api.put(GPUNODES, objects.gpunode("n1", [("team-a", "web-1"), held]))
         wanted = before + told + 1
         bed.wait_until(lambda: len(history.document(path)["events"]) >= wanted, CLUSTER.said)
