@@ -246,7 +246,8 @@ class Cases:
             try:
                 self.template(values)
             except BedError as error:
-                assert "schema" in str(error) and named in str(error), error
+                by_us = "schema" in str(error) or "execution error at (gpuslice/" in str(error)
+                assert by_us and named in str(error), error
             else:
                 raise AssertionError(f"{values} was taken")
 
