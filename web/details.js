@@ -5,6 +5,7 @@ import * as format from './format.js';
 import {isHeldWhole, modelOf, podName, profileOf, SLICE_WORDS, state, unitsOf} from './state.js';
 
 const NARROW = 700; /* as in style.css */
+const NOT_KEPT = 'nobody keeps events here.';
 
 function findGpu(uuid) {
   for (const node of state.nodes.values()) {
@@ -108,8 +109,25 @@ export function details(aside, words) {
   const abort = new AbortController();
   const now = make('div', {});
   const past = make('div', {});
+  let asked = false;
+
+  /* Whether anything is kept comes with the fleet. */
+  function showPast() {
+    if (aside.hidden || asked || state.source === null) {
+      return;
+    }
+    asked = true;
+    if (!state.source.events) {
+      past.replaceChildren(make('p', {class: 'none'}, `History: ${NOT_KEPT}`));
+      return;
+    }
+    const path = kind === 'gpu' ? `gpus/${encodeURIComponent(rest[0])}/history`
+      : `pods/${encodeURIComponent(rest[0])}/${encodeURIComponent(rest[1])}/history`;
+    historyPart(path, past, abort.signal);
+  }
 
   function update() {
+    showPast();
     const found = kind === 'gpu' ? findGpu(rest[0]) : null;
     if (kind === 'gpu') {
       now.replaceChildren(...(found === null ? [make('p', {class: 'none'}, `no GPU ${rest[0]} now`)]
@@ -126,9 +144,6 @@ export function details(aside, words) {
     if (innerWidth <= NARROW) { /* it lies below the map there */
       aside.scrollIntoView({block: 'start'});
     }
-    const path = kind === 'gpu' ? `gpus/${encodeURIComponent(rest[0])}/history`
-      : `pods/${encodeURIComponent(rest[0])}/${encodeURIComponent(rest[1])}/history`;
-    historyPart(path, past, abort.signal);
   }
   return {update, end: () => abort.abort()};
 }

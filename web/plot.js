@@ -47,6 +47,13 @@ function spoken(name) {
   return name.replace(/_(percent|usd_h|s)$/, '').replaceAll('_', ' ');
 }
 
+/* [[seconds, a value of each line, or null]]: not every line has all times. */
+function byTime(lines) {
+  const known = lines.map((line) => new Map(line.points));
+  const times = [...new Set(known.flatMap((line) => [...line.keys()]))].sort((a, b) => a - b);
+  return times.map((t) => [t, ...known.map((line) => line.get(t) ?? null)]);
+}
+
 /* `what`: {title, unit, lines: [{name, points: [[seconds, value]]}]}. */
 export function plot(what, {from, to, href}) {
   const values = what.lines.flatMap((line) => line.points.map(([, value]) => value)).filter((value) => value !== null);
@@ -78,5 +85,5 @@ export function plot(what, {from, to, href}) {
       table(what.title, [{title: 'When', cell: ([t]) => format.clock(t * 1000)},
         ...what.lines.map((line, i) => ({title: spoken(line.name), number: true,
           cell: ([, ...row]) => row[i] === null || row[i] === undefined ? format.UNKNOWN : row[i].toLocaleString('en-US')}))],
-      what.lines[0].points.map(([t], k) => [t, ...what.lines.map((line) => line.points[k]?.[1] ?? null)]))));
+      byTime(what.lines))));
 }

@@ -2,9 +2,12 @@
 import * as api from './api.js';
 import {make} from './dom.js';
 import {plot} from './plot.js';
+import {state} from './state.js';
 
 const SPANS = {'1 h': 3600, '6 h': 6 * 3600, '24 h': 86400, '7 d': 7 * 86400, '30 d': 30 * 86400};
 const POINTS = 240;
+
+const NOT_KEPT = 'Nobody keeps what was here. In a cluster gpuslice-history does: history.enabled of the chart.';
 
 /* One plot each; what the server keeps no series of is left out. */
 const PLOTS = [
@@ -22,12 +25,22 @@ export function time(container, words) {
   const span = Object.hasOwn(SPANS, words[0] ?? '') ? words[0] : '24 h';
   const into = make('div', {class: 'plots'});
   let abort = new AbortController();
+  let asked = false;
   container.append(make('h1', {}, 'Time'),
     make('p', {class: 'spans', role: 'group', 'aria-label': 'How far back'}, Object.keys(SPANS).map((name) =>
       make('a', {href: `#/time/${encodeURIComponent(name)}`, 'aria-current': name === span ? 'true' : null}, name))),
     into);
 
   async function load() {
+    if (state.source === null) { /* which says whether anything is kept */
+      into.replaceChildren(make('p', {class: 'none'}, state.link.text));
+      return;
+    }
+    asked = true;
+    if (!state.source.series) {
+      into.replaceChildren(make('p', {class: 'none'}, NOT_KEPT));
+      return;
+    }
     abort.abort();
     abort = new AbortController();
     const to = Math.floor(Date.now() / 1000);
@@ -52,7 +65,7 @@ export function time(container, words) {
   load();
   const ticking = setInterval(load, 60000);
   return {
-    update() {},
+    update: () => !asked && load(),
     end() {
       clearInterval(ticking);
       abort.abort();

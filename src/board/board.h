@@ -27,6 +27,8 @@ struct gs_board_options {
     const char *kind; /* "cluster" or "node" */
     const char *name; /* of it, for people */
     bool untold;      /* nobody asks for documents: figures and news alone, in less memory */
+    bool series;      /* numbers over time are kept, and can be asked for. Likewise */
+    bool events;      /* of GPUs and pods */
     /* What such a node costs, millionths of a dollar an hour, or GS_MONEY_NOT_KNOWN. */
     uint64_t (*price)(void *ctx, const char *instance_type, const char *region,
                       const char *capacity_type);

@@ -98,6 +98,8 @@ static void put_source(const struct gs_board *board, struct gs_jsonwrite *json)
     gs_jsonwrite_text(json, "kind", board->kind);
     gs_jsonwrite_text(json, "name", board->name);
     gs_jsonwrite_bool(json, "whole", board->whole);
+    gs_jsonwrite_bool(json, "series", board->options.series);
+    gs_jsonwrite_bool(json, "events", board->options.events);
     gs_jsonwrite_close(json, '}');
 }
 

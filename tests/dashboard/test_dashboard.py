@@ -118,6 +118,8 @@ def node__the_fleet_is_what_the_machine_has():
 
 def node__there_is_no_planner_and_no_history():
     with bed.Node() as node:
+        source = node.document("fleet")["source"]
+        expect((source["series"], source["events"]), (False, False))
         for name in ("money/better", "history", "gpus/GPU-1/history", "pods/a/b/history"):
             answer = node.ask(f"/api/v1/{name}", node.bearer)
             assert answer.status == 404 and answer.body, name

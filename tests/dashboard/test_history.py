@@ -215,6 +215,11 @@ def history__gpuslice_cost_is_the_bill_by_the_controller_and_by_the_file():
         assert "team-a" in names, names
 
 
+def history__the_pages_are_told_that_there_is_one():
+    source = CONTROLLER_ASKS.document("fleet", objects.bearer("viewer"))["source"]
+    expect((source["series"], source["events"]), (True, True))
+
+
 def history__pods_and_slices_have_a_history():
     api, viewer = CLUSTER.api, objects.bearer("viewer")
     api.put(PODS, objects.pod("team-b", "train", "", ("Job", "train")))
@@ -374,6 +379,8 @@ def prometheus__takes_the_place_of_the_history():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     viewer = objects.bearer("viewer")
     asks = CLUSTER.controller("--prometheus", f"http://127.0.0.1:{server.server_address[1]}")
+    source = asks.document("fleet", viewer)["source"]
+    expect((source["series"], source["events"]), (True, False))
     found = asks.document("history?series=bill_usd_h,waiting_pods,recuts,bound_usd_h"
                           "&from=1000&to=2000&step=60", viewer)
     expect([(one["name"], one["labels"], one["points"]) for one in found["series"]],

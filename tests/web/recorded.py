@@ -12,9 +12,10 @@ AT = "2026-11-22T12:00:00Z"
 
 
 class Cluster:
-    """`nodes` of eight GPUs."""
+    """`nodes` of eight GPUs. `kept`: a history of them."""
 
-    def __init__(self, nodes, seed=1):
+    def __init__(self, nodes, seed=1, kept=True):
+        self.kept = kept
         self.dice = random.Random(seed)
         self.pods, self.revision = [], 1
         self.nodes = [self.node(n) for n in range(nodes)]
@@ -60,7 +61,9 @@ class Cluster:
                 "model": 0, "gpus": [self.gpu(number, g) for g in range(8)]}
 
     def fleet(self):
-        return {"at": AT, "revision": self.revision, "source": {"kind": "cluster", "name": "recorded"},
+        return {"at": AT, "revision": self.revision, "source": {
+                    "kind": "cluster", "name": "recorded", "whole": True,
+                    "series": self.kept, "events": self.kept},
                 "models": [{"id": "A100-40GB", "memory_units": 8, "compute_slices": 7,
                             "profiles": [{"name": n, "memory_units": m, "compute_slices": c}
                                          for n, m, c, _ in PROFILES]}],

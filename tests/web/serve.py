@@ -2,7 +2,7 @@
 """Serves the pages of web/ over a recorded cluster, on loopback, as the dashboard does: for tests of the
 pages, and to work on them.
 
-usage: serve.py WEB_DIR [NODES=3] [PORT=0]    prints the address
+usage: serve.py WEB_DIR [NODES=3] [PORT=0] [KEPT=1]    prints the address; KEPT=0: no history
 
 POST /test/down and /test/up take the API away and give it back; /test/change?n=N changes nodes.
 """
@@ -26,9 +26,9 @@ class Server(http.server.ThreadingHTTPServer):
     """`streams`: a queue for each that listens to events."""
     daemon_threads = True
 
-    def __init__(self, web, nodes, port):
+    def __init__(self, web, nodes, port, kept):
         super().__init__(("127.0.0.1", port), Handler)
-        self.web, self.cluster = os.path.abspath(web), Cluster(nodes)
+        self.web, self.cluster = os.path.abspath(web), Cluster(nodes, kept=kept)
         self.down, self.streams, self.lock = False, [], threading.Lock()
 
     def tell(self, name, document):
@@ -89,6 +89,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.document(getattr(cluster, path)())
         elif path == "money/better":
             self.document(cluster.better())
+        elif not cluster.kept and path.endswith("history"):
+            self.send(404, "text/plain", b"no history is kept here\n")
         elif path == "history":
             self.document(cluster.history(words["series"].split(","), int(words["from"]),
                                           int(words["to"]), int(words["step"])))
@@ -128,8 +130,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def main():
     """Until it is ended."""
-    web, nodes, port = (sys.argv[1:] + ["3", "0"][len(sys.argv) - 2:])[:3]
-    server = Server(web, int(nodes), int(port))
+    web, nodes, port, kept = (sys.argv[1:] + ["3", "0", "1"][len(sys.argv) - 2:])[:4]
+    server = Server(web, int(nodes), int(port), kept == "1")
     print(f"http://127.0.0.1:{server.server_address[1]}/", flush=True)
     server.serve_forever()
 

@@ -11,8 +11,10 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const [WEB, OUT] = process.argv.slice(2);
 const HOSTILE = '<img src=x onerror=alert(1)>';
 
-async function serve(nodes) {
-  const child = spawn('python3', [join(HERE, 'serve.py'), WEB, String(nodes)], {stdio: ['ignore', 'pipe', 'inherit']});
+/* `kept`: with a history. */
+async function serve(nodes, kept = true) {
+  const words = [join(HERE, 'serve.py'), WEB, String(nodes), '0', kept ? '1' : '0'];
+  const child = spawn('python3', words, {stdio: ['ignore', 'pipe', 'inherit']});
   const address = await new Promise((resolve, reject) => {
     child.stdout.once('data', (bytes) => resolve(String(bytes).trim()));
     child.once('exit', (status) => reject(new Error(`serve.py ended with ${status}`)));
@@ -58,6 +60,42 @@ const CASES = {
     await page.screenshot({path: join(OUT, 'chosen.png')});
     await page.getByLabel('Close').click();
     await page.locator('aside').waitFor({state: 'hidden'});
+    await end();
+  },
+
+  async 'the history of a GPU and of a pod is shown, by their addresses too'(world) {
+    for (const words of ['gpu/GPU-00000000-0000', 'pod/team-a/waits-0']) {
+      const {page, end} = await open(world.browser);
+      await shown(page, world.small.address, `fleet/${words}`);
+      await page.locator('aside caption', {hasText: 'History'}).waitFor();
+      await end();
+    }
+  },
+
+  async 'what was is drawn, as far back as is asked for'(world) {
+    const {page, end} = await open(world.browser);
+    await shown(page, world.small.address, 'time');
+    await page.locator('.plots').getByText('GPU memory').first().waitFor();
+    const asked = page.waitForRequest((request) => request.url().includes('/api/v1/history?'));
+    await page.getByRole('link', {name: '7 d'}).click();
+    const words = new URL((await asked).url()).searchParams;
+    same(Number(words.get('to')) - Number(words.get('from')), 7 * 86400, 'seconds asked for');
+    await page.locator('.plots').getByText('GPU memory').first().waitFor();
+    await end();
+  },
+
+  async 'where nobody keeps a history the pages say so, and do not ask'(world) {
+    const {page, end} = await open(world.browser); /* a 404 in the console fails it */
+    const asked = [];
+    page.on('request', (request) => /history/.test(request.url()) && asked.push(request.url()));
+    await shown(page, world.unkept.address, 'time');
+    await page.locator('.plots', {hasText: 'Nobody keeps what was'}).waitFor();
+    for (const words of ['gpu/GPU-00000000-0000', 'pod/team-a/waits-0']) {
+      await page.goto('about:blank');
+      await shown(page, world.unkept.address, `fleet/${words}`);
+      await page.locator('aside', {hasText: 'nobody keeps events'}).waitFor();
+    }
+    same(asked.join(' '), '', 'questions about what was');
     await end();
   },
 
@@ -169,7 +207,7 @@ const CASES = {
 };
 
 mkdirSync(OUT, {recursive: true});
-const world = {small: await serve(3), large: await serve(1250)};
+const world = {small: await serve(3), large: await serve(1250), unkept: await serve(3, false)};
 let failed = 0;
 try {
   world.browser = await launch();
@@ -178,5 +216,6 @@ try {
   await world.browser?.close();
   world.small.end();
   world.large.end();
+  world.unkept.end();
 }
 process.exitCode = failed > 0 ? 1 : 0;

@@ -40,8 +40,7 @@ struct gs_shown {
 static uint64_t price(void *ctx, const char *type, const char *region, const char *capacity)
 {
     const struct gs_shown *shown = ctx;
-    const struct gs_instance_labels labels = {
-        .type = type, .region = region, .capacity = capacity};
+    const struct gs_instance_labels labels = {.type = type, .region = region, .capacity = capacity};
     uint64_t uusd = 0;
     bool known = gs_instance_price_of(&labels, shown->options.region, &uusd);
     return known ? uusd : GS_MONEY_NOT_KNOWN;
@@ -123,8 +122,13 @@ static int split_names(struct gs_shown *shown, struct gs_err *err)
 
 static int open_board(struct gs_shown *shown, struct gs_err *err)
 {
-    const struct gs_board_options board = {
-        .kind = "cluster", .name = "", .price = price, .ctx = shown};
+    bool events = shown->options.history[0] != '\0'; /* a Prometheus has none */
+    const struct gs_board_options board = {.kind = "cluster",
+                                           .name = "",
+                                           .series = shown->past != NULL,
+                                           .events = events,
+                                           .price = price,
+                                           .ctx = shown};
     int s = sd_event_add_time_relative(gs_kube_event(shown->options.kube), &shown->timer,
                                        CLOCK_MONOTONIC, LOOK_US, ACCURACY_US, on_timer, shown);
     int r =
