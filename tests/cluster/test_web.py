@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The dashboard's pages in Chromium over a live cluster: three nodes with simulated GPUs, agents that
-re-cut them, a controller, and `gpuslice dashboard` as a person starts it.
+re-cut them, a controller, a history beside it, and `gpuslice dashboard` as a person starts it.
 
 usage: test_web.py BUILD_DIR    screenshots are left in BUILD_DIR/web-pictures/live
 
@@ -21,10 +21,12 @@ from bed import controller, rights, system
 from bed.bed import Bed
 from bed.daemon import Daemon
 from bed.errors import BedError, Skip
+from bed.network import CONTROL_PLANE
 from bed.pods import pod
 from load import Agent, document, resource
 
-PORT = 9743
+PORT, HISTORY_PORT = 9743, 9744
+HISTORY = "gpuslice-history"
 GATE = "gpuslice.dev/slice"
 PODS = f"/api/v1/namespaces/{rights.NAMESPACE}/pods"
 # What the GPUs of a node are cut into, and whose node it is said to be.
@@ -54,8 +56,11 @@ class World:
         stand_in = controller.stand_in(f"{controller.CONTROLLER}-0", bed.nodes[0].name)
         stand_in["spec"]["hostNetwork"] = True
         bed.api.ensure(PODS, stand_in)
+        self.start_history()
         self.controller = controller.Controller(
-            bed, 0, ["--lease-duration", "6", "--dashboard-address", f"0.0.0.0:{PORT}"])
+            bed, 0, ["--lease-duration", "6", "--dashboard-address", f"0.0.0.0:{PORT}",
+                     "--history", f"https://{CONTROL_PLANE}:{HISTORY_PORT}",
+                     "--history-token", self.token_for_history(stand_in)])
         bed.kubectl("apply", "-f", os.path.join(bed.source, "deploy/dashboard/rights.yaml"))
         self.start()
         for node, (layout, pool) in zip(bed.nodes, CUTS):
@@ -63,6 +68,32 @@ class World:
             self.cut(node, [layout] * 8)
         system.wait_for("the stand-in's address", lambda: bed.api.get(
             f"{PODS}/{self.controller.name}")["status"].get("podIP"), 60)
+
+    def start_history(self):
+        """gpuslice-history with the rights of deploy/history, a sample a second."""
+        bed = self.bed
+        bed.kubectl("apply", "-f", os.path.join(bed.source, "deploy", "history", "rights.yaml"))
+        system.wait_for("the history's account", lambda: bed.api.find(
+            f"/api/v1/namespaces/{rights.NAMESPACE}/serviceaccounts/{HISTORY}"), 30)
+        made = controller.stand_in(f"{HISTORY}-0", bed.nodes[0].name)
+        made["metadata"]["labels"]["app.kubernetes.io/name"] = HISTORY
+        made["spec"]["serviceAccountName"] = HISTORY
+        token = rights.bound_token(bed.api, rights.NAMESPACE, HISTORY, bed.api.ensure(PODS, made))
+        env = dict(rights.Credentials(bed, HISTORY, token).env(), POD_NAMESPACE=rights.NAMESPACE)
+        log = os.path.join(bed.folder, "log", "history.log")
+        program = os.path.join(bed.build, "bin", HISTORY)
+        bed.others.append(Daemon(
+            HISTORY, [program, "--file", os.path.join(bed.folder, "history.db"), "--every", "1",
+                      "--listen", f"{CONTROL_PLANE}:{HISTORY_PORT}", "--http-address="],
+            log, bed.control_plane.join, bed.network.enter, env).start())
+
+    def token_for_history(self, pod_of):
+        """A file with the controller's token for the history alone, as a projected volume has it."""
+        found = self.bed.api.get(f"{PODS}/{pod_of['metadata']['name']}")
+        token = rights.bound_token(self.bed.api, rights.NAMESPACE, controller.CONTROLLER, found,
+                                   audience=HISTORY)
+        return system.write(os.path.join(self.bed.folder, "credentials", "for-history"), token,
+                            mode=0o600)
 
     def say_what_it_is(self, node, pool):
         """The labels that a cloud would put there."""

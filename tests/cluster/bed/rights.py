@@ -34,11 +34,12 @@ class Credentials:
                 "KUBERNETES_SERVICE_PORT": "6443"}
 
 
-def bound_token(api, namespace, account, pod, seconds=TOKEN_S):
-    """A token of the account, for as long as the pod is there."""
+def bound_token(api, namespace, account, pod, seconds=TOKEN_S, audience=None):
+    """A token of the account, for as long as the pod is there; for the API server, or `audience`."""
     answer = api.create(f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token", {
         "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
         "spec": {"expirationSeconds": seconds,
+                 "audiences": [audience] if audience else [],
                  "boundObjectRef": {"apiVersion": "v1", "kind": "Pod",
                                     "name": pod["metadata"]["name"],
                                     "uid": pod["metadata"]["uid"]}}})
