@@ -51,7 +51,7 @@ static int load(struct gs_view body, json_t **ret, struct gs_err *err)
         return gs_fail(err, GS_LIMIT, "a review of %zu bytes; at most %d are read", body.n,
                        GS_ADMIT_BYTES_MAX);
     }
-    *ret = json_loadb(body.p == NULL ? "" : body.p, body.n, JSON_REJECT_DUPLICATES, &error);
+    *ret = json_loadb(body.p == NULL ? "" : body.p, body.n, GS_KUBEJSON_LOAD, &error);
     if (*ret != NULL) {
         return 0;
     }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cluster/cluster_kube.h"
+#include "wire/kubejson.h"
 
 #define OBJECT_BYTES_MAX ((size_t)4 << 20)
 
@@ -240,7 +241,7 @@ static void on_created(void *ctx, int result, const struct gs_kube_answer *answe
     (void)status;
     node->call = NULL;
     if (result == 0) {
-        GS_CLEANUP(drop) json_t *json = json_loadb(answer->body.p, answer->body.n, 0, NULL);
+        GS_CLEANUP(drop) json_t *json = json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, NULL);
         result = take_object(node, json, &ours);
         err = &ours;
     }

@@ -9,6 +9,7 @@
 #include "cluster/kube_call.h"
 #include "cluster/kube_decode.h"
 #include "wire/kubeevent.h"
+#include "wire/kubejson.h"
 #include "wire/kubepatch.h"
 
 enum { PATH_MAX_BYTES = 600, BODY_MAX = 1 << 20 };
@@ -29,7 +30,7 @@ static void on_node(void *ctx, int result, const struct gs_kube_answer *answer,
     (void)status;
     call->request = NULL;
     if (result == 0) {
-        GS_CLEANUP(drop) json_t *object = json_loadb(answer->body.p, answer->body.n, 0, NULL);
+        GS_CLEANUP(drop) json_t *object = json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, NULL);
         result = !json_is_object(object)
                      ? gs_fail(&ours, GS_INVALID, "node %s: the API server's answer is not JSON",
                                call->node)

@@ -53,7 +53,7 @@ static int remove_first(struct gs_cluster_call *call, struct gs_view body, bool 
 {
     json_t *spec = NULL;
     json_t *taints = NULL;
-    GS_CLEANUP(drop) json_t *node = json_loadb(body.p, body.n, 0, NULL);
+    GS_CLEANUP(drop) json_t *node = json_loadb(body.p, body.n, GS_KUBEJSON_LOAD, NULL);
     *ret_none = false;
     if (!json_is_object(node)) {
         return gs_fail(err, GS_INVALID, "node %s: the API server's answer is not JSON", call->node);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "wire/kubejson.h"
 #include "wire/kubelease.h"
 
 #define LEASES "/apis/coordination.k8s.io/v1/namespaces/"
@@ -96,7 +97,7 @@ static void learn(struct gs_lease *lease, struct gs_view body)
     struct gs_arena arena;
     struct gs_kubelease read;
     struct gs_err err = {.code = GS_OK};
-    json_t *object = json_loadb(body.p, body.n, 0, NULL);
+    json_t *object = json_loadb(body.p, body.n, GS_KUBEJSON_LOAD, NULL);
     gs_arena_init(&arena, &gs_alloc_heap, ARENA_BYTES_MAX);
     int r = gs_kubelease_parse(object, &arena, &read, &err);
     json_decref(object);

@@ -50,7 +50,8 @@ int gs_kubejson_text(const struct json_t *object, const char *key, const char **
         return wrong_type(err, key, value, "a string");
     }
     const char *text = json_string_value(value);
-    if (text != NULL && !gs_kubejson_is_printable(text)) {
+    if (text != NULL &&
+        (!gs_kubejson_is_printable(text) || strlen(text) != json_string_length(value))) {
         return gs_fail(err, GS_INVALID, "\"%s\" has a control character; expected plain text", key);
     }
     *ret = text;

@@ -15,6 +15,10 @@
 
 struct json_t; /* jansson's; only the .c files of this room know it */
 
+/* How jansson is to load what the API server sends: it lets NUL pass in texts, and one pod with
+ * such a text must not hide all the others. */
+#define GS_KUBEJSON_LOAD (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
+
 /* `object` may be NULL, which holds nothing. Texts with control characters are refused: they
  * come back in messages to a terminal. */
 int gs_kubejson_text(const struct json_t *object, const char *key, const char **ret,

@@ -125,7 +125,7 @@ static int take_object(struct reader *r, uint64_t line, const json_t *object, st
 static int end_item(struct reader *r, struct gs_err *err)
 {
     json_error_t why;
-    AUTO_JSON object = json_loadb(r->item.text, r->item.len, JSON_REJECT_DUPLICATES, &why);
+    AUTO_JSON object = json_loadb(r->item.text, r->item.len, GS_KUBEJSON_LOAD, &why);
     if (object == NULL) {
         return fail_json(r, r->item_line, &why, err);
     }
@@ -203,7 +203,7 @@ static int begin_items(struct reader *r, struct gs_err *err)
         return code;
     }
     json_error_t why;
-    AUTO_JSON so_far = json_loadb(r->envelope.text, r->envelope.len, JSON_REJECT_DUPLICATES, &why);
+    AUTO_JSON so_far = json_loadb(r->envelope.text, r->envelope.len, GS_KUBEJSON_LOAD, &why);
     r->envelope.len = len;
     r->envelope.text[len] = '\0';
     if (so_far == NULL) {
@@ -241,8 +241,7 @@ static int check_list(const struct reader *r, const char *kind, const json_t *en
 static int end_envelope(struct reader *r, struct gs_err *err)
 {
     json_error_t why;
-    AUTO_JSON envelope =
-        json_loadb(r->envelope.text, r->envelope.len, JSON_REJECT_DUPLICATES, &why);
+    AUTO_JSON envelope = json_loadb(r->envelope.text, r->envelope.len, GS_KUBEJSON_LOAD, &why);
     if (envelope == NULL) {
         return fail_json(r, r->first_line, &why, err);
     }

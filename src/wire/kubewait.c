@@ -99,8 +99,10 @@ static bool says(const json_t *annotations, const char *key, const char *value)
 static int read_ours(const json_t *annotations, const char *key, struct gs_arena *arena,
                      const char **ret, struct gs_err *err)
 {
-    const char *text = json_string_value(json_object_get(annotations, key));
-    bool is_ours = text != NULL && strlen(text) <= NOTE_BYTES_MAX && gs_kubejson_is_printable(text);
+    const json_t *value = json_object_get(annotations, key);
+    const char *text = json_string_value(value);
+    bool is_ours = text != NULL && strlen(text) <= NOTE_BYTES_MAX &&
+                   strlen(text) == json_string_length(value) && gs_kubejson_is_printable(text);
     *ret = is_ours ? gs_arena_text(arena, text, strlen(text)) : "";
     return *ret == NULL ? gs_kubejson_no_memory(err) : 0;
 }

@@ -111,7 +111,7 @@ static int take_line(struct gs_kubewatch *watch, const char *p, size_t n, struct
     if (gs_view_trim((struct gs_view){.p = p, .n = n}).n == 0) {
         return 0;
     }
-    GS_CLEANUP(drop_json) json_t *line = json_loadb(p, n, 0, &why);
+    GS_CLEANUP(drop_json) json_t *line = json_loadb(p, n, GS_KUBEJSON_LOAD, &why);
     if (line == NULL && json_error_code(&why) == json_error_out_of_memory) {
         return gs_kubejson_no_memory(err);
     }

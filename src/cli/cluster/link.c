@@ -10,6 +10,7 @@
 #include "cluster/kube_identity.h"
 #include "cluster/kube_list.h"
 #include "term/exit.h"
+#include "wire/kubejson.h"
 
 enum { PAGE = 500, ANSWER_BYTES_MAX = 16 << 20 };
 
@@ -253,7 +254,7 @@ static void on_answer(void *ctx, int result, const struct gs_kube_answer *answer
         request->err = *err;
     } else {
         json_error_t why;
-        request->object = json_loadb(answer->body.p, answer->body.n, 0, &why);
+        request->object = json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, &why);
         if (request->object == NULL) {
             request->result = gs_fail(&request->err, GS_INVALID, "%s %.300s: no JSON came: %s",
                                       request->method, request->path, why.text);

@@ -5,6 +5,7 @@
 #include "base/table.h"
 #include "cli/cluster/text.h"
 #include "cli/cluster/why.h"
+#include "wire/kubejson.h"
 
 enum { LINE_BYTES_MAX = 64 << 10 };
 
@@ -26,7 +27,7 @@ static void put_field(struct gs_buf *out, const char *name, const char *text)
 
 static void put_others(const struct gs_case *of, struct gs_buf *line)
 {
-    json_t *others = json_loads(of->wait.others, 0, NULL);
+    json_t *others = json_loads(of->wait.others, GS_KUBEJSON_LOAD, NULL);
     for (size_t i = 0; i < json_array_size(others); i++) {
         const char *name = json_string_value(json_object_get(json_array_get(others, i), "name"));
         gs_buf_printf(line, "%s%s", line->len > 0 ? ", " : "", name == NULL ? "?" : name);

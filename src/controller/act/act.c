@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "wire/kubejson.h"
 #include "wire/kubemove.h"
 #include "wire/kubepatch.h"
 
@@ -175,7 +176,7 @@ void gs_act_end(struct gs_act *act, struct gs_store_pod *pod, bool ok)
 static json_t *preferred_with(const struct gs_store_waiting *waiting, const char *node)
 {
     const char *there = waiting->wait.preferred;
-    json_t *list = there == NULL ? NULL : json_loads(there, 0, NULL);
+    json_t *list = there == NULL ? NULL : json_loads(there, GS_KUBEJSON_LOAD, NULL);
     json_t *ours =
         json_pack("{s:i, s:{s:[{s:s, s:s, s:[s]}]}}", "weight", 100, "preference", "matchFields",
                   "key", "metadata.name", "operator", "In", "values", node);
@@ -196,7 +197,7 @@ static bool send_lift(struct gs_act_call *call, struct gs_store_pod *pod, const 
     bool by_name = wait->others == NULL;
     json_t *gates = by_name
                         ? json_pack("[{s:s, s:s}]", "$patch", "delete", "name", GS_KUBEWAIT_GATE)
-                        : json_loads(wait->others, 0, NULL);
+                        : json_loads(wait->others, GS_KUBEJSON_LOAD, NULL);
     json_t *spec = json_pack("{s:o*}", "schedulingGates", gates);
     if (spec != NULL && node != NULL) {
         json_t *affinity = json_pack("{s:{s:o}}", "nodeAffinity",

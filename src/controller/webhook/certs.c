@@ -324,7 +324,7 @@ static void on_secret(void *ctx, int result, const struct gs_kube_answer *answer
         trouble(certs, "the webhook's Secret is not there; apply deploy/webhook.yaml", err->msg);
     } else if (result != 0) {
         trouble(certs, "the webhook's Secret", err->msg);
-    } else if ((certs->object = json_loadb(answer->body.p, answer->body.n, 0, NULL)) == NULL) {
+    } else if ((certs->object = json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, NULL)) == NULL) {
         trouble(certs, "the webhook's Secret", "the answer is not JSON");
     } else if (read_secret(certs, &mine) != 0) {
         trouble(certs, "the webhook's Secret", mine.msg);
@@ -345,7 +345,7 @@ static void on_configuration(void *ctx, int result, const struct gs_kube_answer 
     (void)status;
     certs->request = NULL;
     if (result == 0) {
-        certs->hooks = json_loadb(answer->body.p, answer->body.n, 0, NULL);
+        certs->hooks = json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, NULL);
     }
     if (certs->hooks == NULL) {
         trouble(certs, "the MutatingWebhookConfiguration",

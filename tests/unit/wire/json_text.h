@@ -15,7 +15,7 @@ static inline json_t *json_text(const char *text)
     for (; *text != '\0'; text++) {
         gs_buf_put(&buf, *text == '\'' ? "\"" : text, 1);
     }
-    json_t *object = json_loads(gs_buf_text(&buf), 0, &why);
+    json_t *object = json_loads(gs_buf_text(&buf), JSON_ALLOW_NUL, &why);
     if (object == NULL) {
         fail_msg("%s: %s", why.text, gs_buf_text(&buf));
     }

@@ -100,7 +100,7 @@ static void kubewait__what_we_have_not_written_is_absent(void **state)
     struct gs_kubewait wait;
     struct gs_err err = {.code = GS_OK};
     (void)state;
-    assert_int_equal(parse("{'metadata':{'annotations':{'gpuslice.dev/booked':'a\\u0001b',"
+    assert_int_equal(parse("{'metadata':{'annotations':{'gpuslice.dev/booked':'a\\u0000b',"
                            "'gpuslice.dev/moving':'\\u007f','gpuslice.dev/warm':7}}}",
                            &wait, &err),
                      0);

@@ -138,6 +138,19 @@ static void kubewatch__the_sink_may_end_it(void **state)
     gs_buf_done(&told.text);
 }
 
+/* As the API server sends it, where somebody has written it. */
+static void kubewatch__a_text_with_nul_ends_nothing(void **state)
+{
+    static const char text[] =
+        "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":"
+        "\"1\",\"annotations\":{\"a\":\"x\\u0000y\"}}}}\n" EVENT("ADDED", "2");
+    struct told told = {.n = 0};
+    (void)state;
+    assert_int_equal(feed(text, 7, &told, NULL), 0);
+    assert_string_equal(gs_buf_text(&told.text), "added 1;added 2;");
+    gs_buf_done(&told.text);
+}
+
 static void kubewatch__a_line_has_a_bound(void **state)
 {
     enum { PIECE = 1 << 20 };
@@ -171,6 +184,7 @@ int main(void)
         cmocka_unit_test(kubewatch__lines_that_are_no_events_are_refused),
         cmocka_unit_test(kubewatch__an_error_may_say_nothing_of_itself),
         cmocka_unit_test(kubewatch__the_sink_may_end_it),
+        cmocka_unit_test(kubewatch__a_text_with_nul_ends_nothing),
         cmocka_unit_test(kubewatch__a_line_has_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
