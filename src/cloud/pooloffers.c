@@ -71,8 +71,11 @@ static int put_facts(struct making *making, struct gs_offer *offer, struct gs_er
         put_label(labels, &n, pool->labels[i].key, pool->labels[i].value);
     }
     put_label(labels, &n, POOL_LABEL, pool->name);
-    *facts = (struct gs_node_facts){
-        .labels = labels, .n_labels = n, .taints = pool->taints, .n_taints = pool->n_taints};
+    *facts = (struct gs_node_facts){.labels = labels,
+                                    .n_labels = n,
+                                    .taints = pool->taints,
+                                    .n_taints = pool->n_taints,
+                                    .labels_by_pool = true};
     offer->facts = facts;
     return 0;
 }

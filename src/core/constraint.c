@@ -100,11 +100,29 @@ static bool can_match(const struct gs_requirement *requirement)
     return false;
 }
 
+/* Whether a node may get such a label without its pool's doing. */
+static bool is_given(const char *key)
+{
+    static const char *const domains[] = {"kubernetes.io", "k8s.io",  "karpenter.sh",
+                                          "k8s.aws",       "kwok.sh", "amazonaws.com",
+                                          "gpuslice.dev"};
+    size_t n = strcspn(key, "/");
+    for (size_t i = 0; key[n] == '/' && i < sizeof(domains) / sizeof(domains[0]); i++) {
+        size_t n_domain = strlen(domains[i]);
+        if (n >= n_domain && memcmp(key + n - n_domain, domains[i], n_domain) == 0 &&
+            (n == n_domain || key[n - n_domain - 1] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum gs_verdict check_requirement(const struct gs_requirement *requirement,
                                          const struct gs_node_facts *facts)
 {
     const char *value = requirement->on_field ? NULL : find_label(facts, requirement->key);
-    bool known = value != NULL || facts->labels_complete;
+    bool known = value != NULL || facts->labels_complete ||
+                 (facts->labels_by_pool && !is_given(requirement->key));
     if (requirement->on_field) {
         value = strcmp(requirement->key, "metadata.name") == 0 ? facts->name : NULL;
         known = value != NULL;

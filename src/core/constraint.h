@@ -66,6 +66,10 @@ struct gs_node_facts {
     size_t n_taints;
     bool labels_complete; /* false: a label that is not listed may still be there; but that for
                              kubernetes.io/hostname a node without it is taken by its name */
+    bool labels_by_pool;  /* not complete, and a label that is not listed may be there only where
+                             Kubernetes, Karpenter, the cloud or gpuslice give it: under a key of
+                             theirs. "disk" is on no node that Karpenter makes unless its pool has it
+                           */
 };
 
 enum gs_verdict {

@@ -106,6 +106,35 @@ static void constraint__operators_mean_what_kubernetes_means(void **state)
     }
 }
 
+/* Of nodes that a pool would make: what nobody gives them they do not have. */
+static void constraint__a_label_that_no_pool_gives_is_not_there(void **state)
+{
+    static const struct {
+        const char *key;
+        enum gs_label_op op;
+        enum gs_verdict expected;
+    } rows[] = {
+        {"disk", GS_LABEL_EXISTS, GS_VERDICT_NO},
+        {"disk", GS_LABEL_NOT_EXISTS, GS_VERDICT_YES},
+        {"example.com/disk", GS_LABEL_EXISTS, GS_VERDICT_NO},
+        {"nvidia.com/gpu.product", GS_LABEL_EXISTS, GS_VERDICT_NO},
+        {"notkubernetes.io/x", GS_LABEL_EXISTS, GS_VERDICT_NO},
+        {"kubernetes.io", GS_LABEL_EXISTS, GS_VERDICT_NO},
+        {"topology.kubernetes.io/zone", GS_LABEL_EXISTS, GS_VERDICT_UNKNOWN},
+        {"kubernetes.io/arch", GS_LABEL_EXISTS, GS_VERDICT_UNKNOWN},
+        {"karpenter.k8s.aws/instance-family", GS_LABEL_EXISTS, GS_VERDICT_UNKNOWN},
+        {"gpuslice.dev/layout", GS_LABEL_EXISTS, GS_VERDICT_UNKNOWN},
+    };
+    const struct gs_node_facts made = {.labels_by_pool = true};
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(rows); i++) {
+        const struct gs_requirement one = {.key = rows[i].key, .op = rows[i].op};
+        if (check_one(&one, &made, 0) != rows[i].expected) {
+            fail_msg("row %zu: %s", i, rows[i].key);
+        }
+    }
+}
+
 static void constraint__a_field_is_unknown_while_the_node_has_no_name(void **state)
 {
     (void)state;
@@ -287,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(constraint__operators_mean_what_kubernetes_means),
         cmocka_unit_test(constraint__a_field_is_unknown_while_the_node_has_no_name),
+        cmocka_unit_test(constraint__a_label_that_no_pool_gives_is_not_there),
         cmocka_unit_test(constraint__tolerations_mean_what_kubernetes_means),
         cmocka_unit_test(constraint__every_taint_needs_a_toleration),
         cmocka_unit_test(constraint__a_host_name_that_is_not_told_is_the_nodes_name),
