@@ -30,15 +30,23 @@ trap end EXIT
 trap 'exit 0' INT TERM
 export GPUSLICE_SIM="$work/machine"
 
-say gpuslice-sim create MACHINE --gpus 4xA100-40GB --mig
-"$sim" create "$GPUSLICE_SIM" --gpus 4xA100-40GB --mig >/dev/null
-say gpuslice mig create 3g.20gb --gpu 0
-slice=$("$gpuslice" mig create 3g.20gb --gpu 0)
+say gpuslice-sim create MACHINE --gpus 8xA100-40GB --mig
+"$sim" create "$GPUSLICE_SIM" --gpus 8xA100-40GB --mig >/dev/null
+# Two GPUs of small slices, most of them in use, one with two large ones, and five that are not cut.
+hold() {
+    "$sim" run "$GPUSLICE_SIM" --slice "$1" -- sleep 86400 &
+    holder="$holder $!"
+}
+say gpuslice mig create 3g.20gb --gpu 2
+slice=$("$gpuslice" mig create 3g.20gb --gpu 2)
 echo "$slice"
-"$sim" run "$GPUSLICE_SIM" --slice "$slice" -- sleep 86400 &
-holder=$!
-for gpu in 0 1 1 2; do
-    "$gpuslice" mig create 1g.5gb --gpu "$gpu" >/dev/null 2>&1
+hold "$slice"
+"$gpuslice" mig create 3g.20gb --gpu 2 >/dev/null
+for gpu in 0 1; do
+    for place in 1 2 3 4 5 6 7; do
+        slice=$("$gpuslice" mig create 1g.5gb --gpu "$gpu")
+        [ "$place" -eq 7 ] || hold "$slice"
+    done
 done
 set -- dashboard --node --instance-type p4d.24xlarge --region us-east-1
 say gpuslice "$@"
