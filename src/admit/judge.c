@@ -101,6 +101,7 @@ static void take_profile(struct reading *reading, const char *container, const c
 {
     enum gs_admit_supply supply = reading->rules->supply(reading->rules->ctx, profile);
     char near[240];
+    char name[GS_PROFILE_NAME_MAX + 1];
     if (profile->compute_slices != profile->gpu_slices) {
         warn(reading,
              "%.80s is a compute instance inside a slice; gpuslice does not hand these out, and "
@@ -119,11 +120,12 @@ static void take_profile(struct reading *reading, const char *container, const c
                "profiles` lists them all",
                container, resource, near);
     } else if (supply == GS_ADMIT_SUPPLY_NO) {
+        gs_profile_name_format(profile, name); /* 1g.10gb+me: a SlicePool names it as NVIDIA does */
         refuse(reading,
                "container \"%.63s\" asks for %.80s: no node has a GPU that can be cut into it, and "
                "no SlicePool has it; add %.63s to spec.profiles of a SlicePool, or ask for a "
                "profile that one has",
-               container, resource, resource + strlen(SLICE));
+               container, resource, name);
     } else {
         warn(reading,
              "no node has %.80s now, or a GPU that can be cut into it; the pod waits for one",

@@ -151,6 +151,10 @@ static void admit__what_can_never_run_is_refused_with_the_fix(void **state)
          "container \"main\" asks for nvidia.com/mig-3g.20gb: no node has a GPU that can be cut "
          "into it, and no SlicePool has it; add 3g.20gb to spec.profiles of a SlicePool, or ask for "
          "a profile that one has"},
+        {POD("", ONE("\"nvidia.com/mig-1g.10gb.me\":1")), GS_ADMIT_SUPPLY_NO,
+         "container \"main\" asks for nvidia.com/mig-1g.10gb.me: no node has a GPU that can be "
+         "cut into it, and no SlicePool has it; add 1g.10gb+me to spec.profiles of a SlicePool, or "
+         "ask for a profile that one has"},
     };
     (void)state;
     for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
