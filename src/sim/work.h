@@ -11,9 +11,10 @@ struct gs_sim_work {
     uint64_t sliced_jobs;  /* of them, with a profile smaller than the GPU */
     uint64_t whole_us;     /* GPUs, if each job has whole ones */
     uint64_t sliceable_us; /* of whole_us, of jobs with a profile smaller than the GPU */
-    uint64_t ideal_us;     /* the sum of the fractions asked for */
-    uint64_t slices_us;    /* compute slices by those of a GPU: no bound, and not reachable */
-    uint64_t bound_us;     /* fewest GPUs at each instant, free repacking */
+    uint64_t ideal_us;  /* GPUs in any fraction: at each instant the memory that is needed, or the
+                           compute, whichever is more. Never above bound_us */
+    uint64_t slices_us; /* compute slices by those of a GPU: no bound, and not reachable */
+    uint64_t bound_us;  /* fewest GPUs at each instant, free repacking */
     uint32_t peak_whole;
     uint32_t peak_bound;
     int64_t first_us;             /* arrival; -1: none */

@@ -251,6 +251,11 @@ def altered(saved):
     yield (*at, "gpu_hours"), policy["gpu_hours"] / 2, "saving_pct: it is not what its GPU-hours"
     yield (*at, "bound_gpu_hours"), policy["gpu_hours"] + 1, "fewer than the bound"
     yield (*at, "lost_gpu_hours"), policy["gpu_hours"] + 1, "more than all of its GPU-hours"
+    yield (*at, "saving_pct"), None, "saving_ci_pct: an interval of a saving"
+    yield (*at, "node_saving_pct"), None, "saving_ci_pct: an interval of a saving"
+    yield (*at, "lost_pods"), 3, "lost_gpu_hours: none, and jobs were lost"
+    yield ("bound_peak_gpus",), saved["whole_peak_gpus"] + 1, "bound_peak_gpus: more than whole GPUs"
+    yield ("ideal_saving_pct",), saved["bound_saving_pct"] - 0.001, "ideal_saving_pct: it is below the bound"
     yield (*at, "wait_p95_s"), 12345.0, "wait_percentiles_s"
     yield (*at, "wait_percentiles_s", 100), -1.0, "wait_percentiles_s: a negative value"
     yield (*at, "gpus_on", 3), -2.0, "gpus_on: a negative value"
@@ -291,7 +296,7 @@ def altered(saved):
 
 
 def report__refuses_numbers_that_cannot_be_true_and_sentences_that_do_not_follow():
-    saved = report_of("-t", "csv:-", "--draws", "200", "-p", "gpuslice,first-fit",
+    saved = report_of("-t", "csv:-", "--draws", "500", "-p", "gpuslice,first-fit",
                       stdin=csv([(i * 60, 5400, 470 if i % 3 else 120) for i in range(300)]))
     assert saved["claim"].startswith("For work like this you may claim"), saved["claim"]
     assert run("report", "-", stdin=json.dumps(saved).encode())

@@ -192,19 +192,69 @@ def simulate__claims_nothing_that_the_interval_does_not_hold():
     claim = report_of("-t", "csv:" + JOBS, "--draws", "0")["claim"]
     assert "nothing may be claimed beyond it" in claim
     rows = [(i * 100, 1000, 1000) for i in range(90)] + [(9100, 10, 100), (9100, 10, 100)]
-    claim = report_of("-t", "csv:-", "--draws", "200", stdin=csv(rows))["claim"]
+    claim = report_of("-t", "csv:-", "--draws", "500", stdin=csv(rows))["claim"]
     assert claim.startswith("No saving may be claimed"), claim
-    report = report_of("-t", "csv:-", "--draws", "200", stdin=csv([(i, 900, 120) for i in range(90)]))
+    report = report_of("-t", "csv:-", "--draws", "500", stdin=csv([(i, 900, 120) for i in range(90)]))
     assert report["claim"].startswith("For work like this you may claim"), report["claim"]
     lo, hi = of(report, "gpuslice")["saving_ci_pct"]
     assert f"{lo:.1f} to {hi:.1f} %" in report["claim"]
     assert any("this workload has it" in line for line in report["for_whom"])
 
 
+def simulate__claims_nothing_of_fewer_than_500_draws():
+    rows = csv([(i, 900, 120) for i in range(90)])
+    for draws in (100, 499, 500):
+        report = report_of("-t", "csv:-", "--draws", str(draws), "-p", "gpuslice", "--what-if", "no", stdin=rows)
+        lo, hi = of(report, "gpuslice")["saving_ci_pct"]
+        assert 0 < lo <= hi, report
+        assert report["claim"].startswith("For work like this" if draws == 500 else
+                                          f"No saving may be claimed of {draws} draws, 500 are the least: "), \
+            report["claim"]
+        assert any("one thirtieth of the window" in note for note in report["notes"]), report["notes"]
+    report = report_of("-t", "csv:-", "--draws", "0", stdin=rows)
+    assert not any("one thirtieth" in note for note in report["notes"]), report["notes"]
+
+
+# Jobs that run at one time, each by what it asks for; the ideal, in GPU-hours of one hour, is what
+# holds their memory and their compute. 3g has 4 of 8 units of memory and 3 of 7 of compute.
+IDEAL = [("3g.20gb 4g.20gb", 1.0), ("4g.20gb 4g.20gb", 8 / 7), ("3g.20gb 3g.20gb", 1.0),
+         (" ".join(["1g.5gb"] * 7), 1.0), ("1g.5gb", 1 / 7), ("3g.20gb 3g.20gb 3g.20gb", 1.5),
+         ("1g.10gb 1g.10gb 1g.10gb 1g.10gb", 1.0), ("7g.40gb 3g.20gb", 1.5), ("460 460", 0.92),
+         ("3g.20gb 460", 0.96), ("900 100", 1.0)]
+
+
+def simulate__ideal_is_what_memory_and_compute_need_and_never_above_the_bound():
+    for jobs, gpus in IDEAL:
+        names = jobs.split()
+        rows = "".join(f"0,3600,{'' if n.isdigit() else n},{n if n.isdigit() else ''}\n" for n in names)
+        report = report_of("-t", "csv:-", "--draws", "0", "-p", "gpuslice", "--what-if", "no",
+                           stdin=("arrival,duration,profile,milli_gpu\n" + rows).encode())
+        assert abs(report["ideal_saving_pct"] - 100 * (1 - gpus / len(names))) < 0.001, (jobs, report)
+        assert report["ideal_saving_pct"] >= report["bound_saving_pct"], jobs
+    for rate, seed in ((20, 1), (200, 2)):
+        law = (f"synthetic:rate={rate}/h,duration=lognormal(900s,1),"
+               "mix=1g:2+2g:1+3g:1+4g:1+gpu:1+bert_train2:1,jobs=400")
+        for how in ([], ["--map", "strict", "--tolerance", "15"]):
+            report = report_of("-t", law, "--seed", str(seed), "--draws", "0", "-p", "gpuslice", *how)
+            assert report["ideal_saving_pct"] >= report["bound_saving_pct"] > 0, (law, how)
+
+
+def simulate__names_a_row_that_fits_no_node():
+    rows = b"arrival,duration,gpus\n" + b"".join(b"%d,900,1\n" % i for i in range(60)) + b"70,10,16\n80,10,12\n"
+    report = report_of("-t", "csv:-", "--draws", "0", "-p", "gpuslice", stdin=rows)
+    assert report["claim"].startswith("No saving may be claimed: jobs not finished: 2 "), report["claim"]
+    said = [note for note in report["notes"] if "fit" in note]
+    assert said[0] == "stdin:62: fits no node: it asks for 16 GPUs, and a node has 8", said
+    assert said[1].endswith("nothing is claimed: 2 (--node-gpus says how many GPUs a node has; or leave "
+                            "them out of the trace)"), said
+    wider = report_of("-t", "csv:-", "--draws", "0", "-p", "gpuslice", "--node-gpus", "16", stdin=rows)
+    assert not any("fits no node" in note for note in wider["notes"]), wider["notes"]
+
+
 def simulate__claims_nothing_where_the_draws_are_not_like_the_trace():
     """Jobs that keep to a timetable and never meet: where blocks of it are joined, some do."""
     jobs = csv([(k * 7200, 6600, 140) for k in range(100)])
-    report = report_of("-t", "csv:-", "-p", "gpuslice", "--draws", "100", "--what-if", "no", stdin=jobs)
+    report = report_of("-t", "csv:-", "-p", "gpuslice", "--draws", "500", "--what-if", "no", stdin=jobs)
     assert report["bound_saving_pct"] == of(report, "gpuslice")["saving_pct"] == 0
     assert of(report, "gpuslice")["saving_ci_pct"][0] > 0, "the draws are like the trace: no case"
     assert report["claim"].startswith("No saving may be claimed: 0.0 %"), report["claim"]

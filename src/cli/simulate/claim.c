@@ -148,6 +148,22 @@ static void say_unfinished(const struct gs_report *report, const struct gs_repor
         gs_report_pct(ours->saving_mpct, pct));
 }
 
+static bool has_few_draws(const struct gs_report *report, const struct gs_report_policy *ours)
+{
+    return ours->saving_ci.lo_mpct != GS_REPORT_UNKNOWN && report->draws < GS_REPORT_DRAWS_CLAIM;
+}
+
+static void say_few_draws(const struct gs_report *report, const struct gs_report_policy *ours,
+                          struct gs_buf *out)
+{
+    char pct[GS_REPORT_WORD_MAX];
+    gs_buf_printf(out,
+                  "No saving may be claimed of %lld draws, %d are the least: %s of GPU-hours on "
+                  "this trace",
+                  (long long)report->draws, GS_REPORT_DRAWS_CLAIM,
+                  gs_report_pct(ours->saving_mpct, pct));
+}
+
 /* Of so much of the GPU-hours the compute may be a guess. */
 enum { BLIND_MAX_MPCT = 5000 };
 
@@ -190,6 +206,8 @@ static void say_claim(const struct gs_report *report, struct gs_buf *out)
         say_blind(report, ours, out);
     } else if (report->policies[0].lost > 0 || ours->lost > 0) {
         say_unfinished(report, ours, out);
+    } else if (has_few_draws(report, ours)) {
+        say_few_draws(report, ours, out);
     } else {
         say_saving(report, ours, out);
         say_nodes(report, ours, out);

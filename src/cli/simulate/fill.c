@@ -161,11 +161,14 @@ static int fill_policy(const struct gs_simulate_study *study, size_t policy,
     gs_report_init_policy(ret);
     size_t n = study->n_seeds;
     unsigned __int128 bound = SUM(study, policy, bound_us);
+    unsigned __int128 charged = SUM(study, policy, charged_us);
     ret->name = study->policies[policy]->name;
     ret->says = study->policies[policy]->summary;
     ret->gpu_mh = hours(SUM(study, policy, gpu_us), n);
     ret->node_gpu_mh = hours(SUM(study, policy, node_gpu_us), n);
-    ret->charged_mh = hours(SUM(study, policy, charged_us), n);
+    ret->charged_mh = hours(charged, n);
+    /* What is charged at all is not rounded to nothing. */
+    ret->charged_mh += charged > 0 && ret->charged_mh == 0;
     ret->saving_mpct = saving(SUM(study, policy, gpu_us), SUM(study, 0, gpu_us));
     ret->node_saving_mpct = saving(SUM(study, policy, node_gpu_us), SUM(study, 0, node_gpu_us));
     ret->least_mh = bound > 0 ? hours(bound, n) : GS_REPORT_UNKNOWN;

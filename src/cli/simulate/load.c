@@ -103,6 +103,8 @@ void gs_simulate_unload(struct gs_simulate_load *load)
         free(load->skipped[i]);
     }
     load->n_skipped = 0;
+    free(load->widest);
+    load->widest = NULL;
 }
 
 static int make_room(struct loading *loading, struct gs_err *err)
@@ -187,6 +189,27 @@ static int stop_keeping(struct loading *loading, struct gs_err *err)
     return 0;
 }
 
+/* One of them ends every claim, so that it has to be found in the trace. */
+static void note_too_wide(struct loading *loading, const struct gs_trace_ask *ask,
+                          const struct gs_sim_job *job)
+{
+    const struct gs_sim_world *world = &loading->question->world;
+    unsigned widest = 0;
+    for (unsigned i = 0; i < world->n_types; i++) {
+        widest = world->types[i].gpus > widest ? world->types[i].gpus : widest;
+    }
+    if (job->profile != GS_SIM_WHOLE || job->gpus <= widest) {
+        return;
+    }
+    if (loading->load->too_wide++ == 0) {
+        struct gs_err why;
+        (void)gs_fail(&why, GS_INVALID, "fits no node: it asks for %u GPUs, and a node has %u",
+                      job->gpus, widest);
+        (void)gs_trace_wrap_row(loading->reading.trace, ask, &why);
+        loading->load->widest = strdup(why.msg);
+    }
+}
+
 static int take_ask(struct loading *loading, const struct gs_trace_ask *ask, bool *keeping,
                     struct gs_err *err)
 {
@@ -205,6 +228,7 @@ static int take_ask(struct loading *loading, const struct gs_trace_ask *ask, boo
         return 0;
     }
     load->job_rows += ask->rows;
+    note_too_wide(loading, ask, &job);
     note_job(load, &job, gs_trace_map_grounds(&loading->reading.map, ask, &job));
     if (*keeping && load->n_jobs == loading->keep_max) {
         *keeping = false;

@@ -31,7 +31,8 @@ enum {
     GS_REPORT_TEXT_MAX = 4096, /* bytes of one text */
     GS_REPORT_WHATIFS_MAX = 64,
     GS_REPORT_BUCKETS_MAX = 2000, /* of the timeline */
-    GS_REPORT_QUANTILES = 101     /* of waiting: the 0th to the 100th percentile */
+    GS_REPORT_QUANTILES = 101,    /* of waiting: the 0th to the 100th percentile */
+    GS_REPORT_DRAWS_CLAIM = 500   /* of an interval of fewer draws nothing is claimed */
 };
 
 /* 95 %; both GS_REPORT_UNKNOWN where it was not computed. */

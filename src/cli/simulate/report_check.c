@@ -137,8 +137,16 @@ static void check_policy(struct check *check, size_t at)
            "it is not what its GPU-hours save of whole_gpu_hours");
     expect(check, is_saved(policy->node_saving_mpct, policy->node_gpu_mh, report->whole_node_mh),
            "node_saving_pct", "it is not what its GPU-hours of nodes save");
-    expect(check, policy->charged_mh <= policy->gpu_mh, "lost_gpu_hours",
+    expect(check,
+           (policy->saving_mpct != GS_REPORT_UNKNOWN ||
+            policy->saving_ci.lo_mpct == GS_REPORT_UNKNOWN) &&
+               (policy->node_saving_mpct != GS_REPORT_UNKNOWN ||
+                policy->node_saving_ci.lo_mpct == GS_REPORT_UNKNOWN),
+           "saving_ci_pct", "an interval of a saving that is not known");
+    expect(check, policy->charged_mh - 1 <= policy->gpu_mh, "lost_gpu_hours",
            "more than all of its GPU-hours");
+    expect(check, policy->lost <= 0 || policy->charged_mh > 0, "lost_gpu_hours",
+           "none, and jobs were lost");
     expect(check, policy->least_mh == GS_REPORT_UNKNOWN || policy->least_mh <= policy->gpu_mh + 1,
            "gpu_hours", "fewer than the bound of what it did");
     expect(check,
@@ -173,6 +181,23 @@ static void check_baseline(struct check *check)
            report->ours == NULL ||
                (strcmp(report->ours, "whole") != 0 && gs_report_find(report, report->ours) != NULL),
            "ours", "it names no policy with slices");
+}
+
+/* No policy is below the bound, and no bound below the ideal. Where a job was lost, or work waits,
+ * whole GPUs did not run what the bound is of. */
+static void check_bounds(struct check *check)
+{
+    const struct gs_report *report = check->report;
+    const struct gs_report_policy *whole = &report->policies[0];
+    expect(check,
+           report->ideal_saving_mpct == GS_REPORT_UNKNOWN ||
+               report->bound_saving_mpct == GS_REPORT_UNKNOWN ||
+               report->ideal_saving_mpct >= report->bound_saving_mpct,
+           "ideal_saving_pct", "it is below the bound");
+    expect(check,
+           !gs_report_is_bounded(report) || whole->lost > 0 || whole->charged_mh > 0 ||
+               report->bound_peak_gpus <= whole->peak_gpus,
+           "bound_peak_gpus", "more than whole GPUs had");
 }
 
 static bool is_one_of(const char *text, const char *const *names)
@@ -250,6 +275,9 @@ int gs_report_check(const struct gs_report *report, struct gs_arena *arena, stru
     check_names(&check);
     check_timeline(&check);
     check_baseline(&check);
+    if (!check.failed) {
+        check_bounds(&check);
+    }
     for (size_t i = 0; !check.failed && i < report->n_policies; i++) {
         check_policy(&check, i);
     }

@@ -156,6 +156,8 @@ struct gs_simulate_load {
     int64_t grounds_us[3];   /* GPU-us of all jobs, whatever the window, by enum gs_trace_grounds */
     char *skipped[GS_SIMULATE_SKIPPED_MAX];
     size_t n_skipped;
+    uint64_t too_wide; /* jobs that ask for more GPUs than any node has, whatever the window */
+    char *widest;      /* the first of them, with its line; NULL: there is none */
 };
 
 /* Keeps `keep_max` jobs at most. GS_INVALID, GS_LIMIT (longer than can be kept, and from stdin),

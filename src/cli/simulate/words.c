@@ -143,6 +143,20 @@ static void add_blind(const struct gs_simulate_study *study, struct lines *lines
                                                           : "; --window observed leaves it out");
 }
 
+static void add_too_wide(const struct gs_simulate_study *study, const struct gs_report *report,
+                         struct lines *lines)
+{
+    const struct gs_simulate_load *load = &study->loads[0];
+    if (load->widest == NULL || report->policies[0].lost == 0) {
+        return;
+    }
+    add(lines, "%s", load->widest);
+    add(lines,
+        "pieces of work that fit no node, so that nobody finishes them and nothing is claimed: "
+        "%" PRIu64 " (--node-gpus says how many GPUs a node has; or leave them out of the trace)",
+        load->too_wide);
+}
+
 /* What a reader has to know of this trace to read the figures right. */
 static int describe_notes(const struct gs_simulate_study *study, struct gs_report *ret,
                           struct gs_err *err)
@@ -165,6 +179,12 @@ static int describe_notes(const struct gs_simulate_study *study, struct gs_repor
             totals->cut_off);
     }
     add_blind(study, &lines);
+    add_too_wide(study, ret, &lines);
+    if (ret->policies[0].saving_ci.lo_mpct != GS_REPORT_UNKNOWN) {
+        add(&lines, "an interval takes it that the work of one thirtieth of the window does not "
+                    "depend on the next: where work changes by the week or with projects it is too "
+                    "narrow, and the trace has to be longer");
+    }
     if (study->draws > 0 && ret->policies[0].peak_gpus > 0 && study->pieces < ROUGH) {
         add(&lines, "the trace says as much as %zu equal pieces of work: a rough interval",
             study->pieces);

@@ -342,6 +342,43 @@ static void work__is_measured_as_the_jobs_came(void **state)
     assert_int_equal(work.bound_us, 300);
 }
 
+/* Two slices fit on one GPU if their memory and their compute do, each by itself. */
+static void work__needs_ideally_what_memory_and_compute_come_to(void **state)
+{
+    (void)state;
+    struct bed bed = make_bed(0);
+    static const struct {
+        const char *profiles[3];
+        unsigned milli[3];
+        uint64_t ideal_us, bound_us; /* of 7000 us */
+    } cases[] = {
+        {{"3g.20gb", "4g.20gb"}, {1000, 1000}, 7000, 7000},
+        {{"4g.20gb", "4g.20gb"}, {1000, 1000}, 8000, 14000},
+        {{"1g.5gb", "1g.5gb"}, {143, 143}, 2000, 7000},
+        {{"3g.20gb", "3g.20gb"}, {460, 460}, 6440, 7000}, /* its memory; of compute it has 429 */
+        {{"4g.20gb", NULL}, {100, 500}, 4200, 14000},
+        {{"3g.20gb", "4g.20gb", NULL}, {500, 572, 1000}, 14000, 14000},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct gs_sim_job jobs[3];
+        size_t n = 0;
+        for (; n < 3 && cases[i].milli[n] != 0; n++) {
+            unsigned p = GS_SIM_WHOLE;
+            if (cases[i].profiles[n] != NULL) {
+                assert_int_equal(
+                    gs_model_profile_find(bed.world.model, gs_view(cases[i].profiles[n]), &p, NULL),
+                    0);
+            }
+            jobs[n] = job_at(n + 1, 0, 7000, p);
+            jobs[n].ideal_milli = cases[i].milli[n];
+        }
+        struct gs_sim_work work;
+        measure_jobs(&bed.world, jobs, n, &work);
+        assert_int_equal(work.ideal_us, cases[i].ideal_us);
+        assert_int_equal(work.bound_us, cases[i].bound_us);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +397,7 @@ int main(void)
         cmocka_unit_test(replay__refuses_a_job_that_makes_no_sense_by_its_row),
         cmocka_unit_test(replay__passes_on_what_the_source_says),
         cmocka_unit_test(work__is_measured_as_the_jobs_came),
+        cmocka_unit_test(work__needs_ideally_what_memory_and_compute_come_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
