@@ -10,6 +10,7 @@ while the pods run, says how to look, and goes at Ctrl-C.
 import glob
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -236,12 +237,19 @@ class Demo:
 
     def keep(self):
         kubectl = self.bed.kubectl.wrapper(os.path.join(self.bed.folder, "kubectl"))
+        ours = shlex.join([*self.bed.network.enter, "env",
+                           f"KUBECONFIG={self.bed.control_plane.admin_config}",
+                           os.path.join(self.bed.build, "bin/gpuslice")])
+        gpuslice = system.write(os.path.join(self.bed.folder, "gpuslice"),
+                                f'#!/bin/sh\nexec {ours} "$@"\n', mode=0o755)
         print(f"\nIt stays until Ctrl-C. To look at it:\n\n    alias kubectl={kubectl}\n"
               f"    kubectl get slicepools,nodepools,nodeoverlays,nodeclaims,gpunodes\n"
               f"    kubectl --namespace {TEAM} get pods -o wide\n"
               f"    kubectl --namespace {TEAM} get events --field-selector "
-              "reportingController=gpuslice.dev/controller\n"
-              f"    kubectl --namespace {TEAM} scale deployment small --replicas=40")
+              "reportingComponent=gpuslice.dev/controller\n"
+              f"    kubectl --namespace {TEAM} scale deployment small --replicas=40\n"
+              f"    {gpuslice} status --region us-east-1\n"
+              f"    {gpuslice} why {TEAM}/POD --region us-east-1")
         for node in self.bed.nodes:
             if hasattr(node, "machine"):
                 path = node_wrapper(self.bed, node)
