@@ -348,6 +348,24 @@ static void drop_node(void *ctx, struct gs_store_node *node)
         view->nodes[i].sum = &view->more[i].sum;
         view->more[i].of->number = (uint32_t)i + 1;
     }
+    node->number = 0;
+}
+
+/* It is no node that a pod could be told of. */
+static bool is_gone(const struct gs_store_node *node)
+{
+    return !node->known && node->pods == NULL && node->wishes == NULL;
+}
+
+static int look_at(struct gs_nodes_view *view, struct gs_store_node *node, uint64_t now_us,
+                   struct gs_err *err)
+{
+    if (is_gone(node)) {
+        drop_node(view, node);
+        return 0;
+    }
+    int r = node->number == 0 && has_gpus(node) ? add_node(view, node, err) : 0;
+    return r == 0 && node->number != 0 ? see_node(view, node->number - 1, now_us, err) : r;
 }
 
 int gs_nodes_view_refresh(struct gs_nodes_view *view, uint64_t now_us, struct gs_err *err)
@@ -356,8 +374,7 @@ int gs_nodes_view_refresh(struct gs_nodes_view *view, uint64_t now_us, struct gs
     look_for_silent(view, now_us);
     while (r == 0 && view->store->dirty != NULL) {
         struct gs_store_node *node = view->store->dirty;
-        r = node->number == 0 && has_gpus(node) ? add_node(view, node, err) : 0;
-        r = r == 0 && node->number != 0 ? see_node(view, node->number - 1, now_us, err) : r;
+        r = look_at(view, node, now_us, err);
         if (r == 0) {
             view->store->dirty = node->next_dirty;
             node->dirty = false;

@@ -429,6 +429,11 @@ static void pass__nodes_that_are_gone_are_forgotten(void **state)
     }
     world_node(&world, "last", "1g.5gb@0", 1);
     world_run(&world);
+    /* nor are they counted while they are still known of */
+    assert_int_equal(gs_store_find_node(&world.store, "n-4999")->number, 0);
+    assert_int_equal(gs_store_find_node(&world.store, "stays")->number +
+                         gs_store_find_node(&world.store, "last")->number,
+                     3);
     assert_true(world.store.forgets >= 3);
     assert_true(world.store.nodes.n < 1100);
     world_pod(&world, &(struct world_pod){.name = "a", .profile = "1g.5gb", .gated = true});
