@@ -182,7 +182,8 @@ static void list_fitting(const struct gs_command *command, const char *name, siz
     }
 }
 
-/* `word` is as typed, "--maximl=x". Says which options begin so, or which one comes near. */
+/* `word` is as typed, "--maximl=x". Says which options begin so, or which one comes near. What only
+ * begins as an option does is refused: --al could be --all, or a slip for another one. */
 static int fail_long(const struct parse *parse, const char *word)
 {
     const struct gs_command *command = parse->command;
@@ -193,12 +194,15 @@ static int fail_long(const struct parse *parse, const char *word)
     char fits[200];
     list_fitting(command, name, n, fits, sizeof(fits));
     if (fits[0] != '\0') {
-        return gs_fail(parse->err, GS_INVALID, "--%s fits several options: %s", name, fits);
+        return gs_fail(parse->err, GS_INVALID,
+                       "%s has no option --%s; options are written in full: %s", command->name,
+                       name, fits);
     }
     struct gs_near near = GS_NEAR_INIT(gs_view(name));
     for (size_t i = 0; i < command->n_options; i++) {
         gs_near_offer(&near, command->options[i].name);
     }
+    gs_near_offer(&near, "help");
     if (near.n > 0) {
         return gs_fail(parse->err, GS_INVALID, "%s has no option --%s; did you mean --%s?",
                        command->name, name, near.names[0]);
@@ -207,15 +211,33 @@ static int fail_long(const struct parse *parse, const char *word)
                    name, gs_command_program(command), command->name);
 }
 
+/* The word of argv that the long option was read from, "--file" or "--file=x". */
+static const char *word_read(char **argv)
+{
+    bool apart = optarg != NULL && optarg == argv[optind - 1];
+    return argv[optind - (apart ? 2 : 1)];
+}
+
+/* getopt took the beginning of an option's name for it. */
+static bool is_shortened(const struct parse *parse, int value, const char *word)
+{
+    if (value < FIRST_LONG) {
+        return false;
+    }
+    const struct gs_option *option = row_of(parse->command, value);
+    const char *name = option == NULL ? "help" : option->name;
+    return strcspn(word + 2, "=") != strlen(name);
+}
+
 /* getopt said '?': `word` is the argument where it stopped. */
 static int fail_option(const struct parse *parse, const char *word)
 {
-    if (optopt >= FIRST_LONG) {
+    if (optopt >= FIRST_LONG && !is_shortened(parse, optopt, word)) {
         const struct gs_option *option = row_of(parse->command, optopt);
         return gs_fail(parse->err, GS_INVALID, "--%s takes no argument",
                        option == NULL ? "help" : option->name);
     }
-    if (optopt != 0) {
+    if (optopt != 0 && optopt < FIRST_LONG) {
         return gs_fail(parse->err, GS_INVALID, "%s has no option -%c; see %s %s --help",
                        parse->command->name, optopt, gs_command_program(parse->command),
                        parse->command->name);
@@ -223,8 +245,11 @@ static int fail_option(const struct parse *parse, const char *word)
     return fail_long(parse, word);
 }
 
-static int fail_missing(const struct parse *parse)
+static int fail_missing(const struct parse *parse, const char *word)
 {
+    if (is_shortened(parse, optopt, word)) {
+        return fail_long(parse, word);
+    }
     const struct gs_option *option = row_of(parse->command, optopt);
     assert(option != NULL);
     return gs_fail(parse->err, GS_INVALID, "--%s wants its argument, %s", option->name,
@@ -270,6 +295,9 @@ int gs_options_parse(const struct gs_command *command, int argc, char **argv, vo
     bool help = false;
     while ((value = getopt_long(argc, argv, parse.letters, parse.longs, NULL)) != -1) {
         int r;
+        if (is_shortened(&parse, value, word_read(argv))) {
+            return fail_long(&parse, word_read(argv));
+        }
         switch (value) {
         case 'h':
         case HELP:
@@ -282,7 +310,7 @@ int gs_options_parse(const struct gs_command *command, int argc, char **argv, vo
             r = fail_option(&parse, argv[optind - 1]);
             break;
         case ':':
-            r = fail_missing(&parse);
+            r = fail_missing(&parse, argv[optind - 1]);
             break;
         default:
             r = store_option(&parse, row_of(command, value), optarg);

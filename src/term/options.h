@@ -13,7 +13,7 @@
  *         GS_OPTION_OUTPUT(struct args, format, gs_format_names),
  *     };
  *
- * --help / -h is added to every command. Values keep what the caller put there when an option is
+ * --help / -h is added to every command. Long names are written in full. Values keep what the caller put there when an option is
  * not given. An option other than a list that is given twice is refused: which one was meant? */
 #pragma once
 

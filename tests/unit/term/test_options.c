@@ -105,11 +105,31 @@ static void options__keep_what_was_there_when_nothing_is_given(void **state)
     assert_int_equal(v.adds.n + v.words.n, 0);
 }
 
-static void options__may_be_shortened_while_it_is_clear_which_is_meant(void **state)
+static void options__are_written_in_full(void **state)
 {
     (void)state;
+    static const struct {
+        const char *args[4];
+        const char *says;
+    } cases[] = {
+        {{"--fas"}, "try has no option --fas; options are written in full: --fast"},
+        {{"--fas=yes"}, "try has no option --fas; options are written in full: --fast"},
+        {{"--fil", "--fil"}, "try has no option --fil; options are written in full: --file"},
+        {{"--fil=--file"}, "try has no option --fil; options are written in full: --file"},
+        {{"--fil"}, "try has no option --fil; options are written in full: --file"},
+        {{"one", "--co", "7"}, "try has no option --co; options are written in full: --count"},
+        {{"--f"}, "try has no option --f; options are written in full: --fast, --file"},
+        {{"--hel"}, "try has no option --hel; did you mean --help?"},
+    };
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct values v;
+        struct gs_err err = {.msg = ""};
+        assert_int_equal(parse(cases[i].args, &v, &err), GS_INVALID);
+        assert_string_equal(err.msg, cases[i].says);
+    }
     struct values v;
-    assert_int_equal(PARSE(&v, NULL, "--co", "7", "--fa"), 0);
+    assert_int_equal(PARSE(&v, NULL, "--file", "--file", "--count", "7", "--fast"), 0);
+    assert_string_equal(v.file, "--file");
     assert_int_equal(v.count, 7);
     assert_true(v.fast);
 }
@@ -132,7 +152,6 @@ static void options__say_what_is_wrong_and_what_comes_near(void **state)
         {{"--fiel", "x"}, "try has no option --fiel; did you mean --file?"},
         {{"--fiel=x"}, "try has no option --fiel; did you mean --file?"},
         {{"--frobnicate"}, "try has no option --frobnicate; see gpuslice try --help"},
-        {{"--f"}, "--f fits several options: --fast, --file"},
         {{"-x"}, "try has no option -x; see gpuslice try --help"},
         {{"-fx"}, "try has no option -x; see gpuslice try --help"},
         {{"--fast=yes"}, "--fast takes no argument"},
@@ -319,7 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options__read_every_kind_of_value),
         cmocka_unit_test(options__keep_what_was_there_when_nothing_is_given),
-        cmocka_unit_test(options__may_be_shortened_while_it_is_clear_which_is_meant),
+        cmocka_unit_test(options__are_written_in_full),
         cmocka_unit_test(options__stop_at_help),
         cmocka_unit_test(options__say_what_is_wrong_and_what_comes_near),
         cmocka_unit_test(options__cut_a_name_of_any_length_in_their_message),
