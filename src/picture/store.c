@@ -353,6 +353,9 @@ static int read_pod(const struct json_t *object, struct gs_arena *arena, struct 
     struct gs_err why = {.code = GS_OK};
     int r = gs_kubepod_parse(object, arena, ret, &why);
     bool odd = r == GS_INVALID || r == GS_LIMIT;
+    if (r == 0) {
+        return 0;
+    }
     if (!odd || gs_kubepod_outline(object, why.msg, arena, ret, err) != 0) {
         if (err != NULL) {
             *err = why;
