@@ -423,8 +423,12 @@ static int load_list(struct loaded *loaded, const char *list, struct gs_err *err
             return r;
         }
     }
-    return loaded->n > 0 ? 0
-                         : gs_fail(err, GS_NOT_FOUND, "%.200s: none of these files is there", list);
+    if (loaded->n > 0) {
+        return 0;
+    }
+    bool one = list[0] != '\0' && strchr(list, ':') == NULL; /* that said it itself */
+    return one ? GS_NOT_FOUND
+               : gs_fail(err, GS_NOT_FOUND, "%.200s: none of these files is there", list);
 }
 
 static int load_kubeconfig(struct gs_kube_identity *identity, struct gs_err *err)

@@ -191,7 +191,8 @@ class Cases:
         assert NOTE not in found["metadata"].get("annotations", {}), "the note stays"
         self.wait_web(second)
         self.bed.api.delete(f"{BUDGETS}/web")
-        self.bed.pods.wait_phase("second", "Running", 90)
+        # asked again after 30 s; where that was before the budget went, 60 s later
+        self.bed.pods.wait_phase("second", "Running", 240)
         self.wait_web(first)
         self.end("second")
 
