@@ -268,6 +268,57 @@ static unsigned number_of(int argc, char **argv, int i, unsigned otherwise)
     return argc > i ? (unsigned)strtoul(argv[i], NULL, 10) : otherwise;
 }
 
+/* Layouts and holders of all GPUs, drawn. */
+static void draw_gpus(unsigned *seed)
+{
+    for (unsigned gpu = 0; gpu < world.nodes * GPUS; gpu++) {
+        world.layouts[gpu] = (unsigned)rand_r(seed) % 3;
+        world.revisions[gpu] = 1;
+        for (unsigned k = 0; k < layouts[world.layouts[gpu]].n; k++) {
+            world.held[gpu] |= (rand_r(seed) % 100 < 40 ? 1u : 0u) << k;
+        }
+    }
+}
+
+/* Every node, and up to `pods` bound ones on what is held; how many there were. */
+static unsigned show_all(unsigned pods)
+{
+    unsigned made = 0;
+    for (unsigned node = 0; node < world.nodes; node++) {
+        show_node(node);
+    }
+    for (unsigned k = 0; made < pods && k < 4; k++) {
+        for (unsigned gpu = 0; gpu < world.nodes * GPUS && made < pods; gpu++) {
+            char name[32];
+            snprintf(name, sizeof(name), "node-%u", gpu / GPUS);
+            if (k < layouts[world.layouts[gpu]].n && (world.held[gpu] >> k & 1u) != 0) {
+                show_pod(made++, layouts[world.layouts[gpu]].at[k].profile, name, false);
+            }
+        }
+    }
+    return made;
+}
+
+/* One pod comes, is decided, and is bound or gives up; in *ret_event_ms, *ret_pass_ms what it cost.
+ */
+static void arrive(unsigned number, unsigned *seed, double *ret_event_ms, double *ret_pass_ms)
+{
+    static const char *const wants[] = {"1g.5gb",  "1g.5gb",  "2g.10gb",
+                                        "3g.20gb", "4g.20gb", "7g.40gb"};
+    const char *profile = wants[rand_r(seed) % 6];
+    world.booked[0] = '\0';
+    world.now_us += 10000;
+    double at = clock_ms(CLOCK_THREAD_CPUTIME_ID);
+    show_pod(number, profile, "", false);
+    *ret_event_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID) - at;
+    run_pass(ret_pass_ms);
+    if (world.booked[0] != '\0') {
+        show_pod(number, profile, world.booked, false); /* bound */
+    } else {
+        show_pod(number, profile, "", true); /* gives up */
+    }
+}
+
 int main(int argc, char **argv)
 {
     unsigned pods = number_of(argc, argv, 2, 100000);
@@ -291,27 +342,8 @@ int main(int argc, char **argv)
     must(gs_pass_new(&options, &world.pass, &err), &err);
     long before = resident_kib();
     double begun = clock_ms(CLOCK_THREAD_CPUTIME_ID);
-    unsigned made = 0;
-    for (unsigned gpu = 0; gpu < world.nodes * GPUS; gpu++) {
-        world.layouts[gpu] = (unsigned)rand_r(&seed) % 3;
-        world.revisions[gpu] = 1;
-        for (unsigned k = 0; k < layouts[world.layouts[gpu]].n; k++) {
-            world.held[gpu] |= (rand_r(&seed) % 100 < 40 ? 1u : 0u) << k;
-        }
-    }
-    for (unsigned node = 0; node < world.nodes; node++) {
-        show_node(node);
-    }
-    for (unsigned round = 0; made < pods && round < 4; round++) {
-        for (unsigned gpu = 0; gpu < world.nodes * GPUS && made < pods; gpu++) {
-            char name[32];
-            snprintf(name, sizeof(name), "node-%u", gpu / GPUS);
-            unsigned k = round;
-            if (k < layouts[world.layouts[gpu]].n && (world.held[gpu] >> k & 1u) != 0) {
-                show_pod(made++, layouts[world.layouts[gpu]].at[k].profile, name, false);
-            }
-        }
-    }
+    draw_gpus(&seed);
+    unsigned made = show_all(pods);
     double read_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID) - begun;
     double first_ms = 0;
     run_pass(&first_ms);
@@ -320,22 +352,8 @@ int main(int argc, char **argv)
         "%ld MiB resident (%ld MiB before)\n",
         world.nodes, world.nodes * GPUS, made, read_ms, first_ms, resident_kib() / 1024,
         before / 1024);
-    static const char *const wants[] = {"1g.5gb",  "1g.5gb",  "2g.10gb",
-                                        "3g.20gb", "4g.20gb", "7g.40gb"};
     for (unsigned i = 0; i < arrivals; i++) {
-        const char *profile = wants[rand_r(&seed) % 6];
-        unsigned number = 10000000 + i;
-        world.booked[0] = '\0';
-        world.now_us += 10000;
-        double at = clock_ms(CLOCK_THREAD_CPUTIME_ID);
-        show_pod(number, profile, "", false);
-        events[i] = clock_ms(CLOCK_THREAD_CPUTIME_ID) - at;
-        run_pass(&passes[i]);
-        if (world.booked[0] != '\0') {
-            show_pod(number, profile, world.booked, false); /* bound */
-        } else {
-            show_pod(number, profile, "", true); /* gives up */
-        }
+        arrive(10000000 + i, &seed, &events[i], &passes[i]);
         if (made > 0) {
             show_node((unsigned)rand_r(&seed) % world.nodes); /* somewhere something changes */
         }
