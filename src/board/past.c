@@ -28,8 +28,7 @@ static int parse(struct gs_view document, const char *list, json_t **ret, struct
     return 0;
 }
 
-/* What stands before the first "/". */
-static bool sees(const struct gs_board_reader *reader, const char *name)
+bool gs_board_sees_name(const struct gs_board_reader *reader, const char *name)
 {
     char name_space[GS_BOARD_TEXT_MAX];
     size_t n = strcspn(name, "/");
@@ -95,7 +94,7 @@ static void put_cost(struct gs_jsonwrite *json, const struct cost *cost)
 
 static bool is_shown(const struct cost *cost, const struct gs_board_reader *reader)
 {
-    return cost->name[0] == '(' || sees(reader, cost->name);
+    return cost->name[0] == '(' || gs_board_sees_name(reader, cost->name);
 }
 
 static int sum_hidden(const json_t *rows, const struct gs_board_reader *reader,
@@ -183,7 +182,7 @@ static void put_event(struct gs_jsonwrite *json, const json_t *event,
     gs_jsonwrite_open(json, NULL, '{');
     put_text(json, event, "at");
     put_text(json, event, "what");
-    if (pod != NULL && !sees(reader, pod + strlen(POD))) {
+    if (pod != NULL && !gs_board_sees_name(reader, pod + strlen(POD))) {
         char cut[TEXT_MAX];
         (void)snprintf(cut, sizeof(cut), "%.*s: a pod that is not yours", (int)(pod - text), text);
         gs_jsonwrite_text(json, "text", cut);

@@ -5,6 +5,9 @@
 #include "base/view.h"
 #include "board/board.h"
 
+/* Whether the reader may see "namespace/..."; a name without "/" is a namespace. */
+bool gs_board_sees_name(const struct gs_board_reader *reader, const char *name);
+
 /* Of what things cost by namespace or workload: rows of namespaces that the reader may not see
  * become one, "(not yours)". GS_INVALID: it is no such document; GS_LIMIT, GS_NO_MEMORY. */
 int gs_board_hide_costs(struct gs_view document, const struct gs_board_reader *reader,

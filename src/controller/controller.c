@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cluster/kube_namespace.h"
 #include "controller/pools/supply.h"
 #include "controller/tally/cloudwatch.h"
 #include "controller/tally/turns.h"
@@ -85,25 +86,6 @@ static void on_leads(void *ctx, bool leads)
 }
 
 /* ---- all ---- */
-
-/* The one that is given, or that the pod runs in. */
-static void find_namespace(const char *given, char *ret, size_t size)
-{
-    if (given != NULL) {
-        (void)snprintf(ret, size, "%s", given);
-        return;
-    }
-    FILE *file = fopen("/var/run/secrets/kubernetes.io/serviceaccount/namespace", "re");
-    size_t n = file == NULL ? 0 : fread(ret, 1, size - 1, file);
-    ret[n] = '\0';
-    ret[strcspn(ret, " \t\r\n")] = '\0';
-    if (file != NULL) {
-        fclose(file);
-    }
-    if (ret[0] == '\0') {
-        snprintf(ret, size, "gpuslice-system");
-    }
-}
 
 static int open_lease(struct gs_controller *controller, struct gs_err *err)
 {
@@ -242,7 +224,8 @@ int gs_controller_start(struct gs_controller *controller,
 {
     *controller = (struct gs_controller){.event = event, .options = options, .due_us = UINT64_MAX};
     gs_store_init(&controller->store);
-    find_namespace(options->name_space, controller->name_space, sizeof(controller->name_space));
+    gs_kube_own_namespace(options->name_space, controller->name_space,
+                          sizeof(controller->name_space));
     int s = sd_event_add_time(event, &controller->due, CLOCK_MONOTONIC, 0, ACCURACY_US, on_due,
                               controller);
     int r = s < 0 ? gs_fail_errno(err, -s, "adding a timer") : 0;

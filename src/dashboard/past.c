@@ -73,21 +73,6 @@ static void put_args(struct asking *asking)
     }
 }
 
-static bool sees_pod(const struct gs_board_reader *reader, const char *name)
-{
-    char name_space[GS_BOARD_TEXT_MAX];
-    size_t n = strcspn(name, "/");
-    if (reader->sees == NULL) {
-        return true;
-    }
-    if (n >= sizeof(name_space)) {
-        return false;
-    }
-    memcpy(name_space, name, n);
-    name_space[n] = '\0';
-    return reader->sees(reader->ctx, name_space);
-}
-
 /* ---- the answer ---- */
 
 static int hide(const struct asking *asking, struct gs_view text, struct gs_buf *out,
@@ -178,7 +163,8 @@ void gs_past_begin(struct gs_dashboard *dashboard, struct gs_http_exchange *exch
         answer_text(exchange, 404, "no history is kept here\n");
         return;
     }
-    if (!is_plain(name) || (strncmp(name, "pods/", 5) == 0 && !sees_pod(&reader, name + 5))) {
+    if (!is_plain(name) ||
+        (strncmp(name, "pods/", 5) == 0 && !gs_board_sees_name(&reader, name + 5))) {
         answer_text(exchange, 404, "there is no such GPU or pod, or it is not yours\n");
         return;
     }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cloud/instances.h"
 #include "cluster/kube.h"
+#include "cluster/kube_namespace.h"
 #include "dashboard/viewers.h"
 
 #define ACCURACY_US 10000ull
@@ -187,25 +188,6 @@ static int on_due(sd_event_source *source, uint64_t usec, void *ctx)
 
 /* ---- all ---- */
 
-/* The one that is given, or that the pod runs in. */
-static void find_namespace(const char *given, char *ret, size_t size)
-{
-    if (given != NULL) {
-        (void)snprintf(ret, size, "%s", given);
-        return;
-    }
-    FILE *file = fopen("/var/run/secrets/kubernetes.io/serviceaccount/namespace", "re");
-    size_t n = file == NULL ? 0 : fread(ret, 1, size - 1, file);
-    ret[n] = '\0';
-    ret[strcspn(ret, " \t\r\n")] = '\0';
-    if (file != NULL) {
-        fclose(file);
-    }
-    if (ret[0] == '\0') {
-        (void)snprintf(ret, size, "gpuslice-system");
-    }
-}
-
 static int open_picture(struct gs_historian *historian, struct gs_err *err)
 {
     const struct gs_historian_options *options = historian->options;
@@ -245,7 +227,8 @@ int gs_historian_start(struct gs_historian *historian, const struct gs_historian
     *historian = (struct gs_historian){.event = event, .options = options};
     gs_store_init(&historian->store);
     gs_authority_init(&historian->authority);
-    find_namespace(options->name_space, historian->name_space, sizeof(historian->name_space));
+    gs_kube_own_namespace(options->name_space, historian->name_space,
+                          sizeof(historian->name_space));
     historian->next_us = gs_now_us() + options->every_s * 1000000;
     historian->rolled_us = gs_now_us();
     historian->renewed_us = historian->rolled_us;

@@ -14,13 +14,10 @@ enum { HOLDER_MAX = 300 };
 
 static uint64_t price(void *ctx, const char *type, const char *region, const char *capacity)
 {
-    const struct gs_instance *instance = NULL;
+    const struct gs_instance_labels labels = {.type = type, .region = region, .capacity = capacity};
     uint64_t uusd = 0;
     (void)ctx;
-    (void)capacity;
-    bool known = type[0] != '\0' && gs_instance_find(gs_view(type), &instance, NULL) == 0 &&
-                 gs_instance_price(instance, gs_view(region), &uusd, NULL) == 0;
-    return known ? uusd : GS_MONEY_NOT_KNOWN;
+    return gs_instance_price_of(&labels, NULL, &uusd) ? uusd : GS_MONEY_NOT_KNOWN;
 }
 
 /* ---- what the driver says, in the words of the board ---- */

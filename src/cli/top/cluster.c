@@ -3,15 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
-#include "board/objects.h"
+#include "base/clock.h"
+#include "board/tap.h"
 #include "cli/cluster/case.h"
 #include "cli/cluster/scene.h"
 #include "cli/top/top.h"
 #include "cloud/instances.h"
-#include "picture/feed.h"
 
 #define LOOK_EVERY_US 300000ull
 #define ACCURACY_US 50000ull
@@ -29,69 +28,17 @@ struct gs_top_cluster {
     uint64_t decide_us; /* CLOCK_MONOTONIC: not before */
     uint64_t opened_us; /* likewise */
     uint64_t limit_us;
-    bool listed[GS_FEEDS];
+    struct gs_board_tap tap;
 };
-
-static uint64_t clock_us(clockid_t clock)
-{
-    struct timespec at = {.tv_sec = 0};
-    (void)clock_gettime(clock, &at);
-    return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
-}
 
 /* ---- the board ---- */
 
-/* On demand; what is paid for spot and reserved nodes is not known. */
 static uint64_t price(void *ctx, const char *type, const char *region, const char *capacity)
 {
     const struct gs_top_cluster *cluster = ctx;
-    const struct gs_instance *instance = NULL;
-    const char *where = cluster->region != NULL ? cluster->region : region;
+    const struct gs_instance_labels labels = {.type = type, .region = region, .capacity = capacity};
     uint64_t uusd = 0;
-    bool on_demand = capacity[0] == '\0' || strcmp(capacity, "on-demand") == 0;
-    bool known = on_demand && type[0] != '\0' && where[0] != '\0' &&
-                 gs_instance_find(gs_view(type), &instance, NULL) == 0 &&
-                 gs_instance_price(instance, gs_view(where), &uusd, NULL) == 0;
-    return known ? uusd : GS_MONEY_NOT_KNOWN;
-}
-
-static enum gs_board_kind kind_of(enum gs_store_kind kind)
-{
-    switch (kind) {
-    case GS_STORE_PODS:
-        return GS_BOARD_PODS;
-    case GS_STORE_NODES:
-        return GS_BOARD_NODES;
-    case GS_STORE_GPUNODES:
-        return GS_BOARD_GPUNODES;
-    }
-    return GS_BOARD_PODS;
-}
-
-static void on_listing(void *ctx, enum gs_store_kind kind)
-{
-    const struct gs_top_cluster *cluster = ctx;
-    gs_board_listing(cluster->board, kind_of(kind));
-}
-
-static void on_listed(void *ctx, enum gs_store_kind kind)
-{
-    struct gs_top_cluster *cluster = ctx;
-    bool whole = true;
-    gs_board_listed(cluster->board, kind_of(kind));
-    cluster->listed[kind] = true;
-    for (unsigned i = 0; i < GS_FEEDS; i++) {
-        whole &= cluster->listed[i];
-    }
-    gs_board_set_whole(cluster->board, whole);
-}
-
-/* One that cannot be read is left out, and counted by the store. */
-static void on_object(void *ctx, enum gs_store_kind kind, const struct json_t *object, bool gone)
-{
-    const struct gs_top_cluster *cluster = ctx;
-    struct gs_err err;
-    (void)gs_board_object(cluster->board, kind_of(kind), object, gone, &err);
+    return gs_instance_price_of(&labels, cluster->region, &uusd) ? uusd : GS_MONEY_NOT_KNOWN;
 }
 
 static void on_changed(void *ctx)
@@ -130,7 +77,7 @@ static void decide(struct gs_top_cluster *cluster, uint64_t now_us)
         keep_decision(&rows[i]);
     }
     if (r == 0) {
-        cluster->source->decided_us = clock_us(CLOCK_REALTIME);
+        cluster->source->decided_us = gs_date_us();
     }
     cluster->source->changed(cluster->source->ctx);
 }
@@ -151,7 +98,7 @@ static void step(struct gs_top_cluster *cluster, uint64_t now_us)
         gs_scene_reread(&cluster->scene);
     }
     if (!wanted) {
-        source->decided_us = clock_us(CLOCK_REALTIME); /* nothing is left to be worked out */
+        source->decided_us = gs_date_us(); /* nothing is left to be worked out */
     }
 }
 
@@ -201,7 +148,7 @@ static void look(struct gs_top_cluster *cluster, uint64_t now_us)
 static int on_timer(sd_event_source *timer, uint64_t usec, void *ctx)
 {
     struct gs_top_cluster *cluster = ctx;
-    uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+    uint64_t now_us = gs_now_us();
     (void)usec;
     step(cluster, now_us);
     look(cluster, now_us);
@@ -218,8 +165,7 @@ static int begin(struct gs_top_cluster *cluster, struct gs_err *err)
                                            .name = gs_kube_server(cluster->link->kube),
                                            .price = price,
                                            .ctx = cluster};
-    const struct gs_feed_tap tap = {
-        .listing = on_listing, .listed = on_listed, .object = on_object, .ctx = cluster};
+    const struct gs_feed_tap tap = gs_board_tap(&cluster->tap);
     const struct gs_feed_options feed = {.kube = cluster->link->kube,
                                          .store = &cluster->scene.store,
                                          .changed = on_changed,
@@ -227,6 +173,7 @@ static int begin(struct gs_top_cluster *cluster, struct gs_err *err)
                                          .tap = &tap};
     int r = gs_scene_last(&cluster->scene, err);
     r = r == 0 ? gs_board_new(&board, &cluster->board, err) : r;
+    cluster->tap.board = cluster->board;
     r = r == 0 ? gs_feed_new(&feed, &cluster->feed, err) : r;
     if (r == 0) {
         int s = sd_event_add_time_relative(cluster->link->event, &cluster->timer, CLOCK_MONOTONIC,
@@ -247,7 +194,7 @@ int gs_top_cluster_open(struct gs_link *link, struct gs_top_source *source, cons
     cluster->link = link;
     cluster->region = region;
     cluster->limit_us = link->limit_us;
-    cluster->opened_us = clock_us(CLOCK_MONOTONIC);
+    cluster->opened_us = gs_now_us();
     gs_scene_init(&cluster->scene, link);
     (void)snprintf(cluster->scene.region, sizeof(cluster->scene.region), "%s",
                    region == NULL ? "" : region);
