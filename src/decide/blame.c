@@ -112,6 +112,16 @@ static bool keeps_for_others(const struct gs_work *work, const struct gs_decide_
     return keeps;
 }
 
+/* Nothing but what its SlicePool allows stands in the way. */
+static void note_bound(const struct gs_work *work, const struct gs_decide_node *node,
+                       const struct gs_decide_bid *bid, struct gs_blame *blame)
+{
+    if (node->recuttable && bid->destroys != GS_BID_NONE && !keeps_for_others(work, node) &&
+        blame->bound++ == 0) {
+        blame->bound_node = (uint32_t)(node - work->cluster->nodes);
+    }
+}
+
 static int blame_node(struct gs_work *work, uint32_t n, struct gs_blame *blame, struct gs_err *err)
 {
     const struct gs_decide_node *node = &work->cluster->nodes[n];
@@ -131,6 +141,10 @@ static int blame_node(struct gs_work *work, uint32_t n, struct gs_blame *blame, 
         return r;
     }
     const struct gs_decide_bid *bid = &sum->bids[profile];
+    if (!gs_work_may_make(need, node)) {
+        note_bound(work, node, bid, blame);
+        return 0;
+    }
     blame->kept += bid->destroys != GS_BID_NONE && keeps_for_others(work, node) ? 1 : 0;
     if (is_worth_keeping(need, node, (unsigned)profile) && bid->held != GS_BID_NONE &&
         (blame->keep_node == GS_DECIDE_NONE || bid->held < blame->keep_held) &&

@@ -19,6 +19,7 @@ struct gpu {
 struct search {
     const struct gs_kind *kind;
     const struct gs_need *need;
+    const struct gs_decide_node *node; /* NULL: a new one */
     uint32_t free[GS_PROFILES_MAX];
     uint32_t destroyed[GS_PROFILES_MAX];
     uint32_t created[GS_PROFILES_MAX];
@@ -125,6 +126,11 @@ static void make_way(struct search *search, struct gpu *gpu, struct after after)
     }
 }
 
+static bool may_make(const struct search *search, unsigned profile)
+{
+    return search->node == NULL || gs_decide_may_make(search->node, profile);
+}
+
 static void add(struct search *search, struct gpu *gpu, unsigned placement, struct after after)
 {
     const struct gs_kind *kind = search->kind;
@@ -172,6 +178,9 @@ static void step(struct search *search, struct after after)
     const struct gs_statetable *states = search->kind->states;
     unsigned p = (unsigned)found;
     bool same = p == after.profile;
+    if (!may_make(search, p)) {
+        return;
+    }
     for (unsigned g = same ? after.gpu : 0; g < search->n_gpus; g++) {
         if (is_twin(search, g)) {
             continue;
@@ -202,16 +211,17 @@ static void add_gpu(struct search *search, uint32_t number, struct gs_kind_cut c
                                                   .state = state};
 }
 
-/* What was destroyed comes back where it still fits, larger ones first. */
-static void lay_out(const struct gs_kind *kind, const struct gpu *gpu, struct gs_layout *ret)
+/* What was destroyed, and may be made, comes back where it still fits, larger ones first. */
+static void lay_out(const struct search *search, const struct gpu *gpu, struct gs_layout *ret)
 {
+    const struct gs_kind *kind = search->kind;
     const struct gs_policy_table *policy = kind->policy;
     uint64_t gone = gpu->idle & ~gpu->kept;
     uint64_t set = gpu->must | gpu->kept;
     uint16_t state = gs_statetable_find(kind->states, set);
     for (unsigned k = 0; k < kind->model->n_profiles; k++) {
         unsigned p = kind->by_size[k];
-        for (uint64_t rest = gone; rest != 0; rest &= rest - 1) {
+        for (uint64_t rest = may_make(search, p) ? gone : 0; rest != 0; rest &= rest - 1) {
             unsigned i = policy->best[(size_t)state * policy->n_profiles + p];
             if (kind->states->placements[__builtin_ctzll(rest)].profile == p &&
                 i != GS_PLACEMENT_NONE) {
@@ -233,7 +243,7 @@ static void answer(const struct search *search, struct gs_cut_answer *ret)
         if (gpu->must != gpu->fixed) {
             struct gs_decide_recut *recut = &ret->recuts[ret->n_recuts++];
             recut->gpu = gpu->number;
-            lay_out(search->kind, gpu, &recut->layout);
+            lay_out(search, gpu, &recut->layout);
         }
     }
 }
@@ -256,7 +266,8 @@ bool gs_cut_find(struct gs_work *work, const struct gs_need *need,
         (need->total > 1 && work->tries >= TRIES_MAX)) {
         return false;
     }
-    struct search search = {.kind = need->kind, .need = need, .most_destroys = most_destroys};
+    struct search search = {
+        .kind = need->kind, .need = need, .node = node, .most_destroys = most_destroys};
     memcpy(search.free, room->free, sizeof(search.free));
     for (unsigned g = 0; g < node->n_gpus && g < GS_OFFER_GPUS_MAX; g++) {
         struct gs_kind_cut cut;

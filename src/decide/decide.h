@@ -9,7 +9,8 @@
  * 1. BOOK   a node has free slices, nobody else was promised them, and the pod may run there.
  * 2. WAIT   a re-cut under way, or a node that starts, will have it (`until_node`).
  * 3. RECUT  idle slices of one GPU make way (several GPUs of one node, if several slices are asked
- *           for). Never a slice that is held, granted, sick, or promised.
+ *           for). Never a slice that is held, granted, sick, or promised; and never into what the
+ *           node's SlicePool does not allow (`bound_by`).
  * 4. MOVE   one slice of a pod that may be moved goes elsewhere, and then as 3.
  * 5. BUY    a new node would hold it.
  * 6. WAIT   nothing can be done now; the text says why, and what would help. */
@@ -101,7 +102,17 @@ struct gs_decide_node {
     unsigned n_gpus;                 /* GS_OFFER_GPUS_MAX at most */
     const struct gs_decide_sum *sum; /* of `gpus` as they are now; NULL: each decision makes it,
                                         which costs about 2 us a GPU */
+    /* The SlicePool that allows re-cuts to make only some profiles (bit p of `recut_to`: profile p
+     * of `model`); what is there of others stays, is booked and may make way. NULL: all. */
+    const char *bound_by;
+    uint16_t recut_to;
 };
+
+/* Whether a re-cut of the node may make slices of the profile. */
+static inline bool gs_decide_may_make(const struct gs_decide_node *node, unsigned profile)
+{
+    return node->bound_by == NULL || (node->recut_to >> profile & 1u) != 0;
+}
 
 struct gs_decide_pod {
     const char *name; /* "namespace/name", for texts */

@@ -35,6 +35,8 @@ static void judge(struct gs_work *work, const struct gs_blame *blame, struct gs_
         ret->because = blame->because;
     } else if (blame->silent > 0) {
         ret->what = GS_LOOK_SILENT;
+    } else if (blame->bound > 0) {
+        ret->what = GS_LOOK_BOUND;
     } else if (find_in_the_way(work, blame, ret)) {
         ret->what = GS_LOOK_IN_USE;
     } else {

@@ -13,6 +13,7 @@ enum gs_look_what {
     GS_LOOK_SMALL,    /* `because`: CPU, memory or room for one pod more */
     GS_LOOK_BARRED,   /* `because`: the label or taint */
     GS_LOOK_SILENT,   /* it would have to be re-cut, and cannot be now: its agent does not answer */
+    GS_LOOK_BOUND,    /* idle slices could make way, but its SlicePool does not allow it */
     GS_LOOK_IN_USE,   /* slices in use stand in the way, fewest on `gpu`: `slices` */
     GS_LOOK_KEPT,     /* what would do is kept for pods that go first */
     GS_LOOK_FULL      /* everything is in use or promised */

@@ -102,7 +102,8 @@ static bool bids_are_exact(const struct gs_need *need, const struct gs_decide_no
 static int look_at_gpu(struct gs_work *work, const struct gs_need *need, unsigned profile,
                        struct victim where, bool exact, struct victims *victims, struct gs_err *err)
 {
-    const struct gs_decide_gpu *gpu = &work->cluster->nodes[where.node].gpus[where.gpu];
+    const struct gs_decide_node *node = &work->cluster->nodes[where.node];
+    const struct gs_decide_gpu *gpu = &node->gpus[where.gpu];
     struct gs_kind_cut cut;
     if (!gpu->open || gpu->kept_for > work->rank || !gs_kind_cut_of(need->kind, gpu, &cut) ||
         gs_kind_row(need->kind, cut)->bids[profile].held > (need->total > 1 ? GS_BID_NONE : 1)) {
@@ -117,7 +118,8 @@ static int look_at_gpu(struct gs_work *work, const struct gs_need *need, unsigne
         struct gs_kind_cut left = {.fixed = cut.fixed & ~bit, .idle = cut.idle | bit};
         struct gs_decide_bid bid = gs_kind_row(need->kind, left)->bids[profile];
         bool same = placement->profile == profile; /* it can have that very slice */
-        bool helps = same || bid.destroys != GS_BID_NONE || need->total > 1;
+        bool makes = bid.destroys != GS_BID_NONE && gs_decide_may_make(node, profile);
+        bool helps = same || makes || need->total > 1;
         where.slice = s;
         where.size = need->model->profiles[placement->profile].compute_slices;
         where.destroys = same ? 0 : bid.destroys;

@@ -156,6 +156,16 @@ int gs_work_short(const struct gs_need *need, const uint32_t *free)
     return -1;
 }
 
+bool gs_work_may_make(const struct gs_need *need, const struct gs_decide_node *node)
+{
+    for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
+        if (need->count[p] > node->free[p] && !gs_decide_may_make(node, p)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 uint32_t gs_work_in_the_way(const struct gs_kind *kind, const struct gs_decide_gpu *gpu,
                             unsigned profile)
 {

@@ -146,7 +146,8 @@ static bool bid_of(const struct gs_need *need, const struct gs_decide_node *node
         if (need->count[p] == 0 || (need->total > 1 && need->count[p] <= node->free[p])) {
             continue;
         }
-        if (bid->destroys == GS_BID_NONE || need->count[p] > (uint64_t)bid->most + node->free[p]) {
+        if (bid->destroys == GS_BID_NONE || !gs_decide_may_make(node, p) ||
+            need->count[p] > (uint64_t)bid->most + node->free[p]) {
             return false;
         }
         merit->first = bid->destroys > merit->first ? bid->destroys : merit->first;

@@ -146,6 +146,25 @@ static bool asks_for_whole_only(const struct gs_decide_pod *pod)
     return !slices;
 }
 
+/* A node that only its SlicePool keeps from being cut for the pod. */
+static void say_bound(struct words *words, const struct gs_work *work, const struct gs_blame *blame)
+{
+    const struct gs_decide_node *node = &work->cluster->nodes[blame->bound_node];
+    const char *sep = "";
+    say(words, "; node %s ", node->name);
+    if (blame->bound > 1) {
+        say(words, "(and %zu more) ", blame->bound - 1);
+    }
+    say(words, "could be cut for it, but SlicePool %s allows only ", node->bound_by);
+    for (unsigned p = 0; p < node->model->n_profiles; p++) {
+        if (gs_decide_may_make(node, p)) {
+            say(words, "%s%s", sep, node->model->profiles[p].name);
+            sep = ", ";
+        }
+    }
+    say(words, "%s (recut: profiles)", sep[0] == '\0' ? "what its GPUs do not have" : "");
+}
+
 /* Why no re-cut and no move will do either. */
 static void say_not_recut(struct words *words, struct gs_work *work, const struct gs_blame *blame)
 {
@@ -158,12 +177,15 @@ static void say_not_recut(struct words *words, struct gs_work *work, const struc
         say(words, "; no GPU can be re-cut now: the agent does not answer or the node is starting");
     } else if (asks_for_whole_only(work->pod)) {
         say(words, "; GPUs that are cut into slices are not made whole");
-    } else if (blame->kept == 0) {
+    } else if (blame->kept + blame->bound == 0) {
         say(words, "; every slice that could make way for it is in use or promised");
     }
     if (blame->kept > 0) {
         say(words, "; %zu %s GPUs that are kept for pods that go first", blame->kept,
             blame->kept == 1 ? "node has" : "nodes have");
+    }
+    if (blame->bound > 0) {
+        say_bound(words, work, blame);
     }
     if (work->pod->may_move_others) {
         say(words, "; no single slice that may be moved would help");

@@ -84,6 +84,9 @@ uint64_t gs_work_left(const struct gs_decide_node *node);
 /* The largest profile of which the node has less than the need; -1: none. */
 int gs_work_short(const struct gs_need *need, const uint32_t *free);
 
+/* Whether re-cuts of the node may make every profile of which it has less than the need. */
+bool gs_work_may_make(const struct gs_need *need, const struct gs_decide_node *node);
+
 /* The fixed slices of a GPU, as bits of its slices, that stand in the way of the profile: the
  * fewest. 0: none does, or it cannot be cut. */
 uint32_t gs_work_in_the_way(const struct gs_kind *kind, const struct gs_decide_gpu *gpu,
@@ -115,9 +118,11 @@ struct gs_blame {
     const char *lacking; /* of the last of those */
     size_t barred;       /* labels or taints */
     const char *because;
-    size_t taken;  /* every slice in use, promised or too small */
-    size_t silent; /* of those: its GPUs cannot be re-cut now */
-    size_t kept;   /* of those: what would do is on GPUs that are kept for others */
+    size_t taken;        /* every slice in use, promised or too small */
+    size_t silent;       /* of those: its GPUs cannot be re-cut now */
+    size_t kept;         /* of those: what would do is on GPUs that are kept for others */
+    size_t bound;        /* of those: could be cut for it, were it not for its SlicePool */
+    uint32_t bound_node; /* the first of them */
     uint32_t keep_node;
     uint32_t keep_gpus;
     unsigned tried;     /* nodes looked at for it */

@@ -99,6 +99,12 @@ void gs_case_put_look(const struct gs_case *of, size_t node, struct gs_buf *out)
     case GS_LOOK_SILENT:
         put_silence(of, node, out);
         break;
+    case GS_LOOK_BOUND:
+        gs_buf_printf(out,
+                      "idle slices could make way, but SlicePool %s allows re-cuts only into "
+                      "its profiles (recut: profiles)",
+                      of->scene->view.nodes[node].bound_by);
+        break;
     case GS_LOOK_IN_USE:
         put_in_the_way(of, node, out);
         break;
@@ -224,6 +230,8 @@ static int help_by_nodes(struct gs_case *of, struct gs_buf *text, struct gs_err 
         {GS_LOOK_IN_USE, "the end of a pod that is in the way on ",
          "; or leave to move it: gpuslice.dev/move: allow on the pod and moves: optIn in the "
          "SlicePool of its node"},
+        {GS_LOOK_BOUND, "its profile among those of the SlicePool of ",
+         ", or recut: anyProfile there: idle slices could make way"},
         {GS_LOOK_KEPT, "an end of the wait of pods that go first: they keep GPUs of ",
          "; a higher priority would go before them"},
     };

@@ -255,7 +255,7 @@ static const char *look_name(enum gs_look_what what)
         [GS_LOOK_UNUSABLE] = "unusable", [GS_LOOK_SMALL] = "tooFull",
         [GS_LOOK_BARRED] = "barred",     [GS_LOOK_SILENT] = "silentAgent",
         [GS_LOOK_IN_USE] = "inUse",      [GS_LOOK_KEPT] = "kept",
-        [GS_LOOK_FULL] = "full",
+        [GS_LOOK_BOUND] = "bound",       [GS_LOOK_FULL] = "full",
     };
     return names[what];
 }

@@ -74,6 +74,15 @@ static void read_gpu(struct bed *bed, struct gs_decide_node *node, struct gs_dec
     }
 }
 
+static void read_bound(const struct bed *bed, struct gs_decide_node *node, struct gs_view list)
+{
+    node->bound_by = "bound";
+    while (list.p != NULL && list.n > 0) {
+        unsigned p = profile_of(bed, gs_view_split(&list, '/'));
+        node->recut_to = (uint16_t)(node->recut_to | 1u << p);
+    }
+}
+
 static void read_words(struct bed *bed, struct gs_decide_node *node, unsigned n,
                        struct gs_view text)
 {
@@ -89,6 +98,8 @@ static void read_words(struct bed *bed, struct gs_decide_node *node, unsigned n,
             assert_true(node->free[profile_of(bed, word)]-- > 0);
         } else if (gs_view_skip(&word, "coming=")) {
             node->coming[profile_of(bed, word)]++;
+        } else if (gs_view_skip(&word, "only=")) {
+            read_bound(bed, node, word);
         } else if (gs_view_skip(&word, "pool=")) {
             snprintf(bed->pools[n], sizeof(bed->pools[n]), "%.*s", GS_VIEW_ARGS(word));
         } else {

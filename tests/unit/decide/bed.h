@@ -2,7 +2,8 @@
  *
  * A line is a node: its name, words about it, a colon, its GPUs with `|` between them. A GPU is a
  * layout (core/layout.h, `!` behind what is held), `whole` or `whole!`, and words in front of it.
- * Words of a node: `starting` `silent` `full` `promised=PROFILE` `coming=PROFILE` `pool=NAME`.
+ * Words of a node: `starting` `silent` `full` `promised=PROFILE` `coming=PROFILE` `pool=NAME`
+ * `only=PROFILE/PROFILE` (its SlicePool, "bound", allows re-cuts no others; `only=`: none).
  * Words of a GPU: `closed` `movable` (what is held) `kept=PRIORITY` (for a pod that has just come)
  * `overdue=PRIORITY` (for one that has waited for an hour). */
 #pragma once

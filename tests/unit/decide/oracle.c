@@ -79,7 +79,8 @@ static bool will_do(const struct gs_decide_node *node, const struct oracle_need 
 {
     for (unsigned p = 0; p < node->model->n_profiles; p++) {
         if (tally->destroyed[p] > node->free[p] ||
-            node->free[p] - tally->destroyed[p] + tally->created[p] < need->count[p]) {
+            node->free[p] - tally->destroyed[p] + tally->created[p] < need->count[p] ||
+            (tally->created[p] > 0 && !gs_decide_may_make(node, p))) {
             return false;
         }
     }
@@ -140,6 +141,7 @@ unsigned oracle_apply(const struct gs_statetable *states, const struct gs_decide
     }
     for (unsigned p = 0; p < node->model->n_profiles; p++) {
         assert_true(tally.destroyed[p] <= node->free[p]);
+        assert_true(tally.created[p] == 0 || gs_decide_may_make(node, p));
         ret_free[p] = node->free[p] - tally.destroyed[p] + tally.created[p];
     }
     return tally.destroys;

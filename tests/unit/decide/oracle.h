@@ -27,7 +27,8 @@ unsigned oracle_recut(const struct gs_statetable *states, const struct gs_decide
                       const struct gs_decide_pod *pod);
 
 /* What the recuts make of the node's free slices. Fails the test when a layout is not legal, a
- * fixed slice is lost or moved, a closed or whole GPU is touched, or a promised slice is destroyed.
+ * fixed slice is lost or moved, a closed or whole GPU is touched, a promised slice is destroyed, or
+ * one is made that the node's SlicePool does not allow.
  * Returns how many slices were destroyed. */
 unsigned oracle_apply(const struct gs_statetable *states, const struct gs_decide_node *node,
                       const struct gs_decide_recut *recuts, unsigned n_recuts,

@@ -111,6 +111,22 @@ static const struct scene {
     {"the GPU with the fewest slices in the way is kept",
      "n1: 1g.5gb@0!,1g.5gb@4! | 1g.5gb@0!,3g.20gb@4!", "7g.40gb", "wait keep n1:1"},
     {"none is kept for the smallest slices", "n1: 7g.40gb@0!", "1g.5gb", "wait"},
+    {"what its SlicePool does not allow is not made", "n1 only=1g.5gb: 3g.20gb@0!,2g.10gb@4",
+     "3g.20gb", "wait"},
+    {"what its SlicePool allows is made", "n1 only=1g.5gb/3g.20gb: 3g.20gb@0!,2g.10gb@4", "3g.20gb",
+     "recut n1 0:3g.20gb@0!,3g.20gb@4"},
+    {"another node does it", "n1 only=1g.5gb: 3g.20gb@0!\nn2: 3g.20gb@0!,2g.10gb@4", "3g.20gb",
+     "recut n2 0:3g.20gb@0!,3g.20gb@4"},
+    {"what is there and is not allowed is booked all the same", "n1 only=1g.5gb: 3g.20gb@4",
+     "3g.20gb", "book n1"},
+    {"what makes way does not come back if it is not allowed",
+     "n1 only=4g.20gb: 1g.5gb@0,2g.10gb@4!", "4g.20gb", "recut n1 0:4g.20gb@0,2g.10gb@4!"},
+    {"nothing is made where nothing is allowed", "n1 only=: 3g.20gb@0!", "1g.5gb", "wait"},
+    {"one that is free beside one that may be made",
+     "n1 only=1g.5gb: 3g.20gb@0,1g.5gb@4! | 4g.20gb@0!", "3g.20gb,1g.5gb=2",
+     "recut n1 0:3g.20gb@0,1g.5gb@4!,1g.5gb@5,1g.5gb@6"},
+    {"no GPU is kept for what may not be made", "n1 only=1g.5gb: 3g.20gb@0!,3g.20gb@4!", "7g.40gb",
+     "wait"},
 };
 
 static const struct scene moves[] = {
@@ -139,6 +155,12 @@ static const struct scene moves[] = {
      "n1: movable 1g.5gb@4!,4g.20gb@0!,1g.5gb@5 | movable 1g.5gb@4!,4g.20gb@0!\n"
      "n2 silent: 1g.5gb@0,3g.20gb@4!",
      "3g.20gb", "move n1 GPU 1 slice 1 to n2"},
+    {"nobody is moved for what may not be made",
+     "n1 only=1g.5gb: movable 1g.5gb@4!,4g.20gb@0!\nn2 silent: 7g.40gb@0! | 1g.5gb@0", "3g.20gb",
+     "wait"},
+    {"nobody is moved to where his slice may not be made",
+     "n1: movable 1g.5gb@4!,4g.20gb@0!\nn2 only=2g.10gb: 4g.20gb@0!,2g.10gb@4", "3g.20gb",
+     "wait keep n1:1"},
 };
 
 static void play(const struct scene *scene, bool with_sums, bool may_move, struct gs_decision *ret)
@@ -286,6 +308,10 @@ static const struct text {
     {"", "7g.40gb", false, "there is no node with GPUs; no pool may start a node"},
     {"n1: 7g.40gb@0", "whole", false,
      "no node that it may run on has what it asks for free: whole GPU; GPUs that are cut into slices are not made whole; no pool may start a node"},
+    {"n1 only=1g.5gb/3g.20gb: 7g.40gb@0", "2g.10gb", false,
+     "no node that it may run on has what it asks for free: 2g.10gb; node n1 could be cut for it, but SlicePool bound allows only 1g.5gb, 3g.20gb (recut: profiles); no pool may start a node"},
+    {"n2 only=: 7g.40gb@0\nn1 only=1g.5gb: 7g.40gb@0\nn3 only=1g.5gb: 7g.40gb@0!", "2g.10gb", false,
+     "no node that it may run on has what it asks for free: 2g.10gb; node n2 (and 1 more) could be cut for it, but SlicePool bound allows only what its GPUs do not have (recut: profiles); no pool may start a node"},
     {"n1: 7g.40gb@0", "2g.12gb", false,
      "no node that it may run on has what it asks for free: 2g.12gb (1 node without such slices); no pool may start a node"},
 };

@@ -57,6 +57,8 @@ static void draw_node(struct draw *draw, unsigned n, uint64_t *seed)
                                     .gpus = bed->gpus[n],
                                     .n_gpus = GPUS};
     node->recuttable = node->usable && random_below(seed, 10) > 0;
+    node->bound_by = random_below(seed, 3) == 0 ? "pool" : NULL;
+    node->recut_to = (uint16_t)random_below(seed, 1u << bed->model->n_profiles);
     for (unsigned g = 0; g < GPUS; g++) {
         draw_gpu(draw, node, &bed->gpus[n][g], seed);
     }

@@ -10,7 +10,7 @@ static const char *word(enum gs_look_what what)
         [GS_LOOK_FREE] = "free",     [GS_LOOK_COMES] = "comes",       [GS_LOOK_RECUT] = "recut",
         [GS_LOOK_OTHER] = "other",   [GS_LOOK_UNUSABLE] = "unusable", [GS_LOOK_SMALL] = "small",
         [GS_LOOK_BARRED] = "barred", [GS_LOOK_SILENT] = "silent",     [GS_LOOK_IN_USE] = "in use",
-        [GS_LOOK_KEPT] = "kept",     [GS_LOOK_FULL] = "full",
+        [GS_LOOK_BOUND] = "bound",   [GS_LOOK_KEPT] = "kept",         [GS_LOOK_FULL] = "full",
     };
     return words[what];
 }
@@ -35,6 +35,10 @@ static const struct {
      "in use", 3},
     {"everything is in use", "n1: 3g.20gb@0!,3g.20gb@4!", "1g.5gb", "full", 0},
     {"a whole GPU is never cut", "n1: whole | 7g.40gb@0!", "1g.5gb", "full", 0},
+    {"its SlicePool does not allow it", "n1 only=1g.5gb: 1g.5gb@0!,3g.20gb@4", "2g.10gb", "bound",
+     0},
+    {"slices in use come first, whatever its SlicePool allows",
+     "n1 only=2g.10gb: 3g.20gb@0!,3g.20gb@4!", "1g.5gb", "full", 0},
     {"what is lent is free all the same", "n1: kept=9 1g.5gb@0!", "3g.20gb", "recut", 0},
     {"what is kept for too long a wait is not lent", "n1: overdue=9 1g.5gb@0!", "3g.20gb", "kept",
      0},
