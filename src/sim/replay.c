@@ -332,17 +332,6 @@ static void bound_agenda(struct gs_sim_run *run)
     }
 }
 
-/* 1: *job is the next one. 0: none. */
-static int next_job(struct gs_sim_run *run, struct gs_sim_job *job, struct gs_err *err)
-{
-    int r = run->source->next(run->source->ctx, job, err);
-    if (r == 1) {
-        int bad = gs_sim_job_check(run->world, job, run->now, err);
-        return bad < 0 ? bad : 1;
-    }
-    return r;
-}
-
 /* What comes at `now`, and the job behind it. */
 static int arrive_all(struct gs_sim_run *run, int64_t at, struct gs_sim_job *job, int *more,
                       struct gs_err *err)
@@ -354,7 +343,7 @@ static int arrive_all(struct gs_sim_run *run, int64_t at, struct gs_sim_job *job
     while (r == 0 && *more == 1 && job->arrive_us == at) {
         r = arrive(run, job, err);
         if (r == 0) {
-            *more = next_job(run, job, err);
+            *more = gs_sim_comers_next(run, job, err);
             r = *more < 0 ? *more : 0;
         }
     }
@@ -364,7 +353,7 @@ static int arrive_all(struct gs_sim_run *run, int64_t at, struct gs_sim_job *job
 static int live(struct gs_sim_run *run, struct gs_err *err)
 {
     struct gs_sim_job job;
-    int more = next_job(run, &job, err);
+    int more = gs_sim_comers_next(run, &job, err);
     int r = more < 0 ? more : 0;
     while (r == 0) {
         int64_t at = gs_sim_agenda_at(&run->agenda);

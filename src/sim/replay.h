@@ -5,7 +5,8 @@
  * integers, no clock; the same input and seed give the same score.
  *
  * At one instant: first jobs end, then nodes are taken away, then waiting jobs are tried, then jobs
- * come, then nodes go that nobody needs. A job that finds room has it from then on, also while its
+ * come (the larger first, so that the order of the rows of a trace does not matter), then nodes go
+ * that nobody needs. A job that finds room has it from then on, also while its
  * node boots or its slice is cut. An idle GPU is begun on the node that is on and has the fewest
  * idle GPUs that suffice, then the lowest. A node is switched on when no other way is left: not
  * before a move. */

@@ -10,7 +10,8 @@
 enum {
     GS_SIM_CHUNK_BITS = 10, /* jobs that are kept together */
     GS_SIM_LINES = GS_PROFILES_MAX + GS_SIM_JOB_GPUS_MAX + 1,
-    GS_SIM_RESTARTS_MAX = 100 /* a job that was interrupted so often is given up */
+    GS_SIM_RESTARTS_MAX = 100,    /* a job that was interrupted so often is given up */
+    GS_SIM_TOGETHER_MAX = 1 << 20 /* jobs of one moment that are put in order; more go in parts */
 };
 
 /* gs_sim_entry.who: a job, or a node with one of these. In this order at one instant; waiting jobs
@@ -60,6 +61,17 @@ struct gs_sim_line {
     uint32_t first, last;
 };
 
+/* Jobs that come at one moment are decided in an order of their own, so that it does not matter
+ * which row stands first: whole GPUs, the most first; then slices, the largest first; those of one
+ * size as if they were drawn. */
+struct gs_sim_comers {
+    struct gs_sim_job *jobs; /* [next, n): of one moment, still to be decided */
+    size_t next, n, cap;
+    struct gs_sim_job ahead; /* the one behind them, if has_ahead */
+    bool has_ahead;
+    bool began;
+};
+
 /* GPUs that jobs share: by how many are on one. */
 struct gs_sim_sharing {
     struct gs_bitset by_count[8]; /* [n - 1] */
@@ -77,6 +89,7 @@ struct gs_sim_run {
     struct gs_sim_score *score;
     struct gs_sim_fleet fleet;
     struct gs_sim_agenda agenda;
+    struct gs_sim_comers comers;
     struct gs_sim_sharing sharing;
     struct gs_sim_fewest *fewest; /* NULL: has no meaning for the policy */
     struct gs_random random;
@@ -112,6 +125,12 @@ int gs_sim_job_check(const struct gs_sim_world *world, const struct gs_sim_job *
 
 /* Drops what no longer holds. */
 void gs_sim_tidy_agenda(struct gs_sim_run *run);
+
+/* ------------------------------------------------------------------ sim/comers.c */
+
+/* 1: *ret is the next job. 0: there are no more. What the source says; GS_INVALID: a job out of
+ * range or order; GS_NO_MEMORY. */
+int gs_sim_comers_next(struct gs_sim_run *run, struct gs_sim_job *ret, struct gs_err *err);
 
 /* ------------------------------------------------------------------ sim/task.c */
 

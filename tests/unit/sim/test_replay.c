@@ -135,6 +135,37 @@ static void replay__moves_one_slice_before_it_switches_on_a_gpu(void **state)
     assert_int_equal(gs_sim_hist_quantile(&score.wait_us, 1000), 2 + 30);
 }
 
+/* Slices that fill one GPU, in every order of their rows. */
+static void replay__packs_what_comes_at_one_moment_whatever_row_stands_first(void **state)
+{
+    (void)state;
+    static const unsigned mixes[][4] = {{3, 1, 0, 9}, {3, 2, 9, 9}, {2, 1, 0, 0}, {2, 2, 9, 9},
+                                        {1, 1, 1, 0}, {1, 3, 0, 9}, {2, 0, 0, 1}, {0, 1, 1, 1}};
+    static const char *const policies[] = {"gpuslice", "gpuslice+moves", "best-fit"};
+    struct bed bed = make_bed(1);
+    bed.world.recut_us = 3;
+    bed.world.boot_us = 100;
+    for (size_t m = 0; m < sizeof(mixes) / sizeof(*mixes); m++) {
+        for (unsigned order = 0; order < 256; order++) {
+            struct gs_sim_job jobs[4];
+            unsigned n = 0, taken = 0;
+            for (unsigned i = 0; i < 4; i++) { /* a base-4 number that names each once */
+                unsigned k = order >> 2 * i & 3;
+                taken |= 1u << k;
+                if (mixes[m][k] != 9) {
+                    jobs[n] = job_at(n + 1, 50, 1000 + k, bed.plain[mixes[m][k]]);
+                    n++;
+                }
+            }
+            for (unsigned p = 0; taken == 15 && p < 3; p++) {
+                run_jobs(&bed.world, policies[p], jobs, n, &score);
+                assert_int_equal(score.peak_gpus, 1);
+                assert_int_equal(score.recuts, 0); /* while the node boots */
+            }
+        }
+    }
+}
+
 static void replay__starts_anew_or_from_what_was_saved_when_a_node_is_taken_away(void **state)
 {
     (void)state;
@@ -387,6 +418,7 @@ int main(void)
         cmocka_unit_test(replay__charges_lost_work_as_a_whole_gpu),
         cmocka_unit_test(replay__lets_those_behind_overtake_only_where_it_may),
         cmocka_unit_test(replay__moves_one_slice_before_it_switches_on_a_gpu),
+        cmocka_unit_test(replay__packs_what_comes_at_one_moment_whatever_row_stands_first),
         cmocka_unit_test(replay__starts_anew_or_from_what_was_saved_when_a_node_is_taken_away),
         cmocka_unit_test(replay__gives_up_a_job_that_never_gets_through),
         cmocka_unit_test(replay__puts_small_jobs_on_smaller_gpus_where_there_are_some),

@@ -406,9 +406,60 @@ static void replay__is_the_same_each_time(void **state)
     }
 }
 
+/* Rows of one moment in another order. */
+static void shuffle_moments(struct gs_random *random, struct gs_sim_job *jobs)
+{
+    for (unsigned i = 1; i < JOBS; i++) {
+        unsigned first = i;
+        while (first > 0 && jobs[first - 1].arrive_us == jobs[i].arrive_us) {
+            first--;
+        }
+        unsigned k = first + gs_random_below(random, i - first + 1);
+        struct gs_sim_job job = jobs[i];
+        jobs[i] = jobs[k];
+        jobs[k] = job;
+    }
+    for (unsigned i = 0; i < JOBS; i++) {
+        jobs[i].row = i + 1;
+    }
+}
+
+static void replay__does_not_depend_on_which_row_of_one_moment_stands_first(void **state)
+{
+    (void)state;
+    static struct gs_sim_job jobs[JOBS];
+    static struct gs_sim_score again;
+    uint64_t seed = (uint64_t)time(NULL);
+    const char *given = getenv("SEED");
+    seed = given == NULL ? seed : strtoull(given, NULL, 10);
+    print_message("SEED=%llu\n", (unsigned long long)seed);
+    struct gs_random random;
+    gs_random_init(&random, seed);
+    size_t n_policies;
+    const struct gs_sim_policy *policies = gs_sim_policies(&n_policies);
+    for (unsigned w = 0; w < WORLDS; w++) {
+        unsigned plain[5];
+        struct gs_sim_world world = draw_world(&random, plain);
+        draw_jobs(&random, plain, world.types[0].gpus, jobs);
+        for (unsigned i = 0; i < JOBS; i++) {
+            jobs[i].arrive_us -= jobs[i].arrive_us % 200; /* several a moment; some end then, too */
+            jobs[i].run_us = (jobs[i].run_us + 99) / 100 * 100;
+        }
+        for (size_t p = 0; p < n_policies; p++) {
+            run_jobs(&world, policies[p].name, jobs, JOBS, &score);
+            for (unsigned turn = 0; turn < 2; turn++) {
+                shuffle_moments(&random, jobs);
+                run_jobs(&world, policies[p].name, jobs, JOBS, &again);
+                assert_memory_equal(&score, &again, sizeof(score));
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replay__does_not_depend_on_which_row_of_one_moment_stands_first),
         cmocka_unit_test(replay__says_what_can_be_worked_out_from_what_happened_to_each_job),
         cmocka_unit_test(replay__counts_each_moment_in_one_window),
         cmocka_unit_test(replay__is_the_same_each_time),
