@@ -80,6 +80,7 @@ static int on_due(sd_event_source *source, uint64_t usec, void *ctx)
 static void on_leads(void *ctx, bool leads)
 {
     struct gs_controller *controller = ctx;
+    gs_leader_set(controller->leader, leads);
     if (leads) {
         gs_controller_wake(controller);
     }
@@ -92,16 +93,18 @@ static int open_lease(struct gs_controller *controller, struct gs_err *err)
     const struct gs_controller_options *options = controller->options;
     char host[200] = "";
     (void)gethostname(host, sizeof(host) - 1);
+    const char *us = options->identity != NULL ? options->identity : host;
     const struct gs_lease_options lease = {
         .kube = controller->kube,
         .name_space = controller->name_space,
         .name = options->lease,
-        .holder = options->identity != NULL ? options->identity : host,
+        .holder = us,
         .duration_s = (uint32_t)options->lease_s,
         .leads = on_leads,
         .ctx = controller,
     };
-    return gs_lease_new(&lease, &controller->lease, err);
+    int r = gs_leader_new(controller->kube, controller->name_space, us, &controller->leader, err);
+    return r == 0 ? gs_lease_new(&lease, &controller->lease, err) : r;
 }
 
 /* Gates are put on only while somebody lifts them. */
@@ -267,6 +270,7 @@ void gs_controller_done(struct gs_controller *controller)
     gs_feed_free(controller->feed);
     gs_shown_free(controller->shown);
     gs_lease_free(controller->lease);
+    gs_leader_free(controller->leader);
     gs_pass_free(controller->pass);
     gs_pools_free(controller->pools);
     gs_act_free(controller->act);

@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "controller/act/act.h"
+#include "controller/leader.h"
 #include "controller/lease.h"
 #include "controller/pass/pass.h"
 #include "controller/pools/pools.h"
@@ -60,6 +61,7 @@ struct gs_controller {
     struct gs_pools *pools;
     struct gs_pass *pass;
     struct gs_lease *lease;
+    struct gs_leader *leader;
     struct gs_webhook *webhook; /* NULL: none */
     struct gs_shown *shown;     /* the dashboard; NULL: none */
     struct gs_http_server *http;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The dashboard on a real API server: token and access reviews, a viewer's token, the way through
-pods/proxy, with the rights of deploy/dashboard/rights.yaml and no others.
+services/proxy to the controller that decides, with the rights of deploy/dashboard/rights.yaml and no others.
 
 usage: test_dashboard.py BUILD_DIR
 """
@@ -16,6 +16,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 # pylint: disable=wrong-import-position
 import tap
 from bed import controller, rights, system
+from bed.api import ApiError
 from bed.bed import Bed
 from bed.daemon import Daemon
 from bed.errors import Skip
@@ -43,12 +44,14 @@ class Cases:
         controller.apply_types(bed)
         self.make_objects()
         self.controller = controller.Controller(
-            bed, words=["--dashboard-address", f"{CONTROL_PLANE}:{PORT}"])
+            bed, words=["--lease-duration", "6", "--dashboard-address", f"{CONTROL_PLANE}:{PORT}"],
+            node="gpu-1")
         bed.kubectl("apply", "-f", os.path.join(bed.source, "deploy/dashboard/rights.yaml"))
-        # the API server's proxy goes to the address of the pod whose name the Lease has
+        # the API server's proxy goes to the address of the pod that the Service has
         self.api.patch(f"{PODS.format(SPACE)}/{self.controller.name}/status",
                        {"status": {"phase": "Running", "podIP": CONTROL_PLANE,
-                                   "podIPs": [{"ip": CONTROL_PLANE}]}})
+                                   "podIPs": [{"ip": CONTROL_PLANE}],
+                                   "conditions": [{"type": "Ready", "status": "True"}]}})
         self.controller.start()
         system.wait_for("the controller leads", self.controller.leads, 60)
 
@@ -107,6 +110,10 @@ class Cases:
         finally:
             connection.close()
 
+    def leaders(self):
+        pods = self.api.list(PODS.format(SPACE), labelSelector="gpuslice.dev/leader=true")
+        return [one["metadata"]["name"] for one in pods]
+
     def fleet(self, token):
         status, body, _ = self.ask("/api/v1/fleet", {"Authorization": f"Bearer {token}"})
         return status, json.loads(body) if status == 200 else body
@@ -157,6 +164,37 @@ class Cases:
             self.follow(cookie, port)
         finally:
             tunnel.stop()
+
+    def dashboard__the_service_follows_who_decides(self):
+        """The label goes from one that was killed to the next, with the rights that the chart gives."""
+        second = controller.Controller(self.bed, 1, ["--lease-duration", "6"], node="gpu-1").start()
+        try:
+            assert self.leaders() == [self.controller.name]
+            self.controller.daemon.kill()
+            system.wait_for("the other one leads", second.leads, 120)
+            system.wait_for("the label follows", lambda: self.leaders() == [second.name], 120)
+        finally:
+            second.daemon.stop()
+        self.controller.start()
+        system.wait_for("the first leads again", self.controller.leads, 120)
+        system.wait_for("the label follows", lambda: self.leaders() == [self.controller.name], 120)
+
+    def dashboard__a_user_reaches_the_controller_that_decides_and_no_other_pod(self):
+        token = self.account("narrow", (SPACE, "role", "gpuslice-dashboard-user"))
+        person = self.bed.control_plane.as_user(token=token)
+        proxied = f"/api/v1/namespaces/{SPACE}"
+        for path, expected in (
+                (f"{proxied}/services/https:gpuslice-dashboard:443/proxy/healthz", 200),
+                (f"{proxied}/services/http:gpuslice-webhook:443/proxy/", 403),
+                (f"{proxied}/services/gpuslice-dashboard/proxy/", 403),
+                (f"{proxied}/pods/https:{self.controller.name}:{PORT}/proxy/healthz", 403),
+                (f"{proxied}/pods/http:{self.controller.name}:{self.controller.port}/proxy/metrics", 403)):
+            try:
+                person.text(path)
+                status = 200
+            except ApiError as error:
+                status = error.status
+            assert status == expected, (path, status)
 
     def follow(self, cookie, port):
         """A change comes as an event, through the API server."""

@@ -66,8 +66,10 @@ class World:
         for node, (layout, pool) in zip(bed.nodes, CUTS):
             self.say_what_it_is(node, pool)
             self.cut(node, [layout] * 8)
-        system.wait_for("the stand-in's address", lambda: bed.api.get(
-            f"{PODS}/{self.controller.name}")["status"].get("podIP"), 60)
+        system.wait_for("the controller behind its Service", lambda: any(
+            one.get("addresses") for one in bed.api.get(
+                f"/api/v1/namespaces/{rights.NAMESPACE}/endpoints/gpuslice-dashboard").get("subsets", [])),
+            120)
 
     def start_history(self):
         """gpuslice-history with the rights of deploy/history, a sample a second."""

@@ -26,6 +26,10 @@ def certificate(folder):
     return path
 
 
+OUR_PODS = "/api/v1/namespaces/gpuslice-system/pods"
+PROXY = "/api/v1/namespaces/gpuslice-system/services/https:gpuslice-dashboard:443/proxy"
+
+
 class Api(http.server.ThreadingHTTPServer):
     """`users`: {token: {"user": NAME, "audiences": [...], "namespaces": [...] or "*", "in": bool}}."""
     daemon_threads = True
@@ -38,6 +42,7 @@ class Api(http.server.ThreadingHTTPServer):
         self.changed = threading.Condition()
         self.objects, self.log = {path: {} for path in LISTS}, []
         self.users, self.seen, self.proxied, self.lease = {}, [], None, None
+        self.leaders = {"controller-old"}  # pods with the label gpuslice.dev/leader
         self.reviews = 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -96,8 +101,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.no(404, "NotFound")
             else:
                 self.answer(200, api.lease)
-        elif "/proxy/" in url.path or url.path.endswith("/proxy"):
-            self.proxy(url)
+        elif url.path == OUR_PODS and query.get("labelSelector") == "gpuslice.dev/leader":
+            self.answer(200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [
+                {"metadata": {"name": name, "labels": {"gpuslice.dev/leader": "true"}}}
+                for name in sorted(api.leaders)]})
+        elif url.path.startswith(PROXY):
+            if api.leaders == {"controller-0"}:
+                self.proxy(url)
+            else:
+                self.no(503, "ServiceUnavailable")
         else:
             self.no(404, "NotFound")
 
@@ -196,5 +208,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.no(404, "NotFound")
 
     def do_PATCH(self):  # pylint: disable=invalid-name
-        self.body()
-        self.no(404, "NotFound")
+        asked, pod = self.body(), self.path.rsplit("/", 1)[-1]
+        if self.path == f"{OUR_PODS}/{pod}":
+            value = asked["metadata"]["labels"]["gpuslice.dev/leader"]
+            (self.server.leaders.discard if value is None else self.server.leaders.add)(pod)
+            self.answer(200, {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": pod}})
+        else:
+            self.no(404, "NotFound")

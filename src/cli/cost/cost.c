@@ -54,11 +54,15 @@ static const struct gs_option options[] = {
      .arg = "NAME",
      GS_TO_TEXT(struct gs_cost_args, way.account),
      .help = "whose rights decide what is shown; gpuslice-viewer without it"},
+    {.name = "service",
+     .arg = "NAME",
+     GS_TO_TEXT(struct gs_cost_args, way.service),
+     .help = "of the controller that decides; gpuslice-dashboard without it"},
     {.name = "port",
      .arg = "PORT",
      GS_TO_NUMBER(struct gs_cost_args, way.port, 65535),
      .min = 1,
-     .help = "of the controller's --dashboard-address; 9743 without it"},
+     .help = "of that Service; 443 without it"},
 };
 
 static const struct gs_example examples[] = {
@@ -295,9 +299,9 @@ int gs_cmd_cost(int argc, char **argv)
                                 .way = {.link.timeout_s = GS_LINK_TIMEOUT_S,
                                         .name_space = "gpuslice-system",
                                         .account = "gpuslice-viewer",
-                                        .lease = "gpuslice-controller",
+                                        .service = "gpuslice-dashboard",
                                         .region = "",
-                                        .port = 9743}};
+                                        .port = 443}};
     struct gs_cost_span span;
     struct gs_err err = {.code = GS_OK};
     int status;

@@ -49,15 +49,15 @@ static const struct gs_option options[] = {
      .arg = "NAME",
      GS_TO_TEXT(struct gs_dashboard_args, account),
      .help = "whose rights decide what is shown; gpuslice-viewer without it"},
-    {.name = "lease",
+    {.name = "service",
      .arg = "NAME",
-     GS_TO_TEXT(struct gs_dashboard_args, lease),
-     .help = "by which the controller that decides is found; gpuslice-controller without it"},
+     GS_TO_TEXT(struct gs_dashboard_args, service),
+     .help = "of the controller that decides; gpuslice-dashboard without it"},
     {.name = "port",
      .arg = "PORT",
      GS_TO_NUMBER(struct gs_dashboard_args, port, 65535),
      .min = 1,
-     .help = "of the controller's --dashboard-address; 9743 without it"},
+     .help = "of that Service; 443 without it"},
 };
 
 static const struct gs_example examples[] = {
@@ -75,8 +75,9 @@ const struct gs_command gs_command_dashboard = {
             "Without --node the pages are the controller's, asked for through the API server with "
             "a token of ten minutes for the account gpuslice-viewer, renewed as long as this runs; "
             "your own token goes to the API server alone. You need the rights to create "
-            "serviceaccounts/token of that account, to get pods/proxy and the Lease in the "
-            "controller's namespace, and the controller its --dashboard-address.\n"
+            "serviceaccounts/token of that account and to get services/proxy of the Service "
+            "gpuslice-dashboard in the controller's namespace (Role gpuslice-dashboard-user), and "
+            "the controller its --dashboard-address.\n"
             "With --node only what this machine's driver says. " GS_GPU_ENV_HELP,
     .options = options,
     .n_options = GS_ARRAY_LEN(options),
@@ -176,9 +177,9 @@ int gs_cmd_dashboard(int argc, char **argv)
     struct gs_dashboard_args args = {.link.timeout_s = GS_LINK_TIMEOUT_S,
                                      .name_space = "gpuslice-system",
                                      .account = "gpuslice-viewer",
-                                     .lease = "gpuslice-controller",
+                                     .service = "gpuslice-dashboard",
                                      .region = "",
-                                     .port = 9743};
+                                     .port = 443};
     int status;
     if (!gs_cmd_begin(&gs_command_dashboard, argc, argv, &args, &status)) {
         return status;

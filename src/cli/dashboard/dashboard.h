@@ -15,9 +15,9 @@ struct gs_dashboard_args {
     const char *region;
     struct gs_link_args link;
     const char *name_space;
-    const char *lease;
+    const char *service;
     const char *account;
-    uint64_t port;
+    uint64_t port; /* of the Service */
 };
 
 /* Each serves until ^C and returns the exit status. */

@@ -13,16 +13,15 @@
 #include "wire/kubejson.h"
 
 #define API "/api/v1/"
-#define LEASES "/apis/coordination.k8s.io/v1/namespaces/%s/leases/%s"
 #define TOKENS "/api/v1/namespaces/%s/serviceaccounts/%s/token"
 #define RENEW_US 300000000ull     /* half of a token's life */
 #define RENEW_SOON_US 10000000ull /* after a failure */
-#define LOOK_EVERY_US 2000000ull  /* for another controller, at most so often */
+#define SERVICE "/api/v1/namespaces/%s/services/https:%s:%" PRIu64 "/proxy"
 #define ACCURACY_US 1000000ull
 #define ANSWER_MAX ((size_t)256 << 20)
 #define STREAM_MAX ((size_t)16 << 20)
 
-enum { TOKEN_LIVES_S = 600, PATH_MAX_BYTES = 4096, POD_MAX = 254, TEXT_MAX = 700 };
+enum { TOKEN_LIVES_S = 600, PATH_MAX_BYTES = 4096, TEXT_MAX = 700 };
 
 struct tunnel {
     const struct gs_dashboard_args *args;
@@ -30,12 +29,9 @@ struct tunnel {
     struct gs_http_server *server;
     struct gs_door *door;
     sd_event_source *renewal;
-    struct gs_link_request lease;
+    struct gs_link_request health;
     struct gs_link_request token;
-    bool looks; /* the Lease is being asked for */
     bool renews;
-    uint64_t looked_us;
-    char pod[POD_MAX]; /* the controller that decides */
     char header[GS_DOOR_TOKEN_MAX + 64];
     char key[GS_DOOR_ID_TEXT];
 };
@@ -47,27 +43,7 @@ static uint64_t now_us(const struct tunnel *tunnel)
     return at;
 }
 
-/* ---- which controller, and with which token ---- */
-
-static int take_lease(struct tunnel *tunnel, struct gs_err *err)
-{
-    const char *holder = NULL;
-    json_t *spec = NULL;
-    int r = gs_kubejson_object(tunnel->lease.object, "spec", &spec, err);
-    r = r == 0 ? gs_kubejson_text(spec, "holderIdentity", &holder, err) : r;
-    if (r == 0 && (holder == NULL || holder[0] == '\0')) {
-        return gs_fail(err, GS_NOT_FOUND, "no controller decides now: Lease %s/%s has no holder",
-                       tunnel->args->name_space, tunnel->args->lease);
-    }
-    if (r == 0 && !gs_kubejson_is_name(holder)) {
-        return gs_fail(err, GS_INVALID, "Lease %s/%s: its holder is no name of a pod",
-                       tunnel->args->name_space, tunnel->args->lease);
-    }
-    if (r == 0) {
-        (void)snprintf(tunnel->pod, sizeof(tunnel->pod), "%s", holder);
-    }
-    return r;
-}
+/* ---- the token ---- */
 
 static int take_token(struct tunnel *tunnel, struct gs_err *err)
 {
@@ -85,13 +61,13 @@ static int take_token(struct tunnel *tunnel, struct gs_err *err)
     return r;
 }
 
-static void begin_lease(struct tunnel *tunnel, void (*done)(struct gs_link_request *request))
+static void begin_health(struct tunnel *tunnel)
 {
     static char path[PATH_MAX_BYTES];
-    (void)snprintf(path, sizeof(path), LEASES, tunnel->args->name_space, tunnel->args->lease);
-    tunnel->lease =
-        (struct gs_link_request){.method = "GET", .path = path, .done = done, .ctx = tunnel};
-    gs_link_begin(&tunnel->link, &tunnel->lease);
+    (void)snprintf(path, sizeof(path), SERVICE "/healthz", tunnel->args->name_space,
+                   tunnel->args->service, tunnel->args->port);
+    tunnel->health = (struct gs_link_request){.method = "GET", .path = path, .ctx = tunnel};
+    gs_link_begin(&tunnel->link, &tunnel->health);
 }
 
 static void begin_token(struct tunnel *tunnel, void (*done)(struct gs_link_request *request))
@@ -110,27 +86,6 @@ static void begin_token(struct tunnel *tunnel, void (*done)(struct gs_link_reque
                                              .done = done,
                                              .ctx = tunnel};
     gs_link_begin(&tunnel->link, &tunnel->token);
-}
-
-static void on_lease(struct gs_link_request *request)
-{
-    struct tunnel *tunnel = request->ctx;
-    tunnel->looks = false;
-    if (request->result == 0) {
-        (void)take_lease(tunnel, NULL);
-    }
-    gs_link_drop(request);
-}
-
-/* The controller may be another one now. */
-static void look_again(struct tunnel *tunnel)
-{
-    uint64_t now = now_us(tunnel);
-    if (!tunnel->looks && now >= tunnel->looked_us + LOOK_EVERY_US) {
-        tunnel->looks = true;
-        tunnel->looked_us = now;
-        begin_lease(tunnel, on_lease);
-    }
 }
 
 static void renew_in(const struct tunnel *tunnel, uint64_t wait_us)
@@ -210,12 +165,11 @@ static int on_events(void *ctx, struct gs_view bytes, struct gs_err *err)
 }
 
 /* What the API server or the controller has said no with. */
-static void answer_failure(struct tunnel *tunnel, struct gs_http_exchange *exchange,
-                           const struct gs_kubestatus *status, const struct gs_err *err)
+static void answer_failure(struct gs_http_exchange *exchange, const struct gs_kubestatus *status,
+                           const struct gs_err *err)
 {
     bool ours =
         status->code == 401 || status->code == 403 || status->code == 404 || status->code == 421;
-    look_again(tunnel);
     answer_text(exchange, ours ? status->code : 503,
                 status->code != 0 && status->message[0] != '\0' ? status->message : err->msg);
 }
@@ -226,9 +180,8 @@ static void on_passed(void *ctx, int result, const struct gs_kube_answer *answer
     struct passing *passing = ctx;
     if (passing->stream != NULL) {
         gs_http_stream_end(passing->stream);
-        look_again(passing->tunnel);
     } else if (passing->exchange != NULL && result != 0) {
-        answer_failure(passing->tunnel, passing->exchange, status, err);
+        answer_failure(passing->exchange, status, err);
     } else if (passing->exchange != NULL) {
         char type[128];
         static const struct gs_http_header headers[] = {{"Cache-Control", "no-store"}};
@@ -268,8 +221,8 @@ static void put_query(const struct gs_http_exchange *exchange, struct gs_buf *pa
 static void put_path(const struct tunnel *tunnel, const char *asked, struct gs_buf *path)
 {
     struct gs_view rest = gs_view(asked + 1);
-    gs_buf_printf(path, "/api/v1/namespaces/%s/pods/https:%s:%" PRIu64 "/proxy",
-                  tunnel->args->name_space, tunnel->pod, tunnel->args->port);
+    gs_buf_printf(path, SERVICE, tunnel->args->name_space, tunnel->args->service,
+                  tunnel->args->port);
     while (rest.p != NULL) {
         struct gs_view word = gs_view_split(&rest, '/');
         char text[1024];
@@ -359,26 +312,37 @@ static int open_server(struct tunnel *tunnel, struct gs_err *err)
 static int explain(const struct tunnel *tunnel, const struct gs_link_request *request,
                    struct gs_err *err)
 {
+    const struct gs_dashboard_args *args = tunnel->args;
     *err = request->err;
     if (request == &tunnel->token && request->status == 404) {
         return gs_wrap(err, request->result,
                        "ServiceAccount %s/%s, which the chart makes with dashboard.enabled",
-                       tunnel->args->name_space, tunnel->args->account);
+                       args->name_space, args->account);
+    }
+    if (request == &tunnel->health && request->status == 404) {
+        return gs_wrap(err, request->result,
+                       "Service %s/%s, which the chart makes with dashboard.enabled",
+                       args->name_space, args->service);
+    }
+    if (request == &tunnel->health && request->status == 503) {
+        return gs_wrap(err, request->result,
+                       "no controller decides now, or it has no --dashboard-address (Service "
+                       "%s/%s is of the pod with the label gpuslice.dev/leader)",
+                       args->name_space, args->service);
     }
     return request->result;
 }
 
-/* Asks for both, once, before anybody is told an address. */
+/* Asks for both, once, before anybody is told an address. What says that it is well is no JSON. */
 static int find_controller(struct tunnel *tunnel, struct gs_err *err)
 {
-    begin_lease(tunnel, NULL);
+    begin_health(tunnel);
     begin_token(tunnel, NULL);
     int r = gs_link_wait(&tunnel->link, err);
-    r = r == 0 && tunnel->lease.result != 0 ? explain(tunnel, &tunnel->lease, err) : r;
     r = r == 0 && tunnel->token.result != 0 ? explain(tunnel, &tunnel->token, err) : r;
-    r = r == 0 ? take_lease(tunnel, err) : r;
+    r = r == 0 && tunnel->health.status != 200 ? explain(tunnel, &tunnel->health, err) : r;
     r = r == 0 ? take_token(tunnel, err) : r;
-    gs_link_drop(&tunnel->lease);
+    gs_link_drop(&tunnel->health);
     gs_link_drop(&tunnel->token);
     return r;
 }
@@ -462,8 +426,8 @@ static int ask(struct tunnel *tunnel, const char *asked, json_t **ret, struct gs
     char path[PATH_MAX_BYTES];
     struct question question = {.done = false};
     struct gs_kube_call *call = NULL;
-    int n = snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods/https:%s:%" PRIu64 "/proxy%s",
-                     tunnel->args->name_space, tunnel->pod, tunnel->args->port, asked);
+    int n = snprintf(path, sizeof(path), SERVICE "%s", tunnel->args->name_space,
+                     tunnel->args->service, tunnel->args->port, asked);
     if (n < 0 || (size_t)n >= sizeof(path)) {
         return gs_fail(err, GS_INVALID, "the address is too long");
     }

@@ -35,23 +35,24 @@ def apply_types(bed):
             f"/apis/gpuslice.dev/v1alpha1/{kind}") is not None, 30)
 
 
-def credentials(bed, name):
+def credentials(bed, name, node=None):
     bed.kubectl("apply", "-f", os.path.join(bed.source, "deploy", "rbac-controller.yaml"))
     wait_for(f"service account {CONTROLLER}", lambda: bed.api.find(
         f"/api/v1/namespaces/{rights.NAMESPACE}/serviceaccounts/{CONTROLLER}"), 30)
     pod = bed.api.ensure(f"/api/v1/namespaces/{rights.NAMESPACE}/pods",
-                         stand_in(name, bed.nodes[0].name if bed.nodes else "nowhere"))
+                         stand_in(name, node or (bed.nodes[0].name if bed.nodes else "nowhere")))
     token = rights.bound_token(bed.api, rights.NAMESPACE, CONTROLLER, pod)
     return rights.Credentials(bed, name, token)
 
 
 class Controller:
     """`number`: of several. The daemon is .daemon: kill(), start(), freeze(). `webhook`: it answers
-    the API server at https://HOST:WEBHOOK_PORT/admit."""
+    the API server at https://HOST:WEBHOOK_PORT/admit. `node`: of the pod that stands in for it; without
+    it the first of the bed."""
 
-    def __init__(self, bed, number=0, words=(), webhook=False):
+    def __init__(self, bed, number=0, words=(), webhook=False, node=None):
         self.bed, self.name = bed, f"{CONTROLLER}-{number}"
-        self.credentials = credentials(bed, self.name)
+        self.credentials = credentials(bed, self.name, node)
         self.host, self.port = CONTROL_PLANE, 18100 + number
         self.webhook_port = 18200 + number
         at = f"{self.host}:{self.webhook_port}" if webhook else ""
