@@ -99,8 +99,10 @@ struct gs_slicepool_status {
     unsigned n_conditions;
     const struct gs_slicepool_part *parts;
     unsigned n_parts;
-    uint64_t gpus; /* of its nodes */
-    uint64_t uusd; /* what they cost an hour, in millionths of a dollar */
+    uint64_t gpus;          /* of its nodes */
+    uint64_t uusd;          /* what they cost an hour, in millionths of a dollar */
+    const char *region;     /* whose prices those are; NULL or "": the controller knows of none */
+    const char *controller; /* version of the controller that wrote it; NULL or "": not told */
 };
 
 /* The whole object (apiVersion, kind, name, status) for a server-side apply. GS_INVALID: not UTF-8;

@@ -30,6 +30,8 @@ int gs_slicepool_write_status(const struct gs_slicepool_status *status, struct g
     gs_jsonwrite_number(&json, "observedGeneration", status->observed_generation);
     gs_jsonwrite_number(&json, "gpus", status->gpus);
     gs_jsonwrite_text(&json, "usdPerHour", usd);
+    gs_jsonwrite_some(&json, "region", status->region);
+    gs_jsonwrite_some(&json, "controller", status->controller);
     gs_jsonwrite_open(&json, "pools", '[');
     for (unsigned i = 0; i < status->n_parts; i++) {
         put_part(&json, &status->parts[i]);

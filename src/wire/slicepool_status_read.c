@@ -6,7 +6,7 @@
 #include "wire/kubejson.h"
 #include "wire/slicepool.h"
 
-enum { NAME_BYTES_MAX = 253, TYPE_BYTES_MAX = 63, REASON_BYTES_MAX = 1024 };
+enum { NAME_BYTES_MAX = 253, TYPE_BYTES_MAX = 63, WORD_BYTES_MAX = 63, REASON_BYTES_MAX = 1024 };
 
 static int read_part(const json_t *object, struct gs_arena *arena, void *item, struct gs_err *err)
 {
@@ -52,6 +52,10 @@ static int read_status(const json_t *object, struct gs_arena *arena,
                                    &ret->observed_generation, err);
     r = r < 0 ? r : gs_kubejson_number(status, "gpus", INT64_MAX, &ret->gpus, err);
     r = r < 0 ? r : read_dollars(status, &ret->uusd, err);
+    r = r < 0 ? r : gs_kubefield_text(status, "region", WORD_BYTES_MAX, arena, &ret->region, err);
+    r = r < 0
+            ? r
+            : gs_kubefield_text(status, "controller", WORD_BYTES_MAX, arena, &ret->controller, err);
     r = r < 0 ? r : gs_kubefield_list(status, &parts, arena, err);
     r = r < 0 ? r : gs_kubefield_list(status, &conditions, arena, err);
     ret->parts = parts.items;

@@ -269,6 +269,10 @@ class Cases:
                                                    "instanceTypes": ["p4d.24xlarge"]}}))
         status, _, error = self.run("plan", "--cluster")
         assert status == 3 and "--region" in error, error
+        self.bed.api.patch("/apis/gpuslice.dev/v1alpha1/slicepools/pool/status",
+                           {"status": {"region": "us-east-1"}})  # as with its option --region
+        assert "\nprices of us-east-1: the controller's\n" in self.said("plan", "--cluster")
+        assert "prices      of us-east-1: the controller's" in self.said("status")
         bought = json.loads(self.said("plan", "--cluster", "--region", "us-east-1", "-o", "json"))
         assert any("SlicePools" in one for one in bought["ignored"]), bought["ignored"]
         self.bed.kubectl("delete", "slicepool", "pool")

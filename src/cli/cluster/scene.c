@@ -328,7 +328,8 @@ void gs_scene_reread(struct gs_scene *scene)
 
 int gs_scene_read(struct gs_scene *scene, const char *region, struct gs_err *err)
 {
-    (void)snprintf(scene->region, sizeof(scene->region), "%s", region == NULL ? "" : region);
+    scene->asked_region = region;
+    scene->env_region = getenv("AWS_REGION");
     gs_store_listing(&scene->store, GS_STORE_NODES);
     for (unsigned i = 0; i < GS_SCENE_KINDS; i++) {
         begin_list(scene, (enum gs_scene_kind)i);
@@ -374,6 +375,17 @@ bool gs_scene_is_led(const struct gs_scene *scene)
 {
     return scene->lease.name[0] != '\0' && scene->lease.holder[0] != '\0' &&
            gs_scene_age_s(scene, scene->lease.renewed_us) <= scene->lease.duration_s;
+}
+
+const char *gs_scene_controller(const struct gs_scene *scene)
+{
+    for (size_t i = 0; i < scene->n_pools; i++) {
+        const char *version = scene->pools[i]->status.controller;
+        if (version != NULL && version[0] != '\0') {
+            return version;
+        }
+    }
+    return NULL;
 }
 
 bool gs_scene_is_silent(const struct gs_scene *scene, const struct gs_gpunode *gpus)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cli/cluster/link.h"
+#include "cli/cluster/region.h"
 #include "cloud/pooloffers.h"
 #include "karpenter/seen.h"
 #include "picture/movers.h"
@@ -80,8 +81,10 @@ struct gs_scene {
     struct gs_movers movers;       /* pods that may be moved, if moves may be made */
     struct gs_decide_pod *holders; /* of slices, by gs_decide_slice.pod: movers, then the others */
     size_t n_holders, cap_holders;
-    char region[64];   /* whose prices count; "": not known */
-    uint64_t real_us;  /* CLOCK_REALTIME: when it was read */
+    const char *asked_region; /* --region; NULL: not given. Borrowed, and so is: */
+    const char *env_region;   /* AWS_REGION */
+    struct gs_region region;  /* whose prices count; chosen when it is settled */
+    uint64_t real_us;         /* CLOCK_REALTIME: when it was read */
     uint64_t at_us;    /* the same on the clock of the store's moments: CLOCK_REALTIME too, but in a
                           scene that lasts CLOCK_MONOTONIC */
     uint64_t left_out; /* objects that could not be understood */
@@ -93,7 +96,8 @@ struct gs_scene {
 void gs_scene_init(struct gs_scene *scene, struct gs_link *link);
 void gs_scene_done(struct gs_scene *scene);
 
-/* Reads all kinds. `region`: NULL, as the nodes are labelled. Fails only where nobody answers, or
+/* Reads all kinds. `region`: --region; NULL: as the controller has it, or as the nodes are
+ * labelled. Fails only where nobody answers, or
  * nothing at all may be read: GS_IO, GS_LIMIT; GS_NO_MEMORY. */
 int gs_scene_read(struct gs_scene *scene, const char *region, struct gs_err *err);
 
@@ -128,6 +132,9 @@ const struct gs_gpunode *gs_scene_gpus(const struct gs_scene *scene, const char 
 
 /* Whether somebody decides: the Lease is there, held and renewed in time. */
 bool gs_scene_is_led(const struct gs_scene *scene);
+
+/* The version of the controller that wrote the SlicePools' status; NULL: none has told. */
+const char *gs_scene_controller(const struct gs_scene *scene);
 
 /* Seconds since that moment; 0 where it is yet to come. */
 uint64_t gs_scene_age_s(const struct gs_scene *scene, uint64_t at_us);

@@ -9,18 +9,26 @@ static int no_memory(struct gs_err *err)
     return gs_fail(err, GS_NO_MEMORY, "no memory for the cluster");
 }
 
+static bool is_said(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
 static void find_region(struct gs_scene *scene)
 {
     const struct gs_store_node *node;
     size_t at = 0;
-    while (scene->region[0] == '\0' && (node = gs_map_next(&scene->store.nodes, &at)) != NULL) {
-        for (size_t i = 0; node->known && i < node->node.facts.n_labels; i++) {
-            const struct gs_label *label = &node->node.facts.labels[i];
-            if (strcmp(label->key, "topology.kubernetes.io/region") == 0) {
-                (void)snprintf(scene->region, sizeof(scene->region), "%s", label->value);
-            }
-        }
+    struct gs_region_sources sources = {.given = scene->asked_region, .env = scene->env_region};
+    for (size_t i = 0; i < scene->n_pools; i++) {
+        const struct gs_slicepool_status *status = &scene->pools[i]->status;
+        sources.controller = is_said(sources.controller) ? sources.controller : status->region;
     }
+    sources.controller_spoke = gs_scene_controller(scene) != NULL;
+    while (sources.node == NULL && (node = gs_map_next(&scene->store.nodes, &at)) != NULL) {
+        const char *label = gs_kubenode_label(&node->node, "topology.kubernetes.io/region");
+        sources.node = node->known && is_said(label) ? label : NULL;
+    }
+    scene->region = gs_region_choose(&sources);
 }
 
 /* Nodes of the pool that are on their way, of that instance type: a pod that waits for one of them
@@ -79,7 +87,7 @@ static int make_offers(struct gs_scene *scene, struct gs_err *err)
     size_t n = 0;
     for (size_t i = 0; i < scene->n_pools; i++) {
         struct gs_scene_pool *pool = scene->pools[i];
-        int r = gs_pooloffers_make(&scene->arena, &pool->spec, gs_view(scene->region),
+        int r = gs_pooloffers_make(&scene->arena, &pool->spec, gs_view(scene->region.name),
                                    &pool->offers, err);
         if (r != 0) {
             return r;

@@ -30,7 +30,8 @@ static const struct gs_option options[] = {
     {.name = "region",
      .arg = "REGION",
      GS_TO_TEXT(struct status_args, region),
-     .help = "whose prices count for what may be bought; without it as the nodes are labelled"},
+     .help = "whose prices count for what may be bought; without it the controller's, as its "
+             "SlicePools say, else as the nodes are labelled, else $AWS_REGION"},
     {.name = "watch",
      .letter = 'w',
      .arg = "SECONDS",

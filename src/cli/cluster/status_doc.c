@@ -158,6 +158,7 @@ void gs_status_put_doc(const struct gs_status *status, struct gs_result *result)
         gs_result_text(result, problems, NULL, status->problems[i]);
     }
     gs_put_controller_doc(status->scene, result, result->root);
+    gs_put_region_doc(status->scene, result, result->root);
     put_nodes(status, result);
     put_pools(status->scene, result);
     put_waiting(status, result);

@@ -13,6 +13,17 @@ enum { LINE_BYTES_MAX = 64 << 10, IMAGES_MAX = 8 };
 
 /* ---- who decides, versions ---- */
 
+/* Only SlicePools need them. */
+static void put_prices(const struct gs_scene *scene, struct gs_buf *out)
+{
+    if (scene->n_pools > 0) {
+        bool known = scene->region.name[0] != '\0';
+        gs_buf_printf(out, "prices      %s%s%s%s\n", known ? "of " : "",
+                      known ? scene->region.name : "of no region that is known: --region",
+                      known ? ": " : "", known ? gs_region_words(scene->region.from) : "");
+    }
+}
+
 static void put_controller(const struct gs_scene *scene, struct gs_buf *out)
 {
     const struct gs_kubelease *lease = &scene->lease;
@@ -23,10 +34,12 @@ static void put_controller(const struct gs_scene *scene, struct gs_buf *out)
         gs_buf_puts(out, "controller  none\n");
     } else {
         gs_scene_format_age(gs_scene_age_s(scene, lease->renewed_us), age);
-        gs_buf_printf(out, "controller  %s %s, Lease %s/%s renewed %s ago\n",
+        const char *version = gs_scene_controller(scene);
+        gs_buf_printf(out, "controller  %s %s, Lease %s/%s renewed %s ago%s%s\n",
                       lease->holder[0] == '\0' ? "nobody" : lease->holder,
                       gs_scene_is_led(scene) ? "decides" : "decided last", lease->name_space,
-                      lease->name, age);
+                      lease->name, age, version == NULL ? "" : ", version ",
+                      version == NULL ? "" : version);
     }
     gs_buf_printf(out, "webhook     %s\n",
                   !gs_scene_has(scene, GS_SCENE_WEBHOOKS) ? "not known"
@@ -378,6 +391,7 @@ void gs_status_put_text(const struct gs_status *status, bool styled, struct gs_b
     put_problems(status, out);
     put_sum(status, out);
     put_controller(status->scene, out);
+    put_prices(status->scene, out);
     put_images(status->scene, false, out);
     put_images(status->scene, true, out);
     if (status->n_nodes > 0) {

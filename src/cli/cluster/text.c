@@ -78,6 +78,17 @@ void gs_put_time(struct gs_result *result, json_t *at, const char *key, uint64_t
     gs_result_text(result, at, key, text);
 }
 
+void gs_put_region_doc(const struct gs_scene *scene, struct gs_result *result, json_t *at)
+{
+    if (scene->region.name[0] == '\0') {
+        gs_result_null(result, at, "region");
+        return;
+    }
+    json_t *one = gs_result_object(result, at, "region");
+    gs_result_text(result, one, "name", scene->region.name);
+    gs_result_text(result, one, "from", gs_region_words(scene->region.from));
+}
+
 void gs_put_controller_doc(const struct gs_scene *scene, struct gs_result *result, json_t *at)
 {
     json_t *one = gs_result_object(result, at, "controller");
@@ -88,6 +99,7 @@ void gs_put_controller_doc(const struct gs_scene *scene, struct gs_result *resul
     } else {
         gs_result_null(result, one, "decides");
     }
+    gs_result_text(result, one, "version", gs_scene_controller(scene));
     gs_result_text(result, one, "leader", there ? scene->lease.holder : NULL);
     gs_result_text(result, one, "namespace", there ? scene->lease.name_space : NULL);
     gs_put_time(result, one, "renewed", there ? scene->lease.renewed_us : 0);

@@ -12,6 +12,9 @@ void gs_put_wrapped(struct gs_buf *out, const char *head, const char *text);
 void gs_put_unread(const struct gs_scene *scene, struct gs_buf *out);
 void gs_put_unread_doc(const struct gs_scene *scene, struct gs_result *result, json_t *at);
 
+/* "region": {"name": "us-east-1", "from": "the controller's"}; null where it is not known. */
+void gs_put_region_doc(const struct gs_scene *scene, struct gs_result *result, json_t *at);
+
 /* Who decides. */
 void gs_put_controller_doc(const struct gs_scene *scene, struct gs_result *result, json_t *at);
 

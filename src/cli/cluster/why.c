@@ -35,8 +35,8 @@ static const struct gs_option options[] = {
     {.name = "region",
      .arg = "REGION",
      GS_TO_TEXT(struct why_args, region),
-     .help = "whose prices count, as the controller's --region; without it as the nodes are "
-             "labelled"},
+     .help = "whose prices count; without it the controller's, as its SlicePools say, else as the "
+             "nodes are labelled, else $AWS_REGION"},
     GS_OPTION_OUTPUT(struct why_args, format, gs_format_names),
     GS_LINK_OPTIONS(struct why_args, link),
 };

@@ -326,5 +326,6 @@ void gs_why_put_doc(const struct gs_why_answer *answer, struct gs_result *result
     }
     put_events_doc(answer, result, root);
     gs_put_controller_doc(of->scene, result, root);
+    gs_put_region_doc(of->scene, result, root);
     gs_put_unread_doc(of->scene, result, root);
 }

@@ -1,9 +1,11 @@
 /* plan --cluster: what kubectl's files would hold, read from the API server by the same readers. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "cli/cluster/link.h"
+#include "cli/cluster/region.h"
 #include "cli/plan/plan.h"
 #include "wire/kubejson.h"
 #include "wire/kubenode.h"
@@ -19,7 +21,8 @@ struct live {
     struct gs_kubeplan *plan;
     struct gs_kubenode **nodes;
     size_t n_nodes, cap_nodes;
-    const char *region;   /* of the first node that has one; NULL: none */
+    struct gs_region_sources region;
+    bool buys;            /* what SlicePools may buy, as nothing else is said */
     struct gs_err broken; /* what went wrong when a list began anew */
 };
 
@@ -46,10 +49,9 @@ static int take_node(void *ctx, const struct json_t *object, struct gs_err *err)
         return no_memory(err);
     }
     int r = gs_kubenode_parse(object, arena, node, err);
-    for (size_t i = 0; r == 0 && live->region == NULL && i < node->facts.n_labels; i++) {
-        if (strcmp(node->facts.labels[i].key, "topology.kubernetes.io/region") == 0) {
-            live->region = node->facts.labels[i].value;
-        }
+    if (r == 0 && live->region.node == NULL) {
+        const char *label = gs_kubenode_label(node, "topology.kubernetes.io/region");
+        live->region.node = label[0] == '\0' ? NULL : label;
     }
     live->nodes[live->n_nodes++] = node;
     return r;
@@ -84,48 +86,83 @@ static int take_pod(void *ctx, const struct json_t *object, struct gs_err *err)
     return r;
 }
 
-/* ---- SlicePools: what may be bought where nothing else is said ---- */
+/* ---- SlicePools: what may be bought, and at whose prices, where nothing else is said ---- */
+
+static void take_types(struct gs_cmd_plan_args *args, const struct gs_slicepool *pool)
+{
+    for (unsigned i = 0; i < pool->n_instance_types; i++) {
+        bool known = pool->deleting;
+        for (size_t k = 0; k < args->instances.n && !known; k++) {
+            known = strcmp(args->instances.items[k], pool->instance_types[i]) == 0;
+        }
+        if (!known && args->instances.n < GS_TEXTS_MAX) {
+            args->instances.items[args->instances.n++] = pool->instance_types[i];
+        }
+    }
+}
 
 static int take_pool(void *ctx, const struct json_t *object, struct gs_err *err)
 {
     struct live *live = ctx;
-    struct gs_cmd_plan_args *args = live->question->own;
+    struct gs_arena *arena = live->question->arena;
     struct gs_slicepool pool;
-    int r = gs_slicepool_parse(object, live->question->arena, &pool, err);
-    for (unsigned i = 0; r == 0 && i < pool.n_instance_types; i++) {
-        bool known = pool.deleting;
-        for (size_t k = 0; k < args->instances.n && !known; k++) {
-            known = strcmp(args->instances.items[k], pool.instance_types[i]) == 0;
-        }
-        if (!known && args->instances.n < GS_TEXTS_MAX) {
-            args->instances.items[args->instances.n++] = pool.instance_types[i];
-        }
+    struct gs_slicepool_status status = {.region = NULL};
+    struct gs_err why = {.code = GS_OK};
+    int r = gs_slicepool_parse(object, arena, &pool, err);
+    if (r == 0 && gs_slicepool_parse_status(object, arena, &status, &why) == GS_NO_MEMORY) {
+        *err = why;
+        return GS_NO_MEMORY;
     }
+    if (r == 0 && live->buys) {
+        take_types(live->question->own, &pool);
+    }
+    bool first = live->region.controller == NULL && status.region != NULL;
+    live->region.controller =
+        first && status.region[0] != '\0' ? status.region : live->region.controller;
+    live->region.controller_spoke |= status.controller != NULL && status.controller[0] != '\0';
     return r;
 }
 
 static void begin_pools(void *ctx)
 {
     struct live *live = ctx;
-    live->question->own->instances.n = 0;
+    if (live->buys) {
+        live->question->own->instances.n = 0;
+    }
+    live->region.controller = NULL;
+    live->region.controller_spoke = false;
+}
+
+static int settle_region(struct live *live, struct gs_err *err)
+{
+    struct gs_cmd_plan_question *question = live->question;
+    const struct gs_region region = gs_region_choose(&live->region);
+    if (region.from == GS_REGION_NOWHERE) {
+        return gs_fail(err, GS_INVALID,
+                       "it is known what may be bought, but not in which region prices are to be "
+                       "looked up: no SlicePool has it in its status, and no node has the label "
+                       "topology.kubernetes.io/region; expected --region us-east-1");
+    }
+    if (region.from == GS_REGION_GIVEN) {
+        return 0;
+    }
+    question->own->region = gs_arena_printf(question->arena, "%s", region.name);
+    question->prices = gs_arena_printf(question->arena, "prices of %s: %s", region.name,
+                                       gs_region_words(region.from));
+    return question->own->region == NULL || question->prices == NULL ? no_memory(err) : 0;
 }
 
 static int settle_pools(struct live *live, const struct gs_link_list *pools, struct gs_err *err)
 {
-    struct gs_cmd_plan_args *args = live->question->own;
-    if (pools->result != 0) {
+    const struct gs_cmd_plan_args *args = live->question->own;
+    int r = 0;
+    if (live->buys && pools->result != 0) {
         return gs_cmd_plan_note(live->question, err, "SlicePools, which were not read: %s",
                                 pools->err.msg);
     }
-    if (args->instances.n == 0) {
-        return 0;
-    }
-    args->region = args->region != NULL ? args->region : live->region;
-    if (args->region == NULL) {
-        return gs_fail(err, GS_INVALID,
-                       "the SlicePools say what may be bought, but not in which region prices are "
-                       "to be looked up, and no node has the label topology.kubernetes.io/region; "
-                       "expected --region us-east-1, or --instances");
+    r = args->instances.n == 0 ? 0 : settle_region(live, err);
+    if (r != 0 || !live->buys || args->instances.n == 0) {
+        return r;
     }
     return gs_cmd_plan_note(live->question, err,
                             "profiles, limits, labels and taints of SlicePools: their instance "
@@ -148,7 +185,7 @@ static int wait_for(struct live *live, const struct gs_link_list *list, struct g
 static int read_lists(struct live *live, struct gs_err *err)
 {
     const struct gs_cmd_plan_args *args = live->question->args;
-    bool buys = args->model.n == 0 && args->instances.n == 0 && args->instances_file == NULL;
+    bool asks = args->model.n == 0 && (args->instances.n > 0 || args->instances_file == NULL);
     struct gs_link_list nodes = {.kind = "Node",
                                  .path = "/api/v1/nodes",
                                  .begin = begin_nodes,
@@ -161,17 +198,19 @@ static int read_lists(struct live *live, struct gs_err *err)
                                  .begin = begin_pools,
                                  .take = take_pool,
                                  .ctx = live};
+    live->buys = asks && args->instances.n == 0;
+    live->region = (struct gs_region_sources){.given = args->region, .env = getenv("AWS_REGION")};
     gs_link_begin_list(&live->link, &nodes);
     int r = wait_for(live, &nodes, err);
     if (r != 0) {
         return r;
     }
     gs_link_begin_list(&live->link, &pods);
-    if (buys) {
+    if (asks) {
         gs_link_begin_list(&live->link, &pools);
     }
     r = wait_for(live, &pods, err);
-    return r == 0 && buys ? settle_pools(live, &pools, err) : r;
+    return r == 0 && asks ? settle_pools(live, &pools, err) : r;
 }
 
 int gs_cmd_plan_read_live(struct gs_cmd_plan_question *question, struct gs_err *err)

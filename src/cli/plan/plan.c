@@ -79,7 +79,8 @@ static const struct gs_option options[] = {
     {.name = "region",
      .arg = "REGION",
      GS_TO_TEXT(struct gs_cmd_plan_args, region),
-     .help = "with --instances: whose prices hold, us-east-1"},
+     .help = "with --instances: whose prices hold, us-east-1; with --cluster the controller's "
+             "where it is left out, else as the nodes are labelled, else $AWS_REGION"},
     {.name = "instances-file",
      .arg = "FILE",
      GS_TO_TEXT(struct gs_cmd_plan_args, instances_file),
@@ -222,7 +223,7 @@ static int check_args(const struct gs_cmd_plan_args *args, struct gs_err *err)
                             "or --nodes for what is there alone"},
         {models && (args->instances.n > 0 || args->instances_file != NULL),
          "--model counts GPUs and --instances prices nodes: give one of the two"},
-        {args->instances.n > 0 && args->region == NULL,
+        {args->instances.n > 0 && args->region == NULL && !args->cluster,
          "--instances wants --region, whose prices hold: --region us-east-1"},
         {args->cluster && (args->pods != NULL || args->nodes != NULL),
          "--cluster reads what --pods and --nodes have in files: give one of the two"},

@@ -87,6 +87,7 @@ struct gs_cmd_plan_question {
     size_t n_excluded;
     size_t cap_excluded;
     struct gs_cmd_plan_texts ignored;
+    const char *prices; /* of which region, by whose word; NULL: as --region says */
     bool chosen_before; /* what the items take was chosen first: no bound of the plan holds */
     struct gs_plan_input input;
 };
@@ -107,7 +108,7 @@ const char *gs_cmd_plan_item_name(const struct gs_cmd_plan_question *question, u
 int gs_cmd_plan_read_demand(struct gs_cmd_plan_question *question, struct gs_err *err);
 
 /* plan/live.c: --cluster, of the former: fills in cluster, and the instance types of SlicePools
- * where none were given. */
+ * and the region of prices where none were given. */
 int gs_cmd_plan_read_live(struct gs_cmd_plan_question *question, struct gs_err *err);
 
 /* After the supply too: makes few enough kinds of items for a plan of nodes, and notes what that

@@ -477,6 +477,9 @@ int gs_cmd_plan_write_table(const struct gs_cmd_plan_question *question,
     GS_CLEANUP(gs_buf_done) struct gs_buf out;
     gs_buf_init(&out, GS_OUTPUT_MAX);
     put_headline(question, plan, styled, &out);
+    if (question->prices != NULL) {
+        gs_buf_printf(&out, "%s\n", question->prices);
+    }
     put_layouts(plan, styled, &out);
     put_nodes(question, plan, styled, &out);
     int r = put_existing(question, plan, styled, &out, err);

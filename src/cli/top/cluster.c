@@ -196,8 +196,8 @@ int gs_top_cluster_open(struct gs_link *link, struct gs_top_source *source, cons
     cluster->limit_us = link->limit_us;
     cluster->opened_us = gs_now_us();
     gs_scene_init(&cluster->scene, link);
-    (void)snprintf(cluster->scene.region, sizeof(cluster->scene.region), "%s",
-                   region == NULL ? "" : region);
+    cluster->scene.asked_region = region;
+    cluster->scene.env_region = getenv("AWS_REGION");
     int r = begin(cluster, err);
     if (r < 0) {
         gs_top_cluster_close(cluster);

@@ -74,7 +74,8 @@ static const struct gs_option options[] = {
     {.name = "region",
      .arg = "NAME",
      GS_TO_TEXT(struct top_args, region),
-     .help = "whose prices count; without it as the nodes are labelled, with --node $AWS_REGION"},
+     .help = "whose prices count; without it as the nodes are labelled (what may be bought: as the "
+             "controller has it), with --node $AWS_REGION"},
     GS_OPTION_OUTPUT(struct top_args, format, gs_format_names),
     GS_LINK_OPTIONS(struct top_args, link),
 };

@@ -12,6 +12,7 @@
 #define APPLY_QUERY "?fieldManager=gpuslice-controller&force=true"
 #define LIMIT_US 10000000ull
 #define RETRY_US 5000000ull
+#define OLD_CRD_US 600000000ull
 enum { PATH_BYTES_MAX = 700, NAME_BYTES_MAX = 254 };
 
 enum kind { POOL, OVERLAY, STATUS, CLAIM, EVENT, STAND_IN, CORDON };
@@ -101,6 +102,18 @@ static void set_acting(struct gs_pools_call *call, bool acting, bool failed)
     }
 }
 
+static void note_old_crd(struct gs_pools *pools, const struct gs_kubestatus *status)
+{
+    uint64_t now = 0;
+    if (status == NULL || strstr(status->message, "field not declared in schema") == NULL) {
+        return;
+    }
+    (void)sd_event_now(gs_kube_event(pools->options.kube), CLOCK_MONOTONIC, &now);
+    pools->old_crd_until_us = now + OLD_CRD_US;
+    gs_log_warning("the CRD slicepools.gpuslice.dev is of an older version: status.region and "
+                   "status.controller are not written; kubectl apply -f deploy/crds");
+}
+
 static void on_done(void *ctx, int result, const struct gs_kube_answer *answer,
                     const struct gs_kubestatus *status, const struct gs_err *err)
 {
@@ -109,7 +122,9 @@ static void on_done(void *ctx, int result, const struct gs_kube_answer *answer,
     bool gone = call->deletes && result == GS_NOT_FOUND;
     bool failed = result != 0 && !gone;
     (void)answer;
-    (void)status;
+    if (failed && call->kind == STATUS) {
+        note_old_crd(pools, status);
+    }
     if (failed) {
         pools->counts.failed++;
         gs_log_warning("%s: not done: %s", call->name, err->msg);

@@ -156,8 +156,9 @@ static uint32_t hash_of(const struct gs_buf *text)
     return hash | 1u; /* 0 is none */
 }
 
-static int write_status(struct gs_pools_owner *owner, struct gs_pools_part *const *parts, size_t n,
-                        struct gs_buf *out, struct gs_err *err)
+static int write_status(const struct gs_pools *pools, struct gs_pools_owner *owner,
+                        struct gs_pools_part *const *parts, size_t n, struct gs_buf *out,
+                        struct gs_err *err)
 {
     struct gs_gpunode_condition conditions[GS_POOLS_CONDITIONS];
     struct gs_slicepool_part said[GS_KARPENTER_SHARES_MAX];
@@ -167,6 +168,10 @@ static int write_status(struct gs_pools_owner *owner, struct gs_pools_part *cons
                                          .n_conditions = GS_POOLS_CONDITIONS,
                                          .parts = said,
                                          .n_parts = (unsigned)n};
+    if (pools->now_us >= pools->old_crd_until_us) {
+        status.region = pools->region;
+        status.controller = GS_VERSION;
+    }
     for (unsigned i = 0; i < GS_POOLS_CONDITIONS; i++) {
         conditions[i] = (struct gs_gpunode_condition){.type = types[i],
                                                       .is_true = owner->said[i].is_true,
@@ -198,7 +203,7 @@ void gs_pools_say(struct gs_pools *pools, struct gs_pools_owner *owner)
     say_open(pools, owner, parts, n);
     say_starts(pools, owner, parts, n);
     gs_buf_init(&body, BODY_BYTES_MAX);
-    if (write_status(owner, parts, n, &body, &err) != 0) {
+    if (write_status(pools, owner, parts, n, &body, &err) != 0) {
         gs_log_warning("SlicePool %s: %s", owner->pool.name, err.msg);
         return;
     }

@@ -148,6 +148,9 @@ struct gs_pools {
     size_t n_offers;
     size_t cap_offers;
     char region[64]; /* of the offers; "": not known */
+    /* CLOCK_MONOTONIC: Helm never changes a CRD, and one of an older version refuses a status that
+     * has fields it does not know: till then it is written without them. */
+    uint64_t old_crd_until_us;
     struct gs_pools_counts counts;
     uint64_t now_us;  /* of the pass under way: CLOCK_MONOTONIC */
     uint64_t real_us; /* CLOCK_REALTIME */

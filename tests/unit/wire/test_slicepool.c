@@ -213,7 +213,9 @@ static void slicepool__a_status_is_one_object_for_an_apply(void **state)
                                                .parts = parts,
                                                .n_parts = 2,
                                                .gpus = 16,
-                                               .uusd = 32772600};
+                                               .uusd = 32772600,
+                                               .region = "us-east-1",
+                                               .controller = "0.1.0"};
     struct gs_buf out;
     gs_buf_init(&out, 1 << 16);
     assert_int_equal(gs_slicepool_write_status(&status, &out, NULL), 0);
@@ -221,7 +223,7 @@ static void slicepool__a_status_is_one_object_for_an_apply(void **state)
         gs_buf_text(&out),
         "{\"apiVersion\":\"gpuslice.dev/v1alpha1\",\"kind\":\"SlicePool\",\"metadata\":{\"name\":"
         "\"p\"},\"status\":{\"observedGeneration\":4,\"gpus\":16,\"usdPerHour\":\"32.7726\","
-        "\"pools\":[{\"name\":\"p-a\",\"instanceType\":\"t\",\"layout\":\"all-1g.5gb\",\"nodes\":2,"
+        "\"region\":\"us-east-1\",\"controller\":\"0.1.0\",\"pools\":[{\"name\":\"p-a\",\"instanceType\":\"t\",\"layout\":\"all-1g.5gb\",\"nodes\":2,"
         "\"open\":true},{\"name\":\"p-b\",\"instanceType\":\"t\",\"layout\":\"all-7g.40gb\","
         "\"nodes\":0,\"open\":false,\"reason\":\"its overlay is not valid\"}],\"conditions\":[{"
         "\"type\":\"Ready\",\"status\":\"False\",\"reason\":\"Closed\",\"message\":\"why\","
@@ -244,7 +246,8 @@ static void slicepool__a_status_that_was_written_is_read_back(void **state)
                                                .parts = parts,
                                                .n_parts = 2,
                                                .gpus = 16,
-                                               .uusd = 32772600};
+                                               .uusd = 32772600,
+                                               .region = "eu-west-1"};
     struct gs_slicepool_status read;
     struct gs_arena arena;
     struct gs_buf out;
@@ -255,6 +258,8 @@ static void slicepool__a_status_that_was_written_is_read_back(void **state)
     assert_int_equal(gs_slicepool_parse_status(object, &arena, &read, NULL), 0);
     assert_string_equal(read.name, "p");
     assert_true(read.observed_generation == 4 && read.gpus == 16 && read.uusd == 32772600);
+    assert_string_equal(read.region, "eu-west-1");
+    assert_string_equal(read.controller, ""); /* as an older controller leaves it */
     assert_true(read.n_parts == 2 && read.parts[0].open && !read.parts[1].open);
     assert_true(read.parts[0].nodes == 2);
     assert_string_equal(read.parts[1].reason, "its overlay is not valid");
@@ -307,6 +312,8 @@ static void slicepool__a_status_is_refused_where_the_schema_would(void **state)
         "{'metadata': {'name': 'p'}, 'status': {'pools': [{'nodes': 1}]}}",
         "{'metadata': {'name': 'p'}, 'status': {'pools': [{'name': 'a', 'nodes': 4294967296}]}}",
         "{'metadata': {'name': 'p'}, 'status': {'conditions': [{}]}}",
+        "{'metadata': {'name': 'p'}, 'status': {'region': 1}}",
+        "{'metadata': {'name': 'p'}, 'status': {'controller': ['0.1.0']}}",
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct gs_slicepool_status read;
