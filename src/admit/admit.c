@@ -13,12 +13,6 @@
 
 #define VERSION "admission.k8s.io/v1"
 
-static void drop(json_t **value)
-{
-    json_decref(*value);
-}
-#define AUTO_JSON GS_CLEANUP(drop) json_t *
-
 /* The request of a review, its texts borrowed. */
 struct request {
     const char *uid;
@@ -222,7 +216,7 @@ static const char *pod_name(const struct request *request)
 int gs_admit_review(struct gs_view body, const struct gs_admit_rules *rules,
                     struct gs_buf *ret_answer, struct gs_admit_verdict *ret, struct gs_err *err)
 {
-    AUTO_JSON review = NULL;
+    GS_AUTO_JSON review = NULL;
     struct request request;
     struct gs_judgement judgement;
     int r = load(body, &review, err);

@@ -29,11 +29,6 @@ enum {
 
 #define APPLY_PATCH "application/apply-patch+yaml"
 
-static void drop(json_t **value)
-{
-    json_decref(*value);
-}
-
 /* ---- When ---- */
 
 static void turn(struct gs_agentnode *node);
@@ -241,7 +236,7 @@ static void on_created(void *ctx, int result, const struct gs_kube_answer *answe
     (void)status;
     node->call = NULL;
     if (result == 0) {
-        GS_CLEANUP(drop) json_t *json = json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, NULL);
+        GS_AUTO_JSON json = json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, NULL);
         result = take_object(node, json, &ours);
         err = &ours;
     }

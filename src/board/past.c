@@ -6,16 +6,12 @@
 
 #include "base/cleanup.h"
 #include "wire/jsonwrite.h"
+#include "wire/kubejson.h"
 
 #define NOT_YOURS "(not yours)"
 #define POD ": pod " /* before a pod's name, at the end of an event's text: board/news.h */
 
 enum { SECONDS = 3600, TEXT_MAX = 2048 };
-
-static void drop(json_t **tree)
-{
-    json_decref(*tree);
-}
 
 static int parse(struct gs_view document, const char *list, json_t **ret, struct gs_err *err)
 {
@@ -147,7 +143,7 @@ static void put_costs(struct gs_jsonwrite *json, const json_t *rows,
 int gs_board_hide_costs(struct gs_view document, const struct gs_board_reader *reader,
                         struct gs_buf *out, struct gs_err *err)
 {
-    GS_CLEANUP(drop) json_t *tree = NULL;
+    GS_AUTO_JSON tree = NULL;
     struct gs_jsonwrite json = {.out = out};
     struct cost hidden;
     int r = parse(document, "rows", &tree, err);
@@ -195,7 +191,7 @@ static void put_event(struct gs_jsonwrite *json, const json_t *event,
 int gs_board_hide_events(struct gs_view document, const struct gs_board_reader *reader,
                          struct gs_buf *out, struct gs_err *err)
 {
-    GS_CLEANUP(drop) json_t *tree = NULL;
+    GS_AUTO_JSON tree = NULL;
     struct gs_jsonwrite json = {.out = out};
     int r = parse(document, "events", &tree, err);
     if (r != 0) {

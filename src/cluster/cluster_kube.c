@@ -14,11 +14,6 @@
 
 enum { PATH_MAX_BYTES = 600, BODY_MAX = 1 << 20 };
 
-static void drop(json_t **value)
-{
-    json_decref(*value);
-}
-
 /* ---- a node ---- */
 
 static void on_node(void *ctx, int result, const struct gs_kube_answer *answer,
@@ -30,7 +25,7 @@ static void on_node(void *ctx, int result, const struct gs_kube_answer *answer,
     (void)status;
     call->request = NULL;
     if (result == 0) {
-        GS_CLEANUP(drop) json_t *object = json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, NULL);
+        GS_AUTO_JSON object = json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, NULL);
         result = !json_is_object(object)
                      ? gs_fail(&ours, GS_INVALID, "node %s: the API server's answer is not JSON",
                                call->node)
@@ -105,7 +100,7 @@ static int change_node(void *impl, const struct gs_cluster_node_change *change,
                        gs_cluster_done *done, void *ctx, struct gs_cluster_call **ret_call,
                        struct gs_err *err)
 {
-    GS_CLEANUP(drop) json_t *patch = NULL;
+    GS_AUTO_JSON patch = NULL;
     struct gs_cluster_call *call = gs_kube_call_new(impl, change->node, change->limit_us, ctx);
     if (call == NULL) {
         return gs_cluster_no_memory(err);
@@ -121,7 +116,7 @@ static int change_status(void *impl, const struct gs_cluster_status_change *chan
                          gs_cluster_done *done, void *ctx, struct gs_cluster_call **ret_call,
                          struct gs_err *err)
 {
-    GS_CLEANUP(drop) json_t *patch = NULL;
+    GS_AUTO_JSON patch = NULL;
     struct gs_cluster_call *call = gs_kube_call_new(impl, change->node, change->limit_us, ctx);
     if (call == NULL) {
         return gs_cluster_no_memory(err);

@@ -11,11 +11,6 @@
 
 enum { ROUNDS_MAX = 8, PATH_MAX_BYTES = 300 };
 
-static void drop(json_t **value)
-{
-    json_decref(*value);
-}
-
 static void on_node(void *ctx, int result, const struct gs_kube_answer *answer,
                     const struct gs_kubestatus *status, const struct gs_err *err);
 
@@ -53,7 +48,7 @@ static int remove_first(struct gs_cluster_call *call, struct gs_view body, bool 
 {
     json_t *spec = NULL;
     json_t *taints = NULL;
-    GS_CLEANUP(drop) json_t *node = json_loadb(body.p, body.n, GS_KUBEJSON_LOAD, NULL);
+    GS_AUTO_JSON node = json_loadb(body.p, body.n, GS_KUBEJSON_LOAD, NULL);
     *ret_none = false;
     if (!json_is_object(node)) {
         return gs_fail(err, GS_INVALID, "node %s: the API server's answer is not JSON", call->node);

@@ -70,6 +70,23 @@ static int init(struct gs_apply_work *work, const struct gs_apply_want *wants, u
     return 0;
 }
 
+int gs_apply_begin(const struct gs_apply_work *work, unsigned steps, struct gs_journal *ret_journal,
+                   struct gs_perform *ret_perform, struct gs_err *err)
+{
+    int r = gs_journal_open(ret_journal, work->options->dir, work->options->what,
+                            gs_hooks_has(work->options->hooks, GS_MIGHOOK_APPLY_EXIT), steps,
+                            work->options->io, err);
+    *ret_perform = (struct gs_perform){
+        .gpus = work->gpus,
+        .journal = ret_journal,
+        .detail = work->options->detail,
+        .of = steps,
+        .stop = work->options->stop,
+        .guard = work->options->guard,
+    };
+    return r;
+}
+
 int gs_apply_read(struct gs_apply_work *work, struct gs_err *err)
 {
     for (unsigned k = 0; k < work->n; k++) {

@@ -241,20 +241,11 @@ static int perform_beside(struct gs_apply_work *work, struct gs_perform *perform
 static int perform_all(struct gs_apply_work *work, unsigned steps, struct gs_err *err)
 {
     struct gs_journal journal;
-    int r = gs_journal_open(&journal, work->options->dir, work->options->what,
-                            gs_hooks_has(work->options->hooks, GS_MIGHOOK_APPLY_EXIT), steps,
-                            work->options->io, err);
+    struct gs_perform perform;
+    int r = gs_apply_begin(work, steps, &journal, &perform, err);
     if (r < 0) {
         return r;
     }
-    struct gs_perform perform = {
-        .gpus = work->gpus,
-        .journal = &journal,
-        .detail = work->options->detail,
-        .of = steps,
-        .stop = work->options->stop,
-        .guard = work->options->guard,
-    };
     for (unsigned k = 0; k < work->n && r == 0; k++) {
         struct gs_apply_gpu *gpu = &work->at[k];
         if (!has_config(gpu) || gpu->now->facts.mode != GS_MIG_ON) {

@@ -49,6 +49,13 @@ void gs_apply_sum_add(struct gs_apply_sum *sum, const struct gs_inventory_gpu *g
                       const struct gs_change *change);
 void gs_apply_sum_say(const struct gs_apply_sum *sum, const struct gs_say *say);
 
+/* Opens the journal for `steps` changes, and what performs them under it; gs_journal_close ends it.
+ * Codes of gs_journal_open. */
+struct gs_journal;
+struct gs_perform;
+int gs_apply_begin(const struct gs_apply_work *work, unsigned steps, struct gs_journal *ret_journal,
+                   struct gs_perform *ret_perform, struct gs_err *err);
+
 /* Reads every wanted GPU anew. */
 int gs_apply_read(struct gs_apply_work *work, struct gs_err *err);
 

@@ -4,13 +4,8 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "wire/kubejson.h"
 #include "wire/kubetime.h"
-
-static void drop(json_t **value)
-{
-    json_decref(*value);
-}
-#define AUTO_JSON GS_CLEANUP(drop) json_t *
 
 static int put(const char *bytes, size_t size, void *ctx)
 {
@@ -42,7 +37,7 @@ static json_t *series_of(const struct gs_kubeevent *event)
 int gs_kubeevent_write_series(const struct gs_kubeevent *event, struct gs_buf *out,
                               struct gs_err *err)
 {
-    AUTO_JSON object = json_pack("{s:o}", "series", series_of(event));
+    GS_AUTO_JSON object = json_pack("{s:o}", "series", series_of(event));
     return write_json(object, out, err);
 }
 
@@ -57,7 +52,7 @@ int gs_kubeevent_write(const struct gs_kubeevent *event, struct gs_buf *out, str
     char first[GS_KUBETIME_MAX];
     gs_kubetime_format(event->first_us, first);
     const char *name_space = event->name_space == NULL ? "default" : event->name_space;
-    AUTO_JSON object = json_pack(
+    GS_AUTO_JSON object = json_pack(
         "{s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s*, s:s, s:s}, "
         "s:o*}",
         "apiVersion", "events.k8s.io/v1", "kind", "Event", "metadata", "name", event->name,

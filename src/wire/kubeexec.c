@@ -8,12 +8,6 @@
 #include "wire/kubejson.h"
 #include "wire/kubetime.h"
 
-static void drop(json_t **value)
-{
-    json_decref(*value);
-}
-#define AUTO_JSON GS_CLEANUP(drop) json_t *
-
 /* PEM has line breaks, so gs_kubejson_text would refuse it. */
 static int copy_pem(const json_t *status, const char *key, struct gs_arena *arena,
                     struct gs_view *ret, struct gs_err *err)
@@ -70,7 +64,7 @@ int gs_kubeexec_parse(struct gs_view printed, const char *api_version, struct gs
     struct gs_kubeexec_credential credential = {.token = ""};
     const char *version = NULL;
     const char *kind = NULL;
-    AUTO_JSON object = json_loadb(printed.p == NULL ? "" : printed.p, printed.n, 0, NULL);
+    GS_AUTO_JSON object = json_loadb(printed.p == NULL ? "" : printed.p, printed.n, 0, NULL);
     if (!json_is_object(object)) {
         return gs_fail(err, GS_INVALID, "what it printed is not JSON; expected an ExecCredential");
     }
@@ -144,9 +138,10 @@ static int put(const char *bytes, size_t size, void *ctx)
 int gs_kubeexec_write_info(const struct gs_kubeconfig *config, struct gs_buf *out,
                            struct gs_err *err)
 {
-    AUTO_JSON info = json_pack("{s:s, s:s, s:{s:b, s:o*}}", "apiVersion", config->exec.api_version,
-                               "kind", "ExecCredential", "spec", "interactive", 0, "cluster",
-                               config->exec.cluster_info ? cluster_of(config) : NULL);
+    GS_AUTO_JSON info =
+        json_pack("{s:s, s:s, s:{s:b, s:o*}}", "apiVersion", config->exec.api_version, "kind",
+                  "ExecCredential", "spec", "interactive", 0, "cluster",
+                  config->exec.cluster_info ? cluster_of(config) : NULL);
     if (info == NULL || json_dump_callback(info, put, out, JSON_COMPACT | JSON_SORT_KEYS) != 0) {
         return gs_kubejson_no_memory(err);
     }

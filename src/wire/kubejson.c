@@ -169,3 +169,9 @@ int gs_kubejson_no_memory(struct gs_err *err)
 {
     return gs_fail(err, GS_NO_MEMORY, "not enough memory for this Kubernetes object");
 }
+
+void gs_kubejson_drop(struct json_t **value)
+{
+    json_decref(*value);
+    *value = NULL;
+}

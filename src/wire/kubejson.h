@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "wire/quantity.h"
 
@@ -51,6 +52,10 @@ bool gs_kubejson_is_name(const char *text);
 
 /* True when the text has no control character. */
 bool gs_kubejson_is_printable(const char *text);
+
+/* Gives a value back, for GS_CLEANUP: GS_AUTO_JSON object = json_loadb(...). NULL is none. */
+void gs_kubejson_drop(struct json_t **value);
+#define GS_AUTO_JSON GS_CLEANUP(gs_kubejson_drop) struct json_t *
 
 /* "a number", "an array": for messages. NULL is "nothing". */
 const char *gs_kubejson_type(const struct json_t *value);

@@ -8,12 +8,6 @@
 #include "wire/jsonwrite.h"
 #include "wire/kubejson.h"
 
-static void drop(json_t **value)
-{
-    json_decref(*value);
-}
-#define AUTO_JSON GS_CLEANUP(drop) json_t
-
 /* ---- tokens ---- */
 
 int gs_kubereview_write_token(const char *token, const char *audience, struct gs_buf *out,
@@ -106,8 +100,8 @@ static int copy_user(const json_t *user, char **ret, struct gs_err *err)
             err, GS_INVALID,
             "a TokenReview whose user is not one: expected username, uid, groups, extra");
     }
-    AUTO_JSON *spec = json_pack("{s:O, s:O*, s:O*, s:O*}", "user", name, "uid", uid, "groups",
-                                groups, "extra", extra);
+    GS_AUTO_JSON spec = json_pack("{s:O, s:O*, s:O*, s:O*}", "user", name, "uid", uid, "groups",
+                                  groups, "extra", extra);
     char *text = spec == NULL ? NULL : json_dumps(spec, JSON_COMPACT);
     size_t n = text == NULL ? 0 : strlen(text);
     if (text == NULL) {
@@ -127,7 +121,7 @@ static int copy_user(const json_t *user, char **ret, struct gs_err *err)
 int gs_kubereview_read_token(struct gs_view answer, const char *audience, bool *ret_good,
                              char **ret_user, struct gs_err *err)
 {
-    AUTO_JSON *object = NULL;
+    GS_AUTO_JSON object = NULL;
     json_t *status = NULL;
     json_t *user = NULL;
     bool good = false;
@@ -173,7 +167,7 @@ int gs_kubereview_write_access(const char *user, const struct gs_kubereview_acce
 
 int gs_kubereview_read_access(struct gs_view answer, bool *ret_allowed, struct gs_err *err)
 {
-    AUTO_JSON *object = NULL;
+    GS_AUTO_JSON object = NULL;
     json_t *status = NULL;
     bool allowed = false;
     bool denied = false;

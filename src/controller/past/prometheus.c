@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "wire/kubejson.h"
 
 /* deploy/monitoring/rules.yaml has the records. STEP stands for the step in seconds. */
 static const struct {
@@ -49,11 +50,6 @@ int gs_prometheus_query(const char *series, uint64_t step_s, char *ret, size_t s
     return GS_NOT_FOUND;
 }
 
-static void drop(json_t **tree)
-{
-    json_decref(*tree);
-}
-
 /* [1700000000, "1.5"] */
 static void put_point(const json_t *point, struct gs_buf *out, bool *first)
 {
@@ -72,7 +68,7 @@ static void put_point(const json_t *point, struct gs_buf *out, bool *first)
 int gs_prometheus_points(struct gs_view answer, struct gs_buf *out, struct gs_err *err)
 {
     json_error_t error;
-    GS_CLEANUP(drop) json_t *tree = json_loadb(answer.p, answer.n, JSON_REJECT_DUPLICATES, &error);
+    GS_AUTO_JSON tree = json_loadb(answer.p, answer.n, JSON_REJECT_DUPLICATES, &error);
     const char *status = json_string_value(json_object_get(tree, "status"));
     const char *why = json_string_value(json_object_get(tree, "error"));
     const json_t *result = json_object_get(json_object_get(tree, "data"), "result");

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "controller/pools/work.h"
 #include "wire/kubeevent.h"
+#include "wire/kubejson.h"
 #include "wire/kubepatch.h"
 
 #define APPLY_TYPE "application/apply-patch+yaml"
@@ -27,12 +28,6 @@ struct gs_pools_call {
     bool deletes;
     char name[NAME_BYTES_MAX];
 };
-
-static void drop(json_t **value)
-{
-    json_decref(*value);
-}
-#define AUTO_JSON GS_CLEANUP(drop) json_t *
 
 static void free_call(struct gs_pools_call *call)
 {
@@ -213,8 +208,8 @@ static void apply_part(struct gs_pools *pools, struct gs_pools_part *part)
         .replicas = part->replicas,
         .record = part->record,
     };
-    AUTO_JSON overlay = gs_karpenter_write_overlay(&pool);
-    AUTO_JSON node_pool = gs_karpenter_write_pool(&pool);
+    GS_AUTO_JSON overlay = gs_karpenter_write_overlay(&pool);
+    GS_AUTO_JSON node_pool = gs_karpenter_write_pool(&pool);
     bool is_static = part->of->pool.scaling == GS_SLICEPOOL_STATIC;
     if (!is_static && !part->overlay_acting &&
         (part->overlay == NULL || !gs_karpenter_says(part->overlay, overlay))) {
@@ -356,9 +351,9 @@ void gs_pools_drop_claim(struct gs_pools *pools, struct gs_pools_claim *claim)
 void gs_pools_cordon(struct gs_pools *pools, struct gs_pools_claim *claim, bool cordon)
 {
     char path[PATH_BYTES_MAX];
-    AUTO_JSON patch = json_pack("{s:{s:{s:s?}}, s:{s:o}}", "metadata", "annotations",
-                                GS_STORE_LEAVING, cordon ? "true" : NULL, "spec", "unschedulable",
-                                cordon ? json_true() : json_null());
+    GS_AUTO_JSON patch = json_pack("{s:{s:{s:s?}}, s:{s:o}}", "metadata", "annotations",
+                                   GS_STORE_LEAVING, cordon ? "true" : NULL, "spec",
+                                   "unschedulable", cordon ? json_true() : json_null());
     char *text = patch == NULL ? NULL : json_dumps(patch, JSON_COMPACT);
     snprintf(path, sizeof(path), "/api/v1/nodes/%s", claim->has.node);
     if (text != NULL && !claim->cordoning) {

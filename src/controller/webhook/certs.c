@@ -55,12 +55,6 @@ static uint64_t now_s(const struct gs_certs *certs)
     return at / 1000000;
 }
 
-static void drop(json_t **value)
-{
-    json_decref(*value);
-    *value = NULL;
-}
-
 /* ---- rounds ---- */
 
 static void again_in(struct gs_certs *certs, uint64_t wait_us)
@@ -78,8 +72,8 @@ static uint64_t every_us(const struct gs_certs *certs)
 
 static void end_round(struct gs_certs *certs, uint64_t wait_us)
 {
-    drop(&certs->hooks);
-    drop(&certs->object);
+    gs_kubejson_drop(&certs->hooks);
+    gs_kubejson_drop(&certs->object);
     if (!certs->troubled && certs->why[0] != '\0') {
         gs_log_info("the webhook's certificate: all is well again");
         certs->why[0] = '\0';
@@ -324,7 +318,8 @@ static void on_secret(void *ctx, int result, const struct gs_kube_answer *answer
         trouble(certs, "the webhook's Secret is not there; apply deploy/webhook.yaml", err->msg);
     } else if (result != 0) {
         trouble(certs, "the webhook's Secret", err->msg);
-    } else if ((certs->object = json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, NULL)) == NULL) {
+    } else if ((certs->object =
+                    json_loadb(answer->body.p, answer->body.n, GS_KUBEJSON_LOAD, NULL)) == NULL) {
         trouble(certs, "the webhook's Secret", "the answer is not JSON");
     } else if (read_secret(certs, &mine) != 0) {
         trouble(certs, "the webhook's Secret", mine.msg);
@@ -420,8 +415,8 @@ void gs_certs_free(struct gs_certs *certs)
         gs_kube_cancel(certs->request);
     }
     sd_event_source_disable_unref(certs->timer);
-    drop(&certs->hooks);
-    drop(&certs->object);
+    gs_kubejson_drop(&certs->hooks);
+    gs_kubejson_drop(&certs->object);
     gs_authority_done(&certs->authority);
     gs_buf_done(&certs->shown);
     free(certs);
