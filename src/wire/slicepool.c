@@ -177,6 +177,11 @@ static bool has_profile(const struct gs_slicepool *pool, unsigned n,
     return false;
 }
 
+bool gs_slicepool_lists(const struct gs_slicepool *pool, const struct gs_profile_name *profile)
+{
+    return pool->n_profiles == 0 || has_profile(pool, pool->n_profiles, profile);
+}
+
 static int read_profiles(const json_t *spec, struct gs_arena *arena, struct gs_slicepool *pool,
                          struct gs_err *err)
 {
@@ -350,6 +355,14 @@ static int read_either(const json_t *spec, const char *key, const char *first, c
     return r;
 }
 
+static int read_recut(const json_t *spec, struct gs_slicepool *pool, struct gs_err *err)
+{
+    bool profiles = false;
+    int r = read_either(spec, "recut", "anyProfile", "profiles", &profiles, err);
+    pool->recut = profiles ? GS_SLICEPOOL_RECUT_PROFILES : GS_SLICEPOOL_RECUT_ANY;
+    return r;
+}
+
 static int read_spec(const json_t *spec, struct gs_arena *arena, struct gs_slicepool *pool,
                      struct gs_err *err)
 {
@@ -364,6 +377,7 @@ static int read_spec(const json_t *spec, struct gs_arena *arena, struct gs_slice
     r = r < 0 ? r : read_labels(spec, arena, pool, err);
     r = r < 0 ? r : read_taints(spec, arena, pool, err);
     r = r < 0 ? r : read_either(spec, "moves", "never", "optIn", &moves, err);
+    r = r < 0 ? r : read_recut(spec, pool, err);
     r = r < 0 ? r : read_either(spec, "scaling", "overlay", "static", &is_static, err);
     r = r < 0 ? r : read_duration(spec, "emptyAfter", 0, false, &pool->empty_after_s, err);
     r = r < 0 ? r : read_duration(spec, "startLimit", 1, false, &pool->start_limit_s, err);
@@ -408,7 +422,15 @@ int gs_slicepool_parse_head(const struct json_t *object, struct gs_arena *arena,
     }
     pool.node_class = (struct gs_slicepool_class){.group = "", .kind = "", .name = ""};
     if (gs_kubejson_object(object, "spec", &spec, NULL) == 0) {
+        struct gs_err why;
         (void)read_either(spec, "scaling", "overlay", "static", &is_static, NULL);
+        r = read_profiles(spec, arena, &pool, &why);
+        pool.n_profiles = r < 0 ? 0 : pool.n_profiles;
+        if (r == 0) {
+            (void)read_recut(spec, &pool, NULL);
+        } else if (r == GS_NO_MEMORY) {
+            return gs_fail(err, why.code, "%s", why.msg);
+        }
     }
     pool.scaling = is_static ? GS_SLICEPOOL_STATIC : GS_SLICEPOOL_OVERLAY;
     *ret = pool;

@@ -27,6 +27,9 @@ enum {
 
 enum gs_slicepool_moves { GS_SLICEPOOL_MOVES_NEVER, GS_SLICEPOOL_MOVES_OPT_IN };
 
+/* What re-cuts of its nodes may make. */
+enum gs_slicepool_recut { GS_SLICEPOOL_RECUT_ANY, GS_SLICEPOOL_RECUT_PROFILES };
+
 /* Where Karpenter's NodeOverlay is not to be had: static pools that we scale. */
 enum gs_slicepool_scaling { GS_SLICEPOOL_OVERLAY, GS_SLICEPOOL_STATIC };
 
@@ -59,6 +62,7 @@ struct gs_slicepool {
     uint64_t gpus_limit; /* UINT64_MAX: none */
     uint64_t uusd_limit; /* millionths of a dollar an hour; UINT64_MAX: none */
     enum gs_slicepool_moves moves;
+    enum gs_slicepool_recut recut; /* PROFILES without profiles: all that the GPUs have */
     enum gs_slicepool_scaling scaling;
     const struct gs_slicepool_warm *warm;
     unsigned n_warm;
@@ -76,11 +80,15 @@ struct gs_slicepool {
 int gs_slicepool_parse(const struct json_t *object, struct gs_arena *arena,
                        struct gs_slicepool *ret, struct gs_err *err);
 
-/* The same of one whose spec cannot be read: name, uid, generation, deleting, and scaling where it
- * is a word we know. It may buy nothing: there are no instance types. GS_INVALID: it has no name.
+/* The same of one whose spec cannot be read: name, uid, generation, deleting, and scaling, profiles
+ * and recut where they can be read. It may buy nothing: there are no instance types. GS_INVALID: it
+ * has no name.
  */
 int gs_slicepool_parse_head(const struct json_t *object, struct gs_arena *arena,
                             struct gs_slicepool *ret, struct gs_err *err);
+
+/* Whether the profile is among the pool's; it is where the pool lists none. */
+bool gs_slicepool_lists(const struct gs_slicepool *pool, const struct gs_profile_name *profile);
 
 /* One of the NodePools that were made of it. */
 struct gs_slicepool_part {

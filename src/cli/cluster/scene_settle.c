@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cluster/scene.h"
+#include "picture/bound.h"
 
 static int no_memory(struct gs_err *err)
 {
@@ -142,16 +143,21 @@ static int name_holders(struct gs_scene *scene, struct gs_view_node *more,
     return 0;
 }
 
-static bool may_leave(void *ctx, const struct gs_store_node *node)
+static const struct gs_slicepool *pool_named(void *ctx, const char *name)
 {
     const struct gs_scene *scene = ctx;
     for (size_t i = 0; i < scene->n_pools; i++) {
-        const struct gs_slicepool *pool = &scene->pools[i]->spec;
-        if (strcmp(pool->name, node->slicepool) == 0) {
-            return pool->moves == GS_SLICEPOOL_MOVES_OPT_IN;
+        if (strcmp(scene->pools[i]->spec.name, name) == 0) {
+            return &scene->pools[i]->spec;
         }
     }
-    return false;
+    return NULL;
+}
+
+static bool may_leave(void *ctx, const struct gs_store_node *node)
+{
+    const struct gs_slicepool *pool = pool_named(ctx, node->slicepool);
+    return pool != NULL && pool->moves == GS_SLICEPOOL_MOVES_OPT_IN;
 }
 
 /* Those that may be moved first: their numbers are the movers'. */
@@ -182,6 +188,7 @@ static int begin_view(struct gs_scene *scene, struct gs_err *err)
 static int settle(struct gs_scene *scene, struct gs_err *err)
 {
     int r = gs_nodes_view_refresh(&scene->view, scene->at_us, err);
+    gs_bound_nodes(&scene->view, pool_named, scene);
     r = r == 0 ? find_movers(scene, err) : r;
     for (size_t i = 0; r == 0 && i < scene->view.n; i++) {
         const struct gs_gpunode *gpus = gs_scene_gpus(scene, scene->view.nodes[i].name);

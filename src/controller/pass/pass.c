@@ -455,6 +455,9 @@ int gs_pass_run(struct gs_pass *pass, uint64_t now_us, uint64_t real_us, uint64_
     forget_keeps(pass);
     pass->keeps |= gs_moves_begin(&pass->moves, &pass->view, now_us, real_us);
     find_wished(pass, n);
+    if (market->pool != NULL) {
+        gs_bound_nodes(&pass->view, market->pool, market->ctx);
+    }
     if (market->begin != NULL) {
         market->begin(market->ctx);
     }

@@ -6,7 +6,7 @@
 
 #include "controller/act/act.h"
 #include "controller/pass/warm.h"
-#include "picture/view.h"
+#include "picture/bound.h"
 
 enum { GS_PASS_WHATS = GS_DECIDE_WAIT + 1 };
 
@@ -34,6 +34,8 @@ struct gs_pass_market {
      * nor coming. Before `end`. */
     size_t (*warm)(void *ctx, struct gs_warm *ret, size_t max);
     void (*cold)(void *ctx, const struct gs_warm *warm, uint32_t missing);
+    /* The SlicePool of that name; NULL: there is none. */
+    const struct gs_slicepool *(*pool)(void *ctx, const char *name);
     /* Whether pods of the node may be moved. */
     bool (*moves)(void *ctx, const struct gs_store_node *node);
     void *ctx;

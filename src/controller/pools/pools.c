@@ -228,6 +228,13 @@ static void market_cold(void *ctx, const struct gs_warm *warm, uint32_t missing)
     }
 }
 
+static const struct gs_slicepool *market_pool(void *ctx, const char *name)
+{
+    const struct gs_pools *pools = ctx;
+    const struct gs_pools_owner *owner = gs_map_find(&pools->owners, name);
+    return owner == NULL ? NULL : &owner->pool;
+}
+
 static bool market_moves(void *ctx, const struct gs_store_node *node)
 {
     const struct gs_pools *pools = ctx;
@@ -248,6 +255,7 @@ struct gs_pass_market gs_pools_market(struct gs_pools *pools)
         .opens = market_opens,
         .warm = market_warm,
         .cold = market_cold,
+        .pool = market_pool,
         .moves = market_moves,
         .ctx = pools,
     };

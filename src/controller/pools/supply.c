@@ -36,16 +36,27 @@ static bool is_maker(const struct makers *makers, const struct gs_model *model)
     return false;
 }
 
-static bool can_have(const struct gs_store_node *node, const struct gs_profile_name *profile,
-                     const struct makers *makers)
+/* Whether re-cuts of the node may make it, by its SlicePool. */
+static bool may_make(const struct gs_pools *pools, const struct gs_store_node *node,
+                     const struct gs_profile_name *profile)
 {
+    const struct gs_pools_owner *owner =
+        pools == NULL ? NULL : gs_map_find(&pools->owners, node->slicepool);
+    return owner == NULL || owner->pool.recut == GS_SLICEPOOL_RECUT_ANY ||
+           gs_slicepool_lists(&owner->pool, profile);
+}
+
+static bool can_have(const struct gs_pools *pools, const struct gs_store_node *node,
+                     const struct gs_profile_name *profile, const struct makers *makers)
+{
+    bool makes = may_make(pools, node, profile);
     for (size_t i = 0; i < node->node.n_slices; i++) {
-        if (!node->node.slices[i].shared &&
+        if ((makes || node->node.slices[i].count > 0) && !node->node.slices[i].shared &&
             gs_profile_name_eq(&node->node.slices[i].profile, profile)) {
             return true;
         }
     }
-    for (unsigned i = 0; i < node->n_gpus; i++) {
+    for (unsigned i = 0; makes && i < node->n_gpus; i++) {
         if (is_maker(makers, node->gpus[i].model)) {
             return true;
         }
@@ -53,21 +64,12 @@ static bool can_have(const struct gs_store_node *node, const struct gs_profile_n
     return false;
 }
 
-static bool is_listed(const struct gs_slicepool *pool, const struct gs_profile_name *profile)
-{
-    bool listed = pool->n_profiles == 0;
-    for (unsigned i = 0; i < pool->n_profiles && !listed; i++) {
-        listed = gs_profile_name_eq(&pool->profiles[i], profile);
-    }
-    return listed;
-}
-
 /* What a SlicePool may buy. A type that our table lacks may have any GPU. */
 static enum gs_admit_supply supply_of_pool(const struct gs_slicepool *pool,
                                            const struct gs_profile_name *profile)
 {
     enum gs_admit_supply found = GS_ADMIT_SUPPLY_NO;
-    if (pool->deleting || !is_listed(pool, profile)) {
+    if (pool->deleting || !gs_slicepool_lists(pool, profile)) {
         return GS_ADMIT_SUPPLY_NO;
     }
     for (unsigned i = 0; i < pool->n_instance_types; i++) {
@@ -108,7 +110,7 @@ enum gs_admit_supply gs_supply_of(const struct gs_store *store, const struct gs_
     size_t at = 0;
     find_makers(profile, &makers);
     while ((node = gs_map_next(&store->nodes, &at)) != NULL) {
-        if (node->known && can_have(node, profile, &makers)) {
+        if (node->known && can_have(pools, node, profile, &makers)) {
             return GS_ADMIT_SUPPLY_YES;
         }
     }

@@ -294,6 +294,51 @@ static void why__says_who_would_make_way_where_both_sides_agree(void **state)
     }
 }
 
+static void why__says_that_a_slicepool_bounds_what_a_node_is_cut_into(void **state)
+{
+    static const struct {
+        const char *recut;
+        const char *says[3];
+    } cases[] = {
+        {"anyProfile", {"Decision now: re-cut\n"}},
+        {"profiles",
+         {"but SlicePool p allows only 1g.5gb (recut: profiles)",
+          "idle slices could make way, but SlicePool p allows re-cuts only into its profiles",
+          "its profile among those of the SlicePool of n1, or recut: anyProfile there"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct gs_scene scene;
+        struct gs_case of;
+        struct gs_buf out;
+        char pool[300];
+        snprintf(pool, sizeof(pool),
+                 "{'metadata': {'name': 'p'}, 'spec': {'nodeClassRef': {'name': 'x'}, "
+                 "'instanceTypes': ['p4d.24xlarge'], 'profiles': ['1g.5gb'], 'recut': '%s'}}",
+                 cases[i].recut);
+        gs_buf_init(&out, 1 << 20);
+        gs_scene_init(&scene, NULL);
+        scene.real_us = REAL_US;
+        take(&scene, GS_SCENE_NODES, POOL_NODE("n1", ", 'nvidia.com/mig-1g.5gb': '1'"));
+        take(&scene, GS_SCENE_GPUNODES, GPUNODE("n1", NOW, FREE("1g.5gb", "0", "1")));
+        take(&scene, GS_SCENE_LEASES, LEASE("2026-01-01T00:00:59Z"));
+        take(&scene, GS_SCENE_SLICEPOOLS, pool);
+        scene.wanted = "d/a";
+        take(&scene, GS_SCENE_PODS, POD("a", GATE, "3g.20gb", ""));
+        settle(&scene);
+        assert_int_equal(gs_case_make(&scene, scene.object, &of, NULL), 0);
+        const struct gs_why_answer answer = {.of = &of};
+        gs_why_put_text(&answer, false, &out);
+        for (size_t k = 0; k < 3 && cases[i].says[k] != NULL; k++) {
+            if (strstr(gs_buf_text(&out), cases[i].says[k]) == NULL) {
+                fail_msg("case %zu, %s:\n%s", i, cases[i].says[k], gs_buf_text(&out));
+            }
+        }
+        gs_buf_done(&out);
+        gs_scene_done(&scene);
+    }
+}
+
 static void why__names_a_lease_that_nobody_renews(void **state)
 {
     (void)state;
@@ -424,6 +469,7 @@ int main(void)
         cmocka_unit_test(advice__is_given_for_what_can_be_done_about),
         cmocka_unit_test(why__has_a_text_for_each_pod),
         cmocka_unit_test(why__says_who_would_make_way_where_both_sides_agree),
+        cmocka_unit_test(why__says_that_a_slicepool_bounds_what_a_node_is_cut_into),
         cmocka_unit_test(why__names_a_lease_that_nobody_renews),
         cmocka_unit_test(why__keeps_the_latest_events_in_their_order),
         cmocka_unit_test(status__puts_what_is_wrong_first),

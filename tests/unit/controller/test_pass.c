@@ -119,6 +119,33 @@ static void pass__idle_slices_make_way_and_then_the_pod_is_booked(void **state)
     assert_true(did("book d/a n1"));
 }
 
+/* Also where the SlicePool changes while the node does not. */
+static void pass__a_slicepool_says_what_its_nodes_may_be_cut_into(void **state)
+{
+    static const struct gs_profile_name profiles[] = {
+        {.compute_slices = 1, .gpu_slices = 1, .memory_gb = 5},
+        {.compute_slices = 3, .gpu_slices = 3, .memory_gb = 20}};
+    (void)state;
+    world.pool.profiles = profiles;
+    world.pool.n_profiles = 1;
+    world.pool.recut = GS_SLICEPOOL_RECUT_PROFILES;
+    world_node(&world, "n1", ONES, 7);
+    world_node_of(&world, "n1", "gpus");
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_string_equal(world_wishes(&world, "n1"), "");
+    assert_true(did("lift d/a"));
+    assert_true(did("say d/a NoSlice"));
+    const struct gs_store_pod *pod = gs_store_find_pod(&world.store, "d/a");
+    assert_non_null(strstr(pod->waiting->why, "node n1 could be cut for it, but SlicePool gpus "
+                                              "allows only 1g.5gb (recut: profiles)"));
+    world.pool.n_profiles = 2;
+    world_pod(&world, &(struct world_pod){.name = "b", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_true(did("wish n1"));
+    assert_non_null(strstr(world_wishes(&world, "n1"), "3g.20gb@"));
+}
+
 static void pass__held_slices_do_not_make_way(void **state)
 {
     (void)state;
@@ -454,6 +481,7 @@ int main(void)
         CASE(pass__priority_goes_before_age),
         CASE(pass__what_a_bound_pod_takes_is_not_free),
         CASE(pass__idle_slices_make_way_and_then_the_pod_is_booked),
+        CASE(pass__a_slicepool_says_what_its_nodes_may_be_cut_into),
         CASE(pass__held_slices_do_not_make_way),
         CASE(pass__promised_slices_do_not_make_way),
         CASE(pass__a_re_cut_without_an_answer_does_not_hold_a_pod_for_ever),

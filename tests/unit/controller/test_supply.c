@@ -81,11 +81,50 @@ static void supply__without_a_node_slice_pools_tell(void **state)
     world_free(&world);
 }
 
+static void supply__a_node_whose_slicepool_bounds_it_is_cut_into_no_more(void **state)
+{
+    static const struct gs_profile_name small = {
+        .compute_slices = 1, .gpu_slices = 1, .memory_gb = 5};
+    static const char *const p4d[] = {"p4d.24xlarge"};
+    static const struct {
+        enum gs_slicepool_recut recut;
+        const char *profile;
+        enum gs_admit_supply supply;
+    } cases[] = {
+        {GS_SLICEPOOL_RECUT_ANY, "2g.10gb", GS_ADMIT_SUPPLY_YES},
+        {GS_SLICEPOOL_RECUT_PROFILES, "2g.10gb", GS_ADMIT_SUPPLY_NO},
+        {GS_SLICEPOOL_RECUT_PROFILES, "1g.5gb", GS_ADMIT_SUPPLY_YES},
+        {GS_SLICEPOOL_RECUT_PROFILES, "3g.20gb", GS_ADMIT_SUPPLY_YES}, /* it is there */
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct world world = {.pass = NULL};
+        struct gs_pools pools = {.region = ""};
+        struct gs_pools_owner owner = {.pool = {.name = "gpus",
+                                                .instance_types = p4d,
+                                                .n_instance_types = 1,
+                                                .profiles = &small,
+                                                .n_profiles = 1,
+                                                .recut = cases[i].recut}};
+        world_new(&world);
+        world_node(&world, "n1", "3g.20gb@0", 1);
+        world_node_of(&world, "n1", "gpus");
+        pools.streams[GS_POOLS_SLICEPOOLS].listed = true;
+        assert_true(gs_map_put(&pools.owners, owner.pool.name, &owner));
+        if (ask(&world, &pools, cases[i].profile) != cases[i].supply) {
+            fail_msg("case %zu", i);
+        }
+        gs_map_done(&pools.owners);
+        world_free(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(supply__a_node_that_is_there_has_what_its_gpus_can_be_cut_into),
         cmocka_unit_test(supply__without_a_node_slice_pools_tell),
+        cmocka_unit_test(supply__a_node_whose_slicepool_bounds_it_is_cut_into_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,6 +43,13 @@ static void cold(void *ctx, const struct gs_warm *kept, uint32_t missing)
     }
 }
 
+/* "gpus" is the only SlicePool. */
+static const struct gs_slicepool *pool(void *ctx, const char *name)
+{
+    const struct world *world = ctx;
+    return strcmp(name, "gpus") == 0 ? &world->pool : NULL;
+}
+
 /* What may be bought: a node of eight GPUs. */
 static const struct gs_offer *offers(void *ctx, size_t *ret_n)
 {
@@ -101,6 +108,7 @@ void world_restart(struct world *world)
                    .want = want,
                    .end = end,
                    .opens = opens,
+                   .pool = pool,
                    .moves = moves,
                    .warm = warm,
                    .cold = cold,
@@ -122,7 +130,7 @@ void world_restart(struct world *world)
 
 void world_new(struct world *world)
 {
-    *world = (struct world){.now_us = START_US};
+    *world = (struct world){.now_us = START_US, .pool = {.name = "gpus"}};
     gs_store_init(&world->store);
     world_restart(world);
     current = world;

@@ -13,10 +13,11 @@ struct world {
     char note[4096];        /* of the last move: as it would be on the pod that waits */
     struct gs_warm warm[2]; /* slices that are to be kept free */
     size_t n_warm;
-    uint32_t missing[2]; /* of them; as the last pass has said */
-    bool sells;          /* nodes with A100s can be bought */
-    bool opens;          /* ... from a NodePool that is about to open */
-    unsigned wanted;     /* pods of the last pass that need a node */
+    uint32_t missing[2];      /* of them; as the last pass has said */
+    struct gs_slicepool pool; /* "gpus" */
+    bool sells;               /* nodes with A100s can be bought */
+    bool opens;               /* ... from a NodePool that is about to open */
+    unsigned wanted;          /* pods of the last pass that need a node */
 };
 
 /* Frees what the last one had. */

@@ -39,7 +39,7 @@ static void slicepool__what_a_user_writes_is_read(void **state)
         "['spot', 'on-demand'], 'profiles': ['1g.5gb', '3g.20gb'], 'limits': {'gpus': 64, "
         "'usdPerHour': '200.5'}, 'moves': 'optIn', 'warm': {'1g.5gb': 4}, 'labels': {'team': 'a'}, "
         "'taints': [{'key': 'nvidia.com/gpu', 'effect': 'NoSchedule'}], 'emptyAfter': '1h30m5s', 'spotPercent': 35, "
-        "'startLimit': '90s', 'expireAfter': 'Never', 'scaling': 'static', 'zones': ['us-east-1a']}}",
+        "'startLimit': '90s', 'expireAfter': 'Never', 'scaling': 'static', 'recut': 'profiles', 'zones': ['us-east-1a']}}",
         &arena, &pool, &err);
     assert_string_equal(err.msg, "");
     assert_int_equal(r, 0);
@@ -56,6 +56,9 @@ static void slicepool__what_a_user_writes_is_read(void **state)
     assert_true(pool.gpus_limit == 64 && pool.uusd_limit == 200500000);
     assert_int_equal(pool.moves, GS_SLICEPOOL_MOVES_OPT_IN);
     assert_int_equal(pool.scaling, GS_SLICEPOOL_STATIC);
+    assert_int_equal(pool.recut, GS_SLICEPOOL_RECUT_PROFILES);
+    assert_true(gs_slicepool_lists(&pool, &pool.warm[0].profile));
+    assert_false(gs_slicepool_lists(&pool, &(struct gs_profile_name){.gpu_slices = 7}));
     assert_true(pool.n_warm == 1 && pool.warm[0].count == 4);
     assert_true(is_profile(&pool.warm[0].profile, "1g.5gb"));
     assert_string_equal(pool.labels[0].value, "a");
@@ -82,6 +85,8 @@ static void slicepool__what_is_left_out_has_its_default(void **state)
     assert_true(pool.gpus_limit == UINT64_MAX && pool.uusd_limit == UINT64_MAX);
     assert_int_equal(pool.moves, GS_SLICEPOOL_MOVES_NEVER);
     assert_int_equal(pool.scaling, GS_SLICEPOOL_OVERLAY);
+    assert_int_equal(pool.recut, GS_SLICEPOOL_RECUT_ANY);
+    assert_true(gs_slicepool_lists(&pool, &(struct gs_profile_name){.gpu_slices = 7}));
     assert_true(pool.n_profiles == 0 && pool.n_warm == 0 && pool.n_zones == 0);
     assert_true(pool.n_labels == 0 && pool.n_taints == 0);
     assert_int_equal(pool.spot_percent, 100);
@@ -163,6 +168,7 @@ static const struct {
     {POOL(", 'spotPercent': 0"), "\"spotPercent\" is 0; expected 1 to 100"},
     {POOL(", 'spotPercent': 101"), "\"spotPercent\" is 101; expected 0 to 100"},
     {POOL(", 'moves': 'always'"), "\"moves\" is \"always\"; expected never or optIn"},
+    {POOL(", 'recut': 'all'"), "\"recut\" is \"all\"; expected anyProfile or profiles"},
     {POOL(", 'scaling': 'x'"), "\"scaling\" is \"x\"; expected overlay or static"},
     {POOL(", 'emptyAfter': '10'"), "\"emptyAfter\" is \"10\"; expected a duration such as 90s"},
     {POOL(", 'emptyAfter': 'Never'"), "\"emptyAfter\" is \"Never\"; expected a duration"},
@@ -275,13 +281,19 @@ static void slicepool__what_cannot_be_read_has_a_head(void **state)
     static const struct {
         const char *text;
         bool is_static;
+        unsigned n_profiles;
+        bool bound;
     } heads[] = {
         {"{'metadata': {'name': 'p', 'uid': 'u', 'generation': 7}, 'spec': {'emptyAfter': 'x', "
-         "'scaling': 'static', 'limits': {'gpus': 3}}}",
-         true},
+         "'scaling': 'static', 'limits': {'gpus': 3}, 'profiles': ['1g.5gb'], 'recut': "
+         "'profiles'}}",
+         true, 1, true},
+        {"{'metadata': {'name': 'p', 'uid': 'u', 'generation': 7}, 'spec': {'profiles': ['1g.5gb', "
+         "'x'], 'recut': 'profiles'}}",
+         false, 0, false},
         {"{'metadata': {'name': 'p', 'uid': 'u', 'generation': 7}, 'spec': {'scaling': 'no'}}",
-         false},
-        {"{'metadata': {'name': 'p', 'uid': 'u', 'generation': 7}, 'spec': []}", false},
+         false, 0, false},
+        {"{'metadata': {'name': 'p', 'uid': 'u', 'generation': 7}, 'spec': []}", false, 0, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
@@ -295,6 +307,8 @@ static void slicepool__what_cannot_be_read_has_a_head(void **state)
         assert_string_equal(pool.uid, "u");
         assert_true(pool.generation == 7 && !pool.deleting && pool.n_instance_types == 0);
         assert_int_equal(pool.scaling == GS_SLICEPOOL_STATIC, heads[i].is_static);
+        assert_int_equal(pool.n_profiles, heads[i].n_profiles);
+        assert_int_equal(pool.recut == GS_SLICEPOOL_RECUT_PROFILES, heads[i].bound);
         json_decref(object);
         gs_arena_done(&arena);
     }
