@@ -25,8 +25,15 @@ struct gs_offer {
     uint64_t price_uusd; /* millionths of a dollar an hour */
     uint32_t max_nodes;  /* how many may be bought; UINT32_MAX: no limit */
     const struct gs_node_facts *facts;
-    uint16_t profiles; /* bit p: it may be cut into the model's profile p; 0: into all */
+    uint16_t profiles;  /* bit p: it may be cut into the model's profile p; 0: into all */
+    const char *scarce; /* why the cloud has none now, for people; NULL: it may have */
 };
+
+/* By which offers are compared: one that is not to be had is taken where no other will do. */
+static inline uint64_t gs_offer_rank(const struct gs_offer *offer)
+{
+    return offer->price_uusd * (offer->scarce == NULL ? 1 : 1000);
+}
 
 static inline bool gs_offer_allows(const struct gs_offer *offer, unsigned profile)
 {

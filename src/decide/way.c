@@ -242,7 +242,7 @@ int gs_way_buy(struct gs_work *work, struct gs_decision *ret, struct gs_err *err
         enum gs_verdict verdict = gs_work_allows(work, offer->facts, NULL);
         bool unsure = verdict == GS_VERDICT_UNKNOWN;
         bool cheaper = best == NULL || unsure < best_unsure ||
-                       (unsure == best_unsure && offer->price_uusd < best->price_uusd);
+                       (unsure == best_unsure && gs_offer_rank(offer) < gs_offer_rank(best));
         if (verdict != GS_VERDICT_NO && cheaper &&
             gs_cut_holds_empty(work, need, offer->gpus - need->gpus)) {
             best = offer;

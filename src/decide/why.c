@@ -238,6 +238,9 @@ static void say_buy(struct words *words, struct gs_work *work, const struct gs_b
     say_not_free(words, work, blame);
     say_not_recut(words, work, blame);
     say(words, "; a new %s would hold it", offer->name);
+    if (offer->scarce != NULL) {
+        say(words, ", but %s", offer->scarce);
+    }
 }
 
 static void say_wait(struct words *words, struct gs_work *work, const struct gs_blame *blame,

@@ -103,7 +103,7 @@ static uint64_t cost_of_nodes(const struct gs_karpenter_kind *const *kinds, size
 {
     uint64_t cost = 0;
     for (size_t k = 0; k < n; k++) {
-        cost += nodes[k] * kinds[k]->offer->price_uusd;
+        cost += nodes[k] * gs_offer_rank(kinds[k]->offer);
     }
     return cost;
 }
@@ -147,7 +147,7 @@ static bool plain_for(const struct gs_karpenter_ask *ask, const struct gs_item *
                 continue;
             }
             uint32_t holds = gs_karpenter_kind_holds(&kind, item);
-            double price = holds == 0 ? 0 : (double)offer->price_uusd / holds;
+            double price = holds == 0 ? 0 : (double)gs_offer_rank(offer) / holds;
             if (holds > 0 && (!found || price < best)) {
                 *ret = kind;
                 best = price;
@@ -185,7 +185,7 @@ static uint64_t cost_of(const struct gs_karpenter_choice *choices, size_t n)
 {
     uint64_t cost = 0;
     for (size_t i = 0; i < n; i++) {
-        cost += choices[i].nodes * choices[i].kind.offer->price_uusd;
+        cost += choices[i].nodes * gs_offer_rank(choices[i].kind.offer);
     }
     return cost;
 }

@@ -197,20 +197,35 @@ static int add(const struct gs_karpenter_kind *kind, uint32_t nodes,
     return 0;
 }
 
+/* The planner knows prices alone. */
+static struct gs_offer *ranked(struct gs_arena *arena, const struct gs_karpenter_ask *ask)
+{
+    struct gs_offer *offers = GS_ARENA_NEW(arena, struct gs_offer, ask->n_offers + 1);
+    for (size_t i = 0; offers != NULL && i < ask->n_offers; i++) {
+        offers[i] = ask->offers[i];
+        offers[i].price_uusd = gs_offer_rank(&ask->offers[i]);
+    }
+    return offers;
+}
+
 int gs_karpenter_choose_mixed(struct gs_arena *arena, const struct gs_karpenter_ask *ask,
                               struct gs_karpenter_choice ret[GS_KARPENTER_CHOICES_MAX],
                               size_t *ret_n, uint64_t *ret_unserved, struct gs_err *err)
 {
+    const struct gs_offer *offers = ranked(arena, ask);
     const struct gs_plan_input input = {
         .tables = ask->tables,
         .goal = GS_PLAN_NODES,
         .items = ask->items,
         .n_items = ask->n_items,
-        .offers = ask->offers,
+        .offers = offers,
         .n_offers = ask->n_offers,
         .quick = true,
     };
     struct gs_plan plan;
+    if (offers == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory to choose layouts");
+    }
     int r = gs_plan_make(arena, &input, &plan, err);
     *ret_n = 0;
     *ret_unserved = 0;
@@ -221,7 +236,9 @@ int gs_karpenter_choose_mixed(struct gs_arena *arena, const struct gs_karpenter_
         struct gs_karpenter_kind kind;
         uint32_t nodes =
             plan.nodes[i].count > UINT32_MAX ? UINT32_MAX : (uint32_t)plan.nodes[i].count;
-        r = kind_of(ask, &plan.nodes[i], &kind, err);
+        struct gs_plan_nodes nodes_of_ask = plan.nodes[i];
+        nodes_of_ask.offer = &ask->offers[plan.nodes[i].offer - offers];
+        r = kind_of(ask, &nodes_of_ask, &kind, err);
         r = r == 0 ? add(&kind, nodes, ret, ret_n, err) : r;
     }
     return r;

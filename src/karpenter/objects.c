@@ -109,20 +109,34 @@ static json_t *template_spec(const struct gs_karpenter_pool *pool)
     return spec;
 }
 
+static void put_number(json_t **annotations, const char *key, uint64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRIu64, number);
+    set(annotations, key, json_string(text));
+}
+
 static void put_record(json_t **metadata, const struct gs_karpenter_record *record)
 {
-    char failed[24];
-    char until[24];
     char lost[GS_SLICEPOOL_USD_MAX];
-    if (record->failed_starts == 0 && record->lost_uusd == 0) {
-        return;
+    bool failed = record->failed_starts != 0 || record->lost_uusd != 0;
+    json_t *annotations = json_object();
+    if (failed) {
+        put_number(&annotations, GS_KARPENTER_FAILED, record->failed_starts);
+        put_number(&annotations, GS_KARPENTER_CLOSED_UNTIL, record->closed_until_s);
+        gs_slicepool_usd_format(record->lost_uusd, lost);
+        set(&annotations, GS_KARPENTER_LOST, json_string(lost));
     }
-    snprintf(failed, sizeof(failed), "%" PRIu32, record->failed_starts);
-    snprintf(until, sizeof(until), "%" PRIu64, record->closed_until_s);
-    gs_slicepool_usd_format(record->lost_uusd, lost);
-    set(metadata, "annotations",
-        json_pack("{s:s, s:s, s:s}", GS_KARPENTER_FAILED, failed, GS_KARPENTER_CLOSED_UNTIL, until,
-                  GS_KARPENTER_LOST, lost));
+    if (record->scarce_until_s != 0) {
+        put_number(&annotations, GS_KARPENTER_SCARCE_TRIES, record->scarce_tries);
+        put_number(&annotations, GS_KARPENTER_SCARCE_SINCE, record->scarce_since_s);
+        put_number(&annotations, GS_KARPENTER_SCARCE_UNTIL, record->scarce_until_s);
+    }
+    if (failed || record->scarce_until_s != 0) {
+        set(metadata, "annotations", annotations);
+    } else {
+        json_decref(annotations);
+    }
 }
 
 json_t *gs_karpenter_write_pool(const struct gs_karpenter_pool *pool)

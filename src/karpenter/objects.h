@@ -18,6 +18,9 @@ struct json_t; /* jansson's */
 #define GS_KARPENTER_FAILED "gpuslice.dev/failed-starts"
 #define GS_KARPENTER_CLOSED_UNTIL "gpuslice.dev/closed-until"
 #define GS_KARPENTER_LOST "gpuslice.dev/lost-usd"
+#define GS_KARPENTER_SCARCE_TRIES "gpuslice.dev/no-capacity-tries"
+#define GS_KARPENTER_SCARCE_SINCE "gpuslice.dev/no-capacity-since"
+#define GS_KARPENTER_SCARCE_UNTIL "gpuslice.dev/no-capacity-until"
 
 enum {
     GS_KARPENTER_WEIGHT_MAX = 100,          /* of a NodePool */
@@ -29,6 +32,9 @@ struct gs_karpenter_record {
     uint32_t failed_starts;  /* in a row */
     uint64_t closed_until_s; /* CLOCK_REALTIME; 0: it is not */
     uint64_t lost_uusd;      /* by these starts */
+    uint32_t scarce_tries;   /* launches in a row that found no capacity; 0: the last one did */
+    uint64_t scarce_since_s; /* CLOCK_REALTIME: the first of them */
+    uint64_t scarce_until_s; /* so long others are bought in its place; 0: never yet */
 };
 
 struct gs_karpenter_pool {

@@ -103,11 +103,29 @@ static struct gs_karpenter_record record_of(const json_t *metadata)
     struct gs_karpenter_record ret = {
         .failed_starts = narrow(decimal_of(annotations, GS_KARPENTER_FAILED, 0)),
         .closed_until_s = decimal_of(annotations, GS_KARPENTER_CLOSED_UNTIL, 0),
+        .scarce_tries = narrow(decimal_of(annotations, GS_KARPENTER_SCARCE_TRIES, 0)),
+        .scarce_since_s = decimal_of(annotations, GS_KARPENTER_SCARCE_SINCE, 0),
+        .scarce_until_s = decimal_of(annotations, GS_KARPENTER_SCARCE_UNTIL, 0),
     };
     if (!gs_slicepool_usd_parse(gs_view(text_of(annotations, GS_KARPENTER_LOST)), &ret.lost_uusd)) {
         ret.lost_uusd = 0;
     }
     return ret;
+}
+
+/* The values that the requirement leaves; NULL: there is none that names them. */
+static const json_t *values_of(const json_t *spec, const char *key)
+{
+    const json_t *list = json_object_get(spec, "requirements");
+    for (size_t i = 0; json_is_array(list) && i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const json_t *values = json_object_get(one, "values");
+        if (strcmp(text_of(one, "key"), key) == 0 && strcmp(text_of(one, "operator"), "In") == 0 &&
+            json_is_array(values)) {
+            return values;
+        }
+    }
+    return NULL;
 }
 
 /* The only value of the requirement; "": there is none, or another number of them. */
@@ -198,6 +216,23 @@ static void say_why(const json_t *object, char ret[GS_KARPENTER_TEXT_MAX])
     ret[0] = '\0';
 }
 
+static int read_zones(const json_t *spec, struct gs_arena *arena, const char **ret,
+                      struct gs_err *err)
+{
+    const json_t *zones = values_of(spec, "topology.kubernetes.io/zone");
+    char text[GS_KARPENTER_TEXT_MAX] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < json_array_size(zones) && used + VALUE_MAX + 3 < sizeof(text); i++) {
+        const char *zone = json_string_value(json_array_get(zones, i));
+        if (zone != NULL && strlen(zone) <= VALUE_MAX) {
+            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+                                     used == 0 ? "" : ", ", zone);
+        }
+    }
+    *ret = gs_arena_text(arena, text, used);
+    return *ret == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory for a NodeClaim") : 0;
+}
+
 int gs_karpenter_read_claim(const json_t *object, struct gs_arena *arena,
                             struct gs_karpenter_claim_seen *ret, struct gs_err *err)
 {
@@ -207,6 +242,8 @@ int gs_karpenter_read_claim(const json_t *object, struct gs_arena *arena,
     r = r == 0 ? gs_kubefield_text(json_object_get(object, "status"), "nodeName", NAME_MAX_BYTES,
                                    arena, &seen.node, err)
                : r;
+    const json_t *spec = json_object_get(object, "spec");
+    r = r == 0 ? read_zones(spec, arena, &seen.zones, err) : r;
     if (r != 0) {
         return r;
     }
@@ -215,6 +252,8 @@ int gs_karpenter_read_claim(const json_t *object, struct gs_arena *arena,
     seen.pool = head.pool;
     seen.created_us = head.created_us;
     seen.deleting = head.deleting;
+    seen.launched = condition_of(object, "Launched", 0).is_true || seen.node[0] != '\0';
+    seen.capacity_types = (unsigned)json_array_size(values_of(spec, "karpenter.sh/capacity-type"));
     seen.initialized = condition_of(object, "Initialized", 0).is_true;
     say_why(object, seen.why);
     *ret = seen;

@@ -46,7 +46,10 @@ struct gs_karpenter_claim_seen {
     const char *node; /* "": there is none yet */
     uint64_t created_us;
     bool deleting;
+    bool launched; /* the cloud has given a machine */
     bool initialized;
+    unsigned capacity_types;         /* that it may be; 0: not told */
+    const char *zones;               /* to which it is bound, "a, b"; "": to none */
     char why[GS_KARPENTER_TEXT_MAX]; /* it is not: the first condition that is not True, in words */
 };
 

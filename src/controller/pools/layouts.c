@@ -96,7 +96,7 @@ static uint64_t cost_of(struct gs_pools_part *const *parts, size_t n)
 {
     uint64_t cost = 0;
     for (size_t i = 0; i < n; i++) {
-        cost += parts[i]->planned * parts[i]->kind.offer->price_uusd;
+        cost += parts[i]->planned * gs_offer_rank(parts[i]->kind.offer);
     }
     return cost;
 }
@@ -107,7 +107,7 @@ static bool may_be_cheaper(struct gs_pools *pools, struct gs_pools_owner *owner,
 {
     uint64_t least = UINT64_MAX; /* of any node */
     for (unsigned i = 0; i < owner->n_offers; i++) {
-        uint64_t price = owner->offers[i].price_uusd;
+        uint64_t price = gs_offer_rank(&owner->offers[i]);
         least = price < least ? price : least;
     }
     owner->judged_pods = pods < owner->judged_pods ? pods : owner->judged_pods;
@@ -133,7 +133,7 @@ static uint64_t cost_of_choices(const struct gs_karpenter_choice *choices, size_
     uint64_t cost = 0;
     for (size_t i = 0; i < n; i++) {
         kinds[i] = &choices[i].kind;
-        cost += choices[i].nodes * choices[i].kind.offer->price_uusd;
+        cost += choices[i].nodes * gs_offer_rank(choices[i].kind.offer);
     }
     gs_karpenter_load(kinds, n, waiting->items, waiting->n, nodes, ret_unserved);
     return cost;

@@ -116,9 +116,30 @@ static void write_limits(const struct rows *rows, struct gs_promtext *prom)
     }
 }
 
+static void write_scarce(const struct gs_pools *pools, const struct rows *rows,
+                         struct gs_promtext *prom)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t real_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    gs_promtext_family(
+        prom, "gpuslice_slicepool_launches_without_capacity", GS_PROM_GAUGE,
+        "Launches in a row for which the cloud had no machine of the instance type.");
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct gs_pools_owner *owner = rows->at[i].owner;
+        for (unsigned k = 0; k < owner->n_offers; k++) {
+            const struct gs_promtext_label labels[] = {{"pool", owner->pool.name},
+                                                       {"instance_type", owner->offers[k].name}};
+            gs_promtext_u64(prom, "", labels, 2,
+                            gs_pools_scarce_tries(pools, owner, owner->offers[k].name, real_us));
+        }
+    }
+}
+
 static void write_conditions(const struct rows *rows, struct gs_promtext *prom)
 {
-    static const char *const types[GS_POOLS_CONDITIONS] = {"Ready", "Open", "NodesStart"};
+    static const char *const types[GS_POOLS_CONDITIONS] = {"Ready", "Open", "NodesStart",
+                                                           "Capacity"};
     gs_promtext_family(prom, "gpuslice_slicepool_condition", GS_PROM_GAUGE,
                        "How the SlicePool stands, as in its status: 1: true.");
     for (size_t i = 0; i < rows->n; i++) {
@@ -173,6 +194,7 @@ void gs_pools_write_metrics(const struct gs_pools *pools, struct gs_buf *page)
                      families[i].places);
     }
     write_limits(rows, &prom);
+    write_scarce(pools, rows, &prom);
     write_conditions(rows, &prom);
     free(rows);
 }

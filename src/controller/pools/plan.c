@@ -293,7 +293,9 @@ static void set_limits(struct gs_pools *pools, struct gs_pools_owner *owner,
         part->max_nodes = limits[i];
         if (part->closed[0] == '\0' && limits[i] <= part->there) {
             part->closed = part->planned > 0 ? "the limits of the SlicePool leave no room for it"
-                                             : "nothing that waits needs it";
+                           : part->kind.offer->scarce != NULL
+                               ? "the cloud has no machine of its instance type now: see Capacity"
+                               : "nothing that waits needs it";
         }
     }
     owner->opens = owner->gathering;

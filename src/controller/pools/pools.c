@@ -100,6 +100,7 @@ static void market_begin(void *ctx)
     gs_pools_look_at_parts(pools);
     at = 0;
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
+        gs_pools_mark_scarce(pools, owner);
         count_left(pools, owner);
     }
     count_coming(pools);
@@ -169,6 +170,7 @@ static void market_end(void *ctx)
     pools->due_us = UINT64_MAX;
     if (whole) {
         gs_pools_look_at_claims(pools, &pools->due_us);
+        gs_pools_look_at_scarce(pools);
     }
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
         struct gs_err err = {.code = GS_OK};

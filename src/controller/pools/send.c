@@ -306,35 +306,39 @@ void gs_pools_send_status(struct gs_pools *pools, struct gs_pools_owner *owner, 
                (struct gs_view){.p = gs_buf_text(body), .n = body->len}, APPLY_TYPE);
 }
 
-static void tell(struct gs_pools *pools, const struct gs_pools_claim *claim, const char *why)
+/* About an object that is in no namespace. */
+static void tell(struct gs_pools *pools, const struct gs_kubeevent *about)
 {
     char name[300];
     char path[PATH_BYTES_MAX];
     GS_CLEANUP(gs_buf_done) struct gs_buf body;
-    snprintf(name, sizeof(name), "%.200s.%llx.%llx", claim->has.name,
+    struct gs_kubeevent event = *about;
+    snprintf(name, sizeof(name), "%.200s.%llx.%llx", about->node,
              (unsigned long long)pools->real_us, (unsigned long long)++pools->event_number);
-    const struct gs_kubeevent event = {
-        .name = name,
-        .kind = "NodeClaim",
-        .api = "karpenter.sh/v1",
-        .node = claim->has.name,
-        .node_uid = claim->has.uid,
-        .controller = "gpuslice.dev/controller",
-        .instance = pools->options.instance,
-        .reason = "NodeNeverReady",
-        .action = "Delete",
-        .note = why,
-        .warning = true,
-        .count = 1,
-        .first_us = pools->real_us,
-        .last_us = pools->real_us,
-    };
+    event.name = name;
+    event.controller = "gpuslice.dev/controller";
+    event.instance = pools->options.instance;
+    event.warning = true;
+    event.count = 1;
+    event.first_us = event.last_us = pools->real_us;
     gs_buf_init(&body, 16 << 10);
     gs_kubeevent_path(&event, path, sizeof(path));
     if (gs_kubeevent_write(&event, &body, NULL) == 0) {
-        (void)send(pools, EVENT, claim->has.name, "POST", path,
+        (void)send(pools, EVENT, about->node, "POST", path,
                    (struct gs_view){.p = gs_buf_text(&body), .n = body.len}, "application/json");
     }
+}
+
+void gs_pools_warn(struct gs_pools *pools, const struct gs_pools_owner *owner, const char *reason,
+                   const char *action, const char *text)
+{
+    tell(pools, &(struct gs_kubeevent){.kind = "SlicePool",
+                                       .api = GS_GPUNODE_GROUP "/" GS_GPUNODE_VERSION,
+                                       .node = owner->pool.name,
+                                       .node_uid = owner->pool.uid,
+                                       .reason = reason,
+                                       .action = action,
+                                       .note = text});
 }
 
 /* ---- static NodePools ---- */
@@ -409,7 +413,13 @@ bool gs_pools_delete_pod(struct gs_pools *pools, const char *key)
 void gs_pools_end_claim(struct gs_pools *pools, struct gs_pools_claim *claim, const char *why)
 {
     char path[PATH_BYTES_MAX];
-    tell(pools, claim, why);
+    tell(pools, &(struct gs_kubeevent){.kind = "NodeClaim",
+                                       .api = "karpenter.sh/v1",
+                                       .node = claim->has.name,
+                                       .node_uid = claim->has.uid,
+                                       .reason = "NodeNeverReady",
+                                       .action = "Delete",
+                                       .note = why});
     snprintf(path, sizeof(path), GS_KARPENTER_CLAIMS_PATH "/%s", claim->has.name);
     claim->ending =
         send(pools, CLAIM, claim->has.name, "DELETE", path, (struct gs_view){.p = NULL}, "");

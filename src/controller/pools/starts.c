@@ -8,15 +8,17 @@
 #define REST_FIRST_S 600ull /* after three failed starts in a row, then doubling */
 #define REST_MOST_S 7200ull
 #define UNREGISTERED_US 840000000ull
+#define UNLAUNCHED_US 290000000ull
 enum { FAILED_MOST = 3 };
 
-static void count_failed(struct gs_pools *pools, struct gs_pools_part *part, uint64_t age_us)
+static void count_failed(struct gs_pools *pools, struct gs_pools_part *part, bool had,
+                         uint64_t age_us)
 {
     struct gs_karpenter_record *record = &part->record;
     uint64_t rest = REST_FIRST_S;
     part->record_ours = true;
     record->failed_starts++;
-    if (part->known) {
+    if (part->known && had) {
         record->lost_uusd += part->kind.offer->price_uusd / 3600 * (age_us / 1000000);
     }
     for (uint32_t i = FAILED_MOST; i < record->failed_starts && rest < REST_MOST_S; i++) {
@@ -38,21 +40,28 @@ static void end_stuck(struct gs_pools *pools, struct gs_pools_part *part,
              age_us / 1000000, claim->has.why);
     gs_log_warning("NodeClaim %s of NodePool %s: %s", claim->has.name, part->name, why);
     if (!claim->counted) { /* else its end could not be asked for, and is asked for again */
-        count_failed(pools, part, age_us);
+        count_failed(pools, part, claim->has.launched, age_us);
         pools->counts.ended++;
     }
     claim->counted = true;
     gs_pools_end_claim(pools, claim, why);
 }
 
-/* Karpenter ends what is not registered after 15 minutes; what it ends sooner it could not buy. */
+/* Karpenter ends what is not launched after 5 minutes, or not registered after 15; what it ends
+ * sooner and was not launched had no capacity. */
 void gs_pools_lost_claim(struct gs_pools *pools, const struct gs_pools_claim *claim)
 {
     struct gs_pools_part *part = gs_map_find(&pools->parts, claim->has.pool);
     uint64_t age_us =
         pools->real_us > claim->has.created_us ? pools->real_us - claim->has.created_us : 0;
-    if (part != NULL && !claim->has.initialized && !claim->counted && age_us >= UNREGISTERED_US) {
-        count_failed(pools, part, age_us);
+    bool launched = claim->has.launched;
+    if (part == NULL || claim->has.initialized || claim->counted || claim->ending) {
+        return;
+    }
+    if (age_us >= (launched ? UNREGISTERED_US : UNLAUNCHED_US)) {
+        count_failed(pools, part, launched, age_us);
+    } else if (!launched) {
+        gs_pools_missed(pools, part, claim);
     }
 }
 
@@ -65,6 +74,10 @@ static void look_at_claim(struct gs_pools *pools, struct gs_pools_claim *claim, 
         return;
     }
     uint64_t limit_us = (uint64_t)part->of->pool.start_limit_s * 1000000;
+    if (claim->has.launched && !claim->had) {
+        claim->had = true;
+        gs_pools_launched(pools, part);
+    }
     if (claim->has.initialized && !claim->started) {
         claim->started = true;
         part->record_ours = true;

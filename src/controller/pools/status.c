@@ -7,9 +7,9 @@
 #include "controller/pools/work.h"
 
 #define BODY_BYTES_MAX ((size_t)1 << 20)
-enum { READY, OPEN, STARTS };
+enum { READY, OPEN, STARTS, CAPACITY };
 static const char *const types[GS_POOLS_CONDITIONS] = {
-    [READY] = "Ready", [OPEN] = "Open", [STARTS] = "NodesStart"};
+    [READY] = "Ready", [OPEN] = "Open", [STARTS] = "NodesStart", [CAPACITY] = "Capacity"};
 
 static void say(struct gs_pools *pools, struct gs_pools_owner *owner, unsigned which, bool is_true,
                 const char *reason, const char *message)
@@ -28,7 +28,7 @@ static void say(struct gs_pools *pools, struct gs_pools_owner *owner, unsigned w
 static const struct gs_pools_stream *unreachable(const struct gs_pools *pools,
                                                  const struct gs_pools_owner *owner)
 {
-    for (unsigned i = 0; i < GS_POOLS_KINDS; i++) {
+    for (unsigned i = 0; i < GS_POOLS_NEEDED; i++) {
         if (i == GS_POOLS_OVERLAYS && owner->pool.scaling == GS_SLICEPOOL_STATIC) {
             continue;
         }
@@ -145,6 +145,23 @@ static void say_starts(struct gs_pools *pools, struct gs_pools_owner *owner,
         worst->record.failed_starts >= 3 ? "ThreeStartsFailed" : "StartFailed", text);
 }
 
+/* ---- Capacity ---- */
+
+static void say_capacity(struct gs_pools *pools, struct gs_pools_owner *owner,
+                         struct gs_pools_part *const *parts, size_t n)
+{
+    char text[GS_POOLS_TEXT_MAX];
+    if (!gs_pools_say_scarce(pools, owner, parts, n, text)) {
+        say(pools, owner, CAPACITY, true, "NothingMissing", "");
+        return;
+    }
+    say(pools, owner, CAPACITY, false, "NoCapacity", text);
+    if (owner->scarce_news && !owner->gathering) {
+        owner->scarce_news = false;
+        gs_pools_warn(pools, owner, "NoCapacity", "Buy", text);
+    }
+}
+
 /* ---- the object ---- */
 
 static uint32_t hash_of(const struct gs_buf *text)
@@ -202,6 +219,7 @@ void gs_pools_say(struct gs_pools *pools, struct gs_pools_owner *owner)
     say_ready(pools, owner, parts, n);
     say_open(pools, owner, parts, n);
     say_starts(pools, owner, parts, n);
+    say_capacity(pools, owner, parts, n);
     gs_buf_init(&body, BODY_BYTES_MAX);
     if (write_status(pools, owner, parts, n, &body, &err) != 0) {
         gs_log_warning("SlicePool %s: %s", owner->pool.name, err.msg);

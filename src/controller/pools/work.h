@@ -28,10 +28,12 @@ enum gs_pools_kind {
     GS_POOLS_NODEPOOLS,
     GS_POOLS_OVERLAYS,
     GS_POOLS_CLAIMS,
+    GS_POOLS_NEEDED,                   /* the kinds above: without them no NodePool can be made */
+    GS_POOLS_EVENTS = GS_POOLS_NEEDED, /* of launches that found no capacity: for texts alone */
     GS_POOLS_KINDS
 };
 
-enum { GS_POOLS_CONDITIONS = 3, GS_POOLS_TEXT_MAX = 900 };
+enum { GS_POOLS_CONDITIONS = 4, GS_POOLS_TEXT_MAX = 900, GS_POOLS_CLOUD_MAX = 200 };
 
 /* A condition of a SlicePool as it was said last. */
 struct gs_pools_said {
@@ -51,6 +53,8 @@ struct gs_pools_owner {
     char unread[GS_POOLS_TEXT_MAX];
     struct gs_offer offers[GS_SLICEPOOL_TYPES_MAX];
     unsigned n_offers;
+    char scarce[GS_SLICEPOOL_TYPES_MAX][GS_POOLS_CLOUD_MAX + 160]; /* offers[].scarce */
+    bool scarce_news;                 /* a launch found no capacity: its Event was not sent yet */
     size_t first_offer;               /* among those of all */
     char left_out[GS_POOLS_TEXT_MAX]; /* instance types without an offer, and why */
     struct gs_arena demand_arena;
@@ -94,8 +98,13 @@ struct gs_pools_part {
     uint32_t max_nodes;
     uint32_t replicas; /* of a static one */
     uint32_t weight;
-    const char *closed; /* why, for people; "": open */
-    uint64_t wanted_us; /* CLOCK_MONOTONIC: when it was wanted last */
+    const char *closed;             /* why, for people; "": open */
+    uint64_t wanted_us;             /* CLOCK_MONOTONIC: when it was wanted last */
+    uint32_t misses;                /* launches that found no capacity, of the try under way */
+    uint64_t missed_us;             /* CLOCK_REALTIME: the last of them; 0: none */
+    uint64_t missed_at_us;          /* CLOCK_MONOTONIC: the same; 0: that try was counted */
+    char missed_zones[64];          /* to which they were bound; "": to none, as far as is known */
+    char cloud[GS_POOLS_CLOUD_MAX]; /* what the cloud said to it; "": not known */
     struct gs_karpenter_record record;
     bool record_ours; /* it was changed here, and the NodePool does not say so yet */
     bool pool_acting; /* a request about it is under way */
@@ -110,6 +119,7 @@ struct gs_pools_claim {
     bool ending;          /* we have asked for its end */
     bool counted;         /* as a failed start */
     bool started;         /* it was initialized when we last looked */
+    bool had;             /* the cloud had given its machine when we last looked */
     uint64_t empty_us;    /* of a static NodePool: since when its node has no pods; 0: it has */
     uint64_t cordoned_us; /* since when it takes none; 0: it does */
     bool cordoning;       /* a request about that is under way */
@@ -159,9 +169,17 @@ struct gs_pools {
     uint64_t due_us;
 };
 
-/* pools_watch.c */
+/* watch.c */
 int gs_pools_watch(struct gs_pools *pools, struct gs_err *err);
 void gs_pools_unwatch(struct gs_pools *pools);
+
+/* take.c */
+void gs_pools_forget_owner(struct gs_pools *pools, const char *name);
+/* With neither object, and nothing under way, there is nothing to remember. */
+void gs_pools_forget_part(struct gs_pools *pools, struct gs_pools_part *part);
+/* `shown`: its end was; else it is not in a list, and what happened to it is not known. */
+void gs_pools_forget_claim(struct gs_pools *pools, struct gs_pools_claim *claim, bool shown);
+void gs_pools_forget_all(struct gs_pools *pools);
 /* An object as it is now (`gone`: as it last was). GS_INVALID, GS_LIMIT, GS_NO_MEMORY. */
 int gs_pools_take(struct gs_pools *pools, enum gs_pools_kind kind, const struct json_t *object,
                   bool gone, struct gs_err *err);
@@ -209,7 +227,27 @@ size_t gs_pools_shares(struct gs_pools_part *const *parts, size_t n,
 /* pools_starts.c: nodes that never start. */
 /* *ret_next_us: CLOCK_MONOTONIC, when the next is late if it does not start; UINT64_MAX: none. */
 void gs_pools_look_at_claims(struct gs_pools *pools, uint64_t *ret_next_us);
+/* Its end was shown. */
 void gs_pools_lost_claim(struct gs_pools *pools, const struct gs_pools_claim *claim);
+
+/* scarce.c: instance types of which the cloud has nothing left. */
+/* Karpenter gave the claim up as there was no capacity for it. */
+void gs_pools_missed(struct gs_pools *pools, struct gs_pools_part *part,
+                     const struct gs_pools_claim *claim);
+/* The cloud gave a machine of the part's instance type. */
+void gs_pools_launched(struct gs_pools *pools, struct gs_pools_part *part);
+/* An Event of Karpenter's that says so, in the cloud's words. */
+void gs_pools_take_event(struct gs_pools *pools, const struct json_t *event);
+/* When that is over, or sure: at the end of a pass, before plans. */
+void gs_pools_look_at_scarce(struct gs_pools *pools);
+/* Sets offers[].scarce of the SlicePool. */
+void gs_pools_mark_scarce(struct gs_pools *pools, struct gs_pools_owner *owner);
+/* How it stands with the SlicePool's instance types, in words. False: nothing is missing. */
+bool gs_pools_say_scarce(const struct gs_pools *pools, const struct gs_pools_owner *owner,
+                         struct gs_pools_part *const *parts, size_t n, char ret[GS_POOLS_TEXT_MAX]);
+/* Launches in a row that found none of the instance type; 0: as far as is known it can be had. */
+uint32_t gs_pools_scarce_tries(const struct gs_pools *pools, const struct gs_pools_owner *owner,
+                               const char *type, uint64_t real_us);
 
 /* pools_static.c: NodePools that do not scale by themselves. */
 /* How many nodes each is to have, after limits were set. */
@@ -235,4 +273,7 @@ void gs_pools_drop_claim(struct gs_pools *pools, struct gs_pools_claim *claim);
 /* The node of the claim takes no more pods, or takes them again. */
 void gs_pools_cordon(struct gs_pools *pools, struct gs_pools_claim *claim, bool cordon);
 void gs_pools_end_claim(struct gs_pools *pools, struct gs_pools_claim *claim, const char *why);
+/* A warning about the SlicePool, as an Event. */
+void gs_pools_warn(struct gs_pools *pools, const struct gs_pools_owner *owner, const char *reason,
+                   const char *action, const char *text);
 void gs_pools_cancel_calls(struct gs_pools *pools);

@@ -42,11 +42,14 @@ GROUPS = {
     "kubernetes": (["kube-apiserver", "kube-scheduler", "kube-controller-manager", "kubelet",
                     "kubectl"], "", KUBERNETES_FLAGS),
     "karpenter": (["karpenter"], "", "-s -w"),
+    "scarce": (["scarce"], "", "-s -w"),
     "kwok": (["kwok"], "", f"-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={KWOK}"),
     "helm": (["helm"], "", f"-s -w -X helm.sh/helm/v3/internal/version.version={HELM}"),
 }
 # The folders of their modules, where they are not named as the group.
-FROM = {"kubernetes": KUBERNETES_FROM, "karpenter": KARPENTER_FROM}
+FROM = {"kubernetes": KUBERNETES_FROM, "karpenter": KARPENTER_FROM, "scarce": KARPENTER_FROM}
+# Of ours, beside go.mod, where it is not the module's tools that are built.
+PACKAGES = {"scarce": "scarce"}
 # What every bed has; the others are built for the tests that ask for them.
 ALWAYS = ("etcd", "containerd", "kubernetes")
 # What `go build` calls a program otherwise: by the last name of its folder that is no version.
@@ -107,6 +110,10 @@ def key(group):
     for name in ("go.mod", "go.sum"):
         with open(os.path.join(sources(group), name), "rb") as file:
             digest.update(file.read())
+    if group in PACKAGES:
+        for name in sorted(glob.glob(os.path.join(sources(group), PACKAGES[group], "*.go"))):
+            with open(name, "rb") as file:
+                digest.update(file.read())
     if group in FILES:
         digest.update(json.dumps(FILES[group]).encode())
     return f"{group}-{digest.hexdigest()[:16]}"
@@ -123,7 +130,8 @@ def build(group, folder):
     tell(f"building {', '.join(programs)}: this takes minutes, once")
     # -buildvcs: the checkout's commit is not theirs. CGO off: they run wherever this kernel does.
     command = [go(), "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-tags", tags,
-               "-ldflags", flags, "-o", folder + os.sep, "tool"]
+               "-ldflags", flags, "-o", folder + os.sep,
+               f"./{PACKAGES[group]}" if group in PACKAGES else "tool"]
     env = dict(os.environ, CGO_ENABLED="0", GOFLAGS="", GOTOOLCHAIN="local")
     try:
         done = subprocess.run(command, cwd=sources(group), env=env, text=True,

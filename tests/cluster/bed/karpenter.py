@@ -104,18 +104,20 @@ def condition(thing, kind):
 
 class Karpenter:
     """`gates` goes over GATES; `types` names EC2 types, all with a known price if None; `spot` has
-    prices for spot, {type: dollars}; `env` more of its settings ({"LOG_LEVEL": "debug"})."""
+    prices for spot, {type: dollars}; `env` more of its settings ({"LOG_LEVEL": "debug"});
+    `program`: "scarce" for a cloud that lacks what set_scarce says."""
 
     def __init__(self, bed, gates=None, types=None, region="us-east-1", zones=("us-east-1a",),
-                 spot=None, env=None):
+                 spot=None, env=None, program="karpenter"):
         self.bed, self.gates = bed, dict(GATES, **(gates or {}))
         self.folder = os.path.join(bed.folder, "karpenter")
         self.shipped = os.path.dirname(bed.programs["karpenter"])
         self.types_file = write(os.path.join(self.folder, "types.json"), json.dumps(
             instance_types(bed.source, region, zones, types, spot), indent=1))
+        self.scarce_file = write(os.path.join(self.folder, "scarce"), "")
         self.token_file = os.path.join(self.folder, "token")
         plane = bed.control_plane
-        self.daemon = Daemon("karpenter", [bed.programs["karpenter"]],
+        self.daemon = Daemon("karpenter", [bed.programs[program]],
                              os.path.join(bed.folder, "log", "karpenter.log"), plane.join,
                              bed.network.enter, dict(self.settings(), **(env or {})))
 
@@ -124,7 +126,8 @@ class Karpenter:
         return {"KUBECONFIG": user, "SYSTEM_NAMESPACE": NAMESPACE, "DISABLE_LEADER_ELECTION": "true",
                 "METRICS_PORT": str(METRICS_PORT), "HEALTH_PROBE_PORT": str(HEALTH_PORT),
                 "FEATURE_GATES": self.gates_text(), "INSTANCE_TYPES_FILE_PATH": self.types_file,
-                "BATCH_IDLE_DURATION": "1s", "BATCH_MAX_DURATION": "3s"}
+                "BATCH_IDLE_DURATION": "1s", "BATCH_MAX_DURATION": "3s",
+                "SCARCE_TYPES": self.scarce_file}
 
     def gates_text(self):
         return ",".join(f"{name}={str(on).lower()}" for name, on in self.gates.items())
@@ -156,6 +159,10 @@ class Karpenter:
         self.daemon.env["FEATURE_GATES"] = self.gates_text()
         self.daemon.start()
         self.wait_ready()
+
+    def set_scarce(self, *types):
+        """The cloud has nothing left of these."""
+        write(self.scarce_file, "".join(f"{name}\n" for name in types))
 
     def page(self, port, path):
         """What one of its ports says; "" when nobody listens."""
