@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cloud/poolprofiles.h"
+
 enum { LABELS_MAX = GS_SLICEPOOL_LABELS_MAX + 24 };
 #define POOL_LABEL "gpuslice.dev/slicepool"
 
@@ -93,6 +95,22 @@ static bool put_profiles(struct making *making, struct gs_offer *offer)
     return pool->n_profiles == 0 || offer->model == NULL || offer->profiles != 0;
 }
 
+/* Profiles that would be waited for in vain; the rest is served all the same. */
+static void find_unmade(const struct gs_slicepool *pool, char ret[GS_POOLOFFERS_TEXT_MAX])
+{
+    size_t n = 0;
+    ret[0] = '\0';
+    for (unsigned i = 0; i < pool->n_profiles && n < GS_POOLOFFERS_TEXT_MAX; i++) {
+        char text[GS_POOLPROFILES_TEXT_MAX];
+        struct gs_near near;
+        if (gs_poolprofiles_lack(pool->instance_types, pool->n_instance_types, &pool->profiles[i],
+                                 text, &near)) {
+            int k = snprintf(ret + n, GS_POOLOFFERS_TEXT_MAX - n, "%s%s", n == 0 ? "" : ". ", text);
+            n += k > 0 ? (size_t)k : 0;
+        }
+    }
+}
+
 static int make_offer(struct making *making, const char *type, struct gs_err *err)
 {
     const struct gs_instance *instance;
@@ -133,6 +151,7 @@ int gs_pooloffers_make(struct gs_arena *arena, const struct gs_slicepool *pool,
     int r = 0;
     ret->n = 0;
     ret->left_out[0] = '\0';
+    find_unmade(pool, ret->unmade);
     if (region.n == 0) {
         leave_out(&making, "in which region prices are to be looked up is not known: no node has "
                            "the label topology.kubernetes.io/region; start the controller with "

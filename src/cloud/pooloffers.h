@@ -10,6 +10,8 @@ struct gs_pooloffers {
     struct gs_offer at[GS_SLICEPOOL_TYPES_MAX]; /* max_nodes: no limit was looked at */
     unsigned n;
     char left_out[GS_POOLOFFERS_TEXT_MAX]; /* instance types without an offer, and why; "": none */
+    char unmade[GS_POOLOFFERS_TEXT_MAX];   /* profiles that none of them makes, and what they make;
+                                              "":   none */
 };
 
 /* Offers of the pool's instance types in the region ("": not known, then there are none), with what

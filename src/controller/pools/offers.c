@@ -33,7 +33,7 @@ int gs_pools_make_offers(struct gs_pools *pools, struct gs_pools_owner *owner, s
     struct gs_pooloffers made;
     if (owner->unread[0] != '\0') {
         owner->n_offers = 0;
-        owner->left_out[0] = '\0';
+        owner->left_out[0] = owner->unmade[0] = '\0';
         owner->stale = false;
         return 0;
     }
@@ -41,6 +41,7 @@ int gs_pools_make_offers(struct gs_pools *pools, struct gs_pools_owner *owner, s
     owner->n_offers = made.n;
     memcpy(owner->offers, made.at, made.n * sizeof(made.at[0]));
     snprintf(owner->left_out, sizeof(owner->left_out), "%s", made.left_out);
+    snprintf(owner->unmade, sizeof(owner->unmade), "%s", made.unmade);
     owner->stale = r != 0 || pools->region[0] == '\0';
     return r;
 }

@@ -57,6 +57,7 @@ struct gs_pools_owner {
     bool scarce_news;                 /* a launch found no capacity: its Event was not sent yet */
     size_t first_offer;               /* among those of all */
     char left_out[GS_POOLS_TEXT_MAX]; /* instance types without an offer, and why */
+    char unmade[GS_POOLS_TEXT_MAX];   /* profiles that none of them makes, and what they make */
     struct gs_arena demand_arena;
     struct gs_demand *demand; /* of the pass under way; NULL: nothing waits */
     uint64_t chosen_us;       /* CLOCK_MONOTONIC: when layouts were chosen last; 0: never */

@@ -269,6 +269,57 @@ static void offers__of_spot_alone_cost_what_the_slicepool_says(void **state)
     }
 }
 
+#define P4D_HAS "p4d.24xlarge has 1g.5gb, 1g.5gb+me, 1g.10gb, 2g.10gb, 3g.20gb, 4g.20gb, 7g.40gb"
+
+/* What a type makes is offered; what none makes is named, with what there is. */
+static void offers__name_profiles_that_no_instance_type_makes(void **state)
+{
+    static const struct {
+        const char *types[3];
+        const char *profiles[3];
+        uint16_t made; /* bits of the first type's model */
+        const char *unmade;
+    } cases[] = {
+        {{"p4d.24xlarge"}, {"1g.5gb", "3g.20gb"}, 0x11, ""},
+        {{"p4d.24xlarge"}, {"1g.5gb", "9g.99gb"}, 0x1, "no GPU has 9g.99gb; " P4D_HAS},
+        {{"p4d.24xlarge"},
+         {"1g.5gb", "1g.6gb"},
+         0x1,
+         "none of its instance types has 1g.6gb; near names: 1g.5gb, 1g.10gb; " P4D_HAS},
+        {{"p4d.24xlarge"},
+         {"1g.5gb", "1g.18gb", "1g.7gb"},
+         0x1,
+         "none of its instance types has 1g.18gb (it is a profile of p5e.48xlarge, p5en.48xlarge); "
+         "near names: 1g.10gb, 1g.5gb, 2g.10gb; " P4D_HAS
+         ". no GPU has 1g.7gb; near names: 1g.5gb, "
+         "1g.10gb; " P4D_HAS},
+        {{"p4d.24xlarge", "x9.large"}, {"1g.5gb", "1g.18gb"}, 0x1, ""}, /* its GPUs are not known */
+        {{"g6.xlarge", "p4d.24xlarge"}, {"1g.5gb"}, 0, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gs_profile_name profiles[3];
+        struct gs_slicepool pool = {.name = "p",
+                                    .instance_types = cases[i].types,
+                                    .profiles = profiles,
+                                    .spot_percent = 100};
+        struct gs_pooloffers made;
+        while (pool.n_instance_types < 3 && cases[i].types[pool.n_instance_types] != NULL) {
+            pool.n_instance_types++;
+        }
+        for (; pool.n_profiles < 3 && cases[i].profiles[pool.n_profiles] != NULL;
+             pool.n_profiles++) {
+            assert_int_equal(gs_profile_name_parse(gs_view(cases[i].profiles[pool.n_profiles]),
+                                                   &profiles[pool.n_profiles], NULL),
+                             0);
+        }
+        assert_int_equal(gs_pooloffers_make(&arena, &pool, gs_view("us-east-1"), &made, NULL), 0);
+        assert_string_equal(made.unmade, cases[i].unmade);
+        assert_true(made.n >= 1);
+        assert_int_equal(made.at[0].profiles, cases[i].made);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -283,6 +334,7 @@ int main(void)
         TEST(offers__take_what_a_price_file_says_is_allocatable),
         TEST(offers__look_up_types_for_existing_nodes),
         TEST(offers__of_spot_alone_cost_what_the_slicepool_says),
+        TEST(offers__name_profiles_that_no_instance_type_makes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
