@@ -17,7 +17,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 # pylint: disable=wrong-import-position
 import tap
 from bed import controller, system
-from bed.bed import Bed
+from bed.bed import SOURCE, Bed
 from bed.errors import Skip
 from bed.pods import path_of, pod
 from load import Agent, document, resource
@@ -227,6 +227,10 @@ class Cases:
             assert GATE not in gates, one["metadata"]["name"]
         assert "0 gates lifted" in self.said("ungate", "--all")
         assert self.run("ungate", "nobody")[0] == 3
+        assert "0 gates lifted" in self.said("ungate", "-n", "kube-public")  # it has no pods
+        status, out, error = self.run("ungate", "-n", "defult")
+        assert (status, out) == (3, ""), (status, out)
+        assert "there is no namespace defult" in error and "default" in error, error
         self.end("others", "huge", "odd", "barred", "plain", "held")
 
     def ungate__lifts_many_beside_others_who_write_them(self):
@@ -277,6 +281,23 @@ class Cases:
         assert any("SlicePools" in one for one in bought["ignored"]), bought["ignored"]
         self.bed.kubectl("delete", "slicepool", "pool")
         self.end("p1", "p2")
+
+    def slicepools__are_looked_at_where_the_crd_is_older(self):
+        """Helm never changes a CRD: one that does not know all fields of the status is there now."""
+        crd = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/slicepools.gpuslice.dev"
+        at = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/"
+        self.bed.api.patch(crd, [{"op": "remove", "path": at + name}
+                                 for name in ("region", "controller")], kind="json")
+        path = "/apis/gpuslice.dev/v1alpha1/slicepools/old"
+        self.bed.kubectl("apply", "-f", "-", stdin=json.dumps({
+            "apiVersion": "gpuslice.dev/v1alpha1", "kind": "SlicePool", "metadata": {"name": "old"},
+            "spec": {"nodeClassRef": {"name": "gpu"}, "instanceTypes": ["p4d.24xlarge"]}}))
+        said = system.wait_for("its status", lambda: (self.bed.api.find(path) or {}).get(
+            "status", {}).get("conditions"), 60)
+        assert any(one["type"] == "Ready" for one in said), said
+        assert "is of an older version" in system.read(self.controller.daemon.log)
+        self.bed.kubectl("delete", "slicepool", "old")
+        self.bed.kubectl("apply", "-f", os.path.join(SOURCE, "deploy/crds/slicepools.yaml"))
 
     # ---- what is not allowed, and no cluster ----
 

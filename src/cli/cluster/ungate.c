@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/near.h"
 #include "base/table.h"
 #include "cli/cluster/commands.h"
 #include "cli/cluster/gates.h"
@@ -66,6 +67,11 @@ const struct gs_command gs_command_ungate = {
 
 /* ---- which ---- */
 
+struct names {
+    struct gs_near near;
+    struct gs_arena *arena;
+};
+
 static int check(const struct ungate_args *args, struct gs_err *err)
 {
     bool some = args->pods.n > 0;
@@ -92,12 +98,53 @@ static int add_named(struct gs_gates *gates, const struct gs_link *link, const c
     return r < 0 ? r : gs_gates_add(gates, given, name, err);
 }
 
-static int gather(struct gs_gates *gates, const struct gs_link *link,
-                  const struct ungate_args *args, struct gs_err *err)
+static int offer_name(void *ctx, const struct json_t *object, struct gs_err *err)
+{
+    struct names *names = ctx;
+    const char *name =
+        json_string_value(json_object_get(json_object_get(object, "metadata"), "name"));
+    const char *kept = name == NULL ? "" : gs_arena_text(names->arena, name, strlen(name));
+    if (kept == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for namespaces");
+    }
+    gs_near_offer(&names->near, kept);
+    return 0;
+}
+
+/* The API server lists no pods for a namespace that there is not, and calls that no failure.
+ * Whether it is there may not be ours to know: then it is passed over. */
+static int check_namespace(struct gs_gates *gates, struct gs_link *link, const char *space,
+                           struct gs_err *err)
+{
+    char path[400];
+    char text[400];
+    struct names names = {.near = GS_NEAR_INIT(gs_view(space)), .arena = &gates->arena};
+    struct gs_link_request request = {.method = "GET", .path = path};
+    struct gs_link_list all = {
+        .kind = "Namespace", .path = "/api/v1/namespaces", .take = offer_name, .ctx = &names};
+    (void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s", space);
+    gs_link_begin(link, &request);
+    int r = gs_link_wait(link, err);
+    bool lacks = r == 0 && request.result == GS_NOT_FOUND;
+    gs_link_drop(&request);
+    if (!lacks) {
+        return r;
+    }
+    gs_link_begin_list(link, &all);
+    r = gs_link_wait(link, err);
+    gs_near_format(&names.near, text, sizeof(text));
+    return r < 0 ? r : gs_fail(err, GS_NOT_FOUND, "there is no namespace %.100s%s", space, text);
+}
+
+static int gather(struct gs_gates *gates, struct gs_link *link, const struct ungate_args *args,
+                  struct gs_err *err)
 {
     int r = 0;
     if (args->pods.n == 0) {
-        return gs_gates_find(gates, args->name_space == NULL ? "" : args->name_space, err);
+        r = gs_gates_find(gates, args->name_space == NULL ? "" : args->name_space, err);
+        return r == 0 && gates->read == 0 && args->name_space != NULL
+                   ? check_namespace(gates, link, args->name_space, err)
+                   : r;
     }
     for (size_t i = 0; r == 0 && i < args->pods.n; i++) {
         r = add_named(gates, link, args->name_space, args->pods.items[i], err);

@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/render/render.h"
 #include "term/exit.h"
 #include "term/outfile.h"
 #include "term/output.h"
-#include "cli/render/render.h"
 
 #define USER_DATA_BYTES_MAX 16384 /* EC2's limit */
 
@@ -22,7 +22,7 @@ static const struct gs_option options[] = {
     {.name = "role",
      .arg = "NAME",
      GS_TO_TEXT(struct gs_render_eks, role),
-     .help = "IAM role of the nodes"},
+     .help = "IAM role of the nodes: its name, not its ARN"},
     {.name = "region",
      .arg = "NAME",
      GS_TO_TEXT(struct gs_render_eks, region),
@@ -51,11 +51,11 @@ static const struct gs_option options[] = {
     {.name = "limit-gpus",
      .arg = "COUNT",
      GS_TO_TEXT(struct gs_render_eks, gpus),
-     .help = "GPUs at most"},
+     .help = "GPUs at most; a whole node has to be within it"},
     {.name = "limit-usd-per-hour",
      .arg = "USD",
      GS_TO_TEXT(struct gs_render_eks, usd),
-     .help = "dollars an hour at most"},
+     .help = "dollars an hour at most; with --region it is checked that a node is within it"},
     {.group = "How they start",
      .name = "family",
      .arg = "FAMILY",
@@ -239,6 +239,19 @@ static int write_values(const struct gs_render_eks *args, struct gs_err *err)
                             : gs_fail(err, GS_NO_MEMORY, "no memory for the values");
 }
 
+/* Types that the limits rule out, beside others that they do not. */
+static void warn_beyond(const struct gs_render_eks *args, const struct gs_render_names *names)
+{
+    char text[GS_RENDER_TEXT_MAX];
+    char line[GS_RENDER_TEXT_MAX + 100];
+    for (unsigned i = 0; i < names->types.n; i++) {
+        if (gs_render_is_beyond(args, names, i, text)) {
+            snprintf(line, sizeof(line), "%.63s is never bought: %s", names->types.texts[i], text);
+            gs_exit_note(line);
+        }
+    }
+}
+
 static int render_eks(int argc, char **argv)
 {
     struct gs_render_eks args = {.name = "gpus", .ami_version = "latest"};
@@ -252,6 +265,7 @@ static int render_eks(int argc, char **argv)
     if (r != 0) {
         return gs_exit_failed(&err);
     }
+    warn_beyond(&args, &names);
     r = args.values == NULL ? 0 : write_values(&args, &err);
     if (r != 0) {
         return gs_exit_failed(&err);

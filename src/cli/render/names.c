@@ -56,11 +56,44 @@ static int check_word(const char *option, const char *word, size_t max, struct g
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+=,.@-_/";
-    if (word == NULL || word[0] == '\0' || strlen(word) > max ||
-        strspn(word, allowed) != strlen(word)) {
+    if (word == NULL) {
+        return gs_fail(err, GS_INVALID, "--%s is needed", option);
+    }
+    if (word[0] == '\0' || strlen(word) > max || strspn(word, allowed) != strlen(word)) {
         return gs_fail(err, GS_INVALID,
                        "--%s: found \"%.100s\"; expected its name, %zu letters at most", option,
-                       word == NULL ? "" : word, max);
+                       word, max);
+    }
+    return 0;
+}
+
+/* EC2NodeClass.spec.role is a name; what people have at hand is often an ARN. */
+static int check_role(const char *role, struct gs_err *err)
+{
+    const char *name = role == NULL ? NULL : strrchr(role, '/');
+    if (role == NULL) {
+        return gs_fail(err, GS_INVALID,
+                       "--role is needed: the name of the IAM role that nodes have, such as "
+                       "KarpenterNodeRole-prod");
+    }
+    if (strncmp(role, "arn:", 4) == 0 && strstr(role, ":role/") != NULL && name[1] != '\0') {
+        return gs_fail(err, GS_INVALID,
+                       "--role: found an ARN, \"%.100s\"; expected the role's name: --role %.64s",
+                       role, name + 1);
+    }
+    if (strncmp(role, "arn:", 4) == 0) {
+        return gs_fail(err, GS_INVALID,
+                       "--role: found \"%.100s\"; expected the name of an IAM role, as aws iam "
+                       "list-roles --query 'Roles[].RoleName' has them (for an "
+                       "instance profile: the role in it)",
+                       role);
+    }
+    if (check_word("role", role, 64, NULL) < 0) {
+        return gs_fail(err, GS_INVALID,
+                       "--role: found \"%.100s\"; expected the name of an IAM role: letters, "
+                       "digits and +=,.@-_, 64 at most; aws iam list-roles --query "
+                       "'Roles[].RoleName' has them",
+                       role);
     }
     return 0;
 }
@@ -114,6 +147,53 @@ static int check_limits(const struct gs_render_eks *args, struct gs_err *err)
     return 0;
 }
 
+bool gs_render_is_beyond(const struct gs_render_eks *args, const struct gs_render_names *names,
+                         unsigned type, char ret[GS_RENDER_TEXT_MAX])
+{
+    const struct gs_instance *instance = names->instances[type];
+    uint64_t gpus = UINT64_MAX;
+    uint64_t uusd = UINT64_MAX;
+    uint64_t price = 0;
+    char usd[GS_SLICEPOOL_USD_MAX];
+    bool limited = args->gpus != NULL && gs_view_is_integer(gs_view(args->gpus), 1000000, &gpus);
+    if (limited && gpus > 0 && gpus < instance->gpus) {
+        snprintf(ret, GS_RENDER_TEXT_MAX,
+                 "--limit-gpus: found %s; a node of %s has %u GPUs: expected %u at least",
+                 args->gpus, instance->type, instance->gpus, instance->gpus);
+        return true;
+    }
+    if (args->usd != NULL && args->region != NULL &&
+        gs_slicepool_usd_parse(gs_view(args->usd), &uusd) &&
+        gs_instance_price(instance, gs_view(args->region), &price, NULL) == 0 && uusd > 0 &&
+        uusd < price) {
+        gs_slicepool_usd_format(price, usd);
+        snprintf(ret, GS_RENDER_TEXT_MAX,
+                 "--limit-usd-per-hour: found %s; a node of %s costs %s in %s: expected as much at "
+                 "least",
+                 args->usd, instance->type, usd, args->region);
+        return true;
+    }
+    return false;
+}
+
+static int check_room(const struct gs_render_eks *args, const struct gs_render_names *names,
+                      struct gs_err *err)
+{
+    char text[GS_RENDER_TEXT_MAX];
+    char least[GS_RENDER_TEXT_MAX] = "";
+    unsigned gpus = UINT32_MAX;
+    for (unsigned i = 0; i < names->types.n; i++) {
+        if (!gs_render_is_beyond(args, names, i, text)) {
+            return 0;
+        }
+        if (names->instances[i]->gpus < gpus) {
+            gpus = names->instances[i]->gpus;
+            memcpy(least, text, sizeof(least));
+        }
+    }
+    return gs_fail(err, GS_INVALID, "no node could be bought: %s", least);
+}
+
 static int check_capacity_types(const struct gs_render_list *list, struct gs_err *err)
 {
     for (unsigned i = 0; i < list->n; i++) {
@@ -132,7 +212,7 @@ int gs_render_read(const struct gs_render_eks *args, struct gs_render_names *ret
                    struct gs_err *err)
 {
     int r = check_word("cluster", args->cluster, 100, err);
-    r = r == 0 ? check_word("role", args->role, 64, err) : r;
+    r = r == 0 ? check_role(args->role, err) : r;
     r = r == 0 ? check_name("name", args->name, 63, err) : r;
     r = r == 0 ? check_word("ami-version", args->ami_version, 30, err) : r;
     r = r == 0 ? split(&args->types, "instance-types", &ret->types, err) : r;
@@ -151,5 +231,6 @@ int gs_render_read(const struct gs_render_eks *args, struct gs_render_names *ret
         r = check_name("zones", ret->zones.texts[i], 63, err);
     }
     r = r == 0 ? check_capacity_types(&ret->capacity_types, err) : r;
-    return r == 0 ? check_limits(args, err) : r;
+    r = r == 0 ? check_limits(args, err) : r;
+    return r == 0 ? check_room(args, ret, err) : r;
 }

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "cli/cmd.h"
-#include "term/result.h"
 #include "cloud/instances.h"
+#include "term/result.h"
 
-enum { GS_RENDER_LIST_MAX = 32 };
+enum { GS_RENDER_LIST_MAX = 32, GS_RENDER_TEXT_MAX = 240 };
 
 enum gs_render_family { GS_RENDER_AL2023, GS_RENDER_BOTTLEROCKET };
 
@@ -47,6 +47,12 @@ struct gs_render_names {
  * do. */
 int gs_render_read(const struct gs_render_eks *args, struct gs_render_names *ret,
                    struct gs_err *err);
+
+/* Whether not even one node of that type is within the limits, and why; a limit of 0 says
+ * that nothing is to be bought for now, and is no slip; dollars only where the
+ * region is given. */
+bool gs_render_is_beyond(const struct gs_render_eks *args, const struct gs_render_names *names,
+                         unsigned type, char ret[GS_RENDER_TEXT_MAX]);
 
 /* The user data of the nodes. GS_INVALID: an option that it needs is wrong or not there. */
 int gs_render_user_data(const struct gs_render_eks *args, const struct gs_render_names *names,
