@@ -27,8 +27,9 @@ static void add(struct gs_board_use *use, uint64_t uusd_h)
 static const struct gs_board_holder *whole_pod(const struct gs_board_place *place, unsigned n)
 {
     for (const struct gs_board_holder *pod = place->pods; pod != NULL; pod = pod->next) {
-        for (unsigned w = 0; pod->bound && w < pod->n_wants; w++) {
-            unsigned count = pod->wants[w].whole ? pod->wants[w].count : 0;
+        const struct gs_board_asks *asks = pod->bound ? pod->asks : NULL;
+        for (unsigned w = 0; asks != NULL && w < asks->n; w++) {
+            unsigned count = asks->wants[w].whole ? asks->wants[w].count : 0;
             if (n < count) {
                 return pod;
             }
@@ -44,7 +45,7 @@ static void take(void *ctx, unsigned gpu, uint32_t slice, uint64_t uusd_h)
     const struct gs_board *board = bill->board;
     const struct gs_board_holder *holder = slice == GS_MONEY_WHOLE
                                                ? whole_pod(bill->place, bill->whole_given++)
-                                               : bill->place->gpus[gpu].slices[slice].holder;
+                                               : bill->apart[gpu].slices[slice].holder;
     uint32_t name_space = holder == NULL ? board->namespaces.n : holder->name_space;
     uint32_t workload =
         holder == NULL || holder->workload == GS_BOARD_NONE ? board->workloads.n : holder->workload;
@@ -58,12 +59,12 @@ static void take(void *ctx, unsigned gpu, uint32_t slice, uint64_t uusd_h)
 static int add_place(struct gs_board_bill *bill, const struct gs_board_place *place,
                      struct gs_err *err)
 {
-    unsigned n = place->n_gpus < GS_MONEY_GPUS_MAX ? place->n_gpus : GS_MONEY_GPUS_MAX;
+    unsigned n = gs_board_gpus(place, bill->apart);
     bool broken = place->facts.state == GS_BOARD_BROKEN;
     bill->place = place;
     bill->whole_given = 0;
     for (unsigned k = 0; k < n; k++) {
-        bill->gpus[k] = gs_board_money_gpu(&place->gpus[k], bill->slices[k]);
+        bill->gpus[k] = gs_board_money_gpu(&bill->apart[k], bill->slices[k]);
         bill->gpus[k].sick |= broken;
     }
     const struct gs_money_node node = {.uusd_h = place->uusd_h,

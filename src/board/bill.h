@@ -12,9 +12,10 @@ struct gs_board_use {
 /* Each table has one row more than there are names: nobody that is known. */
 struct gs_board_bill {
     struct gs_board *board;
-    const struct gs_board_place *place; /* the node at hand */
-    struct gs_money_gpu gpus[GS_MONEY_GPUS_MAX];
-    struct gs_money_slice slices[GS_MONEY_GPUS_MAX][GS_MEMORY_UNITS_MAX];
+    const struct gs_board_place *place;             /* the node at hand */
+    struct gs_board_gpu apart[GS_GPUNODE_GPUS_MAX]; /* its GPUs, and as money wants them: */
+    struct gs_money_gpu gpus[GS_GPUNODE_GPUS_MAX];
+    struct gs_money_slice slices[GS_GPUNODE_GPUS_MAX][GS_MEMORY_UNITS_MAX];
     struct gs_money_sum sum;
     struct gs_board_use *by_namespace;
     struct gs_board_use *by_workload;

@@ -1,4 +1,7 @@
-/* Nodes as JSON, written when they have changed. */
+/* Nodes as JSON, and which have changed.
+ *
+ * Their texts are not kept: at 80,000 GPUs these were half of all memory. A hash tells whether one
+ * has changed, and it is written again when somebody asks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +9,10 @@
 #include "wire/jsonwrite.h"
 
 #define NODE_BYTES_MAX ((size_t)256 << 10)
-enum { RENUMBER_MIN = 8192 };
+enum {
+    RENUMBER_MIN = 8192,
+    SLICE_TEXT_MAX = 24 /* "[15,15,6,1048576]," */
+};
 
 static const char *const states[] = {[GS_BOARD_READY] = "ready",
                                      [GS_BOARD_STARTING] = "starting",
@@ -44,45 +50,55 @@ static void put_known(struct gs_jsonwrite *json, const char *key, const char *te
 
 /* Idle slices that pods are expected to get: of each profile as many as they ask for, from the
  * first on. The kubelet may choose others of the same profile. */
-static void promise(struct gs_board_place *place)
+static void take_back(struct gs_board_gpu *gpus, unsigned n)
 {
-    for (unsigned k = 0; k < place->n_gpus; k++) {
-        for (unsigned i = 0; i < place->gpus[k].n_slices; i++) {
-            struct gs_board_slice *slice = &place->gpus[k].slices[i];
+    for (unsigned k = 0; k < n; k++) {
+        for (unsigned i = 0; i < gpus[k].n_slices; i++) {
+            struct gs_board_slice *slice = &gpus[k].slices[i];
             if (slice->state == GS_BOARD_PROMISED) {
                 slice->state = GS_BOARD_IDLE;
                 slice->holder = NULL;
             }
         }
     }
-    for (struct gs_board_holder *pod = place->pods; pod != NULL; pod = pod->next) {
-        for (unsigned w = 0; !pod->bound && w < pod->n_wants; w++) {
-            unsigned left = pod->wants[w].whole ? 0 : pod->wants[w].count;
-            for (unsigned k = 0; k < place->n_gpus && left > 0; k++) {
-                struct gs_board_gpu *gpu = &place->gpus[k];
-                int profile = gpu->model == NULL
-                                  ? -1
-                                  : gs_model_profile_index(gpu->model, &pod->wants[w].profile);
-                for (unsigned i = 0; profile >= 0 && i < gpu->n_slices && left > 0; i++) {
-                    struct gs_board_slice *slice = &gpu->slices[i];
-                    if (slice->profile == profile && slice->state == GS_BOARD_IDLE) {
-                        slice->state = GS_BOARD_PROMISED;
-                        slice->holder = pod;
-                        left--;
-                    }
-                }
+}
+
+static void promise_to(struct gs_board_holder *pod, const struct gs_board_want *want,
+                       struct gs_board_gpu *gpus, unsigned n)
+{
+    unsigned left = want->whole ? 0 : want->count;
+    for (unsigned k = 0; k < n && left > 0; k++) {
+        struct gs_board_gpu *gpu = &gpus[k];
+        int profile = gpu->model == NULL ? -1 : gs_model_profile_index(gpu->model, &want->profile);
+        for (unsigned i = 0; profile >= 0 && i < gpu->n_slices && left > 0; i++) {
+            struct gs_board_slice *slice = &gpu->slices[i];
+            if (slice->profile == profile && slice->state == GS_BOARD_IDLE) {
+                slice->state = GS_BOARD_PROMISED;
+                slice->holder = pod;
+                left--;
             }
+        }
+    }
+}
+
+static void promise(const struct gs_board_place *place, struct gs_board_gpu *gpus, unsigned n)
+{
+    take_back(gpus, n);
+    for (struct gs_board_holder *pod = place->pods; pod != NULL; pod = pod->next) {
+        const struct gs_board_asks *asks = pod->bound ? NULL : pod->asks;
+        for (unsigned w = 0; asks != NULL && w < asks->n; w++) {
+            promise_to(pod, &asks->wants[w], gpus, n);
         }
     }
 }
 
 /* Beside the slices as they are: an idle one stays until it is cut anew. Without memory it is not
  * shown. */
-static bool find_stranded(struct gs_board *board, struct gs_board_place *place)
+static bool find_stranded(struct gs_board *board, struct gs_board_gpu *gpus, unsigned n)
 {
     int r = 0;
-    for (unsigned k = 0; r != GS_NO_MEMORY && k < place->n_gpus; k++) {
-        struct gs_board_gpu *gpu = &place->gpus[k];
+    for (unsigned k = 0; r != GS_NO_MEMORY && k < n; k++) {
+        struct gs_board_gpu *gpu = &gpus[k];
         struct gs_money_slice slices[GS_MEMORY_UNITS_MAX];
         const struct gs_money_gpu asked = gs_board_money_gpu(gpu, slices);
         gpu->stranded = 0;
@@ -95,40 +111,77 @@ static bool find_stranded(struct gs_board *board, struct gs_board_place *place)
     return r != GS_NO_MEMORY;
 }
 
-/* ---- the text ---- */
-
-static bool put_holder(struct gs_board *board, struct gs_jsonwrite *json, const char *key,
-                       struct gs_board_holder *holder)
+/* Who is named in the documents has a number. */
+static bool number_all(struct gs_board *board, const struct gs_board_place *place,
+                       const struct gs_board_gpu *gpus, unsigned n)
 {
-    if (holder == NULL) {
-        gs_jsonwrite_null(json, key);
-        return true;
+    struct gs_board_holder *whole = gs_board_whole_holder(place);
+    bool ok = whole == NULL || gs_board_number(board, whole) != GS_BOARD_NONE;
+    for (unsigned k = 0; ok && k < n; k++) {
+        for (unsigned i = 0; ok && i < gpus[k].n_slices; i++) {
+            struct gs_board_holder *holder = gpus[k].slices[i].holder;
+            ok = holder == NULL || gs_board_number(board, holder) != GS_BOARD_NONE;
+        }
     }
-    uint32_t number = gs_board_number(board, holder);
-    gs_jsonwrite_number(json, key, number);
-    return number != GS_BOARD_NONE;
+    return ok;
 }
 
-static bool put_slices(struct gs_board *board, struct gs_jsonwrite *json,
-                       const struct gs_board_gpu *gpu)
+/* ---- the text ---- */
+
+static char *put_digits(char *at, uint32_t number)
 {
-    bool ok = true;
-    gs_jsonwrite_open(json, "slices", '[');
-    for (unsigned i = 0; i < gpu->n_slices + gpu->n_coming; i++) {
-        const struct gs_board_slice *slice = &gpu->slices[i];
-        gs_jsonwrite_open(json, NULL, '[');
-        if (slice->profile == GS_MONEY_NO_PROFILE) {
-            gs_jsonwrite_null(json, NULL);
-        } else {
-            gs_jsonwrite_number(json, NULL, slice->profile);
-        }
-        gs_jsonwrite_number(json, NULL, slice->start);
-        gs_jsonwrite_number(json, NULL, slice->state);
-        ok = put_holder(board, json, NULL, slice->holder) && ok;
-        gs_jsonwrite_close(json, ']');
+    char digits[12];
+    unsigned n = 0;
+    do {
+        digits[n++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (n > 0) {
+        *at++ = digits[--n];
     }
-    gs_jsonwrite_close(json, ']');
-    return ok;
+    return at;
+}
+
+static char *put_plain(char *at, const char *text)
+{
+    size_t n = strlen(text);
+    memcpy(at, text, n);
+    return at + n;
+}
+
+/* One whose number is taken away has another one as soon as the node is written anew. */
+static bool has_number(const struct gs_board_holder *holder)
+{
+    return holder != NULL && holder->number != GS_BOARD_NONE;
+}
+
+static char *put_slice(char *at, const struct gs_board_slice *slice)
+{
+    *at++ = '[';
+    at = slice->profile == GS_MONEY_NO_PROFILE ? put_plain(at, "null")
+                                               : put_digits(at, slice->profile);
+    *at++ = ',';
+    at = put_digits(at, slice->start);
+    *at++ = ',';
+    at = put_digits(at, slice->state);
+    *at++ = ',';
+    at = has_number(slice->holder) ? put_digits(at, slice->holder->number) : put_plain(at, "null");
+    *at++ = ']';
+    *at++ = ',';
+    return at;
+}
+
+/* Of these there are hundreds of thousands. */
+static void put_slices(struct gs_jsonwrite *json, const struct gs_board_gpu *gpu)
+{
+    char text[2 * GS_MEMORY_UNITS_MAX * SLICE_TEXT_MAX + 2] = "[";
+    char *at = text + 1;
+    for (unsigned i = 0; i < gpu->n_slices + gpu->n_coming; i++) {
+        at = put_slice(at, &gpu->slices[i]);
+    }
+    at = at > text + 1 ? at - 1 : at; /* the last comma */
+    *at++ = ']';
+    gs_jsonwrite_raw(json, "slices", text, (size_t)(at - text));
 }
 
 struct gs_board_holder *gs_board_whole_holder(const struct gs_board_place *place)
@@ -136,8 +189,9 @@ struct gs_board_holder *gs_board_whole_holder(const struct gs_board_place *place
     struct gs_board_holder *found = NULL;
     unsigned n = 0;
     for (struct gs_board_holder *pod = place->pods; pod != NULL; pod = pod->next) {
-        for (unsigned w = 0; pod->bound && w < pod->n_wants; w++) {
-            if (pod->wants[w].whole) {
+        const struct gs_board_asks *asks = pod->bound ? pod->asks : NULL;
+        for (unsigned w = 0; asks != NULL && w < asks->n; w++) {
+            if (asks->wants[w].whole) {
                 found = pod;
                 n++;
             }
@@ -146,19 +200,41 @@ struct gs_board_holder *gs_board_whole_holder(const struct gs_board_place *place
     return n == 1 ? found : NULL;
 }
 
-static void put_model(struct gs_board *board, struct gs_jsonwrite *json,
+static void put_model(const struct gs_board *board, struct gs_jsonwrite *json,
                       const struct gs_model *model)
 {
-    if (model == NULL) {
+    uint32_t i = 0;
+    while (model != NULL && i < board->n_models && board->models[i] != model) {
+        i++;
+    }
+    if (model == NULL || i == board->n_models) {
         gs_jsonwrite_null(json, "model");
     } else {
-        gs_jsonwrite_number(json, "model", gs_board_model(board, model));
+        gs_jsonwrite_number(json, "model", i);
     }
 }
 
-static bool put_gpu(struct gs_board *board, struct gs_jsonwrite *json,
-                    const struct gs_board_place *place, const struct gs_board_gpu *gpu)
+static void put_recut(struct gs_jsonwrite *json, const struct gs_board_gpu *gpu)
 {
+    if (!gpu->recut) {
+        gs_jsonwrite_null(json, "recut");
+        return;
+    }
+    gs_jsonwrite_open(json, "recut", '{');
+    if (gpu->recut_since_us == 0) {
+        gs_jsonwrite_null(json, "since");
+    } else {
+        gs_jsonwrite_time(json, "since", gpu->recut_since_us);
+    }
+    gs_jsonwrite_number(json, "adds", gpu->adds);
+    gs_jsonwrite_number(json, "removes", gpu->removes);
+    gs_jsonwrite_close(json, '}');
+}
+
+static void put_gpu(const struct gs_board *board, struct gs_jsonwrite *json,
+                    const struct gs_board_gpu *gpu, const struct gs_board_holder *whole_holder)
+{
+    bool whole = !gpu->mig && gpu->held;
     gs_jsonwrite_open(json, NULL, '{');
     gs_jsonwrite_text(json, "uuid", gpu->uuid);
     gs_jsonwrite_number(json, "index", gpu->index);
@@ -166,55 +242,44 @@ static bool put_gpu(struct gs_board *board, struct gs_jsonwrite *json,
     gs_jsonwrite_bool(json, "mig", gpu->mig);
     gs_jsonwrite_bool(json, "healthy", gpu->healthy);
     put_known(json, "why", gpu->why);
-    if (gpu->recut) {
-        gs_jsonwrite_open(json, "recut", '{');
-        if (gpu->recut_since_us == 0) {
-            gs_jsonwrite_null(json, "since");
-        } else {
-            gs_jsonwrite_time(json, "since", gpu->recut_since_us);
-        }
-        gs_jsonwrite_number(json, "adds", gpu->adds);
-        gs_jsonwrite_number(json, "removes", gpu->removes);
-        gs_jsonwrite_close(json, '}');
-    } else {
-        gs_jsonwrite_null(json, "recut");
-    }
+    put_recut(json, gpu);
     gs_jsonwrite_number(json, "stranded", gpu->stranded);
-    bool ok = put_slices(board, json, gpu);
-    bool whole = !gpu->mig && gpu->held;
+    put_slices(json, gpu);
     gs_jsonwrite_bool(json, "held", whole);
-    ok = put_holder(board, json, "holder", whole ? gs_board_whole_holder(place) : NULL) && ok;
+    if (whole && has_number(whole_holder)) {
+        gs_jsonwrite_number(json, "holder", whole_holder->number);
+    } else {
+        gs_jsonwrite_null(json, "holder");
+    }
     gs_jsonwrite_close(json, '}');
-    return ok;
 }
 
-static bool put_place(struct gs_board *board, const struct gs_board_place *place,
-                      struct gs_buf *out)
+void gs_board_put_place(const struct gs_board_place *place, const struct gs_board_gpu *gpus,
+                        unsigned n, struct gs_jsonwrite *json)
 {
-    struct gs_jsonwrite json = {.out = out};
+    const struct gs_board *board = place->board;
     const struct gs_board_node *facts = &place->facts;
-    bool ok = true;
-    gs_jsonwrite_open(&json, NULL, '{');
-    gs_jsonwrite_text(&json, "name", place->name);
-    put_known(&json, "pool", facts->pool);
-    put_known(&json, "instance_type", facts->instance_type);
-    put_known(&json, "zone", facts->zone);
-    put_known(&json, "capacity_type", facts->capacity_type);
+    const struct gs_board_holder *whole = gs_board_whole_holder(place);
+    gs_jsonwrite_open(json, NULL, '{');
+    gs_jsonwrite_text(json, "name", place->name);
+    put_known(json, "pool", facts->pool);
+    put_known(json, "instance_type", facts->instance_type);
+    put_known(json, "zone", facts->zone);
+    put_known(json, "capacity_type", facts->capacity_type);
     if (place->uusd_h == GS_MONEY_NOT_KNOWN) {
-        gs_jsonwrite_null(&json, "uusd_h");
+        gs_jsonwrite_null(json, "uusd_h");
     } else {
-        gs_jsonwrite_number(&json, "uusd_h", place->uusd_h);
+        gs_jsonwrite_number(json, "uusd_h", place->uusd_h);
     }
-    gs_jsonwrite_text(&json, "state", gs_board_state_word(place));
-    put_known(&json, "why", gs_board_state_why(place));
-    put_model(board, &json, place->n_gpus == 0 ? NULL : place->gpus[0].model);
-    gs_jsonwrite_open(&json, "gpus", '[');
-    for (unsigned k = 0; k < place->n_gpus; k++) {
-        ok = put_gpu(board, &json, place, &place->gpus[k]) && ok;
+    gs_jsonwrite_text(json, "state", gs_board_state_word(place));
+    put_known(json, "why", gs_board_state_why(place));
+    put_model(board, json, n == 0 ? NULL : gpus[0].model);
+    gs_jsonwrite_open(json, "gpus", '[');
+    for (unsigned k = 0; k < n; k++) {
+        put_gpu(board, json, &gpus[k], whole);
     }
-    gs_jsonwrite_close(&json, ']');
-    gs_jsonwrite_close(&json, '}');
-    return gs_jsonwrite_end(&json, place->name, NULL) == 0 && ok;
+    gs_jsonwrite_close(json, ']');
+    gs_jsonwrite_close(json, '}');
 }
 
 /* ---- what has changed ---- */
@@ -237,24 +302,54 @@ static void remember_gone(struct gs_board *board, const struct gs_board_place *p
 
 enum outcome { SAME, CHANGED, FAILED };
 
+static uint64_t hash_of(const char *text, size_t n)
+{
+    uint64_t hash = 14695981039346656037ull ^ n;
+    for (; n >= sizeof(hash); n -= sizeof(hash), text += sizeof(hash)) {
+        uint64_t some;
+        memcpy(&some, text, sizeof(some));
+        hash = (hash ^ some) * 1099511628211ull;
+        hash ^= hash >> 29;
+    }
+    for (; n > 0; n--, text++) {
+        hash = (hash ^ (unsigned char)*text) * 1099511628211ull;
+    }
+    return hash ^ hash >> 32;
+}
+
+/* A node as it is to be shown. *ret_looks: a hash of that. GS_NO_MEMORY; what cannot be written at
+ * all is not shown. */
+static int look_at(struct gs_board *board, struct gs_board_place *place, struct gs_buf *scratch,
+                   uint64_t *ret_looks)
+{
+    struct gs_board_gpu gpus[GS_GPUNODE_GPUS_MAX];
+    unsigned n = gs_board_gpus(place, gpus);
+    struct gs_jsonwrite json = {.out = scratch};
+    promise(place, gpus, n);
+    if (!find_stranded(board, gpus, n) || !number_all(board, place, gpus, n)) {
+        return GS_NO_MEMORY;
+    }
+    gs_board_put_place(place, gpus, n, &json);
+    int r = gs_jsonwrite_end(&json, place->name, NULL);
+    *ret_looks = hash_of(gs_buf_text(scratch), scratch->len);
+    return r == 0 && !gs_board_pack(place, gpus, n) ? GS_NO_MEMORY : r;
+}
+
 static enum outcome encode(struct gs_board *board, struct gs_board_place *place,
                            struct gs_buf *scratch)
 {
     bool shown = place->has_gpus || (place->told && place->facts.shown);
-    bool was = place->shown;
-    char *text = NULL;
+    uint64_t looks = 0;
     gs_buf_reset(scratch);
     if (shown && !board->options.untold) {
-        promise(place);
-        if (!find_stranded(board, place) || !put_place(board, place, scratch) ||
-            (text = strdup(gs_buf_text(scratch))) == NULL) {
+        int r = look_at(board, place, scratch, &looks);
+        if (r == GS_NO_MEMORY) {
             return FAILED;
         }
+        shown = r == 0;
     }
-    bool same = was == shown && (!shown || text == NULL || strcmp(place->text, text) == 0);
-    free(place->text);
-    place->text = text;
-    place->n_text = scratch->len;
+    bool same = place->shown == shown && (!shown || place->looks == looks);
+    place->looks = looks;
     place->shown = shown;
     return same ? SAME : CHANGED;
 }
@@ -289,8 +384,9 @@ bool gs_board_refresh(struct gs_board *board, uint64_t now_us, bool *ret_failed)
     }
     gs_buf_done(&scratch);
     if (board->renumber_at == 0) {
-        board->renumber_at =
-            gs_board_crowd(board) < RENUMBER_MIN ? 2 * RENUMBER_MIN : 2 * gs_board_crowd(board);
+        board->renumber_at = gs_board_crowd_size(board) < RENUMBER_MIN
+                                 ? 2 * RENUMBER_MIN
+                                 : 2 * gs_board_crowd_size(board);
     }
     board->at_us = now_us;
     board->revision = changed ? revision : board->revision;

@@ -114,14 +114,16 @@ static int count_gpu(struct counting *counting, const struct gs_money_gpu *gpu, 
 
 static int count_gpus(struct counting *counting, struct gs_err *err)
 {
+    struct gs_board_gpu gpus[GS_GPUNODE_GPUS_MAX];
     const struct gs_board_place *place;
     size_t at = 0;
     int r = 0;
     while (r == 0 && (place = gs_map_next(&counting->board->places, &at)) != NULL) {
         bool broken = place->facts.state == GS_BOARD_BROKEN;
-        for (unsigned k = 0; r == 0 && place->shown && k < place->n_gpus; k++) {
+        unsigned n = place->shown ? gs_board_gpus(place, gpus) : 0;
+        for (unsigned k = 0; r == 0 && k < n; k++) {
             struct gs_money_slice slices[GS_MEMORY_UNITS_MAX];
-            struct gs_money_gpu gpu = gs_board_money_gpu(&place->gpus[k], slices);
+            struct gs_money_gpu gpu = gs_board_money_gpu(&gpus[k], slices);
             gpu.sick |= broken;
             r = count_gpu(counting, &gpu, err);
         }

@@ -10,9 +10,7 @@
 void gs_board_gpus_free(struct gs_board_place *place)
 {
     free(place->gpus);
-    free(place->gpu_texts);
     place->gpus = NULL;
-    place->gpu_texts = NULL;
     place->n_gpus = 0;
     place->has_gpus = false;
 }
@@ -21,12 +19,13 @@ void gs_board_drop_gpus(struct gs_board *board, const char *name)
 {
     struct gs_board_place *place = gs_map_find(&board->places, name);
     if (place != NULL) {
-        struct gs_board_gpu *was = place->gpus;
-        unsigned n_was = place->n_gpus;
-        bool had = place->has_gpus;
+        struct gs_board_gpu was[GS_GPUNODE_GPUS_MAX];
+        const struct gs_board_gpus_were were = {was, gs_board_gpus(place, was), place->has_gpus};
         place->n_gpus = 0;
         place->has_gpus = false;
-        gs_board_news_gpus(board, place, was, n_was, had);
+        if (gs_board_listens(board)) {
+            gs_board_news_gpus(board, place, &were, NULL);
+        }
         gs_board_gpus_free(place);
         gs_board_touch(board, place);
     }
@@ -138,16 +137,6 @@ static void keep_wish(const struct gs_gpunode *gpus, const struct gs_gpunode_gpu
     }
 }
 
-static char *put_text(char **at, const char *text)
-{
-    size_t n = strnlen(text, GS_BOARD_TEXT_MAX);
-    char *here = *at;
-    memcpy(here, text, n);
-    here[n] = '\0';
-    *at += n + 1;
-    return here;
-}
-
 /* Why it is not as it should be, as far as it was told. */
 static const char *why_of(const struct gs_gpunode *gpus, const struct gs_gpunode_gpu *gpu)
 {
@@ -162,66 +151,77 @@ static const char *why_of(const struct gs_gpunode *gpus, const struct gs_gpunode
     return "";
 }
 
+static int keep_gpu(struct gs_board *board, const struct gs_gpunode *all,
+                    const struct gs_gpunode_gpu *from, struct gs_board_place *place,
+                    struct gs_board_gpu *to, struct gs_err *err)
+{
+    *to = (struct gs_board_gpu){.index = from->index,
+                                .mig = from->mig,
+                                .healthy = from->healthy,
+                                .held = from->whole_held,
+                                .uuid = from->uuid,
+                                .why = why_of(all, from)};
+    if (from->model[0] == '\0' || gs_catalog_find(gs_view(from->model), &to->model, NULL) != 0) {
+        to->model = NULL;
+    }
+    if (to->model != NULL && gs_board_model(board, to->model) == GS_BOARD_NONE) {
+        return gs_fail(err, GS_LIMIT, "GPUs of more than %d models", GS_MONEY_MODELS_MAX);
+    }
+    int r = keep_slices(board, place, from, to, err);
+    if (r == 0) {
+        keep_answer(&from->decision, to);
+        keep_wish(all, from, to);
+    }
+    return r;
+}
+
 static int keep_gpus(struct gs_board *board, const struct gs_gpunode *from,
                      struct gs_board_place *place, struct gs_err *err)
 {
-    size_t n_texts = 1;
-    for (unsigned i = 0; i < from->n_gpus; i++) {
-        n_texts += strnlen(from->gpus[i].uuid, GS_BOARD_TEXT_MAX) + 1;
-        n_texts += strnlen(why_of(from, &from->gpus[i]), GS_BOARD_TEXT_MAX) + 1;
+    struct gs_board_gpu gpus[GS_GPUNODE_GPUS_MAX];
+    int r = 0;
+    if (from->n_gpus > GS_GPUNODE_GPUS_MAX) {
+        return gs_fail(err, GS_LIMIT, "node %s: more than %d GPUs", from->name,
+                       GS_GPUNODE_GPUS_MAX);
     }
-    place->gpus = calloc(from->n_gpus + 1, sizeof(*place->gpus));
-    place->gpu_texts = malloc(n_texts);
-    if (place->gpus == NULL || place->gpu_texts == NULL) {
-        return gs_board_no_memory(err);
+    for (unsigned i = 0; r == 0 && i < from->n_gpus; i++) {
+        r = keep_gpu(board, from, &from->gpus[i], place, &gpus[i], err);
     }
-    char *at = place->gpu_texts;
-    for (unsigned i = 0; i < from->n_gpus; i++) {
-        const struct gs_gpunode_gpu *gpu = &from->gpus[i];
-        struct gs_board_gpu *to = &place->gpus[i];
-        if (gpu->model[0] == '\0' || gs_catalog_find(gs_view(gpu->model), &to->model, NULL) != 0) {
-            to->model = NULL;
-        }
-        if (to->model != NULL && gs_board_model(board, to->model) == GS_BOARD_NONE) {
-            return gs_fail(err, GS_LIMIT, "GPUs of more than %d models", GS_MONEY_MODELS_MAX);
-        }
-        to->index = gpu->index;
-        to->mig = gpu->mig;
-        to->healthy = gpu->healthy;
-        to->held = gpu->whole_held;
-        to->uuid = put_text(&at, gpu->uuid);
-        to->why = put_text(&at, why_of(from, gpu));
-        int r = keep_slices(board, place, gpu, to, err);
-        if (r != 0) {
-            return r;
-        }
-        keep_answer(&gpu->decision, to);
-        keep_wish(from, gpu, to);
-        place->n_gpus++;
+    if (r == 0 && !gs_board_pack(place, gpus, from->n_gpus)) {
+        r = gs_board_no_memory(err);
     }
-    return 0;
+    return r;
 }
 
-/* The GPUs of `place` take the place of `was`. */
+/* What is new of them is told, and what the listener has noted is kept. */
+static int tell_news(struct gs_board *board, struct gs_board_place *place,
+                     const struct gs_board_gpus_were *were, struct gs_err *err)
+{
+    struct gs_board_gpu gpus[GS_GPUNODE_GPUS_MAX];
+    unsigned n = gs_board_gpus(place, gpus);
+    bool noted = false;
+    gs_board_news_gpus(board, place, were, gpus);
+    for (unsigned k = 0; k < n; k++) {
+        noted |= gpus[k].note != 0;
+    }
+    return !noted || gs_board_pack(place, gpus, n) ? 0 : gs_board_no_memory(err);
+}
+
+/* The GPUs take the place of those that were there. */
 static int replace(struct gs_board *board, const struct gs_gpunode *gpus,
                    struct gs_board_place *place, struct gs_err *err)
 {
-    struct gs_board_gpu *was = place->gpus;
-    char *was_texts = place->gpu_texts;
-    unsigned n_was = place->n_gpus;
-    bool had = place->has_gpus;
+    struct gs_board_gpu was[GS_GPUNODE_GPUS_MAX];
+    unsigned char *was_bytes = place->gpus; /* the texts of `was` */
+    const struct gs_board_gpus_were were = {was, gs_board_gpus(place, was), place->has_gpus};
     place->gpus = NULL;
-    place->gpu_texts = NULL;
     gs_board_gpus_free(place);
     int r = keep_gpus(board, gpus, place, err);
-    if (r != 0) {
-        gs_board_gpus_free(place);
-    } else {
+    if (r == 0) {
         place->has_gpus = true;
-        gs_board_news_gpus(board, place, was, n_was, had);
+        r = gs_board_listens(board) ? tell_news(board, place, &were, err) : 0;
     }
-    free(was);
-    free(was_texts);
+    free(was_bytes);
     return r;
 }
 

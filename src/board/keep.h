@@ -23,22 +23,43 @@ struct gs_board_want {
     uint16_t count;
 };
 
+/* What a pod asks for. Most ask for the same: kept once for all of them. */
+struct gs_board_asks {
+    uint32_t n_pods;   /* 0: it goes */
+    const char *words; /* what they are found by; behind the wants */
+    uint8_t n;
+    struct gs_board_want wants[];
+};
+
 struct gs_board_place;
 
-/* A pod that has asked for slices or GPUs, or that a slice names. */
+/* A pod that has asked for slices or GPUs, or that a slice names. Of these there are as many as
+ * pods: small, in one piece with its name. */
 struct gs_board_holder {
-    char *key; /* "namespace/name" */
-    uint32_t name_space;
-    uint32_t workload; /* GS_BOARD_NONE: not known, or none */
-    uint32_t number;   /* in the documents; GS_BOARD_NONE: none needs it */
-    bool told;         /* there is a pod; false: a slice only names it */
-    bool seen;         /* in the list under way */
-    bool bound;        /* at `place`; else it is expected there */
     struct gs_board_place *place;
     struct gs_board_holder *next; /* of the same place */
     struct gs_board_place *named; /* where a slice has named it last; NULL: nowhere */
-    uint8_t n_wants;
-    struct gs_board_want *wants;
+    struct gs_board_asks *asks;   /* NULL: nothing */
+    uint32_t id;                  /* in the board's crowd */
+    uint32_t name_space;
+    uint32_t workload; /* GS_BOARD_NONE: not known, or none */
+    uint32_t number;   /* in the documents; GS_BOARD_NONE: none needs it */
+    bool told : 1;     /* there is a pod; false: a slice only names it */
+    bool seen : 1;     /* in the list under way */
+    bool bound : 1;    /* at `place`; else it is expected there */
+    bool stays : 1;    /* while those that nothing needs are let go */
+    char key[];        /* "namespace/name" */
+};
+
+/* All holders, found by key and by number. */
+struct gs_board_crowd {
+    struct gs_board_holder **at; /* by id; NULL: free */
+    uint32_t *slots;             /* ids + 1 by the hash of the key; 0: free */
+    uint32_t n;                  /* holders */
+    uint32_t n_ids;              /* behind the last one */
+    uint32_t cap;                /* of `at` */
+    uint32_t n_slots;            /* a power of two, or 0 */
+    uint32_t free_from;          /* no id below it is free */
 };
 
 struct gs_board_slice {
@@ -48,9 +69,10 @@ struct gs_board_slice {
     struct gs_board_holder *holder;
 };
 
+/* A GPU taken apart: the place keeps it as a few bytes (packed.c), whose texts these are. */
 struct gs_board_gpu {
-    char *uuid; /* in the place's texts */
-    char *why;
+    const char *uuid;
+    const char *why;
     unsigned index;
     const struct gs_model *model; /* NULL: not in the catalogue */
     bool mig;
@@ -72,8 +94,9 @@ struct gs_board_gpu {
 
 struct gs_board_place {
     char *name;
-    char *texts; /* of the facts */
-    struct gs_board_node facts;
+    char *why;                  /* of the facts; NULL: "" */
+    struct gs_board_node facts; /* the other texts are the board's */
+    struct gs_board *board;
     bool told;   /* there is a Node */
     bool served; /* it was ready once */
     bool seen;
@@ -81,17 +104,15 @@ struct gs_board_place {
     bool has_gpus;
     uint32_t pool;
     uint64_t uusd_h;
-    struct gs_board_gpu *gpus;
-    char *gpu_texts;
+    unsigned char *gpus; /* packed.c; NULL: none */
     unsigned n_gpus;
     struct gs_board_holder *pods; /* bound or expected here */
     struct gs_board_place *next;  /* of all, in the order of their names */
     struct gs_board_place *next_dirty;
     bool dirty;
-    bool shown; /* it has a text */
-    char *text; /* the node as JSON */
-    size_t n_text;
-    uint64_t revision; /* of the text */
+    bool shown;        /* in the documents */
+    uint64_t looks;    /* a hash of how it is in them */
+    uint64_t revision; /* since which it is so */
 };
 
 struct gs_board_gone {
@@ -105,7 +126,9 @@ struct gs_board {
     char name[GS_BOARD_TEXT_MAX];
     bool whole;
     struct gs_map places; /* by name */
-    struct gs_map holders;
+    struct gs_board_crowd crowd;
+    struct gs_map asks;          /* by what they are, in words */
+    struct gs_board_names facts; /* instance types, zones and the like */
     struct gs_board_names pools;
     struct gs_board_names namespaces;
     struct gs_board_names workloads;
@@ -133,23 +156,57 @@ struct gs_board {
 
 /* news.c: what has changed, for who listens. */
 
-/* `was`: the GPUs that were there, if any were told of. */
-void gs_board_news_gpus(struct gs_board *board, struct gs_board_place *place,
-                        const struct gs_board_gpu *was, unsigned n_was, bool had);
+bool gs_board_listens(const struct gs_board *board);
+
+/* The GPUs that were there, if any were told of. */
+struct gs_board_gpus_were {
+    const struct gs_board_gpu *gpus;
+    unsigned n;
+    bool told;
+};
+
+/* `gpus`: those of the place now, whose notes the listener may change. */
+void gs_board_news_gpus(const struct gs_board *board, const struct gs_board_place *place,
+                        const struct gs_board_gpus_were *were, struct gs_board_gpu *gpus);
 void gs_board_news_pod(const struct gs_board *board, const struct gs_board_holder *holder,
                        bool was_told, bool was_bound);
 void gs_board_news_node(const struct gs_board *board, struct gs_board_place *place, bool gone);
 
-/* keep.c */
+/* names.c */
 
-int gs_board_no_memory(struct gs_err *err);
+/* As many of its bytes as are kept: a character is not cut in two. */
+size_t gs_board_text_length(const char *text);
 
 /* GS_BOARD_NONE: no memory, or too many. */
 uint32_t gs_board_number_of(struct gs_board_names *names, const char *text, uint32_t name_space);
 void gs_board_names_done(struct gs_board_names *names);
 
+/* keep.c */
+
+int gs_board_no_memory(struct gs_err *err);
+
 struct gs_board_place *gs_board_place_named(struct gs_board *board, const char *name);
 void gs_board_touch(struct gs_board *board, struct gs_board_place *place);
+
+/* The model's number, which it gets now where it has none. GS_BOARD_NONE: too many. */
+uint32_t gs_board_model(struct gs_board *board, const struct gs_model *model);
+
+/* crowd.c */
+
+/* NULL: none of this name. */
+struct gs_board_holder *gs_board_crowd_find(const struct gs_board_crowd *crowd, const char *key);
+
+/* One with this key, which is in nobody's way. NULL: no memory, or too many. */
+struct gs_board_holder *gs_board_crowd_add(struct gs_board_crowd *crowd, const char *key);
+
+/* The next one behind *at, which begins with 0; NULL: no more. */
+struct gs_board_holder *gs_board_crowd_next(const struct gs_board_crowd *crowd, uint32_t *at);
+
+/* Those that do not stay go. None may be told. */
+void gs_board_crowd_keep(struct gs_board_crowd *crowd);
+void gs_board_crowd_done(struct gs_board_crowd *crowd);
+
+/* pods.c */
 
 /* The holder of this name, made where there is none. NULL: no memory. */
 struct gs_board_holder *gs_board_holder_named(struct gs_board *board, const char *name_space,
@@ -158,17 +215,44 @@ struct gs_board_holder *gs_board_holder_named(struct gs_board *board, const char
 /* There is no such pod any more. */
 void gs_board_drop_holder(struct gs_board *board, struct gs_board_holder *holder);
 
-/* The model's number, which it gets now where it has none. GS_BOARD_NONE: too many. */
-uint32_t gs_board_model(struct gs_board *board, const struct gs_model *model);
-
 /* Its number in the documents, which it gets now where it has none. GS_BOARD_NONE: no memory. */
 uint32_t gs_board_number(struct gs_board *board, struct gs_board_holder *holder);
+
+/* Pods that have a number; where nobody is told of them, all that are kept. */
+uint32_t gs_board_crowd_size(const struct gs_board *board);
+
+/* Names are handed out anew; readers have to ask for everything. */
+void gs_board_renumber(struct gs_board *board);
+
+/* asks.c */
+
+/* These, for one pod more. NULL: no memory. */
+struct gs_board_asks *gs_board_asks_take(struct gs_board *board, const struct gs_want *wants,
+                                         size_t n);
+/* For one pod less. NULL is fine. */
+void gs_board_asks_drop(struct gs_board *board, struct gs_board_asks *asks);
+void gs_board_asks_done(struct gs_board *board);
+
+/* packed.c */
+
+/* The GPUs of the place, taken apart; texts are the place's until it is told something. How many
+ * there are. */
+unsigned gs_board_gpus(const struct gs_board_place *place,
+                       struct gs_board_gpu ret[GS_GPUNODE_GPUS_MAX]);
+
+/* Keeps these in the place of those that it has. False: no memory; it has what it had. */
+bool gs_board_pack(struct gs_board_place *place, const struct gs_board_gpu *gpus, unsigned n);
 
 /* encode.c */
 
 /* How it stands, as the documents have it: "ready", "silent"; and why it is not ready, or "". */
 const char *gs_board_state_word(const struct gs_board_place *place);
 const char *gs_board_state_why(const struct gs_board_place *place);
+
+/* Writes the node, with its GPUs taken apart. */
+struct gs_jsonwrite;
+void gs_board_put_place(const struct gs_board_place *place, const struct gs_board_gpu *gpus,
+                        unsigned n, struct gs_jsonwrite *json);
 
 /* Who has a whole GPU is known where a single pod of the node has any; NULL: it is not. */
 struct gs_board_holder *gs_board_whole_holder(const struct gs_board_place *place);
@@ -179,9 +263,3 @@ struct gs_board_holder *gs_board_whole_holder(const struct gs_board_place *place
 struct gs_money_gpu gs_board_money_gpu(const struct gs_board_gpu *gpu,
                                        struct gs_money_slice slices[GS_MEMORY_UNITS_MAX]);
 void gs_board_gpus_free(struct gs_board_place *place);
-
-/* Pods that have a number; where nobody is told of them, all that are kept. */
-uint32_t gs_board_crowd(const struct gs_board *board);
-
-/* Names are handed out anew; readers have to ask for everything. */
-void gs_board_renumber(struct gs_board *board);

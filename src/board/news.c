@@ -26,7 +26,7 @@ void gs_board_on_news(struct gs_board *board, gs_board_news_fn *fn, void *ctx)
     board->news_ctx = ctx;
 }
 
-static bool listens(const struct gs_board *board)
+bool gs_board_listens(const struct gs_board *board)
 {
     return board->news != NULL && board->whole;
 }
@@ -184,21 +184,21 @@ static const struct gs_board_gpu *same_gpu(const struct gs_board_gpu *list, unsi
     return NULL;
 }
 
-void gs_board_news_gpus(struct gs_board *board, struct gs_board_place *place,
-                        const struct gs_board_gpu *was, unsigned n_was, bool had)
+void gs_board_news_gpus(const struct gs_board *board, const struct gs_board_place *place,
+                        const struct gs_board_gpus_were *were, struct gs_board_gpu *gpus)
 {
     char text[TEXT_MAX];
-    if (!listens(board)) {
-        return;
-    }
+    const struct gs_board_gpu *was = were->gpus;
+    unsigned n_was = were->n;
+    bool had = were->told;
     (void)snprintf(text, sizeof(text), "node %s", place->name);
     for (unsigned i = 0; had && i < n_was; i++) {
-        if (same_gpu(place->gpus, place->n_gpus, was[i].uuid) == NULL) {
+        if (same_gpu(gpus, place->n_gpus, was[i].uuid) == NULL) {
             tell(board, GS_BOARD_GPU_GONE, was[i].uuid, text, NULL);
         }
     }
     for (unsigned i = 0; i < place->n_gpus; i++) {
-        struct gs_board_gpu *now = &place->gpus[i];
+        struct gs_board_gpu *now = &gpus[i];
         const struct gs_board_gpu *before = had ? same_gpu(was, n_was, now->uuid) : NULL;
         if (before == NULL) {
             tell(board, GS_BOARD_GPU_COME, now->uuid, text, NULL);
@@ -213,13 +213,14 @@ void gs_board_news_gpus(struct gs_board *board, struct gs_board_place *place,
 static void put_asks(const struct gs_board_holder *holder, char *text, size_t size)
 {
     size_t at = (size_t)snprintf(text, size, "asks for ");
-    for (unsigned i = 0; i < holder->n_wants && at < size; i++) {
+    const struct gs_board_asks *asks = holder->asks;
+    for (unsigned i = 0; asks != NULL && i < asks->n && at < size; i++) {
         char name[GS_PROFILE_NAME_MAX + 1] = "GPU";
-        if (!holder->wants[i].whole) {
-            gs_profile_name_format(&holder->wants[i].profile, name);
+        if (!asks->wants[i].whole) {
+            gs_profile_name_format(&asks->wants[i].profile, name);
         }
         int k = snprintf(text + at, size - at, "%s%u x %s", i == 0 ? "" : ", ",
-                         holder->wants[i].count, name);
+                         asks->wants[i].count, name);
         at += k < 0 ? 0 : (size_t)k;
     }
 }
@@ -231,7 +232,7 @@ void gs_board_news_pod(const struct gs_board *board, const struct gs_board_holde
     char text[TEXT_MAX] = "";
     const char *node = holder->place == NULL ? "" : holder->place->name;
     bool bound = holder->told && holder->place != NULL && holder->bound;
-    if (!listens(board) || (!was_told && !holder->told)) {
+    if (!gs_board_listens(board) || (!was_told && !holder->told)) {
         return;
     }
     (void)snprintf(subject, sizeof(subject), "pod %s", holder->key);
@@ -255,7 +256,7 @@ void gs_board_news_node(const struct gs_board *board, struct gs_board_place *pla
     bool ours = place->told && (place->facts.shown || place->has_gpus);
     bool serves = !gone && place->facts.state == GS_BOARD_READY && !place->served;
     place->served |= serves;
-    if (listens(board) && ours && (serves || (gone && !place->served))) {
+    if (gs_board_listens(board) && ours && (serves || (gone && !place->served))) {
         (void)snprintf(subject, sizeof(subject), "node %s", place->name);
         tell(board, gone ? GS_BOARD_NODE_LOST : GS_BOARD_NODE_SERVES, subject, "", NULL);
     }

@@ -168,8 +168,10 @@ int gs_board_object(struct gs_board *board, enum gs_board_kind kind, const struc
 void gs_board_listing(struct gs_board *board, enum gs_board_kind kind)
 {
     size_t at = 0;
+    uint32_t id = 0;
     if (kind == GS_BOARD_PODS) {
-        for (struct gs_board_holder *one; (one = gs_map_next(&board->holders, &at)) != NULL;) {
+        for (struct gs_board_holder *one;
+             (one = gs_board_crowd_next(&board->crowd, &id)) != NULL;) {
             one->seen = false;
         }
         return;
@@ -182,8 +184,10 @@ void gs_board_listing(struct gs_board *board, enum gs_board_kind kind)
 void gs_board_listed(struct gs_board *board, enum gs_board_kind kind)
 {
     size_t at = 0;
+    uint32_t id = 0;
     if (kind == GS_BOARD_PODS) {
-        for (struct gs_board_holder *one; (one = gs_map_next(&board->holders, &at)) != NULL;) {
+        for (struct gs_board_holder *one;
+             (one = gs_board_crowd_next(&board->crowd, &id)) != NULL;) {
             if (one->told && !one->seen) {
                 gs_board_drop_holder(board, one);
             }

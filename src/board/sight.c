@@ -50,16 +50,18 @@ static void count_gpu(const struct gs_board_gpu *gpu, struct gs_board_sight *ret
 
 static struct gs_board_sight see(const struct gs_board_place *place)
 {
+    struct gs_board_gpu gpus[GS_GPUNODE_GPUS_MAX];
+    unsigned n = gs_board_gpus(place, gpus);
     struct gs_board_sight node = {
         .place = place,
         .facts = &place->facts,
         .state = gs_board_state_word(place),
-        .model = place->n_gpus == 0 || place->gpus[0].model == NULL ? "" : place->gpus[0].model->id,
+        .model = n == 0 || gpus[0].model == NULL ? "" : gpus[0].model->id,
         .uusd_h = place->uusd_h,
-        .n_gpus = place->n_gpus,
+        .n_gpus = n,
     };
-    for (unsigned i = 0; i < place->n_gpus; i++) {
-        count_gpu(&place->gpus[i], &node);
+    for (unsigned i = 0; i < n; i++) {
+        count_gpu(&gpus[i], &node);
     }
     return node;
 }
@@ -85,10 +87,11 @@ const char *gs_board_sight_why(const struct gs_board_place *place)
 bool gs_board_sight_gpu(const struct gs_board_place *place, unsigned i,
                         struct gs_board_sight_gpu *ret)
 {
-    if (i >= place->n_gpus) {
+    struct gs_board_gpu gpus[GS_GPUNODE_GPUS_MAX];
+    if (i >= gs_board_gpus(place, gpus)) {
         return false;
     }
-    const struct gs_board_gpu *gpu = &place->gpus[i];
+    const struct gs_board_gpu *gpu = &gpus[i];
     const struct gs_board_holder *whole =
         gpu->mig || !gpu->held ? NULL : gs_board_whole_holder(place);
     *ret = (struct gs_board_sight_gpu){

@@ -82,11 +82,12 @@ static void put_pod(const struct gs_board *board, const struct gs_board_reader *
 
 static void put_nodes(const struct gs_board *board, uint64_t since, struct gs_jsonwrite *json)
 {
+    struct gs_board_gpu gpus[GS_GPUNODE_GPUS_MAX];
     size_t at = 0;
     gs_jsonwrite_open(json, "nodes", '[');
     for (const struct gs_board_place *place; (place = gs_map_next(&board->places, &at)) != NULL;) {
         if (place->shown && place->revision > since) {
-            gs_jsonwrite_raw(json, NULL, place->text, place->n_text);
+            gs_board_put_place(place, gpus, gs_board_gpus(place, gpus), json);
         }
     }
     gs_jsonwrite_close(json, ']');

@@ -46,10 +46,11 @@ enum gs_decide_slice_state {
     GS_DECIDE_FIXED, /* held, granted, sick, leaving, or not of a plain form */
 };
 
+/* Of these there are as many as slices of the cluster, and room for more: small. */
 struct gs_decide_slice {
     struct gs_placement placement;
-    enum gs_decide_slice_state state;
     uint32_t pod; /* the caller's number of who holds it; UINT32_MAX: nobody we know */
+    enum gs_decide_slice_state state : 8;
     bool movable; /* its pod may be evicted for a move */
 };
 

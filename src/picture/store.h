@@ -134,7 +134,7 @@ struct gs_store_gpu {
     bool healthy;
     bool whole_held;
     uint8_t n_slices;
-    struct gs_store_slice slices[GS_MEMORY_UNITS_MAX];
+    const struct gs_store_slice *slices; /* GS_MEMORY_UNITS_MAX at most */
 };
 
 struct gs_store_node {
@@ -144,6 +144,7 @@ struct gs_store_node {
     bool gpu_seen;
     struct gs_kubenode node;
     void *kept; /* the texts, labels and taints of `node` */
+    struct gs_kubenode_slices *slices; /* those of `node` */
     const char *uid;
     bool ready;
     bool deleting;

@@ -208,12 +208,21 @@ uint32_t gs_store_holder(const char *name_space, const char *name)
     return hash == 0 ? 1 : hash;
 }
 
-static void keep_slices(const struct gs_gpunode_gpu *from, struct gs_store_gpu *to)
+static unsigned n_kept(const struct gs_gpunode_gpu *from)
 {
-    for (unsigned k = 0; k < from->n_slices && k < GS_MEMORY_UNITS_MAX; k++) {
+    return from->n_slices < GS_MEMORY_UNITS_MAX ? from->n_slices : GS_MEMORY_UNITS_MAX;
+}
+
+/* Into *slices, which is behind them then. */
+static void keep_slices(const struct gs_gpunode_gpu *from, struct gs_store_gpu *to,
+                        struct gs_store_slice **slices)
+{
+    to->slices = *slices;
+    to->n_slices = (uint8_t)n_kept(from);
+    for (unsigned k = 0; k < to->n_slices; k++) {
         const struct gs_gpunode_slice *slice = &from->slices[k];
         int profile = to->model == NULL ? -1 : gs_model_profile_index(to->model, &slice->profile);
-        to->slices[to->n_slices++] = (struct gs_store_slice){
+        *(*slices)++ = (struct gs_store_slice){
             .profile = profile < 0 ? GS_STORE_NO_PROFILE : (uint8_t)profile,
             .start = slice->start,
             .state = (uint8_t)slice->state,
@@ -225,7 +234,8 @@ static void keep_slices(const struct gs_gpunode_gpu *from, struct gs_store_gpu *
     }
 }
 
-static void keep_gpu(const struct gs_gpunode_gpu *from, struct gs_store_gpu *to)
+static void keep_gpu(const struct gs_gpunode_gpu *from, struct gs_store_gpu *to,
+                     struct gs_store_slice **slices)
 {
     to->revision = from->revision;
     to->mig = from->mig;
@@ -234,7 +244,7 @@ static void keep_gpu(const struct gs_gpunode_gpu *from, struct gs_store_gpu *to)
     if (from->model[0] == '\0' || gs_catalog_find(gs_view(from->model), &to->model, NULL) != 0) {
         to->model = NULL;
     }
-    keep_slices(from, to);
+    keep_slices(from, to, slices);
 }
 
 static char *put_text(char **at, const char *text)
@@ -246,20 +256,25 @@ static char *put_text(char **at, const char *text)
     return here;
 }
 
-/* All of it in one piece of memory: the GPUs, and behind them the texts. */
+/* All of it in one piece of memory: the GPUs, and behind them their slices and the texts. */
 static int keep_gpus(struct gs_store_node *node, const struct gs_gpunode *from, struct gs_err *err)
 {
     size_t n_texts = strlen(from->resource_version) + 1;
+    size_t n_slices = 0;
     for (unsigned i = 0; i < from->n_gpus; i++) {
+        n_slices += n_kept(&from->gpus[i]);
         n_texts += strlen(from->gpus[i].uuid) + 1;
     }
-    struct gs_store_gpu *gpus = calloc(1, from->n_gpus * sizeof(*gpus) + n_texts);
+    struct gs_store_slice *slices = NULL;
+    struct gs_store_gpu *gpus =
+        calloc(1, from->n_gpus * sizeof(*gpus) + n_slices * sizeof(*slices) + n_texts);
     if (gpus == NULL) {
         return no_memory(err);
     }
-    char *at = (char *)(gpus + from->n_gpus);
+    slices = (struct gs_store_slice *)(void *)(gpus + from->n_gpus);
+    char *at = (char *)(slices + n_slices);
     for (unsigned i = 0; i < from->n_gpus; i++) {
-        keep_gpu(&from->gpus[i], &gpus[i]);
+        keep_gpu(&from->gpus[i], &gpus[i], &slices);
         gpus[i].uuid = put_text(&at, from->gpus[i].uuid);
     }
     node->gpus_version = put_text(&at, from->resource_version);

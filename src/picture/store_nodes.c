@@ -39,6 +39,7 @@ void gs_store_node_free(struct gs_store_node *node)
 {
     gs_store_gpus_free(node);
     free(node->kept);
+    free(node->slices);
     free(node->name);
     free(node);
 }
@@ -163,6 +164,21 @@ static int keep_node(struct gs_store_node *node, const struct gs_kubenode *from,
     return 0;
 }
 
+/* `node->node` has those of `from`, which is about to go. */
+static int keep_slices(struct gs_store_node *node, const struct gs_kubenode *from,
+                       struct gs_err *err)
+{
+    size_t n = from->n_slices * sizeof(*from->slices);
+    free(node->slices);
+    node->slices = n == 0 ? NULL : malloc(n);
+    if (node->slices != NULL) {
+        memcpy(node->slices, from->slices, n);
+    }
+    node->node.slices = node->slices;
+    node->node.n_slices = node->slices == NULL ? 0 : from->n_slices;
+    return n > 0 && node->slices == NULL ? no_memory(err) : 0;
+}
+
 static void read_rest(struct gs_store_node *node, const json_t *object)
 {
     const json_t *metadata = json_object_get(object, "metadata");
@@ -204,6 +220,7 @@ int gs_store_node(struct gs_store *store, const struct json_t *object, bool gone
     r = r == 0 ? gs_kubejson_copy(json_object_get(object, "metadata"), "uid", &scratch, &uid, err)
                : r;
     r = r == 0 ? keep_node(node, &read, uid, err) : r;
+    r = r == 0 ? keep_slices(node, &read, err) : r;
     gs_arena_done(&scratch);
     if (r != 0) {
         store->refused += r != GS_NO_MEMORY;

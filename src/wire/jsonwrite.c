@@ -66,7 +66,7 @@ static void put_text(struct gs_jsonwrite *json, const char *key, const char *tex
 /* What stands before a value. */
 static void begin(struct gs_jsonwrite *json, const char *key)
 {
-    puts_plain(json, json->comma ? "," : "");
+    put(json, ",", json->comma);
     if (key != NULL) {
         put_text(json, "a key", key);
         put(json, ":", 1);
@@ -95,10 +95,14 @@ void gs_jsonwrite_text(struct gs_jsonwrite *json, const char *key, const char *t
 
 void gs_jsonwrite_number(struct gs_jsonwrite *json, const char *key, uint64_t number)
 {
+    char digits[24];
+    size_t at = sizeof(digits);
     begin(json, key);
-    char text[24];
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
-    puts_plain(json, text);
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    put(json, digits + at, sizeof(digits) - at);
 }
 
 void gs_jsonwrite_real(struct gs_jsonwrite *json, const char *key, double number)

@@ -266,9 +266,13 @@ static int read_name(const json_t *metadata, struct gs_arena *arena, struct gs_k
 int gs_kubenode_parse(const struct json_t *object, struct gs_arena *arena, struct gs_kubenode *ret,
                       struct gs_err *err)
 {
-    struct gs_kubenode node = {.n_slices = 0};
+    struct gs_kubenode node = {
+        .slices = GS_ARENA_NEW(arena, struct gs_kubenode_slices, GS_KUBENODE_SLICES_MAX)};
     json_t *metadata = NULL;
     json_t *spec = NULL;
+    if (node.slices == NULL) {
+        return gs_kubejson_no_memory(err);
+    }
     int r = gs_kubejson_object(object, "metadata", &metadata, err);
     r = r == 0 ? read_name(metadata, arena, &node, err) : r;
     if (r != 0) {

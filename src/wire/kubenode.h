@@ -36,7 +36,7 @@ struct gs_kubenode {
     uint64_t gpus; /* of nvidia.com/gpu */
     enum gs_kubenode_gpu gpu_means;
     struct gs_profile_name single;                            /* GS_KUBENODE_SLICE */
-    struct gs_kubenode_slices slices[GS_KUBENODE_SLICES_MAX]; /* of nvidia.com/mig-* */
+    struct gs_kubenode_slices *slices; /* of nvidia.com/mig-* */
     size_t n_slices;
     const char *product; /* the GPU's name as labelled, without what sharing and MIG add to it
                             ("NVIDIA-A100-SXM4-40GB"); "" when there is no label */

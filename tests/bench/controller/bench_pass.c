@@ -1,11 +1,12 @@
 /* How long the controller takes to decide in a large cluster, and what memory its picture takes.
  *
- *     bench_pass [NODES [PODS [ARRIVALS [SEED]]]]      10000 100000 2000 1
+ *     bench_pass [NODES [PODS [ARRIVALS [SEED [board]]]]]      10000 100000 2000 1
  *
  * NODES of 8 x A100-40GB cut at random, PODS bound to them by ones, then arrivals: each a pod that
  * asks for a slice, gated as the webhook leaves it; after each a pass as the controller makes it.
  * What is decided is carried out at once (a booked pod is bound, a re-cut is done), and an old pod
- * ends. Objects come as JSON, as from the API server; requests go nowhere. */
+ * ends. Objects come as JSON, as from the API server; requests go nowhere. With "board", what the
+ * dashboard keeps is told all of it too, and brought up to date with each pass. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "board/objects.h"
 #include "controller/pass/pass.h"
 
 enum { GPUS = 8, ONES = 7, TEXT_MAX = 1 << 16 };
@@ -22,9 +24,10 @@ enum { GPUS = 8, ONES = 7, TEXT_MAX = 1 << 16 };
 static struct {
     struct gs_store store;
     struct gs_pass *pass;
-    unsigned *layouts;   /* of each GPU: index below */
-    unsigned *held;      /* slices of each GPU that pods hold, bit by slice */
-    unsigned *revisions; /* of each GPU */
+    struct gs_board *board; /* NULL: without */
+    unsigned *layouts;      /* of each GPU: index below */
+    unsigned *held;         /* slices of each GPU that pods hold, bit by slice */
+    unsigned *revisions;    /* of each GPU */
     unsigned nodes;
     uint64_t now_us;
     char booked[300]; /* node that the last pod was booked on; "": none */
@@ -126,7 +129,7 @@ static void must(int r, const struct gs_err *err)
 }
 
 static void feed(int (*take)(struct gs_store *store, const json_t *object, struct gs_err *err),
-                 const char *text)
+                 enum gs_board_kind kind, bool gone, const char *text)
 {
     struct gs_err err = {.code = GS_OK};
     json_t *object = json_loads(text, 0, NULL);
@@ -135,6 +138,9 @@ static void feed(int (*take)(struct gs_store *store, const json_t *object, struc
         exit(1);
     }
     must(take(&world.store, object, &err), &err);
+    if (world.board != NULL) {
+        must(gs_board_object(world.board, kind, object, gone, &err), &err);
+    }
     json_decref(object);
 }
 
@@ -187,7 +193,7 @@ static void show_node(unsigned node)
         n += (size_t)snprintf(text + n, sizeof(text) - n, "]}");
     }
     snprintf(text + n, sizeof(text) - n, "]}}");
-    feed(take_gpus, text);
+    feed(take_gpus, GS_BOARD_GPUNODES, false, text);
     n = (size_t)snprintf(
         text, sizeof(text),
         "{\"metadata\":{\"name\":\"node-%u\",\"uid\":\"u-%u\",\"labels\":{\"kubernetes.io/hostname\""
@@ -201,7 +207,7 @@ static void show_node(unsigned node)
                               counts[i]);
     }
     snprintf(text + n, sizeof(text) - n, "}}}");
-    feed(take_node, text);
+    feed(take_node, GS_BOARD_NODES, false, text);
 }
 
 static void show_pod(unsigned number, const char *profile, const char *node, bool gone)
@@ -217,7 +223,7 @@ static void show_pod(unsigned number, const char *profile, const char *node, boo
              number, number % 50, number, node,
              node[0] == '\0' ? "{\"name\":\"gpuslice.dev/slice\"}" : "", profile,
              node[0] == '\0' ? "Pending" : "Running");
-    feed(gone ? take_pod_gone : take_pod, text);
+    feed(gone ? take_pod_gone : take_pod, GS_BOARD_PODS, gone, text);
 }
 
 static double clock_ms(clockid_t clock)
@@ -261,6 +267,25 @@ static void run_pass(double *ret_ms)
     double begun = clock_ms(CLOCK_THREAD_CPUTIME_ID);
     must(gs_pass_run(world.pass, world.now_us, world.now_us, &again, &err), &err);
     *ret_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID) - begun;
+}
+
+static uint64_t price(void *ctx, const char *type, const char *region, const char *capacity)
+{
+    (void)ctx;
+    (void)type;
+    (void)region;
+    (void)capacity;
+    return 21957642;
+}
+
+/* Milliseconds of CPU. */
+static double refresh(void)
+{
+    double begun = clock_ms(CLOCK_THREAD_CPUTIME_ID);
+    if (world.board != NULL) {
+        (void)gs_board_refresh(world.board, world.now_us, NULL);
+    }
+    return clock_ms(CLOCK_THREAD_CPUTIME_ID) - begun;
 }
 
 static unsigned number_of(int argc, char **argv, int i, unsigned otherwise)
@@ -325,6 +350,7 @@ int main(int argc, char **argv)
     unsigned arrivals = number_of(argc, argv, 3, 2000);
     unsigned seed = number_of(argc, argv, 4, 1);
     struct gs_pass_options options = {.store = &world.store};
+    const struct gs_board_options board = {.kind = "cluster", .name = "bench", .price = price};
     struct gs_err err = {.code = GS_OK};
     world.nodes = number_of(argc, argv, 1, 10000);
     world.now_us = 1000000000;
@@ -333,13 +359,17 @@ int main(int argc, char **argv)
     world.revisions = calloc((size_t)world.nodes * GPUS, sizeof(unsigned));
     double *passes = calloc(arrivals, sizeof(double));
     double *events = calloc(arrivals, sizeof(double));
+    double *shown = calloc(arrivals, sizeof(double));
     if (world.layouts == NULL || world.held == NULL || world.revisions == NULL || passes == NULL ||
-        events == NULL || arrivals == 0 || world.nodes == 0) {
+        events == NULL || shown == NULL || arrivals == 0 || world.nodes == 0) {
         fprintf(stderr, "bench_pass: no memory, or nothing to do\n");
         return 1;
     }
     gs_store_init(&world.store);
     must(gs_pass_new(&options, &world.pass, &err), &err);
+    if (argc > 5) {
+        must(gs_board_new(&board, &world.board, &err), &err);
+    }
     long before = resident_kib();
     double begun = clock_ms(CLOCK_THREAD_CPUTIME_ID);
     draw_gpus(&seed);
@@ -347,6 +377,7 @@ int main(int argc, char **argv)
     double read_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID) - begun;
     double first_ms = 0;
     run_pass(&first_ms);
+    (void)refresh();
     printf(
         "%u nodes, %u GPUs, %u bound pods: read from JSON in %.0f ms of CPU, first pass %.0f ms, "
         "%ld MiB resident (%ld MiB before)\n",
@@ -357,6 +388,7 @@ int main(int argc, char **argv)
         if (made > 0) {
             show_node((unsigned)rand_r(&seed) % world.nodes); /* somewhere something changes */
         }
+        shown[i] = refresh();
     }
     struct gs_pass_counts counts = gs_pass_counts(world.pass);
     printf("%u arrivals: %" PRIu64 " booked, %" PRIu64 " re-cut, %" PRIu64 " wait\n", arrivals,
@@ -364,10 +396,15 @@ int main(int argc, char **argv)
            counts.decisions[GS_DECIDE_WAIT]);
     say("a pod's event", events, arrivals);
     say("a pass (decision included)", passes, arrivals);
+    if (world.board != NULL) {
+        say("the board", shown, arrivals);
+    }
     printf("longest decision %.3f ms; %ld MiB resident at the end\n",
            (double)counts.longest_us / 1e3, resident_kib() / 1024);
     gs_pass_free(world.pass);
     gs_store_done(&world.store);
+    gs_board_free(world.board);
+    free(shown);
     free(world.layouts);
     free(world.held);
     free(world.revisions);

@@ -1,6 +1,7 @@
 #include "unit/check.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -536,6 +537,79 @@ static void board__numbers_do_not_grow_for_ever(void **state)
     gs_board_free(board);
 }
 
+/* Of a node of eight GPUs cut into ones, with ten pods of one owner: 2.8 KB
+ * were enough. */
+static void board__is_small(void **state)
+{
+    enum { NODES = 1000, PODS = 10, MOST = 3500 };
+    struct gs_board *board = new_board();
+    struct machine m;
+    char name[64];
+    (void)state;
+    size_t before = mallinfo2().uordblks;
+    for (unsigned i = 0; i < NODES; i++) {
+        snprintf(name, sizeof(name), "ip-10-0-%u-%u.ec2.internal", i / 250, i % 250);
+        make_machine(&m, name, 8);
+        for (unsigned k = 0; k < 8; k++) {
+            for (unsigned s = 0; s < 7; s++) {
+                unsigned number = k * 7 + s;
+                bool held = number < PODS;
+                char *pod = m.names[k][s];
+                snprintf(pod, sizeof(m.names[k][s]), "inference-7d9f8cbb5d-%04u%u", i, number);
+                if (held) {
+                    put_pod(board, "team-a", pod, "Deployment/inference", name, "", "1g.5gb");
+                }
+                m.slices[k][s] = slice_of("1g.5gb", s, held ? GS_GPUNODE_HELD : GS_GPUNODE_FREE,
+                                          held ? "team-a" : "", held ? pod : "");
+            }
+            m.gpus[k].n_slices = 7;
+        }
+        put_node(board, name, "p", GS_BOARD_READY);
+        assert_int_equal(gs_board_put_gpus(board, &m.node, NULL), 0);
+    }
+    assert_true(gs_board_refresh(board, NOW_US, NULL));
+    size_t kept = mallinfo2().uordblks - before; /* 0: this heap does not tell */
+    print_message("%zu bytes a node\n", kept / NODES);
+    assert_true(kept / NODES <= MOST);
+    gs_board_free(board);
+}
+
+/* Reasons and names that are too long are cut between characters: else no document could be
+ * written. */
+static void board__a_long_text_is_cut_between_characters(void **state)
+{
+    struct gs_board *board = new_board();
+    struct machine m;
+    char why[400] = "";
+    (void)state;
+    for (unsigned i = 0; i < 130; i++) {
+        strcat(why, i == 0 ? "x" : "\u00e4"); /* two bytes each: byte 256 is within one */
+    }
+    const struct gs_board_node node = {.name = "n1",
+                                       .pool = why,
+                                       .instance_type = why,
+                                       .region = "",
+                                       .zone = why,
+                                       .capacity_type = "",
+                                       .why = why,
+                                       .state = GS_BOARD_BROKEN,
+                                       .shown = true};
+    make_machine(&m, "n1", 1);
+    m.gpus[0].healthy = false;
+    m.gpus[0].decision =
+        (struct gs_gpunode_decision){.id = "w", .result = GS_GPUNODE_FAILED, .message = why};
+    assert_int_equal(gs_board_put_node(board, &node, NULL), 0);
+    assert_int_equal(gs_board_put_gpus(board, &m.node, NULL), 0);
+    json_t *doc = fleet(board, NULL);
+    const json_t *shown = json_array_get(json_object_get(doc, "nodes"), 0);
+    const json_t *gpu = json_array_get(json_object_get(shown, "gpus"), 0);
+    assert_int_equal(json_string_length(json_object_get(shown, "why")), 255);
+    assert_int_equal(json_string_length(json_object_get(shown, "zone")), 255);
+    assert_int_equal(json_string_length(json_object_get(gpu, "why")), 255);
+    json_decref(doc);
+    gs_board_free(board);
+}
+
 static void board__a_deployment_is_known_by_the_name_of_its_replicaset(void **state)
 {
     static const struct {
@@ -569,6 +643,8 @@ int main(void)
         cmocka_unit_test(board__what_is_not_known_is_null_and_not_free),
         cmocka_unit_test(board__who_is_told_changes_has_what_others_ask_for),
         cmocka_unit_test(board__numbers_do_not_grow_for_ever),
+        cmocka_unit_test(board__is_small),
+        cmocka_unit_test(board__a_long_text_is_cut_between_characters),
         cmocka_unit_test(board__a_deployment_is_known_by_the_name_of_its_replicaset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,9 +172,9 @@ static void tally__memory_units_are_held_idle_stranded_or_sick(void **state)
                                    .mig = cases[i].mig,
                                    .healthy = !cases[i].sick,
                                    .whole_held = cases[i].held,
-                                   .n_slices = (uint8_t)cases[i].n};
+                                   .n_slices = (uint8_t)cases[i].n,
+                                   .slices = cases[i].slices};
         uint64_t units[GS_TALLY_UNITS];
-        memcpy(gpu.slices, cases[i].slices, sizeof(cases[i].slices));
         gs_tally_gpu(&gpu, units);
         if (memcmp(units, cases[i].units, sizeof(units)) != 0) {
             fail_msg("%s: %" PRIu64 " held, %" PRIu64 " idle, %" PRIu64 " stranded, %" PRIu64

@@ -347,7 +347,7 @@ static void board__that_tells_nobody_lets_go_of_pods_that_are_gone(void **state)
             (void)gs_board_refresh(board, NOW_US + i, NULL);
         }
     }
-    assert_true(board->holders.n < 20000);
+    assert_true(board->crowd.n < 20000);
     gs_board_free(board);
 }
 
