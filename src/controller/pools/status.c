@@ -66,7 +66,7 @@ static void say_ready(struct gs_pools *pools, struct gs_pools_owner *owner,
     } else if (stream != NULL) {
         say(pools, owner, READY, false, "KarpenterNotThere", stream->why);
     } else if (owner->unmade[0] != '\0') {
-        snprintf(text, sizeof(text), "spec.profiles: %.700s%s%s", owner->unmade,
+        snprintf(text, sizeof(text), "spec.profiles: %.500s%s%.300s", owner->unmade,
                  owner->left_out[0] == '\0' ? "" : ". ", owner->left_out);
         say(pools, owner, READY, false, "ProfilesLeftOut", text);
     } else if (owner->left_out[0] != '\0') {
