@@ -71,7 +71,8 @@ static struct gs_karpenter_condition condition_of(const json_t *object, const ch
                                                   uint64_t generation)
 {
     const json_t *one = find_condition(object, type);
-    struct gs_karpenter_condition ret = {.is_true = strcmp(text_of(one, "status"), "True") == 0};
+    struct gs_karpenter_condition ret = {.is_true = strcmp(text_of(one, "status"), "True") == 0,
+                                         .is_false = strcmp(text_of(one, "status"), "False") == 0};
     ret.current = one != NULL &&
                   number_of(json_object_get(one, "observedGeneration"), generation) >= generation;
     snprintf(ret.reason, sizeof(ret.reason), "%s", text_of(one, "reason"));
@@ -174,6 +175,7 @@ int gs_karpenter_read_pool(const json_t *object, struct gs_arena *arena,
     seen.max_nodes = narrow(decimal_of(json_object_get(spec, "limits"), "nodes", UINT32_MAX));
     seen.record = record_of(head.metadata);
     seen.ready = condition_of(object, "Ready", head.generation);
+    seen.node_class = condition_of(object, "NodeClassReady", head.generation);
     *ret = seen;
     return 0;
 }

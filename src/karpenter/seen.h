@@ -11,7 +11,8 @@ enum { GS_KARPENTER_TEXT_MAX = 400 };
 
 struct gs_karpenter_condition {
     bool is_true;
-    bool current; /* about this generation of the object */
+    bool is_false; /* neither: it is not there, or Unknown */
+    bool current;  /* about this generation of the object */
     char reason[64];
     char message[GS_KARPENTER_TEXT_MAX]; /* cut */
 };
@@ -28,7 +29,8 @@ struct gs_karpenter_pool_seen {
     uint32_t replicas;  /* of a static one; 0 of others */
     bool deleting;
     struct gs_karpenter_record record;
-    struct gs_karpenter_condition ready; /* Ready: its node class, too */
+    struct gs_karpenter_condition ready;      /* Ready: its node class, too */
+    struct gs_karpenter_condition node_class; /* NodeClassReady: why, where that is it */
 };
 
 struct gs_karpenter_overlay_seen {

@@ -23,7 +23,7 @@ static uint64_t load_parts(const struct gs_pools *pools, struct gs_pools_part **
     for (size_t i = 0; i < 2 * n && m < GS_KARPENTER_CHOICES_MAX; i++) {
         struct gs_pools_part *part = parts[i % n];
         if (is_wanted(pools, part) == (i < n) && !gs_pools_is_resting(pools, part) &&
-            !part->has.deleting) {
+            !part->has.deleting && !gs_pools_is_refused(part)) {
             of[m] = part;
             kinds[m++] = &part->kind;
         }

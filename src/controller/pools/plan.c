@@ -210,7 +210,7 @@ struct gs_karpenter_caps gs_pools_caps(const struct gs_pools_owner *owner)
 }
 
 /* Why no node may be bought from it, whatever is wanted; "": it may be open. */
-static const char *why_closed(const struct gs_pools *pools, const struct gs_pools_part *part)
+static const char *why_closed(const struct gs_pools *pools, struct gs_pools_part *part)
 {
     bool is_static = part->of->pool.scaling == GS_SLICEPOOL_STATIC;
     if (part->pool == NULL || (part->overlay == NULL && !is_static)) {
@@ -218,6 +218,9 @@ static const char *why_closed(const struct gs_pools *pools, const struct gs_pool
     }
     if (part->has.deleting) {
         return "its NodePool is being deleted";
+    }
+    if (gs_pools_is_refused(part)) {
+        return gs_pools_why_refused(part);
     }
     if (!is_static && (!part->valid.is_true || !part->valid.current)) {
         return part->valid.reason[0] != '\0' && !part->valid.is_true
@@ -257,7 +260,7 @@ static bool changes(const struct gs_pools *pools, const struct gs_pools_part *pa
         made && part->valid.current && strcmp(part->valid.reason, "") != 0 && !part->valid.is_true;
     bool shows_open = part->pool != NULL && part->has.max_nodes > part->there;
     bool is_open = part->max_nodes > part->there;
-    if (part->has.deleting || gs_pools_is_resting(pools, part)) {
+    if (part->has.deleting || gs_pools_is_resting(pools, part) || gs_pools_is_refused(part)) {
         return false;
     }
     if (part->planned == 0) {

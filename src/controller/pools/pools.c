@@ -31,14 +31,15 @@ static void count_coming(const struct gs_pools *pools)
     }
 }
 
-/* Nodes that its limits leave; none where Karpenter is not there, or its nodes do not start. */
+/* Nodes that its limits leave; none where Karpenter is not there or cannot use its node class, or
+ * its nodes do not start. */
 static void count_left(struct gs_pools *pools, struct gs_pools_owner *owner)
 {
     struct gs_pools_part *parts[GS_KARPENTER_SHARES_MAX];
     struct gs_karpenter_share shares[GS_KARPENTER_SHARES_MAX];
     const struct gs_karpenter_caps caps = gs_pools_caps(owner);
     size_t n = gs_pools_parts_of(pools, owner, parts);
-    bool works = gs_pools_serve(pools, owner) && !owner->pool.deleting;
+    bool works = gs_pools_serve(pools, owner) && !owner->pool.deleting && owner->refused == NULL;
     (void)gs_pools_shares(parts, n, shares);
     for (unsigned i = 0; i < owner->n_offers; i++) {
         struct gs_offer *offer = &owner->offers[i];
@@ -98,6 +99,7 @@ static void market_begin(void *ctx)
         }
     }
     gs_pools_look_at_parts(pools);
+    gs_pools_find_refused(pools);
     at = 0;
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
         gs_pools_mark_scarce(pools, owner);

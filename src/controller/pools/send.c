@@ -247,6 +247,7 @@ static void prune(struct gs_pools *pools, struct gs_pools_part *part)
 static bool is_spent(const struct gs_pools *pools, const struct gs_pools_part *part)
 {
     bool unwanted = part->planned == 0 && pools->now_us >= part->wanted_us + GS_POOLS_STAYS_US;
+    unwanted = unwanted && part != part->of->refused; /* it tells when its node class is there */
     return part->there == 0 && (!part->known || unwanted || part->has.deleting);
 }
 

@@ -39,20 +39,34 @@ static const struct gs_pools_stream *unreachable(const struct gs_pools *pools,
     return NULL;
 }
 
-/* The first part that Karpenter cannot work with; NULL: none. */
-static const struct gs_pools_part *refused(struct gs_pools_part *const *parts, size_t n)
+/* The first part that Karpenter cannot work with; false: none. */
+static bool say_refused(struct gs_pools *pools, struct gs_pools_owner *owner,
+                        struct gs_pools_part *const *parts, size_t n)
 {
+    const struct gs_slicepool_class *class = &owner->pool.node_class;
+    char text[GS_POOLS_TEXT_MAX];
     for (size_t i = 0; i < n; i++) {
-        const struct gs_pools_part *part = parts[i];
-        bool overlay = part->overlay != NULL && part->valid.current && !part->valid.is_true &&
-                       part->valid.reason[0] != '\0';
-        bool pool = part->pool != NULL && part->has.ready.current && !part->has.ready.is_true &&
-                    part->has.ready.reason[0] != '\0';
-        if (overlay || pool) {
-            return part;
+        struct gs_pools_part *part = parts[i];
+        const char *reason = "NodePoolNotReady";
+        if (part->overlay != NULL && part->valid.current && !part->valid.is_true &&
+            part->valid.reason[0] != '\0') {
+            reason = "NodeOverlayRefused";
+            snprintf(text, sizeof(text), "NodeOverlay %s: %s: %s", part->name, part->valid.reason,
+                     part->valid.message);
+        } else if (gs_pools_is_refused(part)) {
+            snprintf(text, sizeof(text), "NodePool %s: %s", part->name, gs_pools_why_refused(part));
+        } else if (gs_pools_is_unseen(pools, part)) {
+            snprintf(text, sizeof(text),
+                     "NodePool %s: Karpenter has not looked at it: does it run, and does it know "
+                     "the kind of spec.nodeClassRef, %.63s of %.253s?",
+                     part->name, class->kind, class->group);
+        } else {
+            continue;
         }
+        say(pools, owner, READY, false, reason, text);
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 static void say_ready(struct gs_pools *pools, struct gs_pools_owner *owner,
@@ -60,7 +74,6 @@ static void say_ready(struct gs_pools *pools, struct gs_pools_owner *owner,
 {
     char text[GS_POOLS_TEXT_MAX];
     const struct gs_pools_stream *stream = unreachable(pools, owner);
-    const struct gs_pools_part *part = refused(parts, n);
     if (owner->unread[0] != '\0') {
         say(pools, owner, READY, false, "SpecNotUnderstood", owner->unread);
     } else if (stream != NULL) {
@@ -71,15 +84,11 @@ static void say_ready(struct gs_pools *pools, struct gs_pools_owner *owner,
         say(pools, owner, READY, false, "ProfilesLeftOut", text);
     } else if (owner->left_out[0] != '\0') {
         say(pools, owner, READY, false, "InstanceTypesLeftOut", owner->left_out);
-    } else if (part != NULL) {
-        const struct gs_karpenter_condition *why =
-            part->valid.current && !part->valid.is_true ? &part->valid : &part->has.ready;
-        snprintf(text, sizeof(text), "%s %s: %s: %.600s",
-                 why == &part->valid ? "NodeOverlay" : "NodePool", part->name, why->reason,
-                 why->message);
-        say(pools, owner, READY, false,
-            why == &part->valid ? "NodeOverlayRefused" : "NodePoolNotReady", text);
-    } else {
+    } else if (owner->refused != NULL) {
+        snprintf(text, sizeof(text), "NodePool %s: %s", owner->refused->name,
+                 gs_pools_why_refused(owner->refused));
+        say(pools, owner, READY, false, "NodeClassNotReady", text);
+    } else if (!say_refused(pools, owner, parts, n)) {
         say(pools, owner, READY, true, "AllUnderstood", "");
     }
 }
@@ -107,6 +116,8 @@ static void say_open(struct gs_pools *pools, struct gs_pools_owner *owner,
     } else if (owner->unread[0] != '\0') {
         say(pools, owner, OPEN, false, "SpecNotUnderstood",
             "its spec cannot be read, so no node is bought: see Ready");
+    } else if (owner->refused != NULL) {
+        say(pools, owner, OPEN, false, "NodeClassNotReady", gs_pools_why_refused(owner->refused));
     } else if (owner->n_offers == 0) {
         say(pools, owner, OPEN, false, "NothingToBuy",
             "there is no instance type to buy: see Ready");

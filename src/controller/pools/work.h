@@ -69,6 +69,7 @@ struct gs_pools_owner {
     uint64_t judged_us;   /* when layouts were last compared with what they might be; 0: never */
     uint64_t judged_pods; /* that waited then, or less since */
     bool short_of_room;   /* a limit stands in the way */
+    struct gs_pools_part *refused; /* whose node class Karpenter cannot use; NULL: none */
     uint32_t cold[GS_SLICEPOOL_PROFILES_MAX]; /* of pool.warm: missing; as of the pass */
     uint64_t stand_ins_us;                    /* CLOCK_MONOTONIC: when they are looked at again */
     struct gs_pools_said said[GS_POOLS_CONDITIONS];
@@ -99,8 +100,9 @@ struct gs_pools_part {
     uint32_t max_nodes;
     uint32_t replicas; /* of a static one */
     uint32_t weight;
-    const char *closed;             /* why, for people; "": open */
-    uint64_t wanted_us;             /* CLOCK_MONOTONIC: when it was wanted last */
+    const char *closed;                        /* why, for people; "": open */
+    char refusal[GS_KARPENTER_TEXT_MAX + 320]; /* `closed` of one that Karpenter refuses */
+    uint64_t wanted_us;                        /* CLOCK_MONOTONIC: when it was wanted last */
     uint32_t misses;                /* launches that found no capacity, of the try under way */
     uint64_t missed_us;             /* CLOCK_REALTIME: the last of them; 0: none */
     uint64_t missed_at_us;          /* CLOCK_MONOTONIC: the same; 0: that try was counted */
@@ -230,6 +232,15 @@ size_t gs_pools_shares(struct gs_pools_part *const *parts, size_t n,
 void gs_pools_look_at_claims(struct gs_pools *pools, uint64_t *ret_next_us);
 /* Its end was shown. */
 void gs_pools_lost_claim(struct gs_pools *pools, const struct gs_pools_claim *claim);
+
+/* refused.c: NodePools that Karpenter does not work with. */
+bool gs_pools_is_refused(const struct gs_pools_part *part);
+/* Sets `refused` of all SlicePools. */
+void gs_pools_find_refused(struct gs_pools *pools);
+/* Why, for people; lives in the part. */
+const char *gs_pools_why_refused(struct gs_pools_part *part);
+/* It is there for a minute and Karpenter has not looked at it. */
+bool gs_pools_is_unseen(struct gs_pools *pools, const struct gs_pools_part *part);
 
 /* scarce.c: instance types of which the cloud has nothing left. */
 /* Karpenter gave the claim up as there was no capacity for it. */

@@ -339,6 +339,42 @@ static void why__says_that_a_slicepool_bounds_what_a_node_is_cut_into(void **sta
     }
 }
 
+/* As the controller, which does not count on it. */
+static void why__buys_nothing_where_karpenter_cannot_use_the_node_class(void **state)
+{
+    static const char *const decisions[] = {"Decision now: buy\n", "Decision now: wait\n"};
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(decisions); i++) {
+        struct gs_scene scene;
+        struct gs_case of;
+        struct gs_buf out;
+        char pool[600];
+        snprintf(pool, sizeof(pool),
+                 "{'metadata': {'name': 'p'}, 'spec': {'nodeClassRef': {'name': 'x'}, "
+                 "'instanceTypes': ['p4d.24xlarge']}, 'status': {'conditions': [{'type': 'Open', "
+                 "'status': '%s', 'reason': 'NodeClassNotReady', 'message': 'it is not there'}]}}",
+                 i == 0 ? "True" : "False");
+        gs_buf_init(&out, 1 << 20);
+        gs_scene_init(&scene, NULL);
+        scene.asked_region = "us-east-1";
+        scene.real_us = REAL_US;
+        take(&scene, GS_SCENE_LEASES, LEASE("2026-01-01T00:00:59Z"));
+        take(&scene, GS_SCENE_SLICEPOOLS, pool);
+        scene.wanted = "d/a";
+        take(&scene, GS_SCENE_PODS, POD("a", GATE, "3g.20gb", ""));
+        settle(&scene);
+        assert_int_equal(gs_case_make(&scene, scene.object, &of, NULL), 0);
+        const struct gs_why_answer answer = {.of = &of};
+        gs_why_put_text(&answer, false, &out);
+        if (strstr(gs_buf_text(&out), decisions[i]) == NULL ||
+            (strstr(gs_buf_text(&out), "SlicePool p: it is not there") != NULL) != (i == 1)) {
+            fail_msg("case %zu:\n%s", i, gs_buf_text(&out));
+        }
+        gs_buf_done(&out);
+        gs_scene_done(&scene);
+    }
+}
+
 static void why__names_a_lease_that_nobody_renews(void **state)
 {
     (void)state;
@@ -470,6 +506,7 @@ int main(void)
         cmocka_unit_test(why__has_a_text_for_each_pod),
         cmocka_unit_test(why__says_who_would_make_way_where_both_sides_agree),
         cmocka_unit_test(why__says_that_a_slicepool_bounds_what_a_node_is_cut_into),
+        cmocka_unit_test(why__buys_nothing_where_karpenter_cannot_use_the_node_class),
         cmocka_unit_test(why__names_a_lease_that_nobody_renews),
         cmocka_unit_test(why__keeps_the_latest_events_in_their_order),
         cmocka_unit_test(status__puts_what_is_wrong_first),

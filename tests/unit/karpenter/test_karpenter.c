@@ -317,6 +317,47 @@ static void seen__an_overlay_is_valid_only_for_its_generation(void **state)
     }
 }
 
+/* As Karpenter writes them: Ready follows from the others and says only which. */
+static void seen__a_nodepool_tells_of_its_node_class(void **state)
+{
+    static const struct {
+        const char *conditions;
+        bool ready, refused, current, by_class;
+    } cases[] = {
+        {"{'type': 'Ready', 'status': 'True', 'observedGeneration': 2}", true, false, true, false},
+        {"{'type': 'Ready', 'status': 'False', 'reason': 'UnhealthyDependents', "
+         "'observedGeneration': 2}, {'type': 'NodeClassReady', 'status': 'False', 'reason': "
+         "'NodeClassNotFound', 'message': 'NodeClass not found', 'observedGeneration': 2}",
+         false, true, true, true},
+        {"{'type': 'Ready', 'status': 'False', 'observedGeneration': 1}", false, true, false,
+         false},
+        {"{'type': 'Ready', 'status': 'Unknown', 'reason': 'AwaitingReconciliation', "
+         "'observedGeneration': 2}",
+         false, false, true, false},
+        {"", false, false, false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct desk desk;
+        struct gs_karpenter_pool_seen seen;
+        char text[600];
+        open_desk(&desk);
+        snprintf(text, sizeof(text),
+                 "{'metadata': {'name': 'p', 'generation': 2, 'labels': {'gpuslice.dev/slicepool': "
+                 "'gpus'}}, 'spec': {}, 'status': {'conditions': [%s]}}",
+                 cases[i].conditions);
+        json_t *object = json_text(text);
+        assert_int_equal(gs_karpenter_read_pool(object, &desk.arena, &seen, NULL), 0);
+        assert_int_equal(seen.ready.is_true, cases[i].ready);
+        assert_int_equal(seen.ready.is_false, cases[i].refused);
+        assert_int_equal(seen.ready.current, cases[i].current);
+        assert_int_equal(seen.node_class.is_false, cases[i].by_class);
+        assert_string_equal(seen.node_class.reason, cases[i].by_class ? "NodeClassNotFound" : "");
+        json_decref(object);
+        close_desk(&desk);
+    }
+}
+
 static void seen__a_node_that_does_not_start_says_why(void **state)
 {
     (void)state;
@@ -594,6 +635,7 @@ int main(void)
         cmocka_unit_test(objects__that_say_more_are_not_sent_again),
         cmocka_unit_test(seen__what_was_written_is_read_back),
         cmocka_unit_test(seen__an_overlay_is_valid_only_for_its_generation),
+        cmocka_unit_test(seen__a_nodepool_tells_of_its_node_class),
         cmocka_unit_test(seen__a_node_that_does_not_start_says_why),
         cmocka_unit_test(choose__one_kind_of_slice_gets_a_layout_with_a_name),
         cmocka_unit_test(choose__two_kinds_share_a_node_where_that_is_cheaper),
