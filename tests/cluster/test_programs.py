@@ -25,6 +25,7 @@ VERSIONS = {
 # Those that some tests ask for, by group.
 MORE = {
     "karpenter": {"karpenter": (["--help"], "instance-types-file-path")},
+    "scarce": {"scarce": (["--help"], "instance-types-file-path")},
     "kwok": {"kwok": (["--version"], "v0.8.0")},
     "helm": {"helm": (["version"], 'Version:"v3.22.0"')},
 }

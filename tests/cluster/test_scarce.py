@@ -116,7 +116,9 @@ class Cases:
         system.wait_for("the Event of the pod", lambda: any(
             "no capacity" in note for note in self.notes("Pod", "NeedsNode")), 90)
         assert self.bed.pods.phase("two") == "Pending"
-        assert self.pool_of(P4DE)["spec"]["limits"]["nodes"] != "0"
+        system.wait_for("it is tried again", lambda: "(tried 1 time" not in self.capacity()[2], 90)
+        system.wait_for("the NodePool is open", lambda: self.pool_of(P4DE)["spec"]["limits"][
+            "nodes"] != "0", 60)
         self.karpenter.set_scarce()
         self.bed.pods.wait_phase("two", "Running", 240)
         assert self.wait_capacity("True") == ""

@@ -318,6 +318,21 @@ static int help_by_pools(struct gs_case *of, struct gs_buf *text, struct gs_err 
     return r;
 }
 
+/* A node is bought for it, or would be: instance types that the cloud has not got. */
+static int help_by_capacity(struct gs_case *of, struct gs_buf *text, struct gs_err *err)
+{
+    const struct gs_scene *scene = of->scene;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < scene->n_pools; i++) {
+        const char *missing = condition_of(&scene->pools[i]->status, "Capacity");
+        if (missing != NULL && missing[0] != '\0') {
+            gs_buf_printf(text, "SlicePool %s: %s", scene->pools[i]->spec.name, missing);
+            r = add(of, text, err);
+        }
+    }
+    return r;
+}
+
 static int help_by_controller(struct gs_case *of, struct gs_buf *text, struct gs_err *err)
 {
     const struct gs_scene *scene = of->scene;
@@ -351,6 +366,8 @@ int gs_case_advise(struct gs_case *of, struct gs_err *err)
     gs_buf_init(&text, HELP_BYTES_MAX);
     of->next = next_of(of);
     int r = waits ? help_by_controller(of, &text, err) : 0;
+    bool buys = of->state == GS_CASE_DECIDED && of->decided && of->decision.what == GS_DECIDE_BUY;
     r = r == 0 && stuck ? help_by_nodes(of, &text, err) : r;
+    r = r == 0 && buys ? help_by_capacity(of, &text, err) : r;
     return r == 0 && stuck && of->decided ? help_by_pools(of, &text, err) : r;
 }

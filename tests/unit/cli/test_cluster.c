@@ -339,6 +339,29 @@ static void why__says_that_a_slicepool_bounds_what_a_node_is_cut_into(void **sta
     }
 }
 
+static void why__says_what_the_cloud_has_not_got(void **state)
+{
+    struct gs_scene scene;
+    struct gs_case of;
+    (void)state;
+    gs_scene_init(&scene, NULL);
+    scene.real_us = REAL_US;
+    take(&scene, GS_SCENE_LEASES, LEASE("2026-01-01T00:00:59Z"));
+    take(&scene, GS_SCENE_SLICEPOOLS,
+         "{'metadata': {'name': 'p'}, 'spec': {'nodeClassRef': {'name': 'x'}, 'instanceTypes': "
+         "['p4d.24xlarge']}, 'status': {'conditions': [{'type': 'Ready', 'status': 'True'}, "
+         "{'type': 'Open', 'status': 'True'}, {'type': 'Capacity', 'status': 'False', 'reason': "
+         "'NoCapacity', 'message': 'p4d.24xlarge: no capacity'}]}}");
+    scene.wanted = "d/a";
+    take(&scene, GS_SCENE_PODS, POD("a", GATE, "3g.20gb", ""));
+    settle(&scene);
+    assert_int_equal(gs_case_make(&scene, scene.object, &of, NULL), 0);
+    assert_int_equal(of.decision.what, GS_DECIDE_BUY);
+    assert_int_equal(of.n_help, 1);
+    assert_string_equal(of.help[0], "SlicePool p: p4d.24xlarge: no capacity");
+    gs_scene_done(&scene);
+}
+
 /* As the controller, which does not count on it. */
 static void why__buys_nothing_where_karpenter_cannot_use_the_node_class(void **state)
 {
@@ -506,6 +529,7 @@ int main(void)
         cmocka_unit_test(why__has_a_text_for_each_pod),
         cmocka_unit_test(why__says_who_would_make_way_where_both_sides_agree),
         cmocka_unit_test(why__says_that_a_slicepool_bounds_what_a_node_is_cut_into),
+        cmocka_unit_test(why__says_what_the_cloud_has_not_got),
         cmocka_unit_test(why__buys_nothing_where_karpenter_cannot_use_the_node_class),
         cmocka_unit_test(why__names_a_lease_that_nobody_renews),
         cmocka_unit_test(why__keeps_the_latest_events_in_their_order),
