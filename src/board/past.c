@@ -140,6 +140,24 @@ static void put_costs(struct gs_jsonwrite *json, const json_t *rows,
     gs_jsonwrite_close(json, ']');
 }
 
+/* Of hours that were damaged; no name is in it. */
+static void put_left_out(struct gs_jsonwrite *json, const json_t *tree)
+{
+    const json_t *out = json_object_get(tree, "left_out");
+    const json_t *first = json_object_get(out, "first");
+    gs_jsonwrite_open(json, "left_out", '{');
+    put_number(json, out, "count");
+    gs_jsonwrite_open(json, "first", '[');
+    for (size_t i = 0; i < json_array_size(first); i++) {
+        gs_jsonwrite_open(json, NULL, '{');
+        put_text(json, json_array_get(first, i), "at");
+        put_text(json, json_array_get(first, i), "why");
+        gs_jsonwrite_close(json, '}');
+    }
+    gs_jsonwrite_close(json, ']');
+    gs_jsonwrite_close(json, '}');
+}
+
 int gs_board_hide_costs(struct gs_view document, const struct gs_board_reader *reader,
                         struct gs_buf *out, struct gs_err *err)
 {
@@ -164,6 +182,7 @@ int gs_board_hide_costs(struct gs_view document, const struct gs_board_reader *r
     put_number(&json, total, "rest");
     gs_jsonwrite_close(&json, '}');
     put_number(&json, tree, "known_s");
+    put_left_out(&json, tree);
     gs_jsonwrite_close(&json, '}');
     return gs_jsonwrite_end(&json, "what it cost", err);
 }
@@ -205,6 +224,7 @@ int gs_board_hide_events(struct gs_view document, const struct gs_board_reader *
         put_event(&json, json_array_get(events, i), reader);
     }
     gs_jsonwrite_close(&json, ']');
+    put_left_out(&json, tree);
     gs_jsonwrite_close(&json, '}');
     return gs_jsonwrite_end(&json, "the events", err);
 }

@@ -43,7 +43,7 @@ struct gs_controller_options {
     const char *dashboard_names; /* that it is reached by, between commas; "" */
     const char *history;         /* address of gpuslice-history; "": none */
     const char *history_token;   /* file with the token for it */
-    const char *history_ca;      /* file with its CA; "": whoever answers is believed */
+    const char *history_ca;      /* file with its CA; "": as its ConfigMap says */
     const char *prometheus;      /* address of a Prometheus in its place; "": none */
     const char *region;          /* whose prices count; "": as nodes are labelled */
     uint64_t emf_interval_s;     /* lines for CloudWatch so often; 0: none */

@@ -115,7 +115,7 @@ static const struct gs_option options[] = {
      .arg = "FILE",
      GS_TO_TEXT(struct args, controller.history_ca),
      .complete = GS_COMPLETE_FILE,
-     .help = "who has signed its certificate; without it whoever answers is believed"},
+     .help = "who has signed its certificate; else as ConfigMap gpuslice-history-ca says"},
     {.name = "prometheus",
      .arg = "URL",
      GS_TO_TEXT(struct args, controller.prometheus),

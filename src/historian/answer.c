@@ -14,6 +14,34 @@ static void put_span(struct gs_jsonwrite *json, const struct gs_answer_span *spa
     }
 }
 
+/* What was found in the file and is none of ours. */
+static void put_left_out(struct gs_jsonwrite *json, const struct gs_history_left_out *out)
+{
+    gs_jsonwrite_open(json, "left_out", '{');
+    gs_jsonwrite_number(json, "count", out->n);
+    gs_jsonwrite_open(json, "first", '[');
+    for (uint64_t i = 0; i < out->n && i < GS_HISTORY_LEFT_OUT_MAX; i++) {
+        bool is_time = out->at[i].at_s >= 0 && out->at[i].at_s <= GS_HISTORY_TIME_MAX;
+        gs_jsonwrite_open(json, NULL, '{');
+        if (is_time) {
+            gs_jsonwrite_time(json, "at", (uint64_t)out->at[i].at_s * 1000000);
+        }
+        gs_jsonwrite_text(json, "why", out->at[i].why);
+        gs_jsonwrite_close(json, '}');
+    }
+    gs_jsonwrite_close(json, ']');
+    gs_jsonwrite_close(json, '}');
+}
+
+static void add_left_out(struct gs_history_left_out *to, const struct gs_history_left_out *more)
+{
+    for (uint64_t i = 0; i < more->n; i++, to->n++) {
+        if (to->n < GS_HISTORY_LEFT_OUT_MAX && i < GS_HISTORY_LEFT_OUT_MAX) {
+            to->at[to->n] = more->at[i];
+        }
+    }
+}
+
 /* ---- numbers over time ---- */
 
 struct telling {
@@ -101,6 +129,7 @@ int gs_answer_series(struct gs_history *history, const char *series,
 {
     struct gs_jsonwrite json = {.out = out};
     struct gs_view rest = gs_view(series);
+    struct gs_history_left_out left_out = {.n = 0};
     uint32_t step = span->step_s;
     unsigned n = 0;
     int r = rest.n == 0 ? gs_fail(err, GS_INVALID, "no series; expected ?series=NAME,...") : 0;
@@ -112,9 +141,11 @@ int gs_answer_series(struct gs_history *history, const char *series,
         r = ++n > GS_ANSWER_SERIES_MAX
                 ? gs_fail(err, GS_LIMIT, "more than %d series are asked for", GS_ANSWER_SERIES_MAX)
                 : put_one(history, name, span, now_s, &json, &step, err);
+        add_left_out(&left_out, gs_history_left_out(history));
     }
     gs_jsonwrite_close(&json, ']');
     gs_jsonwrite_number(&json, "step", step);
+    put_left_out(&json, &left_out);
     gs_jsonwrite_close(&json, '}');
     return r < 0 ? r : gs_jsonwrite_end(&json, "the history", err);
 }
@@ -172,6 +203,7 @@ int gs_answer_cost(struct gs_history *history, const char *by, const struct gs_a
     gs_jsonwrite_number(&json, "rest", adding.rest % 3600);
     gs_jsonwrite_close(&json, '}');
     gs_jsonwrite_number(&json, "known_s", known);
+    put_left_out(&json, gs_history_left_out(history));
     gs_jsonwrite_close(&json, '}');
     return r < 0 ? r : gs_jsonwrite_end(&json, "what it cost", err);
 }
@@ -199,6 +231,7 @@ int gs_answer_events(struct gs_history *history, const char *subject, int64_t no
     gs_jsonwrite_open(&json, "events", '[');
     int r = gs_history_events(history, subject, GS_ANSWER_EVENTS_MAX, on_event, &json, err);
     gs_jsonwrite_close(&json, ']');
+    put_left_out(&json, gs_history_left_out(history));
     gs_jsonwrite_close(&json, '}');
     return r < 0 ? r : gs_jsonwrite_end(&json, "the events", err);
 }

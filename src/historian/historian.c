@@ -68,7 +68,8 @@ static void on_news(void *ctx, const struct gs_board_news *news)
                                            .what = gs_board_news_words[news->what],
                                            .text = news->text};
     count_news(historian, news);
-    int r = gs_history_add_event(historian->history, &event, &err);
+    int r = historian->history == NULL ? gs_fail(&err, GS_IO, "no file is open")
+                                       : gs_history_add_event(historian->history, &event, &err);
     historian->counts.events += r == 0;
     historian->counts.failed_events += r != 0;
     if (r != 0 && historian->counts.failed_events == 1) {
@@ -133,6 +134,38 @@ static int write_sample(struct gs_historian *historian, uint64_t now_us, struct 
     return r;
 }
 
+/* A damaged one is put aside, and said. */
+static int open_history(struct gs_historian *historian, bool doubted, struct gs_err *err)
+{
+    struct gs_history_aside aside;
+    const char *file = historian->options->file;
+    int r = gs_history_open_anew(file, (int64_t)(gs_date_us() / 1000000), doubted,
+                                 &historian->history, &aside, err);
+    unsigned n = gs_history_count_aside(file);
+    if (aside.path[0] != '\0') {
+        gs_log_error("%s: it was put aside as %s, and a new history is begun: what was kept until "
+                     "now is not shown any more",
+                     aside.why.msg, aside.path);
+    }
+    if (n > 0 && n != historian->aside) {
+        gs_log_warning("%u damaged %s beside %s: look at the disk, and take %s away", n,
+                       n == 1 ? "file is" : "files are", file, n == 1 ? "it" : "them");
+    }
+    historian->aside = n;
+    return r;
+}
+
+/* One in which SQLite has found damage is looked through, to the last index. */
+static int ensure_history(struct gs_historian *historian, struct gs_err *err)
+{
+    bool doubted = historian->history != NULL && gs_history_is_damaged(historian->history);
+    if (historian->history != NULL && !doubted) {
+        return 0;
+    }
+    gs_history_close(GS_TAKE(historian->history));
+    return open_history(historian, doubted, err);
+}
+
 static void take_sample(struct gs_historian *historian)
 {
     uint64_t now = gs_now_us();
@@ -141,7 +174,8 @@ static void take_sample(struct gs_historian *historian)
         historian->counts.skipped++;
         return;
     }
-    int r = write_sample(historian, now, &err);
+    int r = ensure_history(historian, &err);
+    r = r == 0 ? write_sample(historian, now, &err) : r;
     historian->counts.samples += r == 0;
     historian->counts.failed += r != 0;
     historian->counts.sample_us = gs_now_us() - now;
@@ -160,7 +194,8 @@ static void roll(struct gs_historian *historian, uint64_t now)
         return;
     }
     historian->rolled_us = now;
-    if (gs_history_roll(historian->history, (int64_t)(gs_date_us() / 1000000), &err) != 0) {
+    if (historian->history != NULL &&
+        gs_history_roll(historian->history, (int64_t)(gs_date_us() / 1000000), &err) != 0) {
         gs_log_error("nothing was summed up: %s", err.msg);
     }
 }
@@ -173,6 +208,7 @@ static int on_due(sd_event_source *source, uint64_t usec, void *ctx)
     take_sample(historian);
     uint64_t now = gs_now_us();
     roll(historian, now);
+    gs_historian_publish(historian, false);
     if (now - historian->renewed_us >= RENEW_US) {
         historian->renewed_us = now;
         gs_historian_renew(historian);
@@ -235,10 +271,14 @@ int gs_historian_start(struct gs_historian *historian, const struct gs_historian
     int s = sd_event_add_time(event, &historian->due, CLOCK_MONOTONIC, historian->next_us,
                               ACCURACY_US, on_due, historian);
     int r = s < 0 ? gs_fail_errno(err, -s, "adding a timer") : 0;
-    r = r == 0 ? gs_history_open(options->file, &historian->history, err) : r;
+    r = r == 0 ? open_history(historian, false, err) : r;
     r = r == 0 ? open_picture(historian, err) : r;
     r = r == 0 ? gs_historian_serve(historian, err) : r;
-    return r == 0 ? open_feed(historian, err) : r;
+    r = r == 0 ? open_feed(historian, err) : r;
+    if (r == 0) {
+        gs_historian_publish(historian, true);
+    }
+    return r;
 }
 
 void gs_historian_leave(struct gs_historian *historian)
@@ -259,6 +299,9 @@ void gs_historian_done(struct gs_historian *historian)
     gs_pods_done(&historian->pods);
     gs_sample_done(&historian->sample);
     gs_store_done(&historian->store);
+    if (historian->publish.call != NULL) {
+        gs_kube_cancel(historian->publish.call);
+    }
     if (historian->kube != NULL) {
         gs_kube_free(historian->kube);
     }

@@ -1,5 +1,5 @@
 /* historian: the program gpuslice-history, put together: a picture of its own, what is kept of it,
- * who may ask. Private to src/historian. Writes nothing to the API server. One loop. */
+ * who may ask. Private to src/historian. Writes nothing to the API server but its CA. One loop. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -11,6 +11,7 @@
 #include "net/authority.h"
 #include "net/http_server.h"
 
+struct gs_kube_call;
 struct gs_viewers;
 
 #define GS_HISTORIAN_AUDIENCE "gpuslice-history"
@@ -38,6 +39,14 @@ struct gs_historian_counts {
     uint64_t sample_us; /* how long the last took */
 };
 
+/* Whether the ConfigMap has our CA. */
+struct gs_publish {
+    struct gs_kube_call *call;
+    uint64_t again_us; /* CLOCK_MONOTONIC */
+    bool known;
+    bool said; /* that it failed */
+};
+
 struct gs_historian {
     sd_event *event;
     const struct gs_historian_options *options;
@@ -52,6 +61,7 @@ struct gs_historian {
     struct gs_pods pods;
     struct gs_viewers *viewers;
     struct gs_authority authority;
+    struct gs_publish publish;
     struct gs_http_server *server;
     struct gs_http_server *http;
     sd_event_source *due;
@@ -60,6 +70,7 @@ struct gs_historian {
     uint64_t rolled_us;
     uint64_t renewed_us; /* the certificate was looked at */
     bool fails;          /* the last sample could not be written */
+    unsigned aside;      /* damaged files beside the history */
     char name_space[254];
     char names_text[2048];
     const char *names[GS_AUTHORITY_NAMES_MAX];
@@ -84,3 +95,6 @@ int gs_historian_serve(struct gs_historian *historian, struct gs_err *err);
 
 /* A certificate that ends is made anew. */
 void gs_historian_renew(struct gs_historian *historian);
+
+/* publish.c: writes the CA if it is time to, or `changed`. */
+void gs_historian_publish(struct gs_historian *historian, bool changed);

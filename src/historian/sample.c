@@ -22,7 +22,6 @@ void gs_sample_done(struct gs_sample *sample)
 {
     free(sample->values);
     free(sample->costs);
-    free(sample->texts);
     *sample = (struct gs_sample){.n_values = 0};
 }
 
@@ -174,33 +173,6 @@ static void keep_dearest(struct gs_sample *sample)
     sample->n_costs = to;
 }
 
-/* Names of workloads may be longer than a history takes. */
-static void cut_names(struct gs_sample *sample)
-{
-    size_t n = 0;
-    free(sample->texts);
-    sample->texts = NULL;
-    for (size_t i = 0; i < sample->n_costs; i++) {
-        n += strlen(sample->costs[i].name) > GS_HISTORY_NAME_MAX;
-    }
-    if (n == 0) {
-        return;
-    }
-    char *at = sample->texts = malloc(n * (GS_HISTORY_NAME_MAX + 1));
-    if (at == NULL) {
-        sample->failed = true;
-        return;
-    }
-    for (size_t i = 0; i < sample->n_costs; i++) {
-        if (strlen(sample->costs[i].name) > GS_HISTORY_NAME_MAX) {
-            memcpy(at, sample->costs[i].name, GS_HISTORY_NAME_MAX);
-            at[GS_HISTORY_NAME_MAX] = '\0';
-            sample->costs[i].name = at;
-            at += GS_HISTORY_NAME_MAX + 1;
-        }
-    }
-}
-
 /* Each kind has all that is paid, so that each adds up to the bill. */
 static void add_parts(struct gs_sample *sample, const struct gs_board_figures *figures)
 {
@@ -253,7 +225,6 @@ int gs_sample_make(struct gs_sample *sample, struct gs_board *board, uint64_t n_
     }
     keep_dearest(sample);
     add_parts(sample, &figures);
-    cut_names(sample);
     add_units(sample, figures.units);
     add_money(sample, &figures);
     if (figures.fragmented_known) {

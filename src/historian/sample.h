@@ -37,7 +37,6 @@ struct gs_sample {
     struct gs_history_cost *costs;
     size_t n_costs;
     size_t cap_costs;
-    char *texts; /* names that were cut, of costs */
     bool failed; /* no memory */
 };
 

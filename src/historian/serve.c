@@ -137,6 +137,9 @@ static unsigned status_of(int r)
 static int write_answer(const struct question *question, struct gs_buf *out, struct gs_err *err)
 {
     struct gs_history *history = question->historian->history;
+    if (history == NULL) {
+        return gs_fail(err, GS_IO, "the history's file cannot be opened: see the log");
+    }
     if (strcmp(question->what, "history") == 0) {
         return gs_answer_series(history, question->series, &question->span, today_s(), out, err);
     }
@@ -257,11 +260,18 @@ static void serve_ready(void *ctx, struct gs_http_exchange *exchange,
 {
     const struct gs_historian *historian = ctx;
     bool lists = historian->feed != NULL && gs_feed_is_whole(historian->feed);
+    char text[200];
     (void)asked;
-    answer_text(exchange, lists && !historian->fails ? 200 : 503,
-                !lists             ? "not ready: not all was listed yet"
-                : historian->fails ? "not ready: the last sample could not be written"
-                                   : "ok");
+    (void)snprintf(text, sizeof(text), "%s",
+                   !lists             ? "not ready: not all was listed yet"
+                   : historian->fails ? "not ready: the last sample could not be written"
+                                      : "ok");
+    if (historian->aside > 0) {
+        size_t n = strlen(text);
+        (void)snprintf(text + n, sizeof(text) - n, "; damaged files beside the history: %u",
+                       historian->aside);
+    }
+    answer_text(exchange, lists && !historian->fails ? 200 : 503, text);
 }
 
 static void metric(struct gs_buf *page, const char *name, const char *type, const char *help,
@@ -294,6 +304,8 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
     metric(&page, "events_total", "counter", "Events that were written.", counts->events);
     metric(&page, "failed_events_total", "counter", "Events that could not be written.",
            counts->failed_events);
+    metric(&page, "damaged_files", "gauge", "Histories that were damaged and put aside.",
+           historian->aside);
     metric(&page, "answers_total", "counter", "Documents that were served.", counts->answers);
     metric(&page, "refused_total", "counter", "Requests of somebody who may not ask.",
            counts->refused);
@@ -332,6 +344,7 @@ void gs_historian_renew(struct gs_historian *historian)
     if (r == 0 && changed) {
         r = gs_http_server_show(historian->server, bytes_of(&historian->authority.cert),
                                 bytes_of(&historian->authority.key), &err);
+        gs_historian_publish(historian, true);
     }
     if (r != 0) {
         gs_log_warning("the certificate: %s", err.msg);

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 
-enum { VERSION = 1, BUSY_MS = 5000 };
+enum { VERSION = GS_HISTORY_VERSION, BUSY_MS = 5000 };
 
 const struct gs_history_kept gs_history_kept[GS_HISTORY_KEPT] = {
     {GS_HISTORY_SAMPLE_S, 26ll * 3600},
@@ -15,7 +15,7 @@ const struct gs_history_kept gs_history_kept[GS_HISTORY_KEPT] = {
 };
 
 /* [v]: from version v to v + 1. What was released is never changed: a new step is added. */
-static const char *const steps[VERSION] = {
+const char *const gs_history_steps[VERSION] = {
     "CREATE TABLE series (id INTEGER PRIMARY KEY, name TEXT NOT NULL, label TEXT NOT NULL,"
     "  UNIQUE (name, label));"
     "CREATE TABLE points (step INTEGER NOT NULL, series INTEGER NOT NULL, at INTEGER NOT NULL,"
@@ -31,6 +31,13 @@ static const char *const steps[VERSION] = {
     "  what TEXT NOT NULL, text TEXT NOT NULL);"
     "CREATE INDEX events_by_subject ON events (subject, at);"
     "CREATE INDEX events_by_time ON events (at);",
+    /* what each kind has to come to, and a sum over names and amounts (-1: of before this step),
+       written beside them; and whose file it is, in its header */
+    "ALTER TABLE known ADD COLUMN bill INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE known ADD COLUMN digest INTEGER NOT NULL DEFAULT -1;"
+    "UPDATE known SET bill = (SELECT coalesce(sum(uusd_h_s), 0) FROM paid"
+    "  WHERE paid.hour = known.hour AND kind = 0);"
+    "PRAGMA application_id = 1735608425;",
 };
 
 int gs_history_fail(struct gs_history *history, int code, const char *what, struct gs_err *err)
@@ -40,9 +47,10 @@ int gs_history_fail(struct gs_history *history, int code, const char *what, stru
         return gs_fail(err, GS_NO_MEMORY, "%s: no memory (%s)", history->path, what);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+        history->damaged = true;
         return gs_fail(err, GS_INVALID,
-                       "%s: no history, or a damaged one (%s: %s); move it away, and a new one is "
-                       "begun",
+                       "%s: no history, or a damaged one (%.100s: %s); move it away, and a new one "
+                       "is begun",
                        history->path, what, sqlite3_errmsg(history->db));
     default:
         return gs_fail(err, GS_IO, "%s: %s: %s", history->path, what, sqlite3_errmsg(history->db));
@@ -139,11 +147,16 @@ int gs_history_end(struct gs_history *history, int r, struct gs_err *err)
     return r;
 }
 
-static int read_version(struct gs_history *history, int *ret, struct gs_err *err)
+bool gs_history_is_damaged(const struct gs_history *history)
+{
+    return history->damaged;
+}
+
+static int read_number(struct gs_history *history, const char *sql, int *ret, struct gs_err *err)
 {
     struct gs_err why;
     GS_CLEANUP(gs_history_finalize)
-    sqlite3_stmt *statement = gs_history_ask(history, &why, "PRAGMA user_version", "");
+    sqlite3_stmt *statement = gs_history_ask(history, &why, sql, "");
     int r = statement == NULL ? why.code : gs_history_step(history, statement, &why);
     if (r < 0) {
         if (err != NULL) {
@@ -153,6 +166,21 @@ static int read_version(struct gs_history *history, int *ret, struct gs_err *err
     }
     *ret = sqlite3_column_int(statement, 0);
     return 0;
+}
+
+/* Its version, and whether it says that it is ours, as all do from version 2 on. */
+static int read_version(struct gs_history *history, int *ret, struct gs_err *err)
+{
+    int application = 0;
+    int r = read_number(history, "PRAGMA user_version", ret, err);
+    r = r == 0 ? read_number(history, "PRAGMA application_id", &application, err) : r;
+    if (r == 0 && application != (*ret < 2 ? 0 : GS_HISTORY_APPLICATION)) {
+        r = gs_fail(err, GS_INVALID,
+                    "%s: a database of another program (application_id %d, version %d); expected "
+                    "a history",
+                    history->path, application, *ret);
+    }
+    return r;
 }
 
 /* A file that has tables and no version is somebody else's. */
@@ -193,14 +221,18 @@ static int bring_up_to_date(struct gs_history *history, struct gs_err *err)
                     history->path, version, VERSION);
     }
     for (int v = version; r == 0 && v < VERSION; v++) {
-        r = gs_history_run(history, steps[v], err);
+        r = gs_history_run(history, gs_history_steps[v], err);
     }
     if (r == 0 && version < VERSION) {
         char sql[64];
         sqlite3_snprintf(sizeof(sql), sql, "PRAGMA user_version = %d", VERSION);
         r = gs_history_run(history, sql, err);
     }
-    return gs_history_end(history, r, err);
+    r = gs_history_end(history, r, err);
+    /* The header itself says whose it is from now on. */
+    return r == 0 && version < VERSION
+               ? gs_history_run(history, "PRAGMA wal_checkpoint(TRUNCATE)", err)
+               : r;
 }
 
 int gs_history_open(const char *path, struct gs_history **ret, struct gs_err *err)
@@ -221,9 +253,11 @@ int gs_history_open(const char *path, struct gs_history **ret, struct gs_err *er
     int r = gs_history_run(history,
                            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
                            "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216;"
-                           "PRAGMA trusted_schema = OFF",
+                           "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
                            err);
+    r = r == 0 ? gs_history_add_functions(history, err) : r;
     r = r == 0 ? bring_up_to_date(history, err) : r;
+    r = r == 0 ? gs_history_check(history, err) : r;
     if (r == 0) {
         *ret = GS_TAKE(history);
     }
@@ -234,8 +268,11 @@ int gs_history_open(const char *path, struct gs_history **ret, struct gs_err *er
 static int begin_to_read(struct gs_history *history, struct gs_err *err)
 {
     int version = 0;
-    int r =
-        gs_history_run(history, "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; BEGIN", err);
+    int r = gs_history_run(history,
+                           "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;"
+                           "PRAGMA cell_size_check = ON; BEGIN",
+                           err);
+    r = r == 0 ? gs_history_add_functions(history, err) : r;
     r = r == 0 ? read_version(history, &version, err) : r;
     if (r == 0 && version > VERSION) {
         return gs_fail(err, GS_UNSUPPORTED,
@@ -248,7 +285,7 @@ static int begin_to_read(struct gs_history *history, struct gs_err *err)
                        "it up to date",
                        history->path, version, VERSION);
     }
-    return r;
+    return r == 0 ? gs_history_check(history, err) : r;
 }
 
 int gs_history_open_to_read(const char *path, struct gs_history **ret, struct gs_err *err)
@@ -274,6 +311,7 @@ int gs_history_open_to_read(const char *path, struct gs_history **ret, struct gs
 void gs_history_close(struct gs_history *history)
 {
     if (history != NULL) {
+        gs_history_forget_bad(history);
         sqlite3_close_v2(history->db);
         free(history->path);
         free(history);

@@ -7,6 +7,7 @@
  * docs/internals/history.md. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,12 +17,15 @@
 struct gs_history;
 
 enum {
-    GS_HISTORY_NAME_MAX = 256,       /* bytes of a name, a label, a subject */
+    GS_HISTORY_NAME_MAX = 256,       /* bytes of a name, a label */
+    GS_HISTORY_SUBJECT_MAX = 330,    /* "pod ", a namespace, "/", a pod's name */
     GS_HISTORY_TEXT_MAX = 1024,      /* of an event; longer ones are cut */
     GS_HISTORY_SERIES_MAX = 20000,   /* one more is refused */
     GS_HISTORY_EVENTS_MAX = 1000000, /* the oldest go */
     GS_HISTORY_POINTS_MAX = 12000,   /* of one answer */
-    GS_HISTORY_SAMPLE_S = 15         /* the finest that is kept */
+    GS_HISTORY_SAMPLE_S = 15,        /* the finest that is kept */
+    GS_HISTORY_LEFT_OUT_MAX = 100,   /* told one by one */
+    GS_HISTORY_ASIDE_MAX = 3         /* damaged files beside the one that is written */
 };
 #define GS_HISTORY_TIME_MAX 253402300799ll /* the end of the year 9999; seconds since 1970 */
 
@@ -54,14 +58,34 @@ struct gs_history_event {
     const char *text;
 };
 
-/* Opens the file or makes it; a file of an older version is brought up to date.
- * GS_INVALID: it is no history, or damaged. GS_UNSUPPORTED: a newer program has written it. GS_IO,
- * GS_NO_MEMORY. */
+/* Opens the file or makes it; a file of an older version is brought up to date. All of its pages
+ * are looked at: 0.4 s for 30 days (176 MB) that the system has in memory, else as fast as the disk
+ * reads. GS_INVALID: it is no history, or damaged. GS_UNSUPPORTED: a newer program has written it.
+ * GS_IO, GS_NO_MEMORY. */
 int gs_history_open(const char *path, struct gs_history **ret, struct gs_err *err);
 
+/* A damaged history that was put aside. */
+struct gs_history_aside {
+    char path[4096]; /* what it is called now; "": nothing was damaged */
+    struct gs_err why;
+};
+
+/* As gs_history_open, but where the file is a history of ours and damaged, it is renamed to
+ * FILE.damaged-20261123T011807Z, with its log, and a new one is begun. Files of others are left
+ * alone. `doubted`: its indexes are looked at, too, as SQLite has met with damage; ten times as
+ * long. GS_LIMIT: GS_HISTORY_ASIDE_MAX are aside already. */
+int gs_history_open_anew(const char *path, int64_t now_s, bool doubted, struct gs_history **ret,
+                         struct gs_history_aside *ret_aside, struct gs_err *err);
+
+/* How many damaged ones lie beside it. */
+unsigned gs_history_count_aside(const char *path);
+
+/* Something that was called has found the file damaged: it is to be closed, and opened anew. */
+bool gs_history_is_damaged(const struct gs_history *history);
+
 /* Opens a file that is there, to read it alone, as it is at this moment: what somebody else writes
- * meanwhile is not seen. GS_INVALID: as above, or it is of an older version; GS_UNSUPPORTED, GS_IO,
- * GS_NO_MEMORY. */
+ * meanwhile is not seen. Its pages are looked at, too. GS_INVALID: as above, or it is of an older
+ * version; GS_UNSUPPORTED, GS_IO, GS_NO_MEMORY. */
 int gs_history_open_to_read(const char *path, struct gs_history **ret, struct gs_err *err);
 
 /* NULL is fine. */
@@ -69,20 +93,33 @@ void gs_history_close(struct gs_history *history);
 void gs_history_closep(struct gs_history **history);
 
 /* What was seen at `at_s`, and what was paid in the `lasted_s` seconds before it (0: nothing is
- * known of them, as after a start; at most an hour). GS_INVALID: a time, a name or a number out of
- * its bounds, nothing is written then; GS_LIMIT: too many series; GS_IO: the disk is full, and so
- * on. */
+ * known of them, as after a start; at most an hour). The bill are the costs of GS_HISTORY_PART, and
+ * those of each other kind have to be as much. Names of costs are cut at GS_HISTORY_NAME_MAX, and
+ * what is no text in them is "?". GS_INVALID: a time, a name or a number out of its bounds, nothing
+ * is written then; GS_LIMIT: too many series; GS_IO: the disk is full, and so on. */
 int gs_history_add(struct gs_history *history, int64_t at_s, const struct gs_history_value *values,
                    size_t n_values, uint32_t lasted_s, const struct gs_history_cost *costs,
                    size_t n_costs, struct gs_err *err);
 
-/* Codes as gs_history_add. */
+/* Codes as gs_history_add; what is no text in its texts is "?". */
 int gs_history_add_event(struct gs_history *history, const struct gs_history_event *event,
                          struct gs_err *err);
 
-/* Sums up what is complete by now, and drops what is older than it is kept. Once a minute is
- * enough; it may be ended at any point. */
+/* Sums up what is complete by now, and drops what is older than it is kept: of each hour that the
+ * clock goes on, and one hour at a call at most, so that a clock that leaps forward for a while
+ * costs little. Once a minute is enough; it may be ended at any point. */
 int gs_history_roll(struct gs_history *history, int64_t now_s, struct gs_err *err);
+
+/* What the last reading has found and not told, as it is not what a writer writes: the file was
+ * damaged or changed. */
+struct gs_history_left_out {
+    uint64_t n; /* all of them */
+    struct {
+        int64_t at_s;
+        char why[120];
+    } at[GS_HISTORY_LEFT_OUT_MAX]; /* the first */
+};
+const struct gs_history_left_out *gs_history_left_out(const struct gs_history *history);
 
 struct gs_history_point {
     const char *label;
@@ -114,7 +151,8 @@ struct gs_history_paid {
 typedef int gs_history_paid_fn(void *ctx, const struct gs_history_paid *paid, struct gs_err *err);
 
 /* Whole hours from that of from_s to before to_s, dearest first; *ret_known_s: of how many seconds
- * it is known. */
+ * it is known. An hour of which a row is not what is written, or a kind is not the bill, is left
+ * out, whichever kind is asked for. */
 int gs_history_paid(struct gs_history *history, enum gs_history_by by, int64_t from_s, int64_t to_s,
                     gs_history_paid_fn *fn, void *ctx, uint64_t *ret_known_s, struct gs_err *err);
 

@@ -44,6 +44,7 @@ class Api(http.server.ThreadingHTTPServer):
         self.users, self.seen, self.proxied, self.lease = {}, [], None, None
         self.leaders = {"controller-old"}  # pods with the label gpuslice.dev/leader
         self.reviews = 0
+        self.configmaps = {}  # by path: those that are there
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request, client_address):
@@ -101,6 +102,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.no(404, "NotFound")
             else:
                 self.answer(200, api.lease)
+        elif "/configmaps/" in url.path and url.path in api.configmaps:
+            self.answer(200, api.configmaps[url.path])
         elif url.path == OUR_PODS and query.get("labelSelector") == "gpuslice.dev/leader":
             self.answer(200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [
                 {"metadata": {"name": name, "labels": {"gpuslice.dev/leader": "true"}}}
@@ -213,5 +216,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             value = asked["metadata"]["labels"]["gpuslice.dev/leader"]
             (self.server.leaders.discard if value is None else self.server.leaders.add)(pod)
             self.answer(200, {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": pod}})
+        elif self.path in self.server.configmaps:
+            self.server.configmaps[self.path]["data"] = asked["data"]
+            self.answer(200, self.server.configmaps[self.path])
         else:
             self.no(404, "NotFound")

@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from objects import GPUNODES, NODES, PODS
 
 CONTROLLER, HISTORY = (os.path.abspath(path) for path in sys.argv[4:6])
 TOKEN = "controllers-token"
+CONFIGMAP = "/api/v1/namespaces/gpuslice-system/configmaps/gpuslice-history-ca"
 BILL = 21957642  # of a p4d.24xlarge, millionths of a dollar an hour
 
 
@@ -40,6 +42,7 @@ class History:
         self.process = subprocess.Popen(
             [HISTORY, "--kubeconfig", self.cluster.kubeconfig, "--namespace", "gpuslice-system",
              "--file", self.file, "--every", "1", "--listen", f"127.0.0.1:{self.port}",
+             "--names", "127.0.0.1",
              "--http-address", f"127.0.0.1:{self.http}"],
             stdout=self.cluster.log, stderr=self.cluster.log, env=bed.clean_env())
         bed.wait_until(self.is_ready, self.cluster.said)
@@ -47,11 +50,15 @@ class History:
     def is_ready(self):
         assert self.process.poll() is None, self.cluster.said()
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=30)
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
+            return self.standing()[0] == 200
         except OSError:
             return False
+
+    def standing(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=30)
+        connection.request("GET", "/readyz")
+        found = connection.getresponse()
+        return found.status, found.read().decode()
 
     def metrics(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=30)
@@ -85,6 +92,8 @@ class Cluster:
         os.makedirs(self.folder)
         pem = apis.certificate(self.folder)
         self.api = apis.Api(pem)
+        self.pem = pem
+        self.api.configmaps[CONFIGMAP] = {"apiVersion": "v1", "kind": "ConfigMap"}
         self.kubeconfig = objects.write_kubeconfig(self.folder, self.api, pem)
         self.api.users = {
             "viewer": objects.user("viewer", "*"), "team-a": objects.user("a", ["team-a"]),
@@ -195,7 +204,7 @@ def history__numbers_and_money_come_through_the_controller():
 
 
 def cost(*words):
-    done = subprocess.run([bed.GPUSLICE, "cost", "--since", "2h", "-o", "json", *words], text=True,
+    done = subprocess.run([bed.GPUSLICE, "cost", "--since", "12h", "-o", "json", *words], text=True,
                           capture_output=True, env=bed.clean_env(), timeout=60, check=False)
     expect((done.returncode, done.stderr), (0, ""))
     return json.loads(done.stdout)
@@ -333,6 +342,104 @@ def history__that_is_away_is_said():
     assert b"gpuslice-history does not answer" in answer.body, answer.body
     history.start()
     CONTROLLER_ASKS.document("cost?by=part", objects.bearer("viewer"))
+
+
+class Impostor(http.server.BaseHTTPRequestHandler):
+    """Answers at the history's address, with a certificate of somebody else."""
+    asked = []
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        Impostor.asked.append(self.headers.get("Authorization"))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+
+def history__whoever_else_answers_in_its_place_is_told_nothing():
+    history, viewer = CLUSTER.history, objects.bearer("viewer")
+    expect(history.end(), 0)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CLUSTER.pem)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", history.port), Impostor)
+    server.handle_error = lambda *_: None
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        answer = CONTROLLER_ASKS.ask("/api/v1/cost?by=part", viewer)
+    finally:
+        server.shutdown()
+        server.server_close()
+    expect((answer.status, Impostor.asked), (503, []))
+    assert b"certificate" in answer.body, answer.body
+    history.start()  # with a CA that is new
+    CONTROLLER_ASKS.document("cost?by=part", viewer)
+
+
+def history__whose_ca_nobody_has_written_is_not_believed():
+    """Another controller: it has read none yet."""
+    written = CLUSTER.api.configmaps.pop(CONFIGMAP)
+    try:
+        asks = CLUSTER.controller("--history", f"https://127.0.0.1:{CLUSTER.history.port}",
+                                  "--history-token", CLUSTER.token_file)
+        answer = asks.ask("/api/v1/cost?by=part", objects.bearer("viewer"))
+        expect(answer.status, 503)
+        assert b"deploy/history/rights.yaml" in answer.body, answer.body
+    finally:
+        CLUSTER.api.configmaps[CONFIGMAP] = written
+    asks.document("cost?by=part", objects.bearer("viewer"))
+
+
+def history__that_is_damaged_is_put_aside_and_a_new_one_is_begun():
+    history = CLUSTER.history
+    expect(history.end(), 0)
+    with open(history.file, "r+b") as file:
+        file.seek(4096)
+        file.write(bytes(8192))
+    found = subprocess.run([bed.GPUSLICE, "cost", "--file", history.file], text=True, timeout=60,
+                           capture_output=True, env=bed.clean_env(), check=False)
+    assert (found.returncode, found.stdout) == (3, "") and "damaged" in found.stderr, found
+    history.start()
+    aside = [name for name in os.listdir(CLUSTER.folder) if ".damaged-" in name]
+    expect(len(aside), 1)
+    assert f"was put aside as {history.file}.damaged-" in CLUSTER.said(), CLUSTER.said()
+    expect(history.metrics()["gpuslice_history_damaged_files"], 1)
+    expect(history.standing(), (200, "ok; damaged files beside the history: 1\n"))
+    bed.wait_until(lambda: history.document("cost?by=part")["known_s"] > 0, CLUSTER.said)
+    adds_up(history.document("cost?by=namespace"))
+    os.remove(os.path.join(CLUSTER.folder, aside[0]))
+
+
+def history__an_hour_that_was_changed_is_in_no_sum_and_said():
+    history, viewer = CLUSTER.history, objects.bearer("viewer")
+    bed.wait_until(lambda: history.document("cost?by=part")["known_s"] > 0, CLUSTER.said)
+    expect(history.end(), 0)
+    with sqlite3.connect(history.file) as db:
+        hour, = db.execute("SELECT max(hour) FROM known").fetchone()
+        old = hour - 5
+        db.execute("INSERT INTO known SELECT ?, seconds, bill, digest FROM known WHERE hour = ?",
+                   (old, hour))
+        db.execute("INSERT INTO paid SELECT ?, kind, name, uusd_h_s + (kind = 2) FROM paid"
+                   " WHERE hour = ?", (old, hour))
+    db.close()
+    history.start()
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(old * 3600))
+    for asks in (lambda by: CONTROLLER_ASKS.document(
+            f"cost?by={by}&from={(old - 1) * 3600}&to={(hour + 2) * 3600}", viewer),
+                 lambda by: cost("--by", by, "--file", history.file),
+                 lambda by: cost("--by", by, "--kubeconfig", CLUSTER.kubeconfig)):
+        for by in ("part", "namespace", "workload", "pool"):
+            found = asks(by)
+            adds_up(found)
+            expect(found["left_out"]["count"], 1)
+            expect(found["left_out"]["first"][0]["at"][:19], at[:19])
+            assert "workloads are not its bill" in found["left_out"]["first"][0]["why"], found
+    said = subprocess.run([bed.GPUSLICE, "cost", "--file", history.file], text=True,
+                          capture_output=True, env=bed.clean_env(), timeout=60, check=False)
+    assert "1 hour is left out" in said.stdout and at in said.stdout, said.stdout
 
 
 def history__a_file_of_others_is_refused():

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "cli/cost/cost.h"
 #include "term/exit.h"
+#include "wire/kubetime.h"
 
 enum { TRIES = 3 }; /* a sample may come between two questions */
 
@@ -21,6 +22,37 @@ static int amount_of(const json_t *object, uint64_t *ret_uusd, uint32_t *ret_res
     }
     *ret_uusd = (uint64_t)json_integer_value(uusd);
     *ret_rest = (uint32_t)json_integer_value(rest);
+    return 0;
+}
+
+/* {"count", "first": [{"at", "why"}]}; none: nothing was left out. */
+static int take_left_out(const json_t *doc, struct gs_history_left_out *ret, struct gs_err *err)
+{
+    const json_t *out = json_object_get(doc, "left_out");
+    const json_t *count = json_object_get(out, "count");
+    const json_t *first = json_object_get(out, "first");
+    size_t n = json_array_size(first);
+    if (out == NULL) {
+        return 0;
+    }
+    if (!json_is_integer(count) || json_integer_value(count) < 0 || n > GS_HISTORY_LEFT_OUT_MAX ||
+        n > (size_t)json_integer_value(count)) {
+        return gs_fail(err, GS_INVALID,
+                       "the controller's answer does not say what is left out (left_out)");
+    }
+    ret->n = (uint64_t)json_integer_value(count);
+    for (size_t i = 0; i < GS_HISTORY_LEFT_OUT_MAX && i < ret->n; i++) {
+        const json_t *one = json_array_get(first, i);
+        const char *at = json_string_value(json_object_get(one, "at"));
+        const char *why = json_string_value(json_object_get(one, "why"));
+        uint64_t us = 0;
+        if (at == NULL || why == NULL || gs_kubetime_parse(gs_view(at), &us, NULL) != 0) {
+            return gs_fail(err, GS_INVALID,
+                           "the controller's answer does not say when and why an hour is left out");
+        }
+        ret->at[i].at_s = (int64_t)(us / 1000000);
+        (void)snprintf(ret->at[i].why, sizeof(ret->at[i].why), "%s", why);
+    }
     return 0;
 }
 
@@ -43,7 +75,7 @@ int gs_cost_take_doc(const json_t *doc, struct gs_cost_bill *ret, struct gs_err 
                 : amount_of(row, &uusd, &rest, err);
         r = r == 0 ? gs_cost_bill_add(ret, name, uusd, rest, err) : r;
     }
-    return r;
+    return r == 0 ? take_left_out(doc, &ret->left_out, err) : r;
 }
 
 static int take_all(json_t *const docs[2], struct gs_cost_bill *ret, struct gs_err *err)

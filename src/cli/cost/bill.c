@@ -26,6 +26,9 @@ int gs_cost_bill_add(struct gs_cost_bill *bill, const char *name, uint64_t uusd,
                        "/3600; expected at most %" PRIu64 " in all, and less than 3600",
                        name, uusd, rest, UUSD_MAX);
     }
+    if (gs_view_has_control(gs_view(name), "")) {
+        return gs_fail(err, GS_INVALID, "\"%.100s\": a name with a control character in it", name);
+    }
     if (bill->n == bill->cap) {
         size_t cap = bill->cap == 0 ? 64 : 2 * bill->cap;
         struct gs_cost_row *rows = reallocarray(bill->rows, cap, sizeof(*rows));

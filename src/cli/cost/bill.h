@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "history/history.h"
 
 struct gs_cost_row {
     char *name; /* owned */
@@ -23,11 +24,13 @@ struct gs_cost_bill {
     uint32_t rest;
     uint64_t cents;
     uint64_t known_s; /* seconds of which it is known */
+    struct gs_history_left_out left_out;
 };
 
 void gs_cost_bill_done(struct gs_cost_bill *bill);
 
-/* Adds a row at the end. GS_NO_MEMORY; GS_INVALID: rest is 3600 or more, or the sum too large. */
+/* Adds a row at the end. GS_NO_MEMORY; GS_INVALID: rest is 3600 or more, the sum too large, or a
+ * control character in the name. */
 int gs_cost_bill_add(struct gs_cost_bill *bill, const char *name, uint64_t uusd, uint32_t rest,
                      struct gs_err *err);
 

@@ -15,8 +15,9 @@
 #include "wire/kubetime.h"
 
 enum { CSV_FORMAT = GS_FORMATS, FORMATS };
-enum { DAYS_MAX = 400 };
+enum { LEFT_OUT_SHOWN = 10 };
 #define OUT_BYTES_MAX ((size_t)64 << 20)
+#define SAID_BYTES_MAX ((size_t)64 << 10)
 
 static const char *const formats[FORMATS + 1] = {"table", "json", "yaml", "csv", NULL};
 const char *const gs_cost_bys[GS_COST_BYS + 1] = {"part", "namespace", "workload", "pool", NULL};
@@ -176,6 +177,27 @@ static void put_known(const struct gs_cost_bill *bill, const struct gs_cost_span
     gs_buf_puts(out, "\n");
 }
 
+/* Hours that were found damaged, with their times. */
+static void put_left_out(const struct gs_history_left_out *left_out, struct gs_buf *out)
+{
+    if (left_out->n == 0) {
+        return;
+    }
+    gs_buf_printf(out, "%" PRIu64 " %s left out, as what the file has of %s is damaged:\n",
+                  left_out->n, left_out->n == 1 ? "hour is" : "hours are",
+                  left_out->n == 1 ? "it" : "them");
+    for (unsigned i = 0; i < LEFT_OUT_SHOWN && i < left_out->n; i++) {
+        char at[GS_KUBETIME_MAX];
+        gs_kubetime_format((uint64_t)left_out->at[i].at_s * 1000000, at);
+        gs_buf_printf(out, "  %.19sZ: ", at);
+        gs_text_clean(out, left_out->at[i].why, strlen(left_out->at[i].why));
+        gs_buf_puts(out, "\n");
+    }
+    if (left_out->n > LEFT_OUT_SHOWN) {
+        gs_buf_printf(out, "  and %" PRIu64 " more\n", left_out->n - LEFT_OUT_SHOWN);
+    }
+}
+
 static const char *name_of(const struct gs_cost_row *row)
 {
     return row->name[0] == '\0' ? "(none)" : row->name;
@@ -207,6 +229,7 @@ static void put_text(const struct gs_cost_args *args, const struct gs_cost_bill 
     gs_table_put(table, "");
     gs_table_print(table, 0, styled, out);
     put_known(bill, span, out);
+    put_left_out(&bill->left_out, out);
 }
 
 /* A field of RFC 4180; what a spreadsheet would take for a formula is text. */
@@ -238,11 +261,11 @@ static void put_csv(const struct gs_cost_args *args, const struct gs_cost_bill *
     gs_buf_printf(out, "total,%s,%" PRIu64 "\r\n", usd, bill->uusd);
 }
 
-static void put_time(struct gs_result *result, const char *key, int64_t at_s)
+static void put_time(struct gs_result *result, json_t *at, const char *key, int64_t at_s)
 {
     char text[GS_KUBETIME_MAX];
     gs_kubetime_format((uint64_t)at_s * 1000000, text);
-    gs_result_text(result, result->root, key, text);
+    gs_result_text(result, at, key, text);
 }
 
 static void put_amount(struct gs_result *result, json_t *at, uint64_t uusd, uint32_t rest,
@@ -257,8 +280,8 @@ static void put_doc(const struct gs_cost_args *args, const struct gs_cost_bill *
                     const struct gs_cost_span *span, struct gs_result *result)
 {
     gs_result_text(result, result->root, "by", gs_cost_bys[args->by]);
-    put_time(result, "from", span->from_s / 3600 * 3600);
-    put_time(result, "to", span->to_s);
+    put_time(result, result->root, "from", span->from_s / 3600 * 3600);
+    put_time(result, result->root, "to", span->to_s);
     json_t *rows = gs_result_array(result, result->root, "rows");
     for (size_t i = 0; i < bill->n; i++) {
         json_t *one = gs_result_object(result, rows, NULL);
@@ -269,19 +292,31 @@ static void put_doc(const struct gs_cost_args *args, const struct gs_cost_bill *
     put_amount(result, total, bill->uusd, bill->rest, bill->cents);
     gs_result_number(result, result->root, "known_s", bill->known_s);
     gs_result_number(result, result->root, "length_s", length_of(span));
+    json_t *left_out = gs_result_object(result, result->root, "left_out");
+    gs_result_number(result, left_out, "count", bill->left_out.n);
+    json_t *first = gs_result_array(result, left_out, "first");
+    for (unsigned i = 0; i < GS_HISTORY_LEFT_OUT_MAX && i < bill->left_out.n; i++) {
+        json_t *one = gs_result_object(result, first, NULL);
+        put_time(result, one, "at", bill->left_out.at[i].at_s);
+        gs_result_text(result, one, "why", bill->left_out.at[i].why);
+    }
 }
 
 static int print(const struct gs_cost_args *args, const struct gs_cost_bill *bill,
                  const struct gs_cost_span *span, struct gs_err *err)
 {
     GS_CLEANUP(gs_buf_done) struct gs_buf out;
+    GS_CLEANUP(gs_buf_done) struct gs_buf said;
     gs_buf_init(&out, OUT_BYTES_MAX);
+    gs_buf_init(&said, SAID_BYTES_MAX);
     if (args->format == GS_FORMAT_TABLE) {
         put_text(args, bill, span, gs_output_styled(), &out);
         return gs_output_text(&out, err);
     }
     if (args->format == CSV_FORMAT) {
         put_csv(args, bill, &out);
+        put_left_out(&bill->left_out, &said);
+        fputs(gs_buf_text(&said), stderr);
         return gs_output_text(&out, err);
     }
     struct gs_result result;

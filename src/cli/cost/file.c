@@ -23,5 +23,8 @@ int gs_cost_read_file(const struct gs_cost_args *args, const struct gs_cost_span
     r = r == 0 ? gs_history_paid(history, GS_HISTORY_PART, span->from_s, span->to_s, take, &parts,
                                  &parts.known_s, err)
                : r;
+    if (r == 0) {
+        ret->left_out = *gs_history_left_out(history);
+    }
     return r == 0 ? gs_cost_bill_check(ret, &parts, err) : r;
 }

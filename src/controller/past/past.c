@@ -1,5 +1,6 @@
 #include "controller/past/past.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "base/cleanup.h"
 #include "cluster/kube.h"
 #include "controller/past/prometheus.h"
+#include "controller/past/trust.h"
 #include "net/http_client.h"
 #include "wire/jsonwrite.h"
 #include "wire/url.h"
@@ -40,6 +42,8 @@ struct answer {
     struct gs_past *past;
     struct gs_dashboard_past *question;
     struct gs_http_call *call; /* to gpuslice-history */
+    bool waits;                /* for its CA */
+    bool looked;               /* the CA was read anew for this answer */
     uint64_t from_s;
     uint64_t to_s;
     uint64_t step_s;
@@ -52,6 +56,7 @@ struct answer {
 struct gs_past {
     struct gs_past_options options;
     struct gs_http_client *client;
+    struct gs_trust *trust; /* NULL: a file has the CA, or it is not HTTPS */
     struct answer *answers;
 };
 
@@ -110,12 +115,24 @@ static struct answer *new_answer(struct gs_past *past, struct gs_dashboard_past 
 
 /* ---- gpuslice-history ---- */
 
+/* It has a CA that we do not know: it may have started anew. False: it was looked at already. */
+static bool look_anew(struct answer *answer)
+{
+    struct gs_past *past = answer->past;
+    bool first = past->trust != NULL && !answer->looked;
+    answer->looked = answer->waits = first;
+    return first && gs_trust_look(past->trust, NULL) == 0;
+}
+
 static void on_history(void *ctx, int result, const struct gs_http_answer *found,
                        const struct gs_err *err)
 {
     struct answer *answer = ctx;
     char text[700];
     answer->call = NULL;
+    if (result != 0 && err->sys_errno == EKEYREJECTED && look_anew(answer)) {
+        return;
+    }
     if (result != 0) {
         (void)snprintf(text, sizeof(text), "gpuslice-history does not answer: %s", err->msg);
         fail_answer(answer, 503, text);
@@ -151,9 +168,13 @@ static int ask_history(struct answer *answer, struct gs_err *err)
     char url[URL_MAX];
     char token[TOKEN_MAX];
     static const char *const headers[] = {"Accept: application/json"};
-    const struct gs_http_tls tls = {.ca_file =
-                                        options->ca_file[0] == '\0' ? NULL : options->ca_file,
-                                    .insecure = options->ca_file[0] == '\0'};
+    const struct gs_trust *trust = answer->past->trust;
+    const struct gs_http_tls tls = {.ca_file = trust == NULL ? options->ca_file : NULL,
+                                    .ca = trust == NULL ? gs_view("") : gs_trust_ca(trust)};
+    if (trust != NULL && gs_trust_ca(trust).n == 0) {
+        answer->looked = answer->waits = true;
+        return gs_trust_look(answer->past->trust, err);
+    }
     int k = snprintf(url, sizeof(url), "%s%s", options->history, answer->question->path);
     if (k < 0 || (size_t)k >= sizeof(url)) {
         return gs_fail(err, GS_LIMIT, "the question is too long");
@@ -178,6 +199,23 @@ static int ask_history(struct answer *answer, struct gs_err *err)
     int r = gs_http_begin(answer->past->client, &request, &answer->call, err);
     explicit_bzero(token, sizeof(token));
     return r;
+}
+
+/* Whoever waits for the CA goes on, or is told why there is none. */
+static void on_trust(void *ctx, const struct gs_err *why)
+{
+    struct gs_past *past = ctx;
+    struct answer *next;
+    for (struct answer *answer = past->answers; answer != NULL; answer = next) {
+        struct gs_err err = {.msg = ""};
+        next = answer->next;
+        if (answer->waits) {
+            answer->waits = false;
+            if (why != NULL || ask_history(answer, &err) != 0) {
+                fail_answer(answer, 503, why != NULL ? why->msg : err.msg);
+            }
+        }
+    }
 }
 
 /* ---- Prometheus ---- */
@@ -396,7 +434,11 @@ int gs_past_new(const struct gs_past_options *options, struct gs_past **ret, str
         return gs_fail(err, GS_NO_MEMORY, "no memory to ask for the history");
     }
     past->options = *options;
+    bool tls = strncmp(options->history, "https:", 6) == 0;
     r = gs_http_client_new(options->event, &past->client, err);
+    if (r == 0 && tls && options->ca_file[0] == '\0') {
+        r = gs_trust_new(options->kube, options->name_space, on_trust, past, &past->trust, err);
+    }
     if (r != 0) {
         gs_past_free(past);
         return r;
@@ -412,6 +454,7 @@ void gs_past_free(struct gs_past *past)
             free_answer(past->answers);
         }
         gs_http_client_free(past->client);
+        gs_trust_free(past->trust);
         free(past);
     }
 }

@@ -6,15 +6,18 @@
 
 #include "dashboard/dashboard.h"
 
+struct gs_kube;
 struct gs_past;
 
 #define GS_PAST_TOKEN_FILE "/var/run/secrets/gpuslice-history/token"
 
 struct gs_past_options {
     sd_event *event;
+    struct gs_kube *kube;
+    const char *name_space; /* ours, whose ConfigMap has the history's CA */
     const char *history;    /* "https://gpuslice-history.gpuslice-system.svc:9744"; "": none */
     const char *token_file; /* what we show it; read again each time */
-    const char *ca_file;    /* whom it has to be signed by; "": whoever answers is believed */
+    const char *ca_file;    /* whom it has to be signed by; "": as the ConfigMap says */
     const char *prometheus; /* "http://prometheus:9090"; "": none */
 };
 

@@ -141,6 +141,8 @@ static int open_past(struct gs_shown *shown, struct gs_err *err)
 {
     const struct gs_shown_options *options = &shown->options;
     const struct gs_past_options past = {.event = gs_kube_event(options->kube),
+                                         .kube = options->kube,
+                                         .name_space = options->name_space,
                                          .history = options->history,
                                          .token_file = options->history_token,
                                          .ca_file = options->history_ca,

@@ -17,7 +17,8 @@ enum { PARTS = 4, SPACES = 9, HOUR = 3600 };
 static void add_sample(struct gs_history *history, struct gs_random *random, int64_t at_s)
 {
     static const char *const parts[PARTS] = {"used", "idle", "stranded", "starting"};
-    struct gs_history_cost costs[2 * PARTS + SPACES];
+    struct gs_history_cost costs[2 * PARTS + SPACES + 2];
+    uint64_t bill = 0;
     char names[SPACES][16];
     size_t n = PARTS;
     uint64_t used = 0;
@@ -34,6 +35,11 @@ static void add_sample(struct gs_history *history, struct gs_random *random, int
             costs[n++] = (struct gs_history_cost){GS_HISTORY_NAMESPACE, parts[i], costs[i].uusd_h};
         }
     }
+    for (unsigned i = 0; i < PARTS; i++) {
+        bill += costs[i].uusd_h;
+    }
+    costs[n++] = (struct gs_history_cost){GS_HISTORY_WORKLOAD, "all", bill};
+    costs[n++] = (struct gs_history_cost){GS_HISTORY_POOL, "", bill};
     uint32_t lasted = 1 + gs_random_below(random, 30);
     assert_int_equal(gs_history_add(history, at_s, NULL, 0, lasted, costs, n, NULL), 0);
 }
@@ -80,7 +86,7 @@ static void file__rows_and_parts_are_the_bill_to_the_cent(void **state)
         make_history(path, &random);
         const struct gs_cost_span span = {AT_S - HOUR, AT_S + 100 * HOUR};
         uint64_t of_parts = 0;
-        for (unsigned by = GS_COST_BY_PART; by <= GS_COST_BY_NAMESPACE; by++) {
+        for (unsigned by = GS_COST_BY_PART; by < GS_COST_BYS; by++) {
             const struct gs_cost_args args = {.by = by, .file = path};
             GS_CLEANUP(gs_cost_bill_done) struct gs_cost_bill bill = {.n = 0};
             assert_int_equal(gs_cost_read_file(&args, &span, &bill, NULL), 0);

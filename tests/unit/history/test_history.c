@@ -138,8 +138,44 @@ static void history__drops_what_is_older_than_it_is_kept(void **state)
     assert_ok(gs_history_roll(history, NOON + 27 * 3600, &err), &err);
     assert_int_equal(read_it(history, "", NOON - 3600, NOON + 3600, 15, NOON, &step).n, 0);
     assert_int_equal(read_it(history, "", NOON - 3600, NOON + 3600, 300, NOON, &step).n, 1);
-    assert_ok(gs_history_roll(history, NOON + 401ll * 86400, &err), &err);
+    for (int64_t hour = 27; hour <= 401 * 24; hour++) {
+        assert_ok(gs_history_roll(history, NOON + hour * 3600, &err), &err);
+    }
     assert_int_equal(read_it(history, "", NOON - 3600, NOON + 3600, 3600, NOON, &step).n, 0);
+}
+
+/* A clock a year ahead for half an hour, and a day behind after it. */
+static void history__a_clock_that_leaps_takes_little_with_it(void **state)
+{
+    GS_CLEANUP(gs_history_closep)
+    struct gs_history *history = open_it(*state);
+    struct gs_err err;
+    uint32_t step = 0;
+    int64_t begin = NOON - NOON % 3600;
+    int64_t ahead = begin + 365ll * 86400;
+    for (int i = 0; i < 48 * 4; i++) { /* two days */
+        sample(history, begin + i * 900, 1);
+        assert_ok(gs_history_roll(history, begin + i * 900, &err), &err);
+    }
+    int64_t now = begin + 2 * 86400;
+    for (int i = 0; i < 30; i++) {
+        sample(history, ahead + i * 60, 1);
+        assert_ok(gs_history_roll(history, ahead + i * 60, &err), &err);
+    }
+    for (int i = 0; i < 30; i++) {
+        sample(history, now - 86400 + i * 60, 1);
+        assert_ok(gs_history_roll(history, now - 86400 + i * 60, &err), &err);
+    }
+    /* and it goes on as ever */
+    sample(history, now, 1);
+    assert_ok(gs_history_roll(history, now + 3600, &err), &err);
+    assert_int_equal(read_it(history, "", now, now + 3600, 3600, now + 3600, &step).n, 1);
+    /* hours and 5 minutes are all there; what has gone is of the finest */
+    assert_int_equal(read_it(history, "", begin, now, 3600, now, &step).n, 48);
+    assert_int_equal(step, 3600);
+    struct told fives = read_it(history, "", begin, now - 86400, 300, now, &step);
+    assert_int_equal(step, 300);
+    assert_int_equal(fives.n, 24 * 4);
 }
 
 static void history__a_clock_set_back_is_summed_up_anew(void **state)
@@ -202,9 +238,11 @@ static void history__money_adds_up_exactly_over_odd_times(void **state)
         uint64_t a = (uint64_t)rand() % 100000000, b = (uint64_t)rand() % 1000;
         struct gs_history_cost costs[] = {{GS_HISTORY_NAMESPACE, "a", a},
                                           {GS_HISTORY_NAMESPACE, "b", b},
-                                          {GS_HISTORY_PART, "used", a + b}};
+                                          {GS_HISTORY_PART, "used", a + b},
+                                          {GS_HISTORY_WORKLOAD, "w", a + b},
+                                          {GS_HISTORY_POOL, "", a + b}};
         at += lasted;
-        assert_ok(gs_history_add(history, at, NULL, 0, lasted, costs, 3, &err), &err);
+        assert_ok(gs_history_add(history, at, NULL, 0, lasted, costs, 5, &err), &err);
         sum += (a + b) * lasted;
         known += lasted;
     }
@@ -225,10 +263,13 @@ static void history__of_the_dearest_fleet_for_400_days_the_sum_is_told(void **st
     uint64_t known = 0;
     const uint64_t dear = 1ull << 44;
     for (int hour = 0; hour < 400 * 24; hour += 24) {
-        struct gs_history_cost cost = {GS_HISTORY_PART, "used", dear};
+        struct gs_history_cost costs[] = {{GS_HISTORY_PART, "used", dear},
+                                          {GS_HISTORY_NAMESPACE, "a", dear},
+                                          {GS_HISTORY_WORKLOAD, "a", dear},
+                                          {GS_HISTORY_POOL, "a", dear}};
         for (int k = 0; k < 24; k++) {
             assert_ok(
-                gs_history_add(history, NOON + (hour + k) * 3600ll, NULL, 0, 3600, &cost, 1, &err),
+                gs_history_add(history, NOON + (hour + k) * 3600ll, NULL, 0, 3600, costs, 4, &err),
                 &err);
         }
     }
@@ -260,6 +301,9 @@ static void history__refuses_what_is_out_of_bounds_and_writes_nothing(void **sta
     assert_int_equal(gs_history_add(history, NOON, &good, 1, 3601, NULL, 0, &err), GS_INVALID);
     struct gs_history_cost cost = {GS_HISTORY_PART, "used", (1ull << 44) + 1};
     assert_int_equal(gs_history_add(history, NOON, &good, 1, 15, &cost, 1, &err), GS_INVALID);
+    struct gs_history_cost lone = {GS_HISTORY_PART, "used", 7}; /* of nobody's namespace */
+    assert_int_equal(gs_history_add(history, NOON, &good, 1, 15, &lone, 1, &err), GS_INVALID);
+    assert_non_null(strstr(err.msg, "expected the bill, 7"));
     uint32_t step;
     assert_int_equal(read_it(history, "", NOON - 60, NOON + 60, 15, NOON, &step).n, 0);
     struct told told = {.label = ""};
@@ -329,8 +373,10 @@ static _Noreturn void write_until_killed(const char *path)
         struct gs_history_value value = {"held_percent", "", 1};
         struct gs_history_cost costs[] = {{GS_HISTORY_PART, "used", 30},
                                           {GS_HISTORY_NAMESPACE, "a", 10},
-                                          {GS_HISTORY_NAMESPACE, "b", 20}};
-        if (gs_history_add(history, at, &value, 1, 15, costs, 3, &err) < 0 ||
+                                          {GS_HISTORY_NAMESPACE, "b", 20},
+                                          {GS_HISTORY_WORKLOAD, "w", 30},
+                                          {GS_HISTORY_POOL, "p", 30}};
+        if (gs_history_add(history, at, &value, 1, 15, costs, 5, &err) < 0 ||
             (at % 300 == 0 && gs_history_roll(history, at, &err) < 0)) {
             _exit(1);
         }
@@ -373,6 +419,8 @@ int main(void)
                                         end_test),
         cmocka_unit_test_setup_teardown(history__drops_what_is_older_than_it_is_kept, begin_test,
                                         end_test),
+        cmocka_unit_test_setup_teardown(history__a_clock_that_leaps_takes_little_with_it,
+                                        begin_test, end_test),
         cmocka_unit_test_setup_teardown(history__a_clock_set_back_is_summed_up_anew, begin_test,
                                         end_test),
         cmocka_unit_test_setup_teardown(history__money_adds_up_exactly_over_odd_times, begin_test,
