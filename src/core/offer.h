@@ -25,8 +25,9 @@ struct gs_offer {
     uint64_t price_uusd; /* millionths of a dollar an hour */
     uint32_t max_nodes;  /* how many may be bought; UINT32_MAX: no limit */
     const struct gs_node_facts *facts;
-    uint16_t profiles;  /* bit p: it may be cut into the model's profile p; 0: into all */
-    const char *scarce; /* why the cloud has none now, for people; NULL: it may have */
+    uint16_t profiles;   /* bit p: it may be cut into the model's profile p; 0: into all */
+    const char *no_more; /* which limits keep max_nodes at 0, for people; NULL: none does */
+    const char *scarce;  /* why the cloud has none now, for people; NULL: it may have */
 };
 
 /* By which offers are compared: one that is not to be had is taken where no other will do. */

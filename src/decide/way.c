@@ -220,12 +220,14 @@ static bool offer_holds(struct gs_work *work, const struct gs_offer *offer,
             return false;
         }
     }
-    return need->possible && offer->max_nodes > 0 && offer->gpus >= need->gpus &&
+    return need->possible && offer->gpus >= need->gpus &&
            offer->cpu_milli >= work->pod->cpu_milli &&
            offer->memory_bytes >= work->pod->memory_bytes && offer->pods >= 1;
 }
 
-int gs_way_buy(struct gs_work *work, struct gs_decision *ret, struct gs_err *err)
+/* The best of those that may be bought, or, `spent`, of those that a limit forbids. */
+static int find_offer(struct gs_work *work, bool spent, const struct gs_offer **ret,
+                      struct gs_err *err)
 {
     const struct gs_offer *best = NULL;
     bool best_unsure = false;
@@ -236,7 +238,8 @@ int gs_way_buy(struct gs_work *work, struct gs_decision *ret, struct gs_err *err
         if (r < 0) {
             return r;
         }
-        if (!offer_holds(work, offer, need)) {
+        bool asked = spent ? offer->max_nodes == 0 && offer->no_more != NULL : offer->max_nodes > 0;
+        if (!asked || !offer_holds(work, offer, need)) {
             continue;
         }
         enum gs_verdict verdict = gs_work_allows(work, offer->facts, NULL);
@@ -249,7 +252,24 @@ int gs_way_buy(struct gs_work *work, struct gs_decision *ret, struct gs_err *err
             best_unsure = unsure;
         }
     }
+    *ret = best;
+    return 0;
+}
+
+int gs_way_buy(struct gs_work *work, struct gs_decision *ret, struct gs_err *err)
+{
+    const struct gs_offer *best = NULL;
+    int r = find_offer(work, false, &best, err);
+    if (r < 0) {
+        return r;
+    }
     ret->what = GS_DECIDE_BUY;
     ret->offer = best == NULL ? GS_DECIDE_NONE : (uint32_t)(best - work->cluster->offers);
     return best != NULL;
+}
+
+const char *gs_way_no_more(struct gs_work *work)
+{
+    const struct gs_offer *best = NULL;
+    return find_offer(work, true, &best, NULL) < 0 || best == NULL ? NULL : best->no_more;
 }

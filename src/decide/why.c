@@ -256,8 +256,11 @@ static void say_wait(struct words *words, struct gs_work *work, const struct gs_
     }
     say_not_free(words, work, blame);
     say_not_recut(words, work, blame);
+    const char *no_more = gs_way_no_more(work);
     say(words, work->cluster->n_offers == 0 ? "; no pool may start a node"
+               : no_more != NULL            ? "; no node may be bought for it: "
                                             : "; no node that a pool may start would hold it");
+    say(words, "%s", no_more == NULL ? "" : no_more);
     if (decision->keep.node != GS_DECIDE_NONE) {
         say(words, "; it gets the next room on node %s", node_name(work, decision->keep.node));
     }

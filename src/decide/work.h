@@ -109,6 +109,9 @@ int gs_way_recut(struct gs_work *work, struct gs_decision *ret, struct gs_err *e
 int gs_way_move(struct gs_work *work, struct gs_decision *ret, struct gs_err *err);
 int gs_way_buy(struct gs_work *work, struct gs_decision *ret, struct gs_err *err);
 
+/* Which limits forbid a node that would hold the pod; NULL: it is not for limits. */
+const char *gs_way_no_more(struct gs_work *work);
+
 /* Why nothing could be done at once, over all nodes, and which GPU is best kept for the pod. */
 struct gs_blame {
     size_t nodes;        /* each node counts once, where it failed first */

@@ -53,6 +53,11 @@ class Cases:
     def set_warm(self, warm):
         self.bed.api.patch(f"{SLICEPOOLS}/gpus", {"spec": {"warm": warm}})
 
+    def condition(self, kind):
+        found = self.bed.api.get(f"{SLICEPOOLS}/gpus").get("status", {}).get("conditions", [])
+        return next(((one["status"], one["reason"], one["message"]) for one in found
+                     if one["type"] == kind), None)
+
     # ---- cases ----
 
     def a_node__is_bought_before_any_pod_comes(self):
@@ -84,6 +89,16 @@ class Cases:
         time.sleep(5)
         assert len(self.karpenter.claims()) == 1
         assert not self.stand_ins()
+
+    def slices__out_of_reach_are_said_to_be(self):
+        assert self.condition("Warm")[:2] == ("True", "AllThere"), self.condition("Warm")
+        self.bed.api.patch(f"{SLICEPOOLS}/gpus", {"spec": {"limits": {"gpus": 8}}})
+        self.set_warm({"1g.5gb": 60})  # one node has 56
+        full = "limits.gpus is 8, 8 are there or on their way, 8 more are needed"
+        system.wait_equal("what is missing", ("False", "OutOfReach", f"4 of 60 free 1g.5gb missing: {full}"),
+                          lambda: self.condition("Warm"), 60)
+        assert self.condition("Open") == ("False", "LimitsReached", full), self.condition("Open")
+        assert len(self.karpenter.claims()) == 1
 
     def idle_slices__are_cut_for_what_is_to_be_warm(self):
         self.set_warm({"1g.5gb": None, "3g.20gb": 2})

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cluster/scene.h"
+#include "karpenter/limits.h"
 #include "picture/bound.h"
 
 static int no_memory(struct gs_err *err)
@@ -84,6 +85,22 @@ static uint32_t count_left(const struct gs_scene_pool *pool, const struct gs_off
     return !works ? 0 : left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
 }
 
+/* Which limits leave nothing of the offer, for decisions to say. False: no memory. */
+static bool note_spent(struct gs_scene *scene, const struct gs_scene_pool *pool,
+                       struct gs_offer *offer)
+{
+    const struct gs_karpenter_caps caps = {.gpus = pool->spec.gpus_limit,
+                                           .uusd = pool->spec.uusd_limit};
+    const struct gs_karpenter_sum has = {.gpus = pool->status.gpus, .uusd = pool->status.uusd};
+    const struct gs_karpenter_sum more = {.gpus = offer->gpus, .uusd = offer->price_uusd};
+    char text[GS_KARPENTER_LIMITS_MAX];
+    if (offer->max_nodes > 0 || !gs_karpenter_say_limits(&caps, &has, &more, text)) {
+        return true;
+    }
+    offer->no_more = gs_arena_printf(&scene->arena, "SlicePool %s: %s", pool->spec.name, text);
+    return offer->no_more != NULL;
+}
+
 static int make_offers(struct gs_scene *scene, struct gs_err *err)
 {
     size_t n = 0;
@@ -99,6 +116,9 @@ static int make_offers(struct gs_scene *scene, struct gs_err *err)
             uint32_t left = count_left(pool, offer);
             uint32_t coming = count_coming(scene, pool, offer->name);
             offer->max_nodes = left < UINT32_MAX - coming ? left + coming : UINT32_MAX;
+            if (!note_spent(scene, pool, offer)) {
+                return no_memory(err);
+            }
         }
         n += pool->offers.n;
     }

@@ -141,7 +141,8 @@ static int find_in_pools(struct gs_status *status, struct gs_err *err)
         const struct gs_scene_pool *pool = scene->pools[i];
         for (unsigned k = 0; r == 0 && k < pool->status.n_conditions; k++) {
             const struct gs_gpunode_condition *is = &pool->status.conditions[k];
-            if (!is->is_true) {
+            bool comes = strcmp(is->type, "Warm") == 0 && strcmp(is->reason, "Coming") == 0;
+            if (!is->is_true && !comes) {
                 r = add(status, err, "SlicePool %s: %s: %s", pool->spec.name, is->reason,
                         is->message);
             }

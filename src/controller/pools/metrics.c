@@ -139,7 +139,7 @@ static void write_scarce(const struct gs_pools *pools, const struct rows *rows,
 static void write_conditions(const struct rows *rows, struct gs_promtext *prom)
 {
     static const char *const types[GS_POOLS_CONDITIONS] = {"Ready", "Open", "NodesStart",
-                                                           "Capacity"};
+                                                           "Capacity", "Warm"};
     gs_promtext_family(prom, "gpuslice_slicepool_condition", GS_PROM_GAUGE,
                        "How the SlicePool stands, as in its status: 1: true.");
     for (size_t i = 0; i < rows->n; i++) {

@@ -294,9 +294,10 @@ static void set_limits(struct gs_pools *pools, struct gs_pools_owner *owner,
     for (size_t i = 0; i < n; i++) {
         struct gs_pools_part *part = parts[i];
         part->max_nodes = limits[i];
-        if (part->closed[0] == '\0' && limits[i] <= part->there) {
-            part->closed = part->planned > 0 ? "the limits of the SlicePool leave no room for it"
-                           : part->kind.offer->scarce != NULL
+        if (part->closed[0] == '\0' && limits[i] <= part->there && part->planned > 0) {
+            gs_pools_say_no_room(owner, parts, n, part);
+        } else if (part->closed[0] == '\0' && limits[i] <= part->there) {
+            part->closed = part->kind.offer->scarce != NULL
                                ? "the cloud has no machine of its instance type now: see Capacity"
                                : "nothing that waits needs it";
         }

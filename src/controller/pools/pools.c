@@ -52,6 +52,7 @@ static void count_left(struct gs_pools *pools, struct gs_pools_owner *owner)
             }
         }
     }
+    gs_pools_note_spent(owner, parts, n);
 }
 
 static int put_offers(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_err *err)

@@ -7,9 +7,12 @@
 #include "controller/pools/work.h"
 
 #define BODY_BYTES_MAX ((size_t)1 << 20)
-enum { READY, OPEN, STARTS, CAPACITY };
-static const char *const types[GS_POOLS_CONDITIONS] = {
-    [READY] = "Ready", [OPEN] = "Open", [STARTS] = "NodesStart", [CAPACITY] = "Capacity"};
+enum { READY, OPEN, STARTS, CAPACITY, WARM };
+static const char *const types[GS_POOLS_CONDITIONS] = {[READY] = "Ready",
+                                                       [OPEN] = "Open",
+                                                       [STARTS] = "NodesStart",
+                                                       [CAPACITY] = "Capacity",
+                                                       [WARM] = "Warm"};
 
 static void say(struct gs_pools *pools, struct gs_pools_owner *owner, unsigned which, bool is_true,
                 const char *reason, const char *message)
@@ -98,6 +101,8 @@ static void say_ready(struct gs_pools *pools, struct gs_pools_owner *owner,
 static void say_open(struct gs_pools *pools, struct gs_pools_owner *owner,
                      struct gs_pools_part *const *parts, size_t n)
 {
+    char limits[GS_KARPENTER_LIMITS_MAX];
+    char text[GS_POOLS_TEXT_MAX];
     uint32_t nodes = 0;
     for (unsigned i = 0; i < owner->n_offers; i++) {
         nodes = owner->offers[i].max_nodes > nodes ? owner->offers[i].max_nodes : nodes;
@@ -105,14 +110,15 @@ static void say_open(struct gs_pools *pools, struct gs_pools_owner *owner,
     for (size_t i = 0; i < n; i++) {
         if (parts[i]->planned > 0 && parts[i]->closed[0] != '\0' && parts[i]->pool != NULL &&
             nodes > 0) {
-            char text[GS_POOLS_TEXT_MAX];
             snprintf(text, sizeof(text), "NodePool %s: %s", parts[i]->name, parts[i]->closed);
             say(pools, owner, OPEN, false, "PoolClosed", text);
             return;
         }
     }
     if (nodes > 0) {
-        say(pools, owner, OPEN, true, "WithinLimits", "");
+        bool all = !gs_pools_say_short(owner, parts, n, limits);
+        snprintf(text, sizeof(text), "%s%s", all ? "" : "but not for all that waits: ", limits);
+        say(pools, owner, OPEN, true, all ? "WithinLimits" : "LimitsNear", text);
     } else if (owner->unread[0] != '\0') {
         say(pools, owner, OPEN, false, "SpecNotUnderstood",
             "its spec cannot be read, so no node is bought: see Ready");
@@ -121,9 +127,15 @@ static void say_open(struct gs_pools *pools, struct gs_pools_owner *owner,
     } else if (owner->n_offers == 0) {
         say(pools, owner, OPEN, false, "NothingToBuy",
             "there is no instance type to buy: see Ready");
+    } else if (owner->pool.deleting) {
+        say(pools, owner, OPEN, false, "Deleting", "it is being deleted");
+    } else if (!gs_pools_serve(pools, owner)) {
+        say(pools, owner, OPEN, false, "KarpenterNotThere", "no node can be bought: see Ready");
+    } else if (gs_pools_say_spent(owner, parts, n, limits)) {
+        say(pools, owner, OPEN, false, "LimitsReached", limits);
     } else {
-        say(pools, owner, OPEN, false, "LimitsReached",
-            "no node more is within limits.gpus and limits.usdPerHour, or its nodes do not start");
+        say(pools, owner, OPEN, false, "NodesDoNotStart",
+            "its nodes do not start, and it rests before the next try: see NodesStart");
     }
 }
 
@@ -177,6 +189,22 @@ static void say_capacity(struct gs_pools *pools, struct gs_pools_owner *owner,
     }
 }
 
+/* ---- Warm: only where slices are to be kept free ---- */
+
+static void say_warm(struct gs_pools *pools, struct gs_pools_owner *owner,
+                     struct gs_pools_part *const *parts, size_t n)
+{
+    char text[GS_POOLS_TEXT_MAX];
+    bool coming;
+    if (owner->pool.n_warm == 0 || owner->pool.deleting) {
+        owner->said[WARM].since_us = 0;
+    } else if (!gs_pools_say_cold(owner, parts, n, text, &coming)) {
+        say(pools, owner, WARM, true, "AllThere", "");
+    } else {
+        say(pools, owner, WARM, false, coming ? "Coming" : "OutOfReach", text);
+    }
+}
+
 /* ---- the object ---- */
 
 static uint32_t hash_of(const struct gs_buf *text)
@@ -197,7 +225,6 @@ static int write_status(const struct gs_pools *pools, struct gs_pools_owner *own
     struct gs_slicepool_status status = {.name = owner->pool.name,
                                          .observed_generation = owner->pool.generation,
                                          .conditions = conditions,
-                                         .n_conditions = GS_POOLS_CONDITIONS,
                                          .parts = said,
                                          .n_parts = (unsigned)n};
     if (pools->now_us >= pools->old_crd_until_us) {
@@ -205,11 +232,15 @@ static int write_status(const struct gs_pools *pools, struct gs_pools_owner *own
         status.controller = GS_VERSION;
     }
     for (unsigned i = 0; i < GS_POOLS_CONDITIONS; i++) {
-        conditions[i] = (struct gs_gpunode_condition){.type = types[i],
-                                                      .is_true = owner->said[i].is_true,
-                                                      .reason = owner->said[i].reason,
-                                                      .message = owner->said[i].message,
-                                                      .since_us = owner->said[i].since_us};
+        const struct gs_pools_said *is = &owner->said[i];
+        if (is->since_us != 0) {
+            conditions[status.n_conditions++] =
+                (struct gs_gpunode_condition){.type = types[i],
+                                              .is_true = is->is_true,
+                                              .reason = is->reason,
+                                              .message = is->message,
+                                              .since_us = is->since_us};
+        }
     }
     for (size_t i = 0; i < n; i++) {
         const struct gs_pools_part *part = parts[i];
@@ -235,6 +266,7 @@ void gs_pools_say(struct gs_pools *pools, struct gs_pools_owner *owner)
     say_open(pools, owner, parts, n);
     say_starts(pools, owner, parts, n);
     say_capacity(pools, owner, parts, n);
+    say_warm(pools, owner, parts, n);
     gs_buf_init(&body, BODY_BYTES_MAX);
     if (write_status(pools, owner, parts, n, &body, &err) != 0) {
         gs_log_warning("SlicePool %s: %s", owner->pool.name, err.msg);

@@ -6,6 +6,7 @@
 #include "cluster/kube_watch.h"
 #include "controller/pools/pools.h"
 #include "karpenter/choose.h"
+#include "karpenter/limits.h"
 #include "karpenter/seen.h"
 #include "karpenter/share.h"
 #include "karpenter/weights.h"
@@ -33,7 +34,7 @@ enum gs_pools_kind {
     GS_POOLS_KINDS
 };
 
-enum { GS_POOLS_CONDITIONS = 4, GS_POOLS_TEXT_MAX = 900, GS_POOLS_CLOUD_MAX = 200 };
+enum { GS_POOLS_CONDITIONS = 5, GS_POOLS_TEXT_MAX = 900, GS_POOLS_CLOUD_MAX = 200 };
 
 /* A condition of a SlicePool as it was said last. */
 struct gs_pools_said {
@@ -102,6 +103,7 @@ struct gs_pools_part {
     uint32_t weight;
     const char *closed;                        /* why, for people; "": open */
     char refusal[GS_KARPENTER_TEXT_MAX + 320]; /* `closed` of one that Karpenter refuses */
+    char no_room[GS_KARPENTER_LIMITS_MAX];     /* likewise of one that a limit keeps closed */
     uint64_t wanted_us;                        /* CLOCK_MONOTONIC: when it was wanted last */
     uint32_t misses;                /* launches that found no capacity, of the try under way */
     uint64_t missed_us;             /* CLOCK_REALTIME: the last of them; 0: none */
@@ -203,6 +205,24 @@ int gs_pools_plan(struct gs_pools *pools, struct gs_pools_owner *owner, struct g
 bool gs_pools_is_resting(const struct gs_pools *pools, const struct gs_pools_part *part);
 /* The next pass is due by then. */
 void gs_pools_look_again(struct gs_pools *pools, uint64_t at_us);
+
+/* room.c: what limits leave no room for, in words. `parts`: all of the SlicePool. */
+/* Why none of an offer may be bought, into the offer: for the Events of pods. */
+void gs_pools_note_spent(struct gs_pools_owner *owner, struct gs_pools_part *const *parts,
+                         size_t n);
+/* Why a part that is wanted is closed. */
+void gs_pools_say_no_room(const struct gs_pools_owner *owner, struct gs_pools_part *const *parts,
+                          size_t n, struct gs_pools_part *part);
+/* Not one node more, not even of the smallest type; false: no limit is in its way. */
+bool gs_pools_say_spent(const struct gs_pools_owner *owner, struct gs_pools_part *const *parts,
+                        size_t n, char ret[GS_KARPENTER_LIMITS_MAX]);
+/* Not all that is planned. */
+bool gs_pools_say_short(const struct gs_pools_owner *owner, struct gs_pools_part *const *parts,
+                        size_t n, char ret[GS_KARPENTER_LIMITS_MAX]);
+/* Warm slices that are missing, and why; false: none is. *ret_coming: all of them are on their
+ * way. */
+bool gs_pools_say_cold(const struct gs_pools_owner *owner, struct gs_pools_part *const *parts,
+                       size_t n, char ret[GS_POOLS_TEXT_MAX], bool *ret_coming);
 
 /* layouts.c: how many nodes of each part are planned for what waits; new parts where they serve
  * more, or for less. GS_LIMIT, GS_NO_MEMORY. */

@@ -346,6 +346,7 @@ static void why__says_what_the_cloud_has_not_got(void **state)
     (void)state;
     gs_scene_init(&scene, NULL);
     scene.real_us = REAL_US;
+    scene.asked_region = "us-east-1";
     take(&scene, GS_SCENE_LEASES, LEASE("2026-01-01T00:00:59Z"));
     take(&scene, GS_SCENE_SLICEPOOLS,
          "{'metadata': {'name': 'p'}, 'spec': {'nodeClassRef': {'name': 'x'}, 'instanceTypes': "

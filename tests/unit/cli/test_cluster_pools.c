@@ -96,11 +96,50 @@ static void status__says_whose_prices_count(void **state)
     }
 }
 
+#define WAITS                                                                                      \
+    "{'metadata': {'name': 'a', 'namespace': 'd', 'uid': 'u-a', 'resourceVersion': '7'}, 'spec': " \
+    "{'schedulingGates': [{'name': 'gpuslice.dev/slice'}], 'containers': [{'name': 'c', "          \
+    "'resources': {'limits': {'nvidia.com/mig-1g.5gb': '1'}}}]}, 'status': {'phase': 'Pending'}}"
+
+static void why__names_the_limit_that_is_reached(void **state)
+{
+    static const struct {
+        const char *pool, *says;
+    } cases[] = {
+        {POOL("'gpus': 12", "'region': 'us-east-1', 'gpus': 8, 'usdPerHour': '21.957642'"),
+         "there is no node with GPUs; no node may be bought for it: SlicePool p: limits.gpus is 12, "
+         "8 are there or on their way, 8 more are needed"},
+        {POOL("'usdPerHour': '40'", "'region': 'us-east-1', 'gpus': 8, 'usdPerHour': '21.957642'"),
+         "there is no node with GPUs; no node may be bought for it: SlicePool p: limits.usdPerHour is "
+         "40, what is there or on its way costs 21.957642, 21.957642 more are needed"},
+        {POOL("'gpus': 16", "'region': 'us-east-1', 'gpus': 8, 'usdPerHour': '21.957642'"),
+         "there is no node with GPUs; a new p4d.24xlarge would hold it"},
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct gs_scene scene;
+        struct gs_case of;
+        struct gs_err err = {.msg = ""};
+        gs_scene_init(&scene, NULL);
+        scene.real_us = REAL_US;
+        scene.wanted = "d/a";
+        take(&scene, GS_SCENE_SLICEPOOLS, cases[i].pool);
+        take(&scene, GS_SCENE_PODS, WAITS);
+        if (gs_scene_settle(&scene, &err) != 0 ||
+            gs_case_make(&scene, scene.object, &of, &err) != 0) {
+            fail_msg("%s", err.msg);
+        }
+        assert_string_equal(of.decision.why, cases[i].says);
+        gs_scene_done(&scene);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(region__is_the_first_that_is_said),
         cmocka_unit_test(status__says_whose_prices_count),
+        cmocka_unit_test(why__names_the_limit_that_is_reached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -274,6 +274,46 @@ static void decide__buys_the_cheapest_node_that_holds_the_pod(void **state)
     }
 }
 
+static void decide__names_the_limits_that_forbid_the_node_and_no_other_reason(void **state)
+{
+    static const struct {
+        uint32_t max_nodes;
+        const char *no_more;
+        uint64_t cpu_milli; /* of the node */
+        const char *says;
+    } cases[] = {
+        {0, "SlicePool p: limits.gpus is 8", 10000,
+         "there is no node with GPUs; no node may be bought for it: SlicePool p: limits.gpus is 8"},
+        {0, NULL, 10000, "there is no node with GPUs; no node that a pool may start would hold it"},
+        {0, "it is too small anyway", 1,
+         "there is no node with GPUs; no node that a pool may start would hold it"},
+        {1, NULL, 10000, "there is no node with GPUs; a new p4d would hold it"},
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct bed bed;
+        struct gs_decision decision;
+        bed_init(&bed, "A100-40GB", "", false);
+        const struct gs_offer offer = {.name = "p4d",
+                                       .gpu_name = bed.model->id,
+                                       .model = bed.model,
+                                       .gpus = 1,
+                                       .cpu_milli = cases[i].cpu_milli,
+                                       .memory_bytes = 1ull << 40,
+                                       .pods = 10,
+                                       .price_uusd = 5,
+                                       .max_nodes = cases[i].max_nodes,
+                                       .no_more = cases[i].no_more};
+        bed.cluster.offers = &offer;
+        bed.cluster.n_offers = 1;
+        bed_ask(&bed, "7g.40gb");
+        bed.pod.cpu_milli = 1000;
+        assert_int_equal(gs_decide(bed.decider, &bed.cluster, &bed.pod, &decision, NULL), 0);
+        assert_string_equal(decision.why, cases[i].says);
+        bed_done(&bed);
+    }
+}
+
 /* What people read; the cases of `scenes` say what is decided. */
 static const struct text {
     const char *nodes;
@@ -431,6 +471,7 @@ int main(void)
         cmocka_unit_test(decide__moves_one_slice_where_nothing_else_helps),
         cmocka_unit_test(decide__moves_nobody_of_higher_priority),
         cmocka_unit_test(decide__buys_the_cheapest_node_that_holds_the_pod),
+        cmocka_unit_test(decide__names_the_limits_that_forbid_the_node_and_no_other_reason),
         cmocka_unit_test(decide__says_why_in_plain_words),
         cmocka_unit_test(decide__text_that_is_too_long_is_cut_with_dots),
         cmocka_unit_test(decide__wants_that_no_gpu_has_are_refused),
