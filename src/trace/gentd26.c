@@ -58,8 +58,8 @@ static int take_sample(struct gs_trace *trace, struct gs_err *err)
     uint64_t value;
     struct gs_err why;
     if (own->csv.n != own->n) {
-        return gs_trace_skip(trace, GS_TRACE_FAULT_FORM, "found %zu fields; expected %zu",
-                             own->csv.n, own->n);
+        return gs_trace_skip(trace, GS_TRACE_FAULT_FORM, "found %zu field%s; expected %zu",
+                             own->csv.n, own->csv.n == 1 ? "" : "s", own->n);
     }
     if (own->csv.fields[own->at[CONTAINER]].n == 0) {
         return gs_trace_skip(trace, GS_TRACE_FAULT_FORM, "container_ip is empty; expected a name");

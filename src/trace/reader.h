@@ -46,6 +46,12 @@ struct gs_trace {
     unsigned told;   /* rows that were named to options.bad */
     struct gs_trace_totals totals;
     struct gs_err first_bad;
+    struct gs_trace_dry {
+        uint64_t used; /* rows that could be used, when this began ... */
+        uint64_t skipped;
+        uint64_t packed; /* ... and the bytes since then, as they came and unpacked */
+        uint64_t flat;
+    } dry;
     struct gs_trace_clock {
         uint64_t row; /* of the first moment; 0: none yet */
         unsigned input;

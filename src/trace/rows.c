@@ -73,8 +73,8 @@ static int take_csv(struct gs_trace *trace, struct gs_view line, struct gs_err *
         return gs_trace_skip_for(trace, GS_TRACE_FAULT_FORM, &why);
     }
     if (rows->csv.n != rows->n) {
-        return gs_trace_skip(trace, GS_TRACE_FAULT_FORM, "found %zu fields; expected %zu",
-                             rows->csv.n, rows->n);
+        return gs_trace_skip(trace, GS_TRACE_FAULT_FORM, "found %zu field%s; expected %zu",
+                             rows->csv.n, rows->csv.n == 1 ? "" : "s", rows->n);
     }
     for (size_t i = 0; i < rows->n; i++) {
         fields[rows->columns[i]] = rows->csv.fields[i];

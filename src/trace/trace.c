@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "trace/reader.h"
 
 static const struct gs_trace_reader *const readers[] = {
@@ -138,6 +140,45 @@ const struct gs_trace_totals *gs_trace_totals(const struct gs_trace *trace)
     return &trace->totals;
 }
 
+static int refuse_dry(const struct gs_trace *trace, struct gs_err *err)
+{
+    bool told = trace->totals.skipped_rows > 0;
+    char found[80];
+    if (trace->dry.packed > GS_TRACE_DRY_MAX || trace->dry.flat > GS_TRACE_DRY_MAX) {
+        snprintf(found, sizeof(found), "no row that can be used in %llu MiB",
+                 GS_TRACE_DRY_MAX >> 20);
+    } else {
+        snprintf(found, sizeof(found), "%d rows one after the other that cannot be used",
+                 GS_TRACE_DRY_ROWS_MAX);
+    }
+    return gs_fail(err, GS_LIMIT, "%s: found %s; expected a trace of format %s%s%s",
+                   gs_trace_label(trace), found, trace->options.format->name,
+                   told ? "; the first: " : "", told ? trace->first_bad.msg : "");
+}
+
+/* `n` more bytes, of which `sum` is one of trace->dry. An input that never ends ends here, unless
+ * it has rows that can be used. */
+static int count_bytes(struct gs_trace *trace, uint64_t *sum, size_t n, struct gs_err *err)
+{
+    const struct gs_trace_totals *totals = &trace->totals;
+    struct gs_trace_dry *dry = &trace->dry;
+    uint64_t used = totals->input_rows - totals->skipped_rows;
+    if (used != dry->used) {
+        *dry = (struct gs_trace_dry){.used = used, .skipped = totals->skipped_rows};
+    }
+    *sum += n;
+    if (*sum > GS_TRACE_DRY_MAX || totals->skipped_rows - dry->skipped > GS_TRACE_DRY_ROWS_MAX) {
+        return refuse_dry(trace, err);
+    }
+    if (trace->options.rows_max > 0 && totals->input_rows > trace->options.rows_max) {
+        return gs_fail(err, GS_LIMIT,
+                       "%s: found more than %llu rows and no end; expected fewer of what is no "
+                       "file",
+                       gs_trace_label(trace), (unsigned long long)trace->options.rows_max);
+    }
+    return 0;
+}
+
 /* More bytes of the input, from its callback or from what was pushed. GS_TRACE_MORE: none yet. */
 static int fetch(struct gs_trace *trace, struct gs_err *err)
 {
@@ -157,7 +198,7 @@ static int fetch(struct gs_trace *trace, struct gs_err *err)
     }
     trace->totals.bytes += bytes.n;
     gs_unpack_feed(&trace->unpack, bytes);
-    return 0;
+    return count_bytes(trace, &trace->dry.packed, bytes.n, err);
 }
 
 static int end_input(struct gs_trace *trace, struct gs_err *err)
@@ -212,6 +253,10 @@ static int read_on(struct gs_trace *trace, struct gs_err *err)
         }
         gs_lines_end(&trace->lines);
         return 0;
+    }
+    r = count_bytes(trace, &trace->dry.flat, part.n, err);
+    if (r < 0) {
+        return r;
     }
     if (trace->reader->line == NULL) {
         return trace->reader->piece(trace, part, err);

@@ -21,9 +21,11 @@ enum {
     GS_TRACE_LINE_MAX = 64 << 10,   /* bytes of one line */
     GS_TRACE_COUNT_MAX = 1 << 16,   /* equal pieces of work of one row */
     GS_TRACE_TEXTS_MAX = 1 << 14,   /* different profiles, kinds of work, GPUs, namespaces */
-    GS_TRACE_INPUTS_MAX = 4
+    GS_TRACE_INPUTS_MAX = 4,
+    GS_TRACE_DRY_ROWS_MAX = 1 << 20 /* one after the other of which none can be used */
 };
 #define GS_TRACE_BYTES_MAX (1ull << 40) /* of one input, unpacked */
+#define GS_TRACE_DRY_MAX (256ull << 20) /* bytes without a row that can be used */
 
 /* What a format is read from. */
 enum gs_trace_takes {
@@ -83,8 +85,9 @@ struct gs_trace_options {
     struct gs_view text; /* of GS_TRACE_TAKES_TEXT: what is behind the colon */
     uint64_t seed;       /* of drawn traces */
     enum gs_trace_at at;
-    int64_t now_us; /* snapshots: the moment they were taken, since 1970; GS_TRACE_NO_TIME: the
-                       latest moment that is found in them */
+    int64_t now_us;    /* snapshots: the moment they were taken, since 1970; GS_TRACE_NO_TIME: the
+                          latest moment that is found in them */
+    uint64_t rows_max; /* rows of all inputs, of which some never end; 0: no such limit */
     const struct gs_alloc *alloc; /* NULL: the heap; must outlive the trace */
     /* Told of each row that is not used, "<label>:<line>: <reason>", those of GS_TRACE_BAD_MAX
      * first ones. NULL: nobody asks. */

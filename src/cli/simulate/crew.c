@@ -12,7 +12,9 @@
 
 volatile sig_atomic_t gs_crew_stopped;
 
-static struct sigaction before_int, before_term;
+enum { SIGNALS = 3 };
+static const int signals[SIGNALS] = {SIGHUP, SIGINT, SIGTERM};
+static struct sigaction before[SIGNALS];
 
 static void on_stop(int number)
 {
@@ -24,14 +26,18 @@ void gs_crew_catch(void)
     struct sigaction action = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
     gs_crew_stopped = 0;
-    (void)sigaction(SIGINT, &action, &before_int);
-    (void)sigaction(SIGTERM, &action, &before_term);
+    for (unsigned i = 0; i < SIGNALS; i++) {
+        if (sigaction(signals[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN) {
+            (void)sigaction(signals[i], &action, NULL);
+        }
+    }
 }
 
 void gs_crew_release(void)
 {
-    (void)sigaction(SIGINT, &before_int, NULL);
-    (void)sigaction(SIGTERM, &before_term, NULL);
+    for (unsigned i = 0; i < SIGNALS; i++) {
+        (void)sigaction(signals[i], &before[i], NULL);
+    }
 }
 
 int gs_crew_stop_error(struct gs_err *err)

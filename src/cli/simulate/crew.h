@@ -13,15 +13,15 @@
 
 enum { GS_CREW_THREADS_MAX = 256 };
 
-/* Set by Ctrl-C while gs_crew_catch is on: long work looks at it and gives up. */
+/* Set by a signal while gs_crew_catch is on: long work looks at it and gives up. */
 extern volatile sig_atomic_t gs_crew_stopped;
 
 /* The code of work that gave up, and its text. */
 #define GS_CREW_STOPPED GS_BUSY
 int gs_crew_stop_error(struct gs_err *err);
 
-/* From now on Ctrl-C (and SIGTERM) set gs_crew_stopped to their number; the second one ends the
- * program as ever. */
+/* From now on SIGHUP, SIGINT and SIGTERM set gs_crew_stopped to their number, unless they were
+ * ignored (nohup); the second one ends the program as ever. */
 void gs_crew_catch(void);
 void gs_crew_release(void);
 

@@ -159,8 +159,8 @@ static int judge(struct draws *draws, const struct gs_blocks *blocks, struct gs_
         study->no_draws = gs_arena_printf(
             study->question->arena,
             "the trace is too short: its GPU-hours lie in so few jobs or moments that it says no "
-            "more than %zu equal pieces would, and 10 are the least",
-            blocks->pieces);
+            "more than %zu equal piece%s would, and 10 are the least",
+            blocks->pieces, blocks->pieces == 1 ? "" : "s");
     }
     return blocks->pieces < GS_BLOCKS_LEAST && study->no_draws == NULL
                ? gs_fail(err, GS_NO_MEMORY, "no memory for the draws")

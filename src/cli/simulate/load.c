@@ -1,14 +1,43 @@
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "cli/simulate/crew.h"
 #include "cli/simulate/simulate.h"
 #include "term/progress.h"
 
-enum { FIRST_JOBS = 1024, SHOWN_EACH = 1 << 14 };
+enum {
+    FIRST_JOBS = 1024,
+    SHOWN_EACH = 1 << 14,
+    LOOK_EACH_MS = 200,
+    STREAM_ROWS_MAX = 1 << 24 /* sixteen times as many as jobs are kept */
+};
 
 /* ------------------------------------------------------------------ one reading */
+
+/* Whoever waits for a pipe can still be stopped. */
+static int read_bytes(void *ctx, void *bytes, size_t size, size_t *ret_n, struct gs_err *err)
+{
+    struct gs_infile *file = ctx;
+    struct pollfd wait = {.fd = file->fd, .events = POLLIN};
+    int came = 0;
+    while (came == 0 && !gs_crew_stopped) {
+        came = poll(&wait, 1, LOOK_EACH_MS);
+        came = came < 0 && errno == EINTR ? 0 : came;
+    }
+    return gs_crew_stopped ? gs_crew_stop_error(err) : gs_infile_read(ctx, bytes, size, ret_n, err);
+}
+
+/* What is no file can be read only once, and may never end. */
+static bool is_stream(const struct gs_infile *file)
+{
+    struct stat st;
+    return fstat(file->fd, &st) < 0 || !S_ISREG(st.st_mode);
+}
 
 int gs_simulate_open(const struct gs_simulate_question *question, uint64_t seed,
                      void (*bad)(void *ctx, const struct gs_err *err), void *bad_ctx,
@@ -16,15 +45,17 @@ int gs_simulate_open(const struct gs_simulate_question *question, uint64_t seed,
 {
     const struct gs_simulate_spec *spec = &question->spec;
     memset(ret, 0, sizeof(*ret));
+    ret->is_stream = spec->from_stdin;
     for (size_t i = 0; i < spec->n_paths; i++) {
         int r = gs_infile_open(&ret->files[i], "trace", spec->paths[i], err);
         if (r < 0) {
             gs_simulate_close(ret);
-            return r;
+            return gs_crew_stopped ? gs_crew_stop_error(err) : r;
         }
         ret->n_files++;
+        ret->is_stream = ret->is_stream || is_stream(&ret->files[i]);
         ret->inputs[i] = (struct gs_trace_input){
-            .label = ret->files[i].label, .read = gs_infile_read, .ctx = &ret->files[i]};
+            .label = ret->files[i].label, .read = read_bytes, .ctx = &ret->files[i]};
     }
     const struct gs_trace_options options = {
         .format = spec->format,
@@ -34,6 +65,7 @@ int gs_simulate_open(const struct gs_simulate_question *question, uint64_t seed,
         .seed = seed,
         .at = question->args->at == 0 ? GS_TRACE_AT_START : GS_TRACE_AT_CREATION,
         .now_us = GS_TRACE_NO_TIME,
+        .rows_max = ret->is_stream ? STREAM_ROWS_MAX : 0,
         .bad = bad,
         .bad_ctx = bad_ctx,
     };
@@ -180,10 +212,10 @@ static int keep_job(struct loading *loading, const struct gs_trace_ask *ask,
 /* From now on the trace is counted, and not kept. */
 static int stop_keeping(struct loading *loading, struct gs_err *err)
 {
-    if (loading->question->spec.from_stdin) {
+    if (loading->reading.is_stream) {
         return gs_fail(err, GS_LIMIT,
-                       "stdin: over %d jobs are read again for each policy; name a file",
-                       GS_SIMULATE_JOBS_MAX);
+                       "%s: over %d jobs are read again for each policy; name a file",
+                       loading->reading.files[0].label, GS_SIMULATE_JOBS_MAX);
     }
     let_go(loading->load);
     return 0;
@@ -264,7 +296,8 @@ static int read_all(struct loading *loading, struct gs_err *err)
         if (n % SHOWN_EACH == 0) {
             show(loading);
         }
-        int r = gs_trace_next(loading->reading.trace, &ask, err);
+        int r = gs_crew_stopped ? gs_crew_stop_error(err)
+                                : gs_trace_next(loading->reading.trace, &ask, err);
         if (r == GS_TRACE_OVER) {
             break;
         }

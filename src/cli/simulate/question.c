@@ -1,8 +1,10 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/simulate/crew.h"
 #include "cli/simulate/simulate.h"
 #include "core/catalog.h"
+#include "wire/kubetime.h"
 
 static const char default_gpu[] = "A100-40GB";
 
@@ -36,6 +38,26 @@ static bool parse_time(struct gs_view text, int64_t *ret_us)
         }
     }
     return false;
+}
+
+/* A time since the trace's zero; or a date, with a time of day or without, as rows have them. */
+static bool parse_moment(struct gs_view text, int64_t *ret_us)
+{
+    enum { DAY = 10 };
+    char date[DAY + sizeof("T00:00:00Z")];
+    uint64_t us;
+    if (text.n < DAY || text.p[4] != '-') {
+        return parse_time(text, ret_us);
+    }
+    if (text.n == DAY) {
+        (void)snprintf(date, sizeof(date), "%.*sT00:00:00Z", DAY, text.p);
+        text = gs_view(date);
+    }
+    if (gs_kubetime_parse(text, &us, NULL) < 0 || us > (uint64_t)GS_SIM_TIME_MAX) {
+        return false;
+    }
+    *ret_us = (int64_t)us;
+    return true;
 }
 
 /* Not given: as it was. */
@@ -109,8 +131,9 @@ static int read_paths(struct gs_simulate_question *question, struct gs_err *err)
     }
     while (r == 0 && rest.p != NULL) {
         if (spec->n_paths == format->max_files || spec->n_paths == GS_TRACE_INPUTS_MAX) {
-            return gs_fail(err, GS_INVALID, "--trace: %s takes %u files at most: expected %s:%s",
-                           format->name, format->max_files, format->name, format->form);
+            return gs_fail(err, GS_INVALID, "--trace: %s takes %u file%s at most: expected %s:%s",
+                           format->name, format->max_files, format->max_files == 1 ? "" : "s",
+                           format->name, format->form);
         }
         struct gs_view name = format->max_files == 1 ? rest : gs_view_split(&rest, ',');
         rest = format->max_files == 1 ? (struct gs_view){NULL, 0} : rest;
@@ -149,16 +172,17 @@ static int read_window(struct gs_simulate_question *question, struct gs_err *err
                    ? 0
                    : gs_fail(err, GS_INVALID,
                              "--window: \"%.100s\" was given; expected a length that is counted "
-                             "back from the trace's end, 816h, two times, 30d..64d, or observed",
+                             "back from the trace's end, 816h, two times, 30d..64d, two dates, "
+                             "2026-11-01..2026-11-08, or observed",
                              text);
     }
-    if (!parse_time((struct gs_view){.p = text, .n = (size_t)(dots - text)},
-                    &question->window_from_us) ||
-        !parse_time(gs_view(dots + 2), &question->window_until_us) ||
+    if (!parse_moment((struct gs_view){.p = text, .n = (size_t)(dots - text)},
+                      &question->window_from_us) ||
+        !parse_moment(gs_view(dots + 2), &question->window_until_us) ||
         question->window_until_us <= question->window_from_us) {
         return gs_fail(err, GS_INVALID,
                        "--window: \"%.100s\" was given; expected two times since the trace's zero, "
-                       "the earlier one first: 30d..64d",
+                       "or two dates, the earlier one first: 30d..64d, 2026-11-01..2026-11-08",
                        text);
     }
     return 0;
@@ -231,12 +255,15 @@ static int read_model(struct gs_simulate_question *question, const struct gs_mod
     return r < 0 ? gs_wrap(err, r, "--gpu") : 0;
 }
 
-static int read_price(const struct gs_simulate_question *question,
+/* `option` names the instance. */
+static int read_price(const struct gs_simulate_question *question, const char *option,
                       const struct gs_instance *instance, int64_t *ret_uusd, struct gs_err *err)
 {
     uint64_t uusd;
     if (question->args->region == NULL) {
-        return gs_fail(err, GS_INVALID, "--region: expected with --instance, as us-east-1");
+        return gs_fail(err, GS_INVALID,
+                       "--region: expected with --%s %s, as us-east-1: whose price holds", option,
+                       instance->type);
     }
     int r = gs_instance_price(instance, gs_view(question->args->region), &uusd, err);
     if (r < 0) {
@@ -259,16 +286,16 @@ static int read_small(struct gs_simulate_question *question, struct gs_err *err)
     }
     if (small->gpus != 1 || small->gpu_memory_mib == GS_NOT_KNOWN) {
         return gs_fail(err, GS_INVALID,
-                       "--small-gpu: %s has %u GPUs, of a memory that is %s; expected a type with "
+                       "--small-gpu: %s has %u GPU%s, of a memory that is %s; expected a type with "
                        "one, as g6.xlarge",
-                       small->type, small->gpus,
+                       small->type, small->gpus, small->gpus == 1 ? "" : "s",
                        small->gpu_memory_mib == GS_NOT_KNOWN ? "not known" : "known");
     }
     question->world.small =
         (struct gs_sim_small){.name = small->type,
                               .memory_mib = small->gpu_memory_mib,
                               .speed_permille = (uint16_t)(args->small_speed * 10)};
-    return read_price(question, small, &question->world.small.hour_uusd, err);
+    return read_price(question, "small-gpu", small, &question->world.small.hour_uusd, err);
 }
 
 static int read_fleet(struct gs_simulate_question *question, const struct gs_model *model,
@@ -289,8 +316,9 @@ static int read_fleet(struct gs_simulate_question *question, const struct gs_mod
         return gs_fail(err, GS_INVALID, "--node-gpus: expected 1 to %d", GS_SIM_NODE_GPUS_MAX);
     }
     if (question->instance != NULL && node_gpus != question->instance->gpus) {
-        return gs_fail(err, GS_INVALID, "--node-gpus: %s has %u GPUs; leave the option out",
-                       question->instance->type, question->instance->gpus);
+        return gs_fail(err, GS_INVALID, "--node-gpus: %s has %u GPU%s; leave the option out",
+                       question->instance->type, question->instance->gpus,
+                       question->instance->gpus == 1 ? "" : "s");
     }
     if (args->world == GS_SIMULATE_INSTANT) {
         gs_sim_world_init_timeless(world, model, (uint16_t)node_gpus);
@@ -310,8 +338,8 @@ static int read_fleet(struct gs_simulate_question *question, const struct gs_mod
                                "are switched on as they are needed");
     }
     if (fixed && (args->gpus == 0 || args->gpus % node_gpus != 0)) {
-        return gs_fail(err, GS_INVALID, "--gpus: expected whole nodes of %u GPUs",
-                       (unsigned)node_gpus);
+        return gs_fail(err, GS_INVALID, "--gpus: expected whole nodes of %u GPU%s",
+                       (unsigned)node_gpus, node_gpus == 1 ? "" : "s");
     }
     if (fixed) {
         world->types[0].nodes = (uint32_t)(args->gpus / node_gpus);
@@ -371,9 +399,11 @@ static int read_world(struct gs_simulate_question *question, struct gs_err *err)
     r = r < 0 ? r : read_times(question, err);
     if (r == 0 && question->instance != NULL) {
         question->world.types[0].name = question->instance->type;
-        r = read_price(question, question->instance, &question->world.types[0].hour_uusd, err);
+        r = read_price(question, "instance", question->instance,
+                       &question->world.types[0].hour_uusd, err);
     } else if (r == 0 && question->args->region != NULL && question->args->small == NULL) {
-        r = gs_fail(err, GS_INVALID, "--region: goes with --instance, whose price it tells");
+        r = gs_fail(err, GS_INVALID,
+                    "--region: goes with --instance or --small-gpu, whose price it tells");
     }
     return r < 0 ? r : read_small(question, err);
 }

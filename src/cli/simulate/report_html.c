@@ -144,8 +144,9 @@ static void put_cards(const struct gs_report *report, struct gs_buf *out)
         (void)snprintf(says, sizeof(says), "of them saved by slicing; 95 %% interval %s",
                        gs_report_range(ours->saving_ci, range));
         put_card(gs_report_pct(ours->saving_mpct, text), says, out);
-        (void)snprintf(says, sizeof(says), "where nodes of %lld GPUs are paid; 95 %% interval %s",
-                       (long long)report->node_gpus, gs_report_range(ours->node_saving_ci, range));
+        (void)snprintf(says, sizeof(says), "where nodes of %lld GPU%s are paid; 95 %% interval %s",
+                       (long long)report->node_gpus, report->node_gpus == 1 ? "" : "s",
+                       gs_report_range(ours->node_saving_ci, range));
         put_card(gs_report_pct(ours->node_saving_mpct, text), says, out);
     }
     put_card(gs_report_pct(report->bound_saving_mpct, text), gs_report_bound_says(report), out);

@@ -134,17 +134,21 @@ void gs_report_put_rows(const struct gs_report *report, struct gs_buf *out)
     const struct {
         int64_t rows;
         const char *are;
-    } others[] = {{report->rows_without_gpu, "that ask for no GPU"},
-                  {report->rows_never_ran, "that never ran"},
-                  {report->rows_whole, "that ask for whole GPUs"},
-                  {report->rows_unmapped, "that fit no rule"}};
+        const char *is;
+    } others[] = {
+        {report->rows_without_gpu, "that ask for no GPU", "that asks for no GPU"},
+        {report->rows_never_ran, "that never ran", "that never ran"},
+        {report->rows_whole, "that ask for whole GPUs", "that asks for whole GPUs"},
+        {report->rows_unmapped, "that fit no rule", "that fits no rule"},
+    };
     char rows[GS_REPORT_WORD_MAX], skipped[GS_REPORT_WORD_MAX];
     gs_buf_printf(out, "%s row%s, %s of them not usable", gs_report_count(report->input_rows, rows),
                   report->input_rows == 1 ? "" : "s",
                   gs_report_count(report->skipped_rows, skipped));
     for (size_t i = 0; i < GS_ARRAY_LEN(others); i++) {
         if (others[i].rows > 0) {
-            gs_buf_printf(out, ", %s %s", gs_report_count(others[i].rows, rows), others[i].are);
+            gs_buf_printf(out, ", %s %s", gs_report_count(others[i].rows, rows),
+                          others[i].rows == 1 ? others[i].is : others[i].are);
         }
     }
     gs_buf_printf(out, ", %s job%s", gs_report_count(report->jobs, rows),

@@ -30,8 +30,8 @@ static const struct gs_option options[] = {
     {.name = "window",
      .arg = "TIME",
      GS_TO_TEXT(struct gs_simulate_args, window),
-     .help = "count only the last so much of it, 816h, or FROM..TO since its zero; observed: from "
-             "the first end on. What ran before is replayed all the same"},
+     .help = "count only the last so much of it, 816h, or FROM..TO, times since its zero or dates; "
+             "observed: from the first end on. What ran before is replayed all the same"},
     {.name = "at",
      .arg = "MOMENT",
      GS_TO_CHOICE(struct gs_simulate_args, at, moments),
@@ -266,13 +266,14 @@ static int study_and_write(const struct gs_simulate_question *question, const st
     struct gs_simulate_study study;
     struct gs_report report;
     int64_t read_us = now_us();
-    gs_crew_catch();
     int r = gs_simulate_run(question, loads->items, loads->n, &study, err);
-    gs_crew_release();
     int64_t ran_us = now_us();
     r = r < 0 ? r : gs_simulate_fill(&study, &report, err);
-    if (r < 0) {
-        return r;
+    if (r < 0 || gs_crew_stopped) {
+        return r < 0 ? r : gs_crew_stop_error(err);
+    }
+    if (args->out == NULL) {
+        gs_crew_release(); /* who reads may take long; a file is written whole, or not at all */
     }
     if (args->timing) {
         report.read_us = read_us - began_us;
@@ -286,6 +287,7 @@ static int study_and_write(const struct gs_simulate_question *question, const st
 static int finish(int r, const struct gs_err *err)
 {
     gs_progress_end();
+    gs_crew_release();
     if (r == GS_CREW_STOPPED && gs_crew_stopped) {
         (void)gs_exit_failed(err);
         return EXIT_STOPPED + gs_crew_stopped;
@@ -320,6 +322,7 @@ int gs_cmd_simulate(int argc, char **argv)
         return gs_exit_usage(&err);
     }
     gs_progress_start("gpuslice simulate");
+    gs_crew_catch();
     GS_CLEANUP(unload) struct loads loads = {.n = 0};
     int r = load_all(&question, &loads, &err);
     r = r < 0 ? r : study_and_write(&question, &loads, began_us, &err);

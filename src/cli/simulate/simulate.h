@@ -126,6 +126,7 @@ struct gs_simulate_reading {
     struct gs_infile files[GS_TRACE_INPUTS_MAX];
     struct gs_trace_input inputs[GS_TRACE_INPUTS_MAX];
     size_t n_files;
+    bool is_stream; /* one of them is no file: it can be read only once */
     struct gs_trace_map map;
     struct gs_trace_jobs jobs;
 };

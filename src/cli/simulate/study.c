@@ -1,9 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "cli/simulate/crew.h"
 #include "cli/simulate/simulate.h"
+
+#define DATES_FROM_US (20ll * 365 * 86400 * 1000000)
 
 int64_t gs_simulate_saving(uint64_t part, uint64_t whole)
 {
@@ -317,6 +320,30 @@ static int run_all(struct gs_simulate_study *study, struct gs_err *err)
 
 /* ------------------------------------------------------------------ before them */
 
+/* A moment of a trace for people. One that lies decades behind the zero counts from 1970. */
+static const char *moment(int64_t us, char text[GS_REPORT_WORD_MAX])
+{
+    const time_t seconds = us / 1000000;
+    struct tm parts;
+    if (us < DATES_FROM_US || gmtime_r(&seconds, &parts) == NULL ||
+        strftime(text, GS_REPORT_WORD_MAX, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
+        (void)gs_report_time(us / 1000, text);
+    }
+    return text;
+}
+
+/* Nothing of the trace falls into it. */
+static int refuse_window(const struct gs_simulate_question *question, int64_t first, int64_t end,
+                         struct gs_err *err)
+{
+    char from[GS_REPORT_WORD_MAX], to[GS_REPORT_WORD_MAX];
+    return gs_fail(
+        err, GS_INVALID,
+        "--window: %.100s lies wholly %s the trace, whose work is there from %s to %s%s",
+        question->args->window, question->window_from_us >= end ? "behind the end of" : "before",
+        moment(first, from), moment(end, to), first < DATES_FROM_US ? " since its zero" : "");
+}
+
 static int find_window(const struct gs_simulate_question *question, struct gs_simulate_load *load,
                        struct gs_err *err)
 {
@@ -328,6 +355,9 @@ static int find_window(const struct gs_simulate_question *question, struct gs_si
     if (question->window_from_us >= 0) {
         load->from_us = question->window_from_us;
         load->until_us = question->window_until_us;
+        if (load->from_us >= end || load->until_us <= first) {
+            return refuse_window(question, first, end, err);
+        }
     } else if (question->window_observed) {
         if (totals->first_end_us < 0 || totals->first_end_us >= end) {
             return gs_fail(err, GS_INVALID,

@@ -63,8 +63,9 @@ static void describe_fleet(const struct gs_simulate_study *study, struct lines *
                 ? "; nothing takes time, so that GPUs that are on are all that is counted"
                 : "");
     } else {
-        add(lines, "%u nodes of %u x %s, always on; a job that finds no room %s", type->nodes,
-            type->gpus, world->model->id, world->lose ? "is lost" : "waits");
+        add(lines, "%u node%s of %u x %s, always on; a job that finds no room %s", type->nodes,
+            type->nodes == 1 ? "" : "s", type->gpus, world->model->id,
+            world->lose ? "is lost" : "waits");
     }
     if (type->hour_uusd > 0) {
         char price[GS_REPORT_WORD_MAX];
@@ -164,8 +165,9 @@ static int describe_notes(const struct gs_simulate_study *study, struct gs_repor
     struct lines lines = {.arena = study->question->arena};
     const struct gs_trace_totals *totals = &study->loads[0].totals;
     if (totals->skipped_rows > 0) {
-        add(&lines, "%" PRIu64 " of %" PRIu64 " rows could not be used, and are in no figure",
-            totals->skipped_rows, totals->input_rows);
+        add(&lines, "%" PRIu64 " of %" PRIu64 " row%s could not be used, and %s in no figure",
+            totals->skipped_rows, totals->input_rows, totals->input_rows == 1 ? "" : "s",
+            totals->skipped_rows == 1 ? "is" : "are");
     }
     uint64_t unmapped = study->loads[0].left_out[GS_TRACE_LEFT_UNMAPPED];
     if (unmapped > 0) {
@@ -174,9 +176,9 @@ static int describe_notes(const struct gs_simulate_study *study, struct gs_repor
     }
     if (totals->cut_off > 0) {
         add(&lines,
-            "%" PRIu64 " rows still ran when the trace ended: what they ran after is not "
+            "%" PRIu64 " piece%s of work still ran when the trace ended: what came after is not "
             "known and not counted",
-            totals->cut_off);
+            totals->cut_off, totals->cut_off == 1 ? "" : "s");
     }
     add_blind(study, &lines);
     add_too_wide(study, ret, &lines);
@@ -186,8 +188,8 @@ static int describe_notes(const struct gs_simulate_study *study, struct gs_repor
                     "narrow, and the trace has to be longer");
     }
     if (study->draws > 0 && ret->policies[0].peak_gpus > 0 && study->pieces < ROUGH) {
-        add(&lines, "the trace says as much as %zu equal pieces of work: a rough interval",
-            study->pieces);
+        add(&lines, "the trace says as much as %zu equal piece%s of work: a rough interval",
+            study->pieces, study->pieces == 1 ? "" : "s");
     }
     if (study->no_draws != NULL) {
         add(&lines, "no intervals: %s", study->no_draws);
