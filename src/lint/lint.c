@@ -8,6 +8,7 @@
 #include "lint/manifest.h"
 #include "lint/prose.h"
 #include "lint/shell.h"
+#include "lint/slicepool.h"
 #include "lint/toml.h"
 
 static int no_memory(const char *label, struct gs_err *err)
@@ -80,6 +81,7 @@ static void check_yaml(struct gs_lint_work *work, const struct gs_lint_part *par
         gs_lint_pods(work, &part->piece, root);
         gs_lint_plugin(work, &part->piece, root);
         gs_lint_values(work, &part->piece, root);
+        gs_lint_slicepool(work, &part->piece, root);
         check_user_data(work, &part->piece, root);
     }
     if (docs->bad_reason != NULL && part->declared) {

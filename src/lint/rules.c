@@ -148,6 +148,47 @@ const struct gs_lint_rule gs_lint_rules[GS_LINT_RULES] = {
          "NotReady for good, or by a step before the kubelet.",
          "gpuslice-boot with migManager.enabled=false, or migManager and the label",
          "NVIDIA/gpu-operator#2415"},
+    [GS_LINT_POOL_VERSION] = {"GS151", GS_LINT_ERROR, "a SlicePool of another API version",
+                              "There is one so far; the API server knows no other.",
+                              "gpuslice.dev/v1alpha1", NULL},
+    [GS_LINT_POOL_FIELD] =
+        {"GS152", GS_LINT_ERROR, "a SlicePool has no such field",
+         "kubectl refuses it; for other clients the API server drops it, and what it asks for does "
+         "not happen.",
+         "a field that kubectl explain slicepool.spec has", NULL},
+    [GS_LINT_POOL_VALUE] = {"GS153", GS_LINT_ERROR, "a field of a SlicePool cannot have this value",
+                            "The API server refuses the object.",
+                            "a value that kubectl explain slicepool.spec has", NULL},
+    [GS_LINT_POOL_TYPE] =
+        {"GS154", GS_LINT_ERROR, "no instance type with GPUs of NVIDIA's has this name",
+         "Nothing is known of its GPUs and its price: no node of it is bought, and the SlicePool is "
+         "not Ready.",
+         "a type such as p4d.24xlarge", NULL},
+    [GS_LINT_POOL_NOT_CUT] =
+        {"GS155", GS_LINT_WARNING, "the GPUs of this instance type cannot be cut",
+         "They have no MIG. Pods get them whole, and no pod that asks for a slice gets one there.",
+         "a type whose GPUs have MIG: gpuslice profiles lists them", NULL},
+    [GS_LINT_POOL_PROFILE] =
+        {"GS156", GS_LINT_ERROR, "none of the SlicePool's instance types makes this profile",
+         "Profiles are fixed by NVIDIA for each GPU. The rest is served; pods that ask for this one "
+         "wait, and the SlicePool is not Ready.",
+         "a profile of their GPUs: gpuslice profiles lists them", NULL},
+    [GS_LINT_POOL_ZONE] =
+        {"GS157", GS_LINT_ERROR, "no node can be in such a zone",
+         "Zones are compared with the label topology.kubernetes.io/zone, which has the zone's name; "
+         "where none is as it says, Karpenter launches nothing.",
+         "names of zones of one region: us-east-1a", NULL},
+    [GS_LINT_POOL_LIMIT] =
+        {"GS158", GS_LINT_ERROR, "a limit below one node",
+         "Not even one node is within it, so that nothing is ever bought.",
+         "the GPUs and the dollars an hour of one node at least, or 0 where nothing is to be bought",
+         NULL},
+    [GS_LINT_POOL_WARM] = {"GS159", GS_LINT_ERROR, "a warm profile is not among the profiles",
+                           "The API server refuses the object.",
+                           "the profile under profiles too, or not under warm", NULL},
+    [GS_LINT_POOL_SPOT] = {"GS160", GS_LINT_WARNING, "spotPercent counts for nothing here",
+                           "Where a node may be on demand, limits have to hold at that price.",
+                           "capacityTypes: [spot], or no spotPercent", NULL},
     [GS_LINT_SAYS_SAVES] =
         {"GS201", GS_LINT_WARNING, "savings without a source",
          "What is saved depends on prices and on how many slices are filled: a slice is cheaper "

@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 # pylint: disable=wrong-import-position
 import tap
-from bed import system
+from bed import rights, system
 from bed.bed import Bed
 from bed.errors import Skip
 
@@ -26,9 +26,12 @@ REFUSED = {
     "a162.yaml": "image",
     "b083.yaml": "no matches for kind",
     "b099.yaml": "no matches for kind",
+    "slicepool-spelling.yaml": "no matches for kind",
+    "slicepool-cannot.yaml": "Unsupported value",
 }
-# Shows one fault and is no whole object otherwise (a node class without subnets and role).
-IN_PART = ("b108-class.yaml", "broken.yaml")
+# Shows one fault and is no whole object otherwise (a node class without subnets and role), or what
+# only a person can correct.
+IN_PART = ("b108-class.yaml", "broken.yaml", "slicepool-cannot.yaml", "slicepool-other.yaml")
 
 
 def blocks(text):
@@ -61,6 +64,7 @@ class Cases:
             path = os.path.join(shipped, folder)
             bed.kubectl("apply", "--server-side", "--force-conflicts", "-f", path)
             bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", path)
+        rights.apply_crds(bed)
         system.wait_for("the default service account", lambda: bed.api.find(
             "/api/v1/namespaces/default/serviceaccounts/default"), 60)
 

@@ -76,6 +76,17 @@ static const struct {
     {"denied.md", "", NULL},
     {"own-image.yaml", "15:GS127", NULL},
     {"clean.md", "", NULL},
+    {"slicepool-spelling.yaml",
+     "1:GS151 7:GS152 8:GS152 10:GS156 11:GS156 12:GS152 12:GS153 13:GS153 22:GS154 24:GS156 "
+     "25:GS152",
+     NULL},
+    {"slicepool-cannot.yaml",
+     "6:GS154 6:GS155 6:GS131 7:GS157 7:GS157 7:GS157 8:GS160 16:GS153 19:GS156 19:GS156 20:GS159 "
+     "22:GS158 23:GS158 29:GS152 31:GS153 32:GS156 33:GS158 34:GS152",
+     "6:GS154 6:GS155 6:GS131 7:GS157 7:GS157 7:GS157 8:GS160 19:GS156 19:GS156 20:GS159 22:GS158 "
+     "23:GS158 29:GS152 31:GS153 32:GS156 33:GS158 34:GS152"},
+    {"slicepool-clean.yaml", "", NULL},
+    {"slicepool-other.yaml", "", NULL}, /* of another group */
 };
 
 static struct gs_view read_case(struct gs_arena *arena, const char *name)
