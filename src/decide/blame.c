@@ -81,6 +81,7 @@ static bool passes(struct gs_work *work, const struct gs_decide_node *node,
                    const struct gs_need *need, struct gs_blame *blame)
 {
     const char *because = NULL;
+    const struct gs_decide_bar *bar = gs_work_bar(work, node);
     if (!need->possible) {
         blame->other++;
     } else if (!node->usable) {
@@ -88,6 +89,12 @@ static bool passes(struct gs_work *work, const struct gs_decide_node *node,
     } else if (!gs_work_holds(work, node)) {
         blame->small++;
         blame->lacking = lacking(work, node);
+    } else if (bar != NULL && bar->amount) {
+        blame->small++;
+        blame->lacking = bar->what;
+    } else if (bar != NULL) {
+        blame->barred++;
+        blame->because = bar->what;
     } else if (gs_work_avoids(work, node)) {
         blame->barred++;
         blame->because = "what made a booking there fail";

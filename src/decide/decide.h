@@ -115,6 +115,12 @@ static inline bool gs_decide_may_make(const struct gs_decide_node *node, unsigne
     return node->bound_by == NULL || (node->recut_to >> profile & 1u) != 0;
 }
 
+/* What keeps a pod off nodes beside its labels and theirs. */
+struct gs_decide_bar {
+    const char *what; /* "host ports" */
+    bool amount;      /* the node has too little of it */
+};
+
 struct gs_decide_pod {
     const char *name; /* "namespace/name", for texts */
     int32_t priority;
@@ -127,6 +133,9 @@ struct gs_decide_pod {
     bool may_move_others;                   /* moves are opted in to for it */
     const char *const *avoid; /* names of nodes that did not take it lately: not looked at */
     size_t n_avoid;
+    const uint8_t *barred; /* a byte for each node of the cluster: 0, or what keeps the pod off, the
+                              number in `bars` plus 1; NULL: nothing does */
+    const struct gs_decide_bar *bars;
     uint32_t kept_node; /* where GPUs are kept for it: asked first; any number if there is none */
 };
 

@@ -55,6 +55,7 @@ int gs_look(struct gs_decider *decider, const struct gs_decide_cluster *cluster,
     alone.n_nodes = 1;
     alone.n_offers = 0;
     stays.may_move_others = false;
+    stays.barred = pod->barred == NULL ? NULL : pod->barred + node;
     stays.kept_node = GS_DECIDE_NONE;
     int r = gs_decide(decider, &alone, &stays, &decision, err);
     if (r < 0) {

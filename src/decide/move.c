@@ -143,7 +143,7 @@ static int look_at_node(struct gs_work *work, uint32_t n, struct victims *victim
     const struct gs_decide_sum *sum;
     int r = gs_need_of(work, node->model, node->gpu_name, &need, err);
     if (r < 0 || !need->possible || need->kind == NULL || need->kind->states == NULL ||
-        node->free_gpus < need->gpus) {
+        gs_work_bar(work, node) != NULL || node->free_gpus < need->gpus) {
         return r;
     }
     int profile = gs_work_short(need, node->free);

@@ -84,6 +84,14 @@ bool gs_work_holds(const struct gs_work *work, const struct gs_decide_node *node
            node->memory_bytes >= work->pod->memory_bytes && node->pods >= 1;
 }
 
+const struct gs_decide_bar *gs_work_bar(const struct gs_work *work,
+                                        const struct gs_decide_node *node)
+{
+    const struct gs_decide_pod *pod = work->pod;
+    uint8_t bar = pod->barred == NULL ? 0 : pod->barred[node - work->cluster->nodes];
+    return bar == 0 ? NULL : &pod->bars[bar - 1];
+}
+
 bool gs_work_avoids(const struct gs_work *work, const struct gs_decide_node *node)
 {
     for (size_t i = 0; i < work->pod->n_avoid; i++) {

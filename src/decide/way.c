@@ -31,7 +31,8 @@ static int look(struct gs_work *work, size_t n, const struct gs_need **ret_need,
 {
     const struct gs_decide_node *node = &work->cluster->nodes[n];
     *ret_fits = false;
-    if (n == work->except || !gs_work_holds(work, node) || gs_work_avoids(work, node)) {
+    if (n == work->except || !gs_work_holds(work, node) || gs_work_avoids(work, node) ||
+        gs_work_bar(work, node) != NULL) {
         return 0;
     }
     int r = gs_need_of(work, node->model, node->gpu_name, ret_need, err);

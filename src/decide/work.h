@@ -68,6 +68,10 @@ int gs_work_check(const struct gs_decide_gpu *gpus, unsigned n_gpus, struct gs_e
 /* CPU, memory and one pod more. */
 bool gs_work_holds(const struct gs_work *work, const struct gs_decide_node *node);
 
+/* What keeps the pod off a node of the cluster beside labels and taints; NULL: nothing. */
+const struct gs_decide_bar *gs_work_bar(const struct gs_work *work,
+                                        const struct gs_decide_node *node);
+
 /* The pod is not to be tried there again. */
 bool gs_work_avoids(const struct gs_work *work, const struct gs_decide_node *node);
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "picture/rules.h"
+
 void gs_movers_done(struct gs_movers *movers)
 {
     free(movers->holders);
@@ -117,7 +119,7 @@ int gs_movers_find(struct gs_movers *movers, struct gs_nodes_view *view,
         bool may = node->n_movable > 0 && node->known && (!node->held || node->held_by_us) &&
                    (rules->node == NULL || rules->node(rules->ctx, node));
         for (struct gs_store_pod *pod = node->pods; r == 0 && may && pod != NULL; pod = pod->next) {
-            if (pod->kin != NULL && pod->node != NULL &&
+            if (pod->kin != NULL && pod->node != NULL && !gs_rules_shuns(view->store, pod->shape) &&
                 (rules->pod == NULL || rules->pod(rules->ctx, pod))) {
                 r = add(movers, more, pod, err);
             }

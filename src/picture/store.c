@@ -9,6 +9,7 @@
 #include "core/catalog.h"
 #include "picture/store_kin.h"
 #include "picture/store_nodes.h"
+#include "picture/store_shape.h"
 #include "wire/kubejson.h"
 
 enum { KEY_BYTES_MAX = 2 * 254 };
@@ -22,7 +23,8 @@ static int no_memory(struct gs_err *err)
 
 void gs_store_init(struct gs_store *store)
 {
-    *store = (struct gs_store){.n_resources = 1};
+    *store = (struct gs_store){.n_resources = 1, .rules_changes = 1, .pieces = gs_alloc_heap};
+    store->pieces.exact = true;
 }
 
 /* Only those of the catalog have numbers: they are few, while anybody may think of names. */
@@ -66,6 +68,7 @@ static void leave_node(struct gs_store_pod *pod)
     node->n_pods--;
     node->n_nominated -= pod->node == NULL;
     node->n_movable -= pod->kin != NULL;
+    gs_store_shape_unsettle(pod, node);
     gs_store_touch(node);
     if (pod->prev != NULL) {
         pod->prev->next = pod->next;
@@ -90,6 +93,7 @@ static void join_node(struct gs_store_pod *pod, struct gs_store_node *node, bool
     node->n_pods++;
     node->n_nominated += !bound;
     node->n_movable += pod->kin != NULL;
+    gs_store_shape_settle(pod, node);
     gs_store_touch(node);
     pod->next = node->pods;
     if (pod->next != NULL) {
@@ -140,6 +144,7 @@ static void free_pod(struct gs_store *store, struct gs_store_pod *pod)
 {
     leave_node(pod);
     gs_store_kin_leave(store, pod->kin);
+    gs_store_shape_leave(store, pod->shape);
     store->n_stand_ins -= pod->stand_in;
     free(pod);
 }
@@ -245,8 +250,9 @@ static int keep_waiting(struct gs_store *store, struct gs_store_pod *pod, struct
 }
 
 /* The pod as it was read takes the place of the one we knew; what we know beside stays with it. */
-static int replace(struct gs_store *store, const struct gs_kubepod *read,
-                   const struct gs_kubewait *wait, struct gs_store_pod **ret, struct gs_err *err)
+static int replace(struct gs_store *store, const struct json_t *object,
+                   const struct gs_kubepod *read, const struct gs_kubewait *wait,
+                   struct gs_store_pod **ret, struct gs_err *err)
 {
     struct gs_store_want wants[GS_STORE_POD_WANTS_MAX];
     unsigned n = number_wants(store, read, wants);
@@ -255,10 +261,13 @@ static int replace(struct gs_store *store, const struct gs_kubepod *read,
     bool failed = pod == NULL;
     if (pod != NULL) {
         pod->kin = gs_store_kin_of(store, read, wait, &failed);
+        pod->shape = gs_store_shape_of(store, object, read, err);
+        failed |= pod->shape == NULL;
     }
     if (failed || !gs_map_put(&store->pods, pod->key, pod)) {
         if (pod != NULL) {
             gs_store_kin_leave(store, pod->kin);
+            gs_store_shape_leave(store, pod->shape);
             free(pod);
         }
         return no_memory(err);
@@ -309,8 +318,9 @@ static bool waits(const struct gs_kubepod *read, const struct gs_kubewait *wait)
            (wait->gated || let_go(read, wait) == NULL);
 }
 
-static int take_pod(struct gs_store *store, struct gs_arena *arena, const struct gs_kubepod *read,
-                    const struct gs_kubewait *wait, uint64_t now_us, struct gs_err *err)
+static int take_pod(struct gs_store *store, const struct json_t *object, struct gs_arena *arena,
+                    const struct gs_kubepod *read, const struct gs_kubewait *wait, uint64_t now_us,
+                    struct gs_err *err)
 {
     struct gs_store_pod *pod = NULL;
     struct gs_store_pod *old = gs_map_find(&store->pods, read->id);
@@ -319,7 +329,7 @@ static int take_pod(struct gs_store *store, struct gs_arena *arena, const struct
                                           now_us < old->waiting->settles_us
                                       ? old->nominated
                                       : NULL;
-    int r = replace(store, read, wait, &pod, err);
+    int r = replace(store, object, read, wait, &pod, err);
     if (r != 0) {
         return r;
     }
@@ -380,7 +390,7 @@ int gs_store_pod(struct gs_store *store, const struct json_t *object, bool gone,
             forget_pod(store, pod);
         }
     } else if (r == 0) {
-        r = take_pod(store, &scratch, &read, &wait, now_us, err);
+        r = take_pod(store, object, &scratch, &read, &wait, now_us, err);
     }
     store->refused += r == GS_INVALID || r == GS_LIMIT || (r == 0 && read.refused != NULL && !gone);
     gs_arena_done(&scratch);
@@ -446,6 +456,13 @@ struct gs_store_pod *gs_store_find_pod(const struct gs_store *store, const char 
     return gs_map_find(&store->pods, key);
 }
 
+uint32_t gs_store_unobeyed(const struct gs_store_pod *pod)
+{
+    const struct gs_store_rules *rules = pod->shape == NULL ? NULL : pod->shape->rules;
+    uint32_t others = pod->waiting->pod.unobeyed & ~GS_STORE_OBEYED;
+    return others | (rules == NULL ? 0 : rules->rules.unread);
+}
+
 struct gs_store_pod *gs_store_pod_of(const struct gs_store *store,
                                      const struct gs_gpunode_pod *name)
 {
@@ -463,6 +480,7 @@ void gs_store_done(struct gs_store *store)
         free(pod);
     }
     gs_store_kins_done(store);
+    gs_store_shapes_done(store);
     at = 0;
     for (struct gs_store_node *node; (node = gs_map_next(&store->nodes, &at)) != NULL;) {
         gs_store_node_free(node);

@@ -11,6 +11,7 @@
 #include "wire/gpunode.h"
 #include "wire/kubenode.h"
 #include "wire/kubepod.h"
+#include "wire/kuberules.h"
 #include "wire/kubewait.h"
 
 struct json_t; /* jansson's */
@@ -30,6 +31,13 @@ struct gs_store_want {
     uint16_t count;
 };
 
+/* Rules of a pod that decisions obey (rules.h). */
+#define GS_STORE_OBEYED                                                                            \
+    (1u << GS_UNOBEYED_POD_AFFINITY | 1u << GS_UNOBEYED_POD_ANTI_AFFINITY |                        \
+     1u << GS_UNOBEYED_SPREAD | 1u << GS_UNOBEYED_HOST_PORTS |                                     \
+     1u << GS_UNOBEYED_EPHEMERAL_STORAGE | 1u << GS_UNOBEYED_HUGEPAGES |                           \
+     1u << GS_UNOBEYED_OTHER_RESOURCE)
+
 /* "namespace/Kind/name" */
 #define GS_STORE_OWNER_MAX (2 * 253 + 63 + 3)
 
@@ -47,6 +55,46 @@ struct gs_store_kin {
     uint64_t memory_bytes;
     int32_t priority;
     uint32_t n_pods;
+};
+
+struct gs_store_rules;
+struct gs_store_space;
+
+/* What pods of one template have in common, as rules of other pods see them. */
+struct gs_store_shape {
+    struct gs_store_space *space;
+    struct gs_store_shape *prev; /* of the namespace */
+    struct gs_store_shape *next;
+    struct gs_store_pod *pods;    /* those that are on nodes, bound or nominated */
+    struct gs_store_rules *rules; /* their own; NULL: none */
+    uint32_t n_pods;              /* on nodes and waiting */
+    uint32_t n_labels;
+    uint32_t shunned_as_of; /* gs_store.rules_changes: whether others keep them off, then */
+    bool shunned;
+    char text[]; /* gs_kuberules.text: the namespace, then a line for each label */
+};
+
+struct gs_store_rules {
+    struct gs_store_shape *shape;
+    struct gs_store_rules
+        *prev; /* of all that keep pods of others off: anti-affinity, host ports */
+    struct gs_store_rules *next;
+    bool listed;
+    struct gs_arena arena; /* of: */
+    struct gs_kuberules rules;
+};
+
+/* A namespace with pods. */
+struct gs_store_space {
+    struct gs_store_shape *shapes;
+    char name[];
+};
+
+/* So much of a resource beside CPU, memory and GPUs. */
+struct gs_store_other {
+    const char *name;
+    uint64_t there; /* status.allocatable */
+    uint64_t taken; /* by pods bound and nominated */
 };
 
 /* A pod that waits and asks for slices; or one that has our gate and must lose it. */
@@ -72,6 +120,7 @@ struct gs_store_waiting {
     unsigned what;          /* enum gs_decide_what of the last decision */
     char why[512];          /* in words */
     uint64_t keep_until_us; /* a re-cut or move for it is given so long; 0: there is none */
+    uint64_t hope_until_us; /* pods on their way are waited for so long; 0: it needed none yet */
     uint64_t open_until_us; /* its NodePool is given so long to open; 0: it needs none yet */
     /* Why our gate holds it back for nothing: it is none that we decide for. NULL: we do. */
     const char *let_go;
@@ -93,14 +142,17 @@ struct gs_store_pod {
     uint64_t cpu_milli;
     uint64_t memory_bytes;
     struct gs_store_waiting *waiting; /* NULL: it does not wait for slices */
-    struct gs_store_kin *kin;         /* NULL: it must not be moved */
-    uint32_t created_s;               /* CLOCK_REALTIME */
-    uint32_t holder;                  /* gs_store_holder of it */
-    bool deleting;                    /* it ends; what it has is its own until it is gone */
-    bool daemon;                      /* it is its node's: of a DaemonSet, or static */
-    bool stand_in;      /* for warm slices: Karpenter is to see it, nobody to run it */
-    bool unschedulable; /* it says so; of stand-ins only */
-    bool seen;          /* in the list under way */
+    struct gs_store_shape *shape;
+    struct gs_store_pod *prev_alike; /* of the same shape, on a node too */
+    struct gs_store_pod *next_alike;
+    struct gs_store_kin *kin; /* NULL: it must not be moved */
+    uint32_t created_s;       /* CLOCK_REALTIME */
+    uint32_t holder;          /* gs_store_holder of it */
+    bool deleting;            /* it ends; what it has is its own until it is gone */
+    bool daemon;              /* it is its node's: of a DaemonSet, or static */
+    bool stand_in;            /* for warm slices: Karpenter is to see it, nobody to run it */
+    bool unschedulable;       /* it says so; of stand-ins only */
+    bool seen;                /* in the list under way */
     uint8_t n_wants;
     struct gs_store_want wants[];
 };
@@ -143,8 +195,11 @@ struct gs_store_node {
     bool seen;  /* in the list under way */
     bool gpu_seen;
     struct gs_kubenode node;
-    void *kept; /* the texts, labels and taints of `node` */
     struct gs_kubenode_slices *slices; /* those of `node` */
+    void *kept; /* the texts, labels and taints of `node`, and: */
+    struct gs_store_other *others;
+    size_t n_others;
+    uint16_t spreads; /* of rules.c, while it judges */
     const char *uid;
     bool ready;
     bool deleting;
@@ -177,9 +232,14 @@ struct gs_store_node {
 };
 
 struct gs_store {
-    struct gs_map pods;  /* by key: struct gs_store_pod */
-    struct gs_map nodes; /* by name: struct gs_store_node */
-    struct gs_map kins;  /* by owner: struct gs_store_kin, the first of its list */
+    struct gs_map pods;           /* by key: struct gs_store_pod */
+    struct gs_map nodes;          /* by name: struct gs_store_node */
+    struct gs_map kins;           /* by owner: struct gs_store_kin, the first of its list */
+    struct gs_map shapes;         /* by text: struct gs_store_shape */
+    struct gs_map spaces;         /* by name: struct gs_store_space */
+    struct gs_store_rules *ruled; /* those that keep pods of others off, in no order */
+    uint32_t rules_changes;       /* grows when that list changes; never 0 */
+    struct gs_alloc pieces;       /* of memory of just the size */
     struct gs_profile_name resources[GS_STORE_RESOURCES_MAX];
     unsigned n_resources;             /* 0 is whole GPUs */
     struct gs_store_waiting *waiting; /* all that wait, in no order */
@@ -229,6 +289,9 @@ struct gs_store_pod *gs_store_pod_of(const struct gs_store *store,
 
 /* Whose pod it is, as kins are found by; "" for the kind and name of none. */
 void gs_store_owner_of(const struct gs_kubepod *pod, char ret[GS_STORE_OWNER_MAX]);
+
+/* The rules of a pod that waits which decisions do not obey: bit i, enum gs_kubepod_unobeyed. */
+uint32_t gs_store_unobeyed(const struct gs_store_pod *pod);
 
 /* A pod, by "namespace/name", as slices name who holds them. Never 0. */
 uint32_t gs_store_holder(const char *name_space, const char *name);

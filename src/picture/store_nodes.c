@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "picture/store_shape.h"
 #include "wire/kubejson.h"
 
 #define NODE_BYTES_MAX ((size_t)4 << 20)
@@ -113,7 +114,8 @@ static const char *keep_text(struct keeping *keeping, const char *text)
 
 /* Copies the texts of `from` into those of `to`; without room it only counts. */
 static void keep_facts(struct keeping *keeping, const struct gs_kubenode *from, const char *uid,
-                       struct gs_store_node *node, struct gs_label *labels, struct gs_taint *taints)
+                       struct gs_store_node *node, struct gs_label *labels, struct gs_taint *taints,
+                       struct gs_store_other *others)
 {
     const struct gs_label none = {.key = ""};
     const struct gs_taint no_taint = {.key = ""};
@@ -134,6 +136,13 @@ static void keep_facts(struct keeping *keeping, const struct gs_kubenode *from, 
             taints[i] = kept;
         }
     }
+    for (size_t i = 0; i < from->n_others; i++) {
+        const struct gs_store_other kept = {.name = keep_text(keeping, from->others[i].name),
+                                            .there = from->others[i].amount};
+        if (others != NULL) {
+            others[i] = kept;
+        }
+    }
     node->uid = keep_text(keeping, uid);
     node->node.product = keep_text(keeping, from->product);
     node->node.instance_type = keep_text(keeping, from->instance_type);
@@ -145,22 +154,28 @@ static int keep_node(struct gs_store_node *node, const struct gs_kubenode *from,
     struct keeping count = {.at = NULL};
     size_t n_labels = from->facts.n_labels * sizeof(struct gs_label);
     size_t n_taints = from->facts.n_taints * sizeof(struct gs_taint);
-    keep_facts(&count, from, uid, node, NULL, NULL);
-    char *kept = malloc(n_labels + n_taints + count.n);
+    size_t n_others = from->n_others * sizeof(struct gs_store_other);
+    keep_facts(&count, from, uid, node, NULL, NULL, NULL);
+    char *kept = malloc(n_labels + n_taints + n_others + count.n);
     if (kept == NULL) {
         return no_memory(err);
     }
     struct gs_label *labels = (struct gs_label *)(void *)kept;
     struct gs_taint *taints = (struct gs_taint *)(void *)(kept + n_labels);
-    struct keeping copy = {.at = kept + n_labels + n_taints};
+    struct gs_store_other *others = (struct gs_store_other *)(void *)(kept + n_labels + n_taints);
+    struct keeping copy = {.at = kept + n_labels + n_taints + n_others};
     node->node = *from;
-    keep_facts(&copy, from, uid, node, labels, taints);
+    keep_facts(&copy, from, uid, node, labels, taints, others);
+    node->node.others = NULL;
+    node->others = others;
+    node->n_others = from->n_others;
     node->node.name = node->name;
     node->node.facts.name = from->facts.name == NULL ? NULL : node->name;
     node->node.facts.labels = labels;
     node->node.facts.taints = taints;
     free(node->kept);
     node->kept = kept;
+    gs_store_shape_recount(node);
     return 0;
 }
 

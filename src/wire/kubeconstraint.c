@@ -192,32 +192,72 @@ static int read_pair(const char *key, json_t *value, struct gs_arena *arena,
     return 0;
 }
 
+/* Labels and their values as requirements, by key. */
+static int read_pairs(json_t *pairs, struct gs_arena *arena, struct gs_requirement *into,
+                      struct gs_err *err)
+{
+    size_t n = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach(pairs, key, value)
+    {
+        int r = read_pair(key, value, arena, &into[n++], err);
+        if (r != 0) {
+            return r;
+        }
+    }
+    if (n > 0) {
+        qsort(into, n, sizeof(*into), compare_keys);
+    }
+    return 0;
+}
+
 static int read_selector(const json_t *spec, struct gs_arena *arena, struct gs_constraint *ret,
                          struct gs_err *err)
 {
     json_t *pairs = NULL;
     int r = gs_kubejson_object(spec, "nodeSelector", &pairs, err);
-    if (r != 0 || json_object_size(pairs) == 0) {
+    size_t n = json_object_size(pairs);
+    if (r != 0 || n == 0) {
         return r;
     }
-    size_t n = 0;
-    struct gs_requirement *requirements =
-        GS_ARENA_NEW(arena, struct gs_requirement, json_object_size(pairs));
+    struct gs_requirement *requirements = GS_ARENA_NEW(arena, struct gs_requirement, n);
     if (requirements == NULL) {
         return gs_kubejson_no_memory(err);
     }
-    const char *key;
-    json_t *value;
-    json_object_foreach(pairs, key, value)
-    {
-        r = read_pair(key, value, arena, &requirements[n++], err);
-        if (r != 0) {
-            return r;
+    r = read_pairs(pairs, arena, requirements, err);
+    ret->selector = (struct gs_term){.requirements = requirements, .n_requirements = n};
+    return r;
+}
+
+int gs_kubeconstraint_labels(const struct json_t *selector, struct gs_arena *arena,
+                             struct gs_term *ret, struct gs_err *err)
+{
+    json_t *pairs = NULL;
+    json_t *list = NULL;
+    int r = require_object(selector, "a label selector", err);
+    r = r == 0 ? gs_kubejson_object(selector, "matchLabels", &pairs, err) : r;
+    r = r == 0 ? gs_kubejson_array(selector, "matchExpressions", &list, err) : r;
+    if (r != 0) {
+        return r;
+    }
+    size_t n_pairs = json_object_size(pairs);
+    size_t n = n_pairs + json_array_size(list);
+    struct gs_requirement *requirements = GS_ARENA_NEW(arena, struct gs_requirement, n);
+    if (requirements == NULL) {
+        return gs_kubejson_no_memory(err);
+    }
+    r = read_pairs(pairs, arena, requirements, err);
+    r = r == 0 ? read_requirements(list, false, arena, requirements + n_pairs, err) : r;
+    for (size_t i = n_pairs; r == 0 && i < n; i++) {
+        if (requirements[i].op == GS_LABEL_GT || requirements[i].op == GS_LABEL_LT) {
+            r = gs_fail(err, GS_INVALID,
+                        "operator Gt or Lt in a label selector; expected In, NotIn, Exists or "
+                        "DoesNotExist");
         }
     }
-    qsort(requirements, n, sizeof(*requirements), compare_keys);
-    ret->selector = (struct gs_term){.requirements = requirements, .n_requirements = n};
-    return 0;
+    *ret = (struct gs_term){.requirements = requirements, .n_requirements = n};
+    return r;
 }
 
 /* ---- tolerations and taints ---- */

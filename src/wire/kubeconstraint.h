@@ -18,6 +18,11 @@ int gs_kubeconstraint_parse(const struct json_t *spec, struct gs_arena *arena,
                             const struct gs_constraint **ret, bool *ret_dropped,
                             struct gs_err *err);
 
+/* A LabelSelector: `ret` has a requirement for each of its labels and expressions; none: it selects
+ * everything. GS_INVALID: what the API server would refuse. GS_NO_MEMORY. */
+int gs_kubeconstraint_labels(const struct json_t *selector, struct gs_arena *arena,
+                             struct gs_term *ret, struct gs_err *err);
+
 /* A toleration, a taint: an object's texts "key", "value", "effect". GS_INVALID, GS_NO_MEMORY. */
 int gs_kubeconstraint_taint(const struct json_t *taint, struct gs_arena *arena,
                             struct gs_taint *ret, struct gs_err *err);

@@ -185,8 +185,25 @@ static int add_slices(struct gs_kubenode *node, const char *name, const json_t *
     return r;
 }
 
-static int read_amount(struct gs_kubenode *node, const char *name, const json_t *value,
-                       struct gs_err *err)
+/* `others` has room for all that the node has. */
+static int add_other(struct gs_kubenode *node, struct gs_kubeamount *others, const char *name,
+                     const json_t *value, struct gs_arena *arena, struct gs_err *err)
+{
+    uint64_t amount = 0;
+    bool odd = gs_kubejson_amount(value, GS_QUANTITY_UNIT, UINT64_MAX, &amount, NULL) != 0;
+    if (odd || amount == 0 || !gs_kubejson_is_printable(name)) {
+        return 0; /* as if it were not there: nothing of it can be had */
+    }
+    const char *copy = gs_arena_text(arena, name, strlen(name));
+    if (copy == NULL) {
+        return gs_kubejson_no_memory(err);
+    }
+    others[node->n_others++] = (struct gs_kubeamount){.name = copy, .amount = amount};
+    return 0;
+}
+
+static int read_amount(struct gs_kubenode *node, struct gs_kubeamount *others, const char *name,
+                       const json_t *value, struct gs_arena *arena, struct gs_err *err)
 {
     if (strcmp(name, "cpu") == 0) {
         return gs_kubejson_amount(value, GS_QUANTITY_MILLI, GS_CPU_MILLI_MAX, &node->cpu_milli,
@@ -202,10 +219,13 @@ static int read_amount(struct gs_kubenode *node, const char *name, const json_t 
     if (strcmp(name, "nvidia.com/gpu") == 0) {
         return gs_kubejson_count(value, COUNT_MAX, &node->gpus, err);
     }
-    return strncmp(name, "nvidia.com/mig-", 15) == 0 ? add_slices(node, name, value, err) : 0;
+    return strncmp(name, "nvidia.com/mig-", 15) == 0
+               ? add_slices(node, name, value, err)
+               : add_other(node, others, name, value, arena, err);
 }
 
-static int read_allocatable(const json_t *object, struct gs_kubenode *node, struct gs_err *err)
+static int read_allocatable(const json_t *object, struct gs_kubenode *node, struct gs_arena *arena,
+                            struct gs_err *err)
 {
     json_t *status = NULL;
     json_t *amounts = NULL;
@@ -214,11 +234,17 @@ static int read_allocatable(const json_t *object, struct gs_kubenode *node, stru
     if (r == 0 && amounts == NULL) {
         return gs_fail(err, GS_INVALID, "no status.allocatable; expected it");
     }
+    struct gs_kubeamount *others =
+        GS_ARENA_NEW(arena, struct gs_kubeamount, json_object_size(amounts));
+    if (r == 0 && others == NULL) {
+        return gs_kubejson_no_memory(err);
+    }
+    node->others = others;
     const char *name;
     json_t *value;
     json_object_foreach(amounts, name, value)
     {
-        r = r == 0 ? read_amount(node, name, value, err) : r;
+        r = r == 0 ? read_amount(node, others, name, value, arena, err) : r;
         if (r != 0) {
             return gs_wrap(err, r, "allocatable \"%.100s\"",
                            gs_kubejson_is_printable(name) ? name : "");
@@ -281,7 +307,7 @@ int gs_kubenode_parse(const struct json_t *object, struct gs_arena *arena, struc
     r = gs_kubejson_object(object, "spec", &spec, err);
     r = r == 0 ? read_labels(metadata, arena, &node, err) : r;
     r = r == 0 ? read_taints(spec, arena, &node, err) : r;
-    r = r == 0 ? read_allocatable(object, &node, err) : r;
+    r = r == 0 ? read_allocatable(object, &node, arena, err) : r;
     r = r == 0 ? read_gpu(&node, arena, err) : r;
     if (r != 0) {
         return gs_wrap(err, r, "node %s", node.name);

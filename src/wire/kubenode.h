@@ -7,6 +7,7 @@
 
 #include "core/constraint.h"
 #include "core/demand.h"
+#include "wire/kuberequest.h"
 
 struct json_t;
 
@@ -35,9 +36,11 @@ struct gs_kubenode {
     uint64_t pods;
     uint64_t gpus; /* of nvidia.com/gpu */
     enum gs_kubenode_gpu gpu_means;
-    struct gs_profile_name single;                            /* GS_KUBENODE_SLICE */
+    struct gs_profile_name single;     /* GS_KUBENODE_SLICE */
     struct gs_kubenode_slices *slices; /* of nvidia.com/mig-* */
     size_t n_slices;
+    const struct gs_kubeamount *others; /* of all other resources, none of them 0 */
+    size_t n_others;
     const char *product; /* the GPU's name as labelled, without what sharing and MIG add to it
                             ("NVIDIA-A100-SXM4-40GB"); "" when there is no label */
     const struct gs_model *model; /* of that name; NULL: no such model is known */

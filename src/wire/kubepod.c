@@ -212,10 +212,21 @@ static int keep_request(const struct gs_kuberequest *request, struct gs_arena *a
                         struct gs_kubepod *pod, struct gs_err *err)
 {
     struct gs_want *wants = GS_ARENA_NEW(arena, struct gs_want, request->n_wants);
-    if (wants == NULL) {
+    struct gs_kubeamount *others = GS_ARENA_NEW(arena, struct gs_kubeamount, request->n_others);
+    if (wants == NULL || others == NULL) {
         return gs_kubejson_no_memory(err);
     }
     memcpy(wants, request->wants, request->n_wants * sizeof(*wants));
+    for (size_t i = 0; i < request->n_others; i++) {
+        others[i].amount = request->others[i].amount;
+        int r = copy(arena, request->others[i].name, &others[i].name, err);
+        if (r != 0) {
+            return r;
+        }
+    }
+    pod->others = others;
+    pod->n_others = request->n_others;
+    pod->more_others = request->more_others;
     pod->wants = wants;
     pod->n_wants = request->n_wants;
     pod->cpu_milli = request->cpu_milli;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/demand.h"
+#include "wire/kuberequest.h"
 
 struct json_t;
 
@@ -46,6 +47,9 @@ struct gs_kubepod {
     uint64_t memory_bytes;
     const struct gs_want *wants; /* none: no GPU */
     size_t n_wants;
+    const struct gs_kubeamount *others; /* of all other resources */
+    size_t n_others;
+    bool more_others;                       /* there are more kinds of them than these */
     const struct gs_constraint *constraint; /* NULL: none */
     uint32_t unobeyed;                      /* bit i: enum gs_kubepod_unobeyed */
     const char *other_resource;             /* the first of GS_UNOBEYED_OTHER_RESOURCE; or NULL */

@@ -6,7 +6,13 @@
 
 #include "wire/kubejson.h"
 
-enum { CPU, MEMORY, FIRST_GPU, AMOUNTS = FIRST_GPU + GS_WANTS_MAX };
+enum {
+    CPU,
+    MEMORY,
+    FIRST_GPU,
+    FIRST_OTHER = FIRST_GPU + GS_WANTS_MAX,
+    AMOUNTS = FIRST_OTHER + GS_KUBEREQUEST_OTHERS_MAX
+};
 
 /* What one container, or several, ask for. */
 struct amounts {
@@ -17,6 +23,8 @@ struct amounts {
 struct reading {
     const char *gpu_names[GS_WANTS_MAX];
     size_t n_gpu_names;
+    const char *other_names[GS_KUBEREQUEST_OTHERS_MAX];
+    size_t n_other_names;
     struct gs_kuberequest request;
 };
 
@@ -95,6 +103,29 @@ static int add_gpus(struct reading *reading, struct amounts *amounts, const char
     return r;
 }
 
+/* What is too much to be counted is more than any node has. */
+static void add_up(uint64_t *sum, uint64_t more)
+{
+    *sum = *sum > UINT64_MAX - more ? UINT64_MAX : *sum + more;
+}
+
+static void add_other(struct reading *reading, struct amounts *amounts, const char *name,
+                      uint64_t amount)
+{
+    size_t i = 0;
+    while (i < reading->n_other_names && strcmp(reading->other_names[i], name) != 0) {
+        i++;
+    }
+    if (i == GS_KUBEREQUEST_OTHERS_MAX) {
+        reading->request.more_others = true;
+        return;
+    }
+    if (i == reading->n_other_names) {
+        reading->other_names[reading->n_other_names++] = name;
+    }
+    add_up(&amounts->of[FIRST_OTHER + i], amount);
+}
+
 static int add_amount(struct reading *reading, struct amounts *amounts, const char *name,
                       const json_t *value, struct gs_err *err)
 {
@@ -126,6 +157,9 @@ static int add_amount(struct reading *reading, struct amounts *amounts, const ch
         const char **first = kind == KIND_REFUSED ? &request->refused : &request->other;
         bool named = kind == KIND_REFUSED || kind == KIND_OTHER;
         *first = named && *first == NULL ? name : *first;
+        if (r == 0 && kind != KIND_REFUSED) {
+            add_other(reading, amounts, name, amount);
+        }
     }
     return r;
 }
@@ -187,7 +221,7 @@ static int add_container(struct reading *reading, struct amounts *amounts, const
 static void add(struct amounts *sum, const struct amounts *more)
 {
     for (size_t i = 0; i < AMOUNTS; i++) {
-        sum->of[i] += more->of[i];
+        add_up(&sum->of[i], more->of[i]);
     }
 }
 
@@ -250,7 +284,7 @@ static int add_starting(struct reading *reading, const json_t *containers, struc
 }
 
 /* Amounts for the pod as a whole replace those of its containers; a limit does so only where
- * nothing else asks. Other resources cannot be given this way. */
+ * nothing else asks. Of other resources only huge pages can be given this way. */
 static int replace_by_pod_level(struct reading *reading, const json_t *spec, struct amounts *sum,
                                 struct gs_err *err)
 {
@@ -265,9 +299,17 @@ static int replace_by_pod_level(struct reading *reading, const json_t *spec, str
     if (r != 0) {
         return gs_wrap(err, r, "resources of the pod");
     }
+    const json_t *requests = json_object_get(resources, "requests");
     for (size_t i = CPU; i <= MEMORY; i++) {
-        const json_t *requests = json_object_get(resources, "requests");
         if (json_object_get(requests, names[i]) != NULL || sum->of[i] == 0) {
+            sum->of[i] = pod.of[i];
+        }
+    }
+    for (size_t k = 0; k < reading->n_other_names; k++) {
+        const char *name = reading->other_names[k];
+        size_t i = FIRST_OTHER + k;
+        if (begins(name, "hugepages-") &&
+            (json_object_get(requests, name) != NULL || sum->of[i] == 0)) {
             sum->of[i] = pod.of[i];
         }
     }
@@ -333,6 +375,17 @@ static int make_wants(struct reading *reading, const struct amounts *sum, struct
     return 0;
 }
 
+static void keep_others(struct reading *reading, const struct amounts *sum)
+{
+    struct gs_kuberequest *request = &reading->request;
+    for (size_t i = 0; i < reading->n_other_names; i++) {
+        if (sum->of[FIRST_OTHER + i] > 0) {
+            request->others[request->n_others++] = (struct gs_kubeamount){
+                .name = reading->other_names[i], .amount = sum->of[FIRST_OTHER + i]};
+        }
+    }
+}
+
 int gs_kuberequest_parse(const struct json_t *spec, struct gs_kuberequest *ret, struct gs_err *err)
 {
     struct reading reading = {.n_gpu_names = 0};
@@ -350,6 +403,7 @@ int gs_kuberequest_parse(const struct json_t *spec, struct gs_kuberequest *ret, 
     }
     reading.request.cpu_milli = sum.of[CPU];
     reading.request.memory_bytes = sum.of[MEMORY];
+    keep_others(&reading, &sum);
     *ret = reading.request;
     return 0;
 }

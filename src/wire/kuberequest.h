@@ -12,19 +12,31 @@
 
 struct json_t;
 
+enum {
+    GS_KUBEREQUEST_CONTAINERS_MAX = 1000, /* of one pod */
+    GS_KUBEREQUEST_OTHERS_MAX = 16
+};
+
+/* So much of a resource: bytes, pages in bytes, or a count. */
+struct gs_kubeamount {
+    const char *name;
+    uint64_t amount;
+};
+
 struct gs_kuberequest {
     uint64_t cpu_milli;
     uint64_t memory_bytes;
     struct gs_want wants[GS_WANTS_MAX]; /* whole GPUs and slices, by resource name; none twice */
     size_t n_wants;
+    struct gs_kubeamount others[GS_KUBEREQUEST_OTHERS_MAX]; /* of all else, none of them 0 */
+    size_t n_others;
+    bool more_others;       /* there are more kinds than these */
     bool ephemeral_storage; /* some is asked for */
     bool hugepages;
     const char *other;   /* another resource that is asked for, the first of several; or NULL */
     const char *refused; /* an NVIDIA resource that does not say which hardware it means: a shared
                             one, or a profile that is not one; the first of several; or NULL */
 };
-
-enum { GS_KUBEREQUEST_CONTAINERS_MAX = 1000 }; /* of one pod */
 
 /* Reads a pod's "spec"; texts are borrowed from it. GS_INVALID: an amount or a type that is wrong.
  * GS_LIMIT: more containers, different GPU resources or amounts than a demand item may have. */

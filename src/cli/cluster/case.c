@@ -153,7 +153,8 @@ static int decide(struct gs_scene *scene, const struct gs_store_pod *pod, struct
         .now_us = scene->at_us,
     };
     ask.may_move_others = scene->movers.n > 0;
-    return gs_decide(scene->decider, &cluster, &ask, ret, err);
+    int r = gs_rules_judge(&scene->rules, pod, GS_RULES_STRICT, &ask, NULL, err);
+    return r == 0 ? gs_decide(scene->decider, &cluster, &ask, ret, err) : r;
 }
 
 /* What the answer takes off the picture, for those that come later. */
@@ -164,10 +165,13 @@ static int take(struct gs_scene *scene, const struct gs_store_pod *pod,
     switch (decision->what) {
     case GS_DECIDE_BOOK:
         gs_take_booking(&scene->view, pod, decision->node);
-        return 0;
-    case GS_DECIDE_RECUT:
-        return gs_take_recut(&scene->view, pod, decision->node, decision->recuts,
-                             decision->n_recuts, err);
+        return gs_rules_expect(&scene->rules, pod, scene->view.more[decision->node].of, err);
+    case GS_DECIDE_RECUT: {
+        int r = gs_rules_expect(&scene->rules, pod, scene->view.more[decision->node].of, err);
+        return r == 0 ? gs_take_recut(&scene->view, pod, decision->node, decision->recuts,
+                                      decision->n_recuts, err)
+                      : r;
+    }
     case GS_DECIDE_WAIT:
         if (decision->until_node != GS_DECIDE_NONE) {
             gs_take_coming(&scene->view, pod, decision->until_node);
@@ -216,7 +220,7 @@ static int decide_those_before(struct gs_case *of, struct gs_err *err)
 static int look_at_nodes(struct gs_case *of, struct gs_err *err)
 {
     struct gs_scene *scene = of->scene;
-    const struct gs_decide_pod ask = gs_take_ask(of->stored);
+    struct gs_decide_pod ask = gs_take_ask(of->stored);
     const struct gs_decide_cluster cluster = {.nodes = scene->view.nodes,
                                               .n_nodes = scene->view.n,
                                               .holders = scene->holders,
@@ -227,13 +231,11 @@ static int look_at_nodes(struct gs_case *of, struct gs_err *err)
     if (of->looks == NULL || of->by_name == NULL) {
         return no_memory(err);
     }
-    for (size_t i = 0; i < scene->view.n; i++) {
-        int r = gs_look(scene->decider, &cluster, &ask, (uint32_t)i, &of->looks[i], err);
-        if (r != 0) {
-            return r;
-        }
+    int r = gs_rules_judge(&scene->rules, of->stored, GS_RULES_STRICT, &ask, NULL, err);
+    for (size_t i = 0; r == 0 && i < scene->view.n; i++) {
+        r = gs_look(scene->decider, &cluster, &ask, (uint32_t)i, &of->looks[i], err);
     }
-    return 0;
+    return r;
 }
 
 static int decide_it(struct gs_case *of, struct gs_err *err)

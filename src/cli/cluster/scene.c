@@ -56,6 +56,7 @@ void gs_scene_init(struct gs_scene *scene, struct gs_link *link)
 void gs_scene_done(struct gs_scene *scene)
 {
     if (scene->decider != NULL) {
+        gs_rules_done(&scene->rules);
         gs_nodes_view_done(&scene->view);
     }
     gs_movers_done(&scene->movers);

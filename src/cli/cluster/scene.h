@@ -10,6 +10,7 @@
 #include "cloud/pooloffers.h"
 #include "karpenter/seen.h"
 #include "picture/movers.h"
+#include "picture/rules.h"
 #include "picture/view.h"
 #include "wire/gpunode.h"
 #include "wire/kubelease.h"
@@ -64,6 +65,7 @@ struct gs_scene {
     struct gs_decider *decider;
     struct gs_store store;
     struct gs_nodes_view view;
+    struct gs_rules rules;
     struct gs_link_list lists[GS_SCENE_KINDS];
     struct gs_scene_taker takers[GS_SCENE_KINDS]; /* of the lists */
     struct gs_map gpunodes;                       /* by name: struct gs_scene_gpunode */

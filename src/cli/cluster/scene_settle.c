@@ -203,12 +203,14 @@ static int begin_view(struct gs_scene *scene, struct gs_err *err)
         return no_memory(err);
     }
     gs_nodes_view_init(&scene->view, &scene->store, scene->decider);
+    gs_rules_init(&scene->rules, &scene->store, &scene->view);
     return 0;
 }
 
 static int settle(struct gs_scene *scene, struct gs_err *err)
 {
     int r = gs_nodes_view_refresh(&scene->view, scene->at_us, err);
+    scene->rules.n_expected = 0;
     gs_bound_nodes(&scene->view, pool_named, scene);
     r = r == 0 ? find_movers(scene, err) : r;
     for (size_t i = 0; r == 0 && i < scene->view.n; i++) {

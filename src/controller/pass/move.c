@@ -82,14 +82,16 @@ bool gs_pass_book_successor(struct gs_pass *pass, struct gs_store_pod *pod,
     int profile = on == NULL || on->model == NULL
                       ? -1
                       : gs_model_profile_index(on->model, &after->what.slice);
+    struct gs_decide_pod asks = *ask;
     struct gs_decision decision;
     if (profile < 0) {
         return false;
     }
+    asks.barred = ask->barred == NULL ? NULL : &ask->barred[node->number - 1];
     const struct gs_decide_cluster there = {.nodes = on, .n_nodes = 1, .now_us = pass->real_us};
     uint32_t reserved = after->reserved ? 1 : 0; /* for it */
     on->free[profile] += reserved;
-    if (gs_pass_ask(pass, &there, ask, &decision, NULL) != 0 || decision.what != GS_DECIDE_BOOK) {
+    if (gs_pass_ask(pass, &there, &asks, &decision, NULL) != 0 || decision.what != GS_DECIDE_BOOK) {
         on->free[profile] -= reserved;
         return false;
     }

@@ -41,6 +41,7 @@ int gs_pass_new(const struct gs_pass_options *options, struct gs_pass **ret, str
         return no_memory(err);
     }
     gs_nodes_view_init(&pass->view, options->store, pass->decider);
+    gs_rules_init(&pass->rules, options->store, &pass->view);
     const struct gs_moves_options moves = {
         .store = options->store,
         .node = options->market.moves,
@@ -58,6 +59,7 @@ void gs_pass_free(struct gs_pass *pass)
 {
     if (pass != NULL) {
         gs_moves_done(&pass->moves);
+        gs_rules_done(&pass->rules);
         gs_nodes_view_done(&pass->view);
         gs_arena_done(&pass->arena);
         free(pass->waiting);
@@ -114,8 +116,8 @@ static int gather(struct gs_pass *pass, size_t *ret_n, struct gs_err *err)
 
 /* ---- bookings that stand ---- */
 
-/* It is not booked there again for a time: there is a rule that we do not look at (anti-affinity,
- * another resource), or somebody was faster. */
+/* It is not booked there again for a time: there is a rule that we do not look at (a volume), or
+ * somebody was faster. */
 static void remember_failed(const struct gs_pass *pass, struct gs_store_waiting *waiting,
                             const struct gs_store_node *node)
 {
@@ -127,7 +129,8 @@ static void remember_failed(const struct gs_pass *pass, struct gs_store_waiting 
                              ? waiting->n_failed_bookings++
                              : FAILED_DOUBLINGS_MAX;
     waiting->failed_until_us =
-        pass->now_us + (waiting->pod.unobeyed != 0 ? FAILED_RULE_US : FAILED_US << doublings);
+        pass->now_us +
+        (gs_store_unobeyed(waiting->of) != 0 ? FAILED_RULE_US : FAILED_US << doublings);
 }
 
 /* A pod that is nominated: is it still right? */
@@ -281,8 +284,10 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
         .nodes = pass->view.nodes, .n_nodes = pass->view.n, .now_us = pass->real_us};
     struct gs_decide_pod ask = gs_take_ask(pod);
     struct gs_decision decision;
-    if (gs_pass_book_successor(pass, pod, &ask)) {
-        return 0;
+    bool later = false;
+    int r = gs_rules_judge(&pass->rules, pod, GS_RULES_STRICT, &ask, &later, err);
+    if (r != 0 || gs_pass_book_successor(pass, pod, &ask)) {
+        return r;
     }
     if (market->offers != NULL) {
         cluster.offers = market->offers(market->ctx, &cluster.n_offers);
@@ -293,13 +298,16 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
     } else if (pod->waiting->n_failed_on == GS_STORE_FAILED_ON_MAX) {
         cluster.n_nodes = 0; /* no use here: let it be bought for, or go */
     }
-    int r = find_way(pass, pod, &ask, &cluster, &decision, err);
+    r = find_way(pass, pod, &ask, &cluster, &decision, err);
     if (r == GS_INVALID || r == GS_LIMIT) {
         let_go(pass, pod, "CannotRun", "Wait", err->msg);
         return 0;
     }
     if (r != 0) {
         return r;
+    }
+    if (later && gs_pass_hopes(pass, pod, &ask, &cluster, &decision)) {
+        return 0;
     }
     pass->counts.decisions[decision.what]++;
     gs_pass_remember(pod, &decision);

@@ -3,6 +3,7 @@
 
 #include "controller/pass/moves.h"
 #include "controller/pass/pass.h"
+#include "picture/rules.h"
 #include "picture/take.h"
 
 struct gs_pass {
@@ -10,6 +11,7 @@ struct gs_pass {
     struct gs_arena arena; /* of the decider, for good */
     struct gs_decider *decider;
     struct gs_nodes_view view;
+    struct gs_rules rules;
     struct gs_moves moves;
     struct gs_store_pod **waiting; /* of the pass under way */
     size_t cap_waiting;
@@ -31,6 +33,11 @@ void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
 /* Codes of gs_decide. */
 int gs_pass_ask(struct gs_pass *pass, const struct gs_decide_cluster *cluster,
                 const struct gs_decide_pod *ask, struct gs_decision *ret, struct gs_err *err);
+
+/* hope.c: the pod had a node but for pods that are on their way and not bound: it waits for them,
+ * for a moment. `decision` is what is done otherwise. False: nothing is to be hoped for. */
+bool gs_pass_hopes(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_decide_pod *ask,
+                   const struct gs_decide_cluster *cluster, struct gs_decision *decision);
 
 /* buy.c: after the market's end, over the first `n` of `waiting`. */
 void gs_pass_let_buyers_go(struct gs_pass *pass, size_t n);

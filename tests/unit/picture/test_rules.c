@@ -1,0 +1,499 @@
+/* On which nodes the rules of a pod leave it no place: random clusters, against the scheduler's
+ * plugins as they are written down (kube-scheduler 1.36: NodeResourcesFit, NodePorts,
+ * InterPodAffinity, PodTopologySpread), node by node and pod by pod. */
+#include "unit/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "picture/rules.h"
+#include "unit/core/tables.h"
+#include "unit/wire/json_text.h"
+
+enum { NODES = 6, PODS = 12, ROUNDS = 1500, WAITS = PODS };
+
+enum select {
+    SELECT_NONE,
+    SELECT_ALL,
+    SELECT_APP_A,
+    SELECT_NOT_APP_A,
+    SELECT_TIER,
+    SELECT_NO_TIER
+};
+enum spaces { SPACES_OWN, SPACES_X, SPACES_EVERY, SPACES_NAMED_Y };
+
+struct term {
+    unsigned key; /* 0: hostname, 1: zone */
+    enum select select;
+    enum spaces spaces;
+};
+
+struct spread {
+    unsigned key;
+    enum select select;
+    unsigned skew, least; /* 0: not said */
+    bool every_node, without_taint, by_app;
+};
+
+struct pod {
+    unsigned space; /* 0: x, 1: y */
+    unsigned app;   /* 0: none, 1: a, 2: b */
+    bool tier;
+    unsigned node; /* NODES: none */
+    bool bound, deleting;
+    struct term apart[2], beside[2];
+    unsigned n_apart, n_beside;
+    struct spread spreads[2];
+    unsigned n_spreads;
+    unsigned port; /* 0: none */
+    unsigned ip;   /* ... on all addresses, 127.0.0.1, 127.0.0.2 */
+    unsigned efa;
+    bool in_zone_a, tolerates; /* a node selector, a toleration */
+};
+
+struct node {
+    unsigned zone; /* 0: none, 1: a, 2: b, 3: c */
+    bool tainted, gpus;
+    unsigned efa;
+};
+
+static struct {
+    struct node nodes[NODES];
+    struct pod pods[PODS + 1];
+    unsigned n_nodes, n_pods;
+} drawn;
+
+static unsigned below(uint64_t *seed, unsigned n)
+{
+    return (unsigned)random_below(seed, n);
+}
+
+static struct term draw_term(uint64_t *seed)
+{
+    return (struct term){.key = below(seed, 2),
+                         .select = (enum select)below(seed, 6),
+                         .spaces = (enum spaces)below(seed, 4)};
+}
+
+static struct pod draw_pod(uint64_t *seed, bool waits)
+{
+    unsigned many = waits ? 3 : 5;
+    struct pod pod = {.space = below(seed, 2),
+                      .app = below(seed, 3),
+                      .tier = below(seed, 2) == 0,
+                      .node = waits ? NODES : below(seed, drawn.n_nodes),
+                      .bound = below(seed, 4) > 0,
+                      .deleting = below(seed, 5) == 0,
+                      .port = below(seed, many) == 0 ? 80 + below(seed, 2) : 0,
+                      .ip = below(seed, 3),
+                      .efa = below(seed, many) == 0 ? 1 + below(seed, 2) : 0,
+                      .in_zone_a = below(seed, 4) == 0,
+                      .tolerates = below(seed, 2) == 0};
+    pod.n_apart = below(seed, many) == 0 ? 1 + below(seed, 2) : 0;
+    pod.n_beside = waits && below(seed, 3) == 0 ? 1 + below(seed, 2) : 0;
+    pod.n_spreads = waits && below(seed, 3) == 0 ? 1 + below(seed, 2) : 0;
+    for (unsigned i = 0; i < 2; i++) {
+        pod.apart[i] = draw_term(seed);
+        pod.beside[i] = draw_term(seed);
+        pod.spreads[i] = (struct spread){.key = below(seed, 2),
+                                         .select = (enum select)below(seed, 6),
+                                         .skew = 1 + below(seed, 2),
+                                         .least = below(seed, 4),
+                                         .every_node = below(seed, 2) == 0,
+                                         .without_taint = below(seed, 2) == 0,
+                                         .by_app = below(seed, 3) == 0};
+    }
+    return pod;
+}
+
+static void draw(uint64_t *seed)
+{
+    drawn.n_nodes = 1 + below(seed, NODES);
+    drawn.n_pods = below(seed, PODS + 1);
+    for (unsigned n = 0; n < drawn.n_nodes; n++) {
+        drawn.nodes[n] = (struct node){.zone = below(seed, 4),
+                                       .tainted = below(seed, 4) == 0,
+                                       .gpus = below(seed, 4) > 0,
+                                       .efa = below(seed, 4)};
+    }
+    for (unsigned p = 0; p < drawn.n_pods; p++) {
+        drawn.pods[p] = draw_pod(seed, false);
+    }
+    drawn.pods[WAITS] = draw_pod(seed, true);
+}
+
+/* ---- as the scheduler has it ---- */
+
+static bool selects(enum select select, const struct pod *pod)
+{
+    switch (select) {
+    case SELECT_NONE:
+        return false;
+    case SELECT_ALL:
+        return true;
+    case SELECT_APP_A:
+        return pod->app == 1;
+    case SELECT_NOT_APP_A:
+        return pod->app != 1;
+    case SELECT_TIER:
+        return pod->tier;
+    case SELECT_NO_TIER:
+        return !pod->tier;
+    }
+    return false;
+}
+
+static bool is_about(const struct term *term, const struct pod *whose, const struct pod *pod)
+{
+    bool here = term->spaces == SPACES_OWN     ? pod->space == whose->space
+                : term->spaces == SPACES_X     ? pod->space == 0
+                : term->spaces == SPACES_EVERY ? true
+                                               : pod->space == 1;
+    return here && selects(term->select, pod);
+}
+
+/* -1: the node has no such label. */
+static int domain(unsigned key, unsigned node)
+{
+    return key == 0 ? (int)node : drawn.nodes[node].zone == 0 ? -1 : (int)drawn.nodes[node].zone;
+}
+
+static bool counts(const struct pod *pod, bool on_way)
+{
+    return pod->bound || on_way;
+}
+
+static bool has_amounts(const struct pod *pod, unsigned node, bool on_way)
+{
+    unsigned taken = 0;
+    for (unsigned p = 0; p < drawn.n_pods; p++) {
+        const struct pod *other = &drawn.pods[p];
+        taken += other->node == node && counts(other, on_way) ? other->efa : 0;
+    }
+    return pod->efa == 0 || pod->efa + taken <= drawn.nodes[node].efa;
+}
+
+static bool has_ports(const struct pod *pod, unsigned node, bool on_way)
+{
+    for (unsigned p = 0; p < drawn.n_pods; p++) {
+        const struct pod *other = &drawn.pods[p];
+        if (other->node == node && counts(other, on_way) && pod->port != 0 &&
+            other->port == pod->port && (other->ip == pod->ip || other->ip == 0 || pod->ip == 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool about_all(const struct pod *pod, const struct pod *other)
+{
+    for (unsigned t = 0; t < pod->n_beside; t++) {
+        if (!is_about(&pod->beside[t], pod, other)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_affinity(const struct pod *pod, unsigned node, bool on_way)
+{
+    bool exist = true;
+    bool any = false;
+    for (unsigned t = 0; t < pod->n_beside; t++) {
+        int here = domain(pod->beside[t].key, node);
+        bool there = false;
+        if (here < 0) {
+            return false;
+        }
+        for (unsigned p = 0; p < drawn.n_pods; p++) {
+            const struct pod *other = &drawn.pods[p];
+            int where = domain(pod->beside[t].key, other->node);
+            bool match = counts(other, on_way) && about_all(pod, other) && where >= 0;
+            any = any || match;
+            there = there || (match && where == here);
+        }
+        exist = exist && there;
+    }
+    return exist || (!any && about_all(pod, pod));
+}
+
+static bool has_distance(const struct pod *pod, unsigned node, bool on_way)
+{
+    for (unsigned p = 0; p < drawn.n_pods; p++) {
+        const struct pod *other = &drawn.pods[p];
+        for (unsigned t = 0; t < pod->n_apart && counts(other, on_way); t++) {
+            int here = domain(pod->apart[t].key, node);
+            if (here >= 0 && is_about(&pod->apart[t], pod, other) &&
+                domain(pod->apart[t].key, other->node) == here) {
+                return false;
+            }
+        }
+        for (unsigned t = 0; t < other->n_apart && counts(other, on_way); t++) {
+            int here = domain(other->apart[t].key, node);
+            if (here >= 0 && is_about(&other->apart[t], other, pod) &&
+                domain(other->apart[t].key, other->node) == here) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool is_included(const struct pod *pod, const struct spread *spread, unsigned n)
+{
+    const struct node *node = &drawn.nodes[n];
+    for (unsigned s = 0; s < pod->n_spreads; s++) {
+        if (domain(pod->spreads[s].key, n) < 0) {
+            return false;
+        }
+    }
+    return (spread->every_node || !pod->in_zone_a || node->zone == 1) &&
+           (!spread->without_taint || !node->tainted || pod->tolerates);
+}
+
+static bool spread_selects(const struct spread *spread, const struct pod *whose,
+                           const struct pod *pod)
+{
+    bool same_app = !spread->by_app || whose->app == 0 || pod->app == whose->app;
+    return selects(spread->select, pod) && (spread->select == SELECT_NONE || same_app);
+}
+
+static bool is_even(const struct pod *pod, const struct spread *spread, unsigned node, bool on_way)
+{
+    enum { DOMAINS = NODES + 4 };
+    int matching[DOMAINS];
+    unsigned n_domains = 0;
+    int least = INT32_MAX;
+    int here = domain(spread->key, node);
+    bool nobody = spread->select == SELECT_ALL && (!spread->by_app || pod->app == 0);
+    if (here < 0) {
+        return false;
+    }
+    for (unsigned d = 0; d < DOMAINS; d++) {
+        matching[d] = -1;
+    }
+    for (unsigned n = 0; n < drawn.n_nodes; n++) {
+        int at = domain(spread->key, n);
+        if (!is_included(pod, spread, n)) {
+            continue;
+        }
+        matching[at] = matching[at] < 0 ? 0 : matching[at];
+        for (unsigned p = 0; p < drawn.n_pods; p++) {
+            const struct pod *other = &drawn.pods[p];
+            matching[at] += other->node == n && counts(other, on_way) && !other->deleting &&
+                            other->space == pod->space && !nobody &&
+                            spread_selects(spread, pod, other);
+        }
+    }
+    for (unsigned d = 0; d < DOMAINS; d++) {
+        n_domains += matching[d] >= 0;
+        least = matching[d] >= 0 && matching[d] < least ? matching[d] : least;
+    }
+    unsigned wanted = spread->least == 0 ? 1 : spread->least;
+    least = n_domains < wanted ? 0 : least;
+    int count = matching[here] < 0 ? 0 : matching[here];
+    return count + spread_selects(spread, pod, pod) - least <= (int)spread->skew;
+}
+
+static bool passes(const struct pod *pod, unsigned node, bool on_way)
+{
+    bool even = true;
+    for (unsigned s = 0; s < pod->n_spreads; s++) {
+        even = even && is_even(pod, &pod->spreads[s], node, on_way);
+    }
+    return even && has_amounts(pod, node, on_way) && has_ports(pod, node, on_way) &&
+           has_affinity(pod, node, on_way) && has_distance(pod, node, on_way);
+}
+
+/* ---- as objects ---- */
+
+static const char *const keys[] = {"kubernetes.io/hostname", "topology.kubernetes.io/zone"};
+static const char *const selectors[] = {
+    [SELECT_NONE] = "",
+    [SELECT_ALL] = "'labelSelector':{},",
+    [SELECT_APP_A] = "'labelSelector':{'matchLabels':{'app':'a'}},",
+    [SELECT_NOT_APP_A] = "'labelSelector':{'matchExpressions':[{'key':'app','operator':'NotIn',"
+                         "'values':['a','c']}]},",
+    [SELECT_TIER] = "'labelSelector':{'matchExpressions':[{'key':'tier','operator':'Exists'}]},",
+    [SELECT_NO_TIER] =
+        "'labelSelector':{'matchExpressions':[{'key':'tier','operator':'DoesNotExist'}]},",
+};
+static const char *const spaces[] = {
+    [SPACES_OWN] = "",
+    [SPACES_X] = "'namespaces':['x'],",
+    [SPACES_EVERY] = "'namespaceSelector':{},",
+    [SPACES_NAMED_Y] = "'namespaceSelector':{'matchLabels':{'kubernetes.io/metadata.name':'y'}},",
+};
+
+static void write_terms(struct gs_buf *buf, const char *kind, const struct term *terms, unsigned n)
+{
+    gs_buf_printf(buf, "'%s':{'requiredDuringSchedulingIgnoredDuringExecution':[", kind);
+    for (unsigned t = 0; t < n; t++) {
+        gs_buf_printf(buf, "%s{%s%s'topologyKey':'%s'}", t == 0 ? "" : ",",
+                      selectors[terms[t].select], spaces[terms[t].spaces], keys[terms[t].key]);
+    }
+    gs_buf_puts(buf, "]}");
+}
+
+static void write_spreads(struct gs_buf *buf, const struct pod *pod)
+{
+    gs_buf_puts(buf, "'topologySpreadConstraints':[{'whenUnsatisfiable':'ScheduleAnyway',"
+                     "'maxSkew':1,'topologyKey':'nowhere'}");
+    for (unsigned s = 0; s < pod->n_spreads; s++) {
+        const struct spread *spread = &pod->spreads[s];
+        gs_buf_printf(buf,
+                      ",{%s'topologyKey':'%s','whenUnsatisfiable':'DoNotSchedule','maxSkew':%u",
+                      selectors[spread->select], keys[spread->key], spread->skew);
+        if (spread->least > 0) {
+            gs_buf_printf(buf, ",'minDomains':%u", spread->least);
+        }
+        gs_buf_printf(buf, "%s%s%s}", spread->every_node ? ",'nodeAffinityPolicy':'Ignore'" : "",
+                      spread->without_taint ? ",'nodeTaintsPolicy':'Honor'" : "",
+                      spread->by_app ? ",'matchLabelKeys':['app','none']" : "");
+    }
+    gs_buf_puts(buf, "],");
+}
+
+static void write_pod(struct gs_buf *buf, const struct pod *pod, unsigned number, bool waits)
+{
+    static const char *const apps[] = {"", "'app':'a'", "'app':'b'"};
+    static const char *const ips[] = {"", ",'hostIP':'127.0.0.1'", ",'hostIP':'127.0.0.2'"};
+    gs_buf_printf(buf,
+                  "{'metadata':{'name':'p%u','namespace':'%s','uid':'u%u','labels':{%s%s%s}%s},",
+                  number, pod->space == 0 ? "x" : "y", number, apps[pod->app],
+                  pod->app > 0 && pod->tier ? "," : "", pod->tier ? "'tier':''" : "",
+                  pod->deleting && !waits ? ",'deletionTimestamp':'2026-01-01T00:00:00Z'" : "");
+    gs_buf_puts(buf, "'spec':{'affinity':{");
+    write_terms(buf, "podAntiAffinity", pod->apart, pod->n_apart);
+    gs_buf_puts(buf, ",");
+    write_terms(buf, "podAffinity", pod->beside, pod->n_beside);
+    gs_buf_puts(buf, "},");
+    write_spreads(buf, pod);
+    if (pod->in_zone_a) {
+        gs_buf_printf(buf, "'nodeSelector':{'%s':'a'},", keys[1]);
+    }
+    if (pod->tolerates) {
+        gs_buf_puts(buf, "'tolerations':[{'operator':'Exists'}],");
+    }
+    if (!waits && pod->bound) {
+        gs_buf_printf(buf, "'nodeName':'n%u',", pod->node);
+    }
+    gs_buf_printf(buf, "'containers':[{'name':'c','ports':[{'containerPort':1%s",
+                  pod->port > 0 ? "" : "}");
+    if (pod->port > 0) {
+        gs_buf_printf(buf, ",'hostPort':%u%s}", pod->port, ips[pod->ip]);
+    }
+    gs_buf_printf(buf, "],'resources':{'requests':{'vpc.amazonaws.com/efa':'%u'%s}}}]},'status':{",
+                  pod->efa, waits ? ",'nvidia.com/mig-1g.5gb':'1'" : "");
+    if (!waits && !pod->bound) {
+        gs_buf_printf(buf, "'nominatedNodeName':'n%u',", pod->node);
+    }
+    gs_buf_printf(buf, "'phase':'Pending'}}");
+}
+
+static void write_node(struct gs_buf *buf, unsigned n)
+{
+    static const char *const zones[] = {"", ",'topology.kubernetes.io/zone':'a'",
+                                        ",'topology.kubernetes.io/zone':'b'",
+                                        ",'topology.kubernetes.io/zone':'c'"};
+    const struct node *node = &drawn.nodes[n];
+    gs_buf_printf(buf,
+                  "{'metadata':{'name':'n%u','labels':{'kubernetes.io/hostname':'n%u'%s}},'spec':{"
+                  "'taints':[%s]},'status':{'allocatable':{'vpc.amazonaws.com/efa':'%u'%s}}}",
+                  n, n, zones[node->zone], node->tainted ? "{'key':'t','effect':'NoSchedule'}" : "",
+                  node->efa, node->gpus ? ",'nvidia.com/mig-1g.5gb':'7'" : "");
+}
+
+/* ---- both ---- */
+
+static void show(struct gs_store *store, const struct gs_buf *text, bool is_node)
+{
+    json_t *object = json_text(gs_buf_text(text));
+    struct gs_err err = {.msg = ""};
+    int r = is_node ? gs_store_node(store, object, false, &err)
+                    : gs_store_pod(store, object, false, 1, &err);
+    if (r != 0) {
+        fail_msg("%s: %s", err.msg, gs_buf_text(text));
+    }
+    json_decref(object);
+}
+
+static void show_all(struct gs_store *store, uint64_t *seed)
+{
+    struct gs_buf buf;
+    bool nodes_first = below(seed, 2) == 0;
+    gs_buf_init(&buf, 1 << 16);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        bool nodes = nodes_first == (turn == 0);
+        for (unsigned i = 0; i < (nodes ? drawn.n_nodes : drawn.n_pods); i++) {
+            gs_buf_reset(&buf);
+            if (nodes) {
+                write_node(&buf, i);
+            } else {
+                write_pod(&buf, &drawn.pods[i], i, false);
+            }
+            show(store, &buf, nodes);
+            if (below(seed, 5) == 0) {
+                show(store, &buf, nodes); /* a watch may say it twice */
+            }
+        }
+    }
+    gs_buf_reset(&buf);
+    write_pod(&buf, &drawn.pods[WAITS], WAITS, true);
+    show(store, &buf, false);
+    gs_buf_done(&buf);
+}
+
+static void compare(struct gs_rules *rules, const struct gs_store_pod *waits, uint64_t round)
+{
+    for (enum gs_rules_mood mood = GS_RULES_STRICT; mood <= GS_RULES_HOPEFUL; mood++) {
+        struct gs_decide_pod ask = {.name = "w"};
+        bool later;
+        bool differs = false;
+        assert_int_equal(gs_rules_judge(rules, waits, mood, &ask, &later, NULL), 0);
+        for (size_t i = 0; i < rules->view->n; i++) {
+            unsigned node = (unsigned)(rules->view->nodes[i].name[1] - '0');
+            const struct pod *pod = &drawn.pods[WAITS];
+            bool hopeful = passes(pod, node, true);
+            bool strict = hopeful && passes(pod, node, false);
+            bool barred = ask.barred != NULL && ask.barred[i] != 0;
+            differs |= strict != hopeful;
+            if (barred == (mood == GS_RULES_STRICT ? strict : hopeful)) {
+                fail_msg("round %llu, mood %d, node n%u: %s", (unsigned long long)round, mood, node,
+                         barred ? ask.bars[ask.barred[i] - 1].what : "not barred");
+            }
+        }
+        assert_true(later || !differs);
+    }
+}
+
+static void rules__are_those_of_the_scheduler(void **state)
+{
+    uint64_t seed = take_seed();
+    (void)state;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        struct gs_arena arena;
+        struct gs_store store;
+        struct gs_nodes_view view;
+        struct gs_rules rules;
+        gs_arena_init(&arena, &gs_alloc_heap, (size_t)64 << 20);
+        gs_store_init(&store);
+        gs_nodes_view_init(&view, &store, gs_decider_new(&arena));
+        gs_rules_init(&rules, &store, &view);
+        draw(&seed);
+        show_all(&store, &seed);
+        assert_int_equal(gs_nodes_view_refresh(&view, 1, NULL), 0);
+        compare(&rules, store.waiting->of, round);
+        gs_rules_done(&rules);
+        gs_nodes_view_done(&view);
+        gs_store_done(&store);
+        gs_arena_done(&arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rules__are_those_of_the_scheduler)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
