@@ -7,6 +7,7 @@ usage: test_chart.py BUILD_DIR
 import glob
 import json
 import os
+import re
 import sys
 import tarfile
 
@@ -37,6 +38,27 @@ WRONG = [
     ({"agent": {"maxUnavailable": "0%"}}, "maxUnavailable"),
     ({"agent": {"config": {"flags": {}, "version": None}}}, "version"),
     ({"agent": {"extraEnv": [{"value": "x"}]}}, "name"),
+    ({"agent": {"config": {"version": "v2"}}}, "version"),
+    ({"agent": {"config": {"version": "v1", "flags": {"migStrategy": "mixd"}}}}, "'mixed'"),
+    ({"agent": {"config": {"version": "v1", "flags": {"migStrategie": "mixed"}}}}, "migStrategie"),
+    ({"agent": {"config": {"version": "v1", "flags": {"gdsEnabled": "no"}}}}, "gdsEnabled"),
+    ({"agent": {"config": {"version": "v1", "flags": {"plugin": {
+        "deviceListStrategy": ["envvar", "cdi"]}}}}}, "'cdi-cri'"),
+    ({"agent": {"config": {"version": "v1", "agent": {"settleMs": -1}}}}, "settleMs"),
+    ({"agent": {"layouts": "all-1g.5gb"}}, "mig-configs"),
+    ({"agent": {"layouts": "version: v1\n mig-configs: ["}}, "mig-configs"),
+    ({"agent": {"config": {"version": "v1", "agent": {
+        "layoutFile": "/etc/gpuslice/layouts.yaml"}}}}, "set agent.layouts"),
+    ({"agent": {"affinity": {"nodeSelectorTerms": []}}}, "nodeSelectorTerms"),
+    ({"agent": {"tolerations": [{"op": "Exists"}]}}, "'op'"),
+    ({"agent": {"priorityClassName": "Very High"}}, "priorityClassName"),
+    ({"agent": {"extraEnv": [{"name": "A", "value": 1}]}}, "value"),
+    ({"controller": {"resources": {"limits": {"memory": "lots"}}}}, "memory"),
+    ({"controller": {"resources": {"limit": {}}}}, "limit"),
+    ({"controller": {"args": ["log-level=debug"]}}, "args"),
+    ({"history": {"existingClaim": "My Claim"}}, "existingClaim"),
+    ({"image": {"pullSecrets": [{"nome": "mine"}]}}, "name"),
+    ({"region": "us-east-1"}, "region"),
     ({"controller": {"replicas": -1}}, "replicas"),
     ({"controller": {"region": "virginia"}}, "region"),
     ({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy"),
@@ -259,6 +281,32 @@ class Cases:
             if "$ref" in found:
                 found = schema["definitions"][found["$ref"].rsplit("/", 1)[1]]
             assert set(found["properties"]) == set(value), name
+
+    def values__of_the_agents_file_are_those_that_the_agent_has(self):
+        """By the table of docs/agent-config.md, which the agent itself prints."""
+        schema = json.loads(system.read(os.path.join(CHART, "values.schema.json")))
+        known = {}
+        for line in system.read(os.path.join(SOURCE, "docs/agent-config.md")).splitlines():
+            row = re.match(r"\| `((?:flags|imex|agent)\.[\w.]+)` \|.*\| (.*) \|$", line)
+            words = row and re.search(r"one of ([\w, -]+)$", row.group(2))
+            if row:
+                known[row.group(1)] = sorted(words.group(1).split(", ")) if words else None
+        found = {}
+
+        def walk(at, path):
+            for name, one in at["properties"].items():
+                if "$ref" in one:
+                    items = schema["definitions"]["deviceLists"]["oneOf"][-1]["items"]
+                    found[f"{path}{name}"] = sorted(items["enum"])
+                elif "properties" in one:
+                    walk(one, f"{path}{name}.")
+                else:
+                    found[f"{path}{name}"] = sorted(one["enum"]) if "enum" in one else None
+
+        walk(schema["definitions"]["config"], "")
+        for name in ("version", "resources", "sharing"):
+            del found[name]
+        assert len(known) > 40 and found == known, set(found.items()) ^ set(known.items())
 
     def monitoring__is_what_is_shipped_beside_the_chart(self):
         """That its queries have data is seen in tests/monitoring."""
