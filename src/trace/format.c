@@ -4,7 +4,7 @@
 
 static const char *const gentd26_files[] = {"pod_gpu_memory_used_bytes_anon.tar.gz",
                                             "pod_gpu_duty_cycle_anon.tar.gz", NULL};
-static const char *const miso_files[] = {"trace_100.json", "exp_100.json", "job_models.json", NULL};
+static const char *const miso_files[] = {"trace_100.json", "job_models.json", NULL};
 
 static const struct gs_trace_format formats[] = {
     {.name = "csv",
@@ -26,6 +26,7 @@ static const struct gs_trace_format formats[] = {
     {.name = "synthetic",
      .form = "rate=60/h,duration=lognormal(600s,0.8),mix=1g:60+2g:40,days=7",
      .summary = "drawn from a seed",
+     .drawn = true,
      .takes = GS_TRACE_TAKES_TEXT},
     {.name = "openb",
      .form = "FILE",
@@ -39,9 +40,10 @@ static const struct gs_trace_format formats[] = {
      .files = gentd26_files},
     {.name = "miso",
      .form = "DIR",
-     .summary = "the 100 jobs of MISO (SoCC 2022)",
+     .summary = "the 100 jobs of MISO (SoCC 2022), when they come drawn from a seed",
+     .drawn = true,
      .takes = GS_TRACE_TAKES_FOLDER,
-     .max_files = 3,
+     .max_files = 2,
      .files = miso_files},
 };
 

@@ -1,19 +1,25 @@
-/* miso: the 100 jobs of MISO (SoCC 2022). Three JSON objects with a key a job: the second of its
- * arrival, its seconds on a whole GPU, and the name of its work. */
+/* miso: the 100 jobs of MISO (SoCC 2022). Two JSON objects with a key a job: its seconds on a whole
+ * GPU (trace_100.json, which MISO's run.py reads as job_runtime), and the name of its work. When
+ * they come is drawn, as there: in any order, a third of them twice as densely as the others. */
 #include <jansson.h>
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "sim/random.h"
 #include "trace/field.h"
 #include "trace/reader.h"
 
-enum { ARRIVAL, LENGTH, WORK, FILES };
-enum { BYTES_MAX = 16 << 20 };
+enum { LENGTH, WORK, FILES };
+enum { BYTES_MAX = 16 << 20, DENSE_GAP_S = 30, GAP_S = 60 };
 
 struct miso {
     struct gs_buf text;
     json_t *files[FILES];
+    struct gs_random random;
+    uint32_t *order; /* of the jobs, as they come; NULL: not drawn yet */
+    size_t n;
     size_t drawn;
+    int64_t now_us;
 };
 
 static int begin(struct gs_trace *trace, struct gs_err *err)
@@ -87,20 +93,52 @@ static int read_seconds(const struct gs_trace *trace, unsigned file, const char 
     return r < 0 ? gs_wrap(err, r, "%s, job \"%.20s\"", trace->inputs[file].label, key) : 0;
 }
 
+/* MISO draws an order, and between two jobs a number of seconds from Poisson's law. */
+static int draw_order(struct gs_trace *trace, struct gs_err *err)
+{
+    struct miso *own = trace->own;
+    own->n = json_object_size(own->files[LENGTH]);
+    own->order = GS_ARENA_NEW(&trace->arena, uint32_t, own->n + 1);
+    if (own->order == NULL) {
+        return gs_trace_no_memory(trace, err);
+    }
+    gs_random_init(&own->random, trace->options.seed);
+    for (uint32_t i = 0; i < own->n; i++) {
+        uint32_t at = gs_random_below(&own->random, i + 1);
+        own->order[i] = own->order[at];
+        own->order[at] = i;
+    }
+    return 0;
+}
+
+/* How many events of rate 1 fall into `mean`. */
+static unsigned draw_poisson(struct gs_random *random, double mean)
+{
+    unsigned n = 0;
+    for (double sum = gs_random_exp(random); sum <= mean; sum += gs_random_exp(random)) {
+        n++;
+    }
+    return n;
+}
+
 static int draw(struct gs_trace *trace, struct gs_err *err)
 {
     struct miso *own = trace->own;
-    if (own->drawn == json_object_size(own->files[ARRIVAL])) {
-        return 0;
+    int r = own->order == NULL ? draw_order(trace, err) : 0;
+    if (r < 0 || own->drawn == own->n) {
+        return r;
     }
     char key[24];
-    snprintf(key, sizeof(key), "%zu", own->drawn++);
+    bool dense = own->drawn <= own->n / 3;
+    uint32_t job = own->order[own->drawn++];
+    snprintf(key, sizeof(key), "%u", job);
     struct gs_trace_ask ask = gs_trace_nothing_known();
     struct gs_err why;
-    trace->row = own->drawn;
+    own->now_us += (int64_t)draw_poisson(&own->random, dense ? DENSE_GAP_S : GAP_S) * 1000000;
+    ask.created_us = own->now_us;
+    trace->row = job + 1;
     trace->totals.input_rows++;
-    if (read_seconds(trace, ARRIVAL, key, &ask.created_us, &why) < 0 ||
-        read_seconds(trace, LENGTH, key, &ask.run_us, &why) < 0) {
+    if (read_seconds(trace, LENGTH, key, &ask.run_us, &why) < 0) {
         (void)gs_trace_skip_for(trace, GS_TRACE_FAULT_TIME, &why);
         return 1;
     }
@@ -112,7 +150,7 @@ static int draw(struct gs_trace *trace, struct gs_err *err)
         (void)gs_trace_skip_for(trace, GS_TRACE_FAULT_FORM, &why);
         return 1;
     }
-    int r = gs_texts_keep(&trace->texts, work, &ask.work, err);
+    r = gs_texts_keep(&trace->texts, work, &ask.work, err);
     if (r < 0) {
         return gs_wrap(err, r, "%s", trace->inputs[WORK].label);
     }

@@ -38,6 +38,7 @@ struct gs_trace_format {
     const char *name;    /* "openb" */
     const char *summary; /* one line, for people */
     const char *form;    /* what follows the colon, for people: "FILE" */
+    bool drawn;          /* all or some of it, from gs_trace_options.seed */
     enum gs_trace_takes takes;
     unsigned max_files;
     const char *const *files; /* of a folder, in the order of the inputs; ends with NULL */

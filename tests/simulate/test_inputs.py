@@ -73,12 +73,12 @@ SUMS = [
                     ranges(a=[(1, 5), (9, 7)])], [], (1, 2, 0, 0, 0, 1), 1, ": series 2: needs 99000"),
     ("gentd26", [SAMPLES + "1,5,a\n9,5,a\n1,5,b\n2,x,a\n", SAMPLES + "1,5,a\n9,5,a\n"], [],
      (2, 4, 0, 0, 0, 0), 1, None),
-    ("miso", ['{"0":1,"1":2,"2":3}', '{"0":1,"2":4}', '{"0":"bert_train2","2":"no_such_work"}'], [],
+    ("miso", ['{"0":1,"1":-2,"2":4}', '{"0":"bert_train2","1":"bert_train2","2":"no_such_work"}'], [],
      (1, 1, 0, 0, 0, 1), 1, "trace_100.json: job number 3: the speed"),
     ("synthetic", "rate=60/h,duration=60s,mix=1g,jobs=7", [], (0, 7, 0, 0, 0, 0), 7, None),
 ]
 FOLDERS = {"gentd26": ["pod_gpu_memory_used_bytes_anon.tar.gz", "pod_gpu_duty_cycle_anon.tar.gz"],
-           "miso": ["trace_100.json", "exp_100.json", "job_models.json"]}
+           "miso": ["trace_100.json", "job_models.json"]}
 
 
 def spec_of(kind, files, folder):

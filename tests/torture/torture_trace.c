@@ -56,7 +56,7 @@ static const struct {
      {TEXT("timestamp_anon,value,container_ip\n1,5,a\n2,5,a\n"),
       TEXT("timestamp_anon,value,container_ip\n1,5,a\n")},
      1},
-    {"miso", {TEXT("{\"0\":1}"), TEXT("{\"0\":1}"), TEXT("{\"0\":\"bert_train2\"}")}, 1},
+    {"miso", {TEXT("{\"0\":1}"), TEXT("{\"0\":\"bert_train2\"}")}, 1},
     {"pods", {{pods, sizeof(pods) - 1}}, 2},
     {"prometheus", {{ranges, sizeof(ranges) - 1}}, 1},
     {"synthetic", {TEXT("rate=1/s,duration=1,mix=1g,jobs=5")}, 5},

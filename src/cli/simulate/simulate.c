@@ -241,8 +241,7 @@ static void unload(struct loads *loads)
 static int load_all(const struct gs_simulate_question *question, struct loads *ret,
                     struct gs_err *err)
 {
-    bool drawn = question->spec.format->takes == GS_TRACE_TAKES_TEXT;
-    size_t n = drawn ? (size_t)question->args->seeds : 1;
+    size_t n = question->spec.format->drawn ? (size_t)question->args->seeds : 1;
     ret->items = calloc(n, sizeof(*ret->items));
     if (ret->items == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for the trace");

@@ -92,14 +92,14 @@ static const struct {
      2,
      "f0:5: value: found \"x\""},
     {"miso",
-     {"{\"0\":1,\"1\":2}", "{\"0\":1}", "{\"0\":\"bert_train2\"}"},
+     {"{\"0\":1,\"1\":2}", "{\"0\":\"bert_train2\"}"},
      2,
      1,
      1,
      0,
      0,
      1,
-     "f1, job \"1\": found \"nothing\""},
+     "f1: the work of job \"1\" has no name"},
     {"synthetic", {"rate=1/s,duration=1,mix=1g,jobs=5"}, 5, 5, 5, 0, 0, 0, NULL},
 };
 
