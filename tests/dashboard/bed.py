@@ -168,13 +168,13 @@ class Events:
 
 
 class Node(Served):
-    """`gpuslice dashboard --node` over a machine of two GPUs."""
+    """`gpuslice dashboard --node` over a machine."""
     made = 0
 
-    def __init__(self, *options):
+    def __init__(self, *options, gpus="2xA100-40GB"):
         Node.made += 1
         self.machine = os.path.join(WORK, f"m{Node.made}")
-        sim("create", self.machine, "--gpus", "2xA100-40GB", "--mig")
+        sim("create", self.machine, "--gpus", gpus, "--mig")
         self.process = subprocess.Popen(
             [GPUSLICE, "dashboard", "--node", "--no-browser", *options], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, env=clean_env(GPUSLICE_SIM=self.machine))

@@ -3,6 +3,8 @@
 
 usage: test_dashboard.py GPUSLICE GPUSLICE_SIM SOURCE_DIR
 """
+import os
+import subprocess
 import sys
 import time
 
@@ -103,7 +105,8 @@ def node__pages_are_those_of_the_source():
 
 
 def node__the_fleet_is_what_the_machine_has():
-    with bed.Node("--instance-type", "p4d.24xlarge", "--region", "us-east-1") as node:
+    with bed.Node("--instance-type", "p4d.24xlarge", "--region", "us-east-1",
+                  gpus="8xA100-40GB") as node:
         bed.cut(node.machine, {"1g.5gb": 2, "3g.20gb": 1})
         fleet = node.until(lambda d: len(d["nodes"][0]["gpus"][0]["slices"]) == 3)
         gpu = fleet["nodes"][0]["gpus"][0]
@@ -114,6 +117,23 @@ def node__the_fleet_is_what_the_machine_has():
         expect(money["used"] + money["idle"] + money["stranded"] + money["starting"], money["bill"])
         expect(money["used"], 0)
         expect(fleet["source"]["kind"], "node")
+
+
+def node__a_type_that_has_other_gpus_is_refused():
+    """What the machine has is found, and what such a one has is expected."""
+    cases = (("2xA100-40GB", "p4d.24xlarge", "found 2 GPUs, expected 8 x A100-40GB"),
+             ("8xA100-80GB", "p4d.24xlarge", "found 8 GPUs, among them of model A100-80GB, expected 8 x A100-40GB"),
+             ("1xA100-40GB", "g6.xlarge", "found 1 GPU, among them of model A100-40GB, expected 1 x L4"))
+    for number, (gpus, kind, said) in enumerate(cases):
+        machine = os.path.join(bed.WORK, f"typed{number}")
+        bed.sim("create", machine, "--gpus", gpus, "--mig")
+        for command in (["dashboard", "--node", "--no-browser"], ["top", "--node", "--once"]):
+            found = subprocess.run(
+                [bed.GPUSLICE, *command, "--instance-type", kind, "--region", "us-east-1"],
+                env=bed.clean_env(GPUSLICE_SIM=machine), capture_output=True, text=True, timeout=60,
+                check=False)
+            expect((command, found.returncode, found.stdout), (command, 3, ""))
+            assert f"--instance-type {kind}: {said}" in found.stderr, found.stderr
 
 
 def node__there_is_no_planner_and_no_history():
@@ -128,7 +148,8 @@ def node__there_is_no_planner_and_no_history():
 
 
 def node__a_hostile_process_stays_a_text():
-    with bed.Node("--instance-type", "p4d.24xlarge", "--region", "us-east-1") as node:
+    with bed.Node("--instance-type", "p4d.24xlarge", "--region", "us-east-1",
+                  gpus="8xA100-40GB") as node:
         bed.cut(node.machine, {"7g.40gb": 1})
         with bed.holder(node.machine, "<b id=\"x'\x1b\\>y"):
             fleet = node.until(lambda d: d["pods"])

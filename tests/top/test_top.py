@@ -30,6 +30,7 @@ clusters: [{{name: c, cluster: {{server: "https://127.0.0.1:{port}", certificate
 users: [{{name: u, user: {{token: users-own-token}}}}]
 """
 NODES, PODS, GPUNODES = "/api/v1/nodes", "/api/v1/pods", "/apis/gpuslice.dev/v1alpha1/gpunodes"
+P4D = "8xA100-40GB"  # what one has
 PRICED = ("--instance-type", "p4d.24xlarge", "--region", "us-east-1")
 
 
@@ -130,8 +131,8 @@ def fits(found, columns):
 # ---- one machine ----
 
 def top__shows_slices_that_are_made_and_go():
-    with machine() as folder, Terminal("--node", *PRICED, GPUSLICE_SIM=folder) as terminal:
-        found = terminal.until_shows("2 x A100-40GB")
+    with machine(P4D) as folder, Terminal("--node", *PRICED, GPUSLICE_SIM=folder) as terminal:
+        found = terminal.until_shows("8 x A100-40GB")
         fits(found, 80)
         expect(len(found.splitlines()), 24)
         assert "$21.96/h" in found, found
@@ -190,7 +191,7 @@ def top__follows_the_size_of_its_window():
 
 
 def top__keys_turn_pages_filter_and_pause():
-    with machine() as folder, Terminal("--node", *PRICED, GPUSLICE_SIM=folder) as terminal:
+    with machine(P4D) as folder, Terminal("--node", *PRICED, GPUSLICE_SIM=folder) as terminal:
         terminal.until_shows("[1 Fleet]")
         terminal.type("3")
         terminal.until_shows("NAMESPACE")
@@ -203,7 +204,7 @@ def top__keys_turn_pages_filter_and_pause():
         terminal.type("nothing-is-called-so")
         terminal.until(lambda found: "x A100" not in found and "matches the filter" in found, "an empty page")
         terminal.type("Escape")
-        terminal.until_shows("2 x A100-40GB")
+        terminal.until_shows("8 x A100-40GB")
         terminal.type("h")
         terminal.until_shows("stands still")
         terminal.type("h")
@@ -219,7 +220,7 @@ def top__keys_turn_pages_filter_and_pause():
 
 
 def top__has_a_frame_for_files_and_a_document_for_programs():
-    with machine() as folder:
+    with machine(P4D) as folder:
         bed.cut(folder, {"3g.20gb": 1})
         found = once("--node", *PRICED, GPUSLICE_SIM=folder, LC_ALL="C")
         expect((found.returncode, found.stderr), (0, ""))

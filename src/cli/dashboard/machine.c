@@ -171,12 +171,37 @@ static int put_facts(struct gs_machine_board *self, const char *why, struct gs_e
     return gs_board_put_node(self->board, &facts, err);
 }
 
-static int look(struct gs_machine_board *self, struct gs_err *err)
+/* What is known of the GPUs fits the type: their number, and the model of each that the catalogue
+ * knows. A price for other GPUs would be a wrong one. */
+static int check_type(const struct gs_instance *instance, const struct gs_gpu_machine *machine,
+                      struct gs_err *err)
+{
+    const struct gs_gpu_kind kind = gs_instance_gpu(instance);
+    const char *other = NULL;
+    for (unsigned i = 0; other == NULL && i < machine->n; i++) {
+        const struct gs_gpu_view *view = &machine->at[i];
+        const struct gs_model *model = view->code < 0 ? NULL : gs_gpu_model_expected(&view->facts);
+        other = model != NULL && model != kind.model ? model->id : NULL;
+    }
+    if (other == NULL && machine->n == instance->gpus) {
+        return 0;
+    }
+    return gs_fail(err, GS_INVALID,
+                   "--instance-type %s: found %u GPU%s%s%s, expected %u x %s; give the type that "
+                   "this machine is of, or none",
+                   instance->type, machine->n, machine->n == 1 ? "" : "s",
+                   other == NULL ? "" : ", among them of model ", other == NULL ? "" : other,
+                   instance->gpus, kind.name);
+}
+
+static int look(struct gs_machine_board *self, const struct gs_instance *instance,
+                struct gs_err *err)
 {
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     struct gs_gpu_machine machine;
     gs_arena_init(&arena, &gs_alloc_heap, GS_GPU_VIEW_MEMORY_MAX);
     int r = gs_gpu_machine_look(&arena, &self->gpus, &machine, err);
+    r = r == 0 && instance != NULL ? check_type(instance, &machine, err) : r;
     return r < 0 ? r : tell(self, &arena, &machine, err);
 }
 
@@ -196,10 +221,12 @@ int gs_machine_board_open(struct gs_machine_board *self, const char *instance_ty
 {
     *self = (struct gs_machine_board){.instance_type = instance_type, .region = region};
     (void)gethostname(self->host, sizeof(self->host) - 1);
+    const struct gs_instance *instance = NULL;
     const struct gs_board_options board = {.kind = "node", .name = self->host, .price = price};
-    int r = gs_gpu_env_open(&self->gpus, err);
+    int r = instance_type == NULL ? 0 : gs_instance_find(gs_view(instance_type), &instance, err);
+    r = r < 0 ? r : gs_gpu_env_open(&self->gpus, err);
     r = r < 0 ? r : gs_board_new(&board, &self->board, err);
-    r = r < 0 ? r : look(self, err);
+    r = r < 0 ? r : look(self, instance, err);
     r = r < 0 ? r : put_facts(self, "", err);
     if (r == 0) {
         gs_board_set_whole(self->board, true);
@@ -216,6 +243,6 @@ void gs_machine_board_close(struct gs_machine_board *self)
 void gs_machine_board_look(struct gs_machine_board *self)
 {
     struct gs_err err = {.msg = ""};
-    int r = look(self, &err);
+    int r = look(self, NULL, &err);
     (void)put_facts(self, r < 0 ? err.msg : "", NULL);
 }

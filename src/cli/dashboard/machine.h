@@ -24,7 +24,8 @@ struct gs_machine_board {
 int gs_machine_board_check(const char *instance_type, const char *region, struct gs_err *err);
 
 /* Opens the driver and looks once; both texts are borrowed. Codes of gs_gpu_env_open and
- * gs_gpu_machine_look. Close it in either case. */
+ * gs_gpu_machine_look; GS_INVALID: the type has other GPUs, or another number of them. Close it in
+ * either case. */
 int gs_machine_board_open(struct gs_machine_board *machine, const char *instance_type,
                           const char *region, struct gs_err *err);
 void gs_machine_board_close(struct gs_machine_board *machine);
