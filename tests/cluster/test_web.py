@@ -86,7 +86,8 @@ class World:
         program = os.path.join(bed.build, "bin", HISTORY)
         bed.others.append(Daemon(
             HISTORY, [program, "--file", os.path.join(bed.folder, "history.db"), "--every", "1",
-                      "--listen", f"{CONTROL_PLANE}:{HISTORY_PORT}", "--http-address="],
+                      "--listen", f"{CONTROL_PLANE}:{HISTORY_PORT}", "--names", CONTROL_PLANE,
+                      "--http-address="],
             log, bed.control_plane.join, bed.network.enter, env).start())
 
     def token_for_history(self, pod_of):
