@@ -114,6 +114,24 @@ class Cases:
         system.wait_for("the NodeClaims go", lambda: not self.karpenter.claims(), 90)
         self.wait_replicas(0)
 
+    def a_node__that_does_not_hold_the_pod_is_not_bought_again(self):
+        """Its zone has no machine: a static NodePool's nodes come where they come."""
+        self.bed.pods.create(pod("picky", {SMALL: 1}, nodeSelector={
+            "topology.kubernetes.io/zone": "us-east-1z"}))
+        system.wait_for("the Event of the pod", lambda: any(
+            one["reason"] == "NodeDidNotHelp" for one in self.bed.api.list(
+                "/apis/events.k8s.io/v1/namespaces/default/events")), 180)
+        said = condition(self.bed.api.find(f"{SLICEPOOLS}/gpus"), "Open")
+        print(f"# {said[2]}")
+        assert "1 pod is not bought for again; default/picky: node" in said[2], said
+        most = 0
+        for _ in range(40):
+            most = max(most, len(self.karpenter.claims()))
+            time.sleep(1)
+        assert most <= 1, "there was another"
+        self.wait_replicas(0)
+        self.bed.pods.delete("picky", grace=0)
+
     def a_karpenter_without_the_kind__serves_static_slicepools_and_the_others_say_so(self):
         """As before 1.7."""
         self.bed.kubectl("delete", "crd", "nodeoverlays.karpenter.sh")

@@ -195,6 +195,20 @@ void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
     gs_act_book(pass->options.act, pod, pass->view.more[decision->node].of);
 }
 
+/* False: a new node would not help it. */
+static bool buy(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs_offer *offer)
+{
+    const struct gs_pass_market *market = &pass->options.market;
+    struct gs_store_waiting *waiting = pod->waiting;
+    const char *futile = market->want == NULL ? NULL : market->want(market->ctx, pod, offer);
+    if (futile != NULL) {
+        waiting->what = GS_DECIDE_WAIT;
+        snprintf(waiting->why, sizeof(waiting->why), "%s", futile);
+        let_go(pass, pod, "NodeDidNotHelp", "Wait", waiting->why);
+    }
+    return futile == NULL;
+}
+
 static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
                      const struct gs_decide_pod *ask, const struct gs_decide_cluster *cluster,
                      const struct gs_decision *decision, struct gs_err *err)
@@ -212,8 +226,8 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
         if (gs_pass_waits_for_move(pass, pod)) {
             return 0;
         }
-        if (market->want != NULL) {
-            market->want(market->ctx, pod, &cluster->offers[decision->offer]);
+        if (!buy(pass, pod, &cluster->offers[decision->offer])) {
+            return 0;
         }
         gs_act_say(pass->options.act, pod, false, "NeedsNode", "Buy", decision->why);
         pod->waiting->buys = decision->offer + 1;
@@ -236,7 +250,7 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
             return 0;
         }
         if (market->want != NULL) {
-            market->want(market->ctx, pod, NULL);
+            (void)market->want(market->ctx, pod, NULL);
         }
         let_go(pass, pod, "NoSlice", "Wait", decision->why);
         return 0;

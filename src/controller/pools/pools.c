@@ -100,6 +100,7 @@ static void market_begin(void *ctx)
         }
     }
     gs_pools_look_at_parts(pools);
+    gs_pools_look_at_idle(pools);
     gs_pools_find_refused(pools);
     at = 0;
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
@@ -137,13 +138,15 @@ static struct gs_pools_owner *owner_of(struct gs_pools *pools, const struct gs_o
     return NULL;
 }
 
-static void market_want(void *ctx, const struct gs_store_pod *pod, const struct gs_offer *offer)
+static const char *market_want(void *ctx, const struct gs_store_pod *pod,
+                               const struct gs_offer *offer)
 {
     struct gs_pools *pools = ctx;
     struct gs_pools_owner *owner = offer == NULL ? NULL : owner_of(pools, offer);
     struct gs_err err = {.code = GS_OK};
-    if (owner == NULL) {
-        return;
+    const char *why = NULL;
+    if (owner == NULL || gs_pools_help(pools, owner, pod, offer, &why) != GS_POOLS_BUYS) {
+        return why;
     }
     if (owner->demand == NULL) {
         owner->demand = gs_demand_new(&owner->demand_arena);
@@ -163,6 +166,7 @@ static void market_want(void *ctx, const struct gs_store_pod *pod, const struct 
         gs_log_warning("pod %s is not counted for new nodes: %s", pod->key,
                        owner->demand == NULL ? "no memory" : err.msg);
     }
+    return NULL;
 }
 
 static void market_end(void *ctx)
@@ -174,6 +178,7 @@ static void market_end(void *ctx)
     if (whole) {
         gs_pools_look_at_claims(pools, &pools->due_us);
         gs_pools_look_at_scarce(pools);
+        gs_pools_settle_idle(pools);
     }
     for (struct gs_pools_owner *owner; (owner = gs_map_next(&pools->owners, &at)) != NULL;) {
         struct gs_err err = {.code = GS_OK};

@@ -24,26 +24,6 @@ void gs_pools_set_replicas(struct gs_pools_part *const *parts, size_t n)
     }
 }
 
-/* By somebody else, whose business it is. */
-static bool is_cordoned(const struct gs_store_node *node)
-{
-    bool cordoned = false;
-    for (size_t i = 0; i < node->node.facts.n_taints; i++) {
-        cordoned |= strcmp(node->node.facts.taints[i].key, "node.kubernetes.io/unschedulable") == 0;
-    }
-    return cordoned && !node->leaving;
-}
-
-/* Nobody is there but pods of the node's own, nobody is on the way, and nobody holds it. */
-static bool is_empty(const struct gs_store_node *node)
-{
-    bool empty = !node->held && !node->holding && node->wishes == NULL;
-    for (const struct gs_store_pod *pod = node->pods; pod != NULL && empty; pod = pod->next) {
-        empty = pod->daemon;
-    }
-    return empty;
-}
-
 static void look_again(struct gs_pools *pools, uint64_t at_us)
 {
     pools->due_us = at_us < pools->due_us ? at_us : pools->due_us;
@@ -54,7 +34,7 @@ static void look_at_node(struct gs_pools *pools, const struct gs_pools_part *par
 {
     uint64_t rest_us = (uint64_t)part->of->pool.empty_after_s * 1000000;
     bool leaving = node->leaving;
-    bool needed = part->planned > 0 || !is_empty(node);
+    bool needed = part->planned > 0 || !gs_pools_is_empty(node);
     claim->cordoned_us = !leaving                  ? 0
                          : claim->cordoned_us != 0 ? claim->cordoned_us
                                                    : pools->now_us;
@@ -89,7 +69,7 @@ void gs_pools_look_at_empty(struct gs_pools *pools)
             part->of->unread[0] == '\0' && node != NULL &&
             part->of->pool.scaling == GS_SLICEPOOL_STATIC && node->known && !node->deleting &&
             claim->has.initialized && !claim->has.deleting && !claim->ending &&
-            !is_cordoned(node)) {
+            !gs_pools_is_cordoned(node)) {
             look_at_node(pools, part, claim, node);
         }
     }

@@ -117,7 +117,10 @@ static void say_open(struct gs_pools *pools, struct gs_pools_owner *owner,
     }
     if (nodes > 0) {
         bool all = !gs_pools_say_short(owner, parts, n, limits);
-        snprintf(text, sizeof(text), "%s%s", all ? "" : "but not for all that waits: ", limits);
+        snprintf(text, sizeof(text), "but not for all that waits: %s", limits);
+        if (all) {
+            gs_pools_say_futile(pools, owner, text, sizeof(text));
+        }
         say(pools, owner, OPEN, true, all ? "WithinLimits" : "LimitsNear", text);
     } else if (owner->unread[0] != '\0') {
         say(pools, owner, OPEN, false, "SpecNotUnderstood",

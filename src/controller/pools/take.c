@@ -330,4 +330,5 @@ void gs_pools_forget_all(struct gs_pools *pools)
     gs_map_done(&pools->parts);
     gs_map_done(&pools->claims);
     gs_map_done(&pools->foreign);
+    gs_pools_forget_bought(pools);
 }

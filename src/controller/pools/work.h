@@ -22,6 +22,7 @@
  * more has come, or after so long. */
 #define GS_POOLS_JUDGE_US 10000000ull
 
+enum { GS_POOLS_IDLE_MAX = 64, GS_POOLS_WHY_MAX = 400 };
 enum { GS_POOLS_ITEMS_MAX = 2000, GS_POOLS_RUNNING_MAX = 64 };
 
 enum gs_pools_kind {
@@ -125,6 +126,7 @@ struct gs_pools_claim {
     bool counted;         /* as a failed start */
     bool started;         /* it was initialized when we last looked */
     bool had;             /* the cloud had given its machine when we last looked */
+    uint64_t idle_us;     /* since when its node is ready, told of and empty; 0: it is not */
     uint64_t empty_us;    /* of a static NodePool: since when its node has no pods; 0: it has */
     uint64_t cordoned_us; /* since when it takes none; 0: it does */
     bool cordoning;       /* a request about that is under way */
@@ -154,9 +156,12 @@ struct gs_pools_call;
 struct gs_pools {
     struct gs_pools_options options;
     struct gs_pools_stream streams[GS_POOLS_KINDS];
-    struct gs_map owners;  /* by name */
-    struct gs_map parts;   /* by name */
-    struct gs_map claims;  /* by name */
+    struct gs_map owners;                           /* by name */
+    struct gs_map parts;                            /* by name */
+    struct gs_map claims;                           /* by name */
+    struct gs_map bought;                           /* pods that are bought for, by key: futile.c */
+    struct gs_pools_claim *idle[GS_POOLS_IDLE_MAX]; /* whose nodes are idle; as of the pass */
+    size_t n_idle;
     struct gs_map foreign; /* NodeOverlays of others, by name: their weights */
     struct gs_pools_call *calls;
     struct gs_offer *offers; /* of all SlicePools, for the decisions */
@@ -280,6 +285,29 @@ bool gs_pools_say_scarce(const struct gs_pools *pools, const struct gs_pools_own
 /* Launches in a row that found none of the instance type; 0: as far as is known it can be had. */
 uint32_t gs_pools_scarce_tries(const struct gs_pools *pools, const struct gs_pools_owner *owner,
                                const char *type, uint64_t real_us);
+
+/* futile.c: nodes that came for a pod and do not hold it. */
+enum gs_pools_help {
+    GS_POOLS_BUYS,
+    GS_POOLS_SETTLES, /* a node has just come: whether it holds the pod is seen in a moment */
+    GS_POOLS_FUTILE   /* one came and does not */
+};
+/* Before pods are asked about, and after. */
+void gs_pools_look_at_idle(struct gs_pools *pools);
+void gs_pools_settle_idle(struct gs_pools *pools);
+/* Whether a node of the offer is bought for the pod. FUTILE: *ret_why says why not; it lives until
+ * the end of the pass at least. */
+enum gs_pools_help gs_pools_help(struct gs_pools *pools, const struct gs_pools_owner *owner,
+                                 const struct gs_store_pod *pod, const struct gs_offer *offer,
+                                 const char **ret_why);
+/* "": all are bought for. */
+void gs_pools_say_futile(const struct gs_pools *pools, const struct gs_pools_owner *owner,
+                         char *ret, size_t size);
+void gs_pools_forget_bought(struct gs_pools *pools);
+/* By somebody else, whose business it is. */
+bool gs_pools_is_cordoned(const struct gs_store_node *node);
+/* Nobody is there but pods of the node's own, nobody is on the way, and nobody holds it. */
+bool gs_pools_is_empty(const struct gs_store_node *node);
 
 /* pools_static.c: NodePools that do not scale by themselves. */
 /* How many nodes each is to have, after limits were set. */

@@ -425,6 +425,20 @@ static void pass__a_pool_that_does_not_open_does_not_hold_a_pod_for_ever(void **
     assert_true(did("lift d/a"));
 }
 
+static void pass__a_pod_that_no_new_node_would_help_is_let_go_and_told(void **state)
+{
+    (void)state;
+    world.sells = world.opens = true;
+    world.futile = "node n1 came for it";
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_true(did("say d/a NodeDidNotHelp"));
+    assert_true(did("lift d/a"));
+    assert_false(did("say d/a NeedsNode"));
+    assert_string_equal(gs_store_find_pod(&world.store, "d/a")->waiting->why, world.futile);
+    world.futile = NULL;
+}
+
 static void pass__a_pod_that_was_let_go_counts_again_as_soon_as_that_shows(void **state)
 {
     (void)state;
@@ -501,6 +515,7 @@ int main(void)
         CASE(pass__objects_that_are_not_in_a_new_list_are_gone),
         CASE(pass__a_pod_is_let_go_once_its_pool_is_open),
         CASE(pass__a_pool_that_does_not_open_does_not_hold_a_pod_for_ever),
+        CASE(pass__a_pod_that_no_new_node_would_help_is_let_go_and_told),
         CASE(pass__a_pod_that_was_let_go_counts_again_as_soon_as_that_shows),
         CASE(pass__nodes_that_are_gone_are_forgotten),
     };

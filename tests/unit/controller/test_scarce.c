@@ -4,127 +4,15 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "controller/pools/work.h"
-#include "unit/controller/world.h"
-
-#define BEGIN_S 1900000000ull /* 2030-03-17T17:46:40Z */
-
-/* A SlicePool as API objects tell it; no request is ever sent. */
-struct stand {
-    struct world world;
-    struct gs_pools pools;
-    struct gs_pools_owner *owner;
-    const char *barred; /* an instance type for which the limits leave no room */
-};
-
-static void on_changed(void *ctx)
-{
-    (void)ctx;
-}
-
-static void take(struct stand *stand, enum gs_pools_kind kind, bool gone, json_t *object)
-{
-    struct gs_err err = {.code = GS_OK};
-    assert_non_null(object);
-    if (gs_pools_take(&stand->pools, kind, object, gone, &err) != 0) {
-        print_message("%s\n", err.msg);
-        fail();
-    }
-    json_decref(object);
-}
-
-static void set_time(struct stand *stand, uint64_t after_s)
-{
-    stand->pools.real_us = (BEGIN_S + after_s) * 1000000;
-    stand->pools.now_us = (1000 + after_s) * 1000000;
-    stand->pools.due_us = UINT64_MAX;
-}
-
-/* `types`: JSON, and so is `more`: the rest of the spec. */
-static void begin(struct stand *stand, const char *types, const char *more)
-{
-    char spec[600];
-    struct gs_err err = {.code = GS_OK};
-    memset(stand, 0, sizeof(*stand));
-    world_new(&stand->world);
-    stand->pools.options = (struct gs_pools_options){
-        .store = &stand->world.store, .instance = "test", .changed = on_changed};
-    snprintf(stand->pools.region, sizeof(stand->pools.region), "us-east-1");
-    for (unsigned i = 0; i < GS_POOLS_NEEDED; i++) {
-        stand->pools.streams[i].listed = stand->pools.streams[i].reachable = true;
-    }
-    snprintf(spec, sizeof(spec),
-             "{\"metadata\": {\"name\": \"gpus\", \"uid\": \"u1\", \"generation\": 1}, \"spec\":"
-             "{\"nodeClassRef\": {\"name\": \"c\"}, \"instanceTypes\": %s%s}}",
-             types, more);
-    take(stand, GS_POOLS_SLICEPOOLS, false, json_loads(spec, 0, NULL));
-    stand->owner = gs_map_find(&stand->pools.owners, "gpus");
-    assert_non_null(stand->owner);
-    assert_int_equal(gs_pools_make_offers(&stand->pools, stand->owner, &err), 0);
-    set_time(stand, 0);
-}
-
-static void end(struct stand *stand)
-{
-    gs_pools_forget_all(&stand->pools);
-    world_free(&stand->world);
-}
-
-static unsigned offer_index(const struct stand *stand, const char *type)
-{
-    for (unsigned i = 0; i < stand->owner->n_offers; i++) {
-        if (strcmp(stand->owner->offers[i].name, type) == 0) {
-            return i;
-        }
-    }
-    fail_msg("no offer %s", type);
-    return 0;
-}
-
-/* The NodePool of the type's whole-GPU layout, open; its name. */
-static const char *node_pool(struct stand *stand, const char *type)
-{
-    static struct gs_karpenter_kind kind;
-    const struct gs_offer *offer = &stand->owner->offers[offer_index(stand, type)];
-    assert_int_equal(gs_karpenter_kind_all("gpus", offer, -1, &kind, NULL), 0);
-    take(stand, GS_POOLS_NODEPOOLS, false,
-         json_pack("{s:{s:s, s:s, s:i, s:{s:s}}, s:{s:i, s:{s:s}, s:{s:{s:{s:s}},"
-                   " s:{s:[{s:s, s:s, s:[s]}]}}}}",
-                   "metadata", "name", kind.name, "uid", "u2", "generation", 1, "labels",
-                   "gpuslice.dev/slicepool", "gpus", "spec", "weight", 50, "limits", "nodes", "1",
-                   "template", "metadata", "labels", "nvidia.com/mig.config", kind.layout, "spec",
-                   "requirements", "key", "node.kubernetes.io/instance-type", "operator", "In",
-                   "values", type));
-    take(stand, GS_POOLS_OVERLAYS, false,
-         json_pack("{s:{s:s, s:i, s:{s:s}}, s:{s:i}, s:{s:[{s:s, s:s, s:s, s:i}]}}", "metadata",
-                   "name", kind.name, "generation", 1, "labels", "gpuslice.dev/slicepool", "gpus",
-                   "spec", "weight", 7, "status", "conditions", "type", "ValidationSucceeded",
-                   "status", "True", "reason", "", "observedGeneration", 1));
-    return kind.name;
-}
+#include "unit/controller/stand.h"
 
 static void claim(struct stand *stand, const char *pool, const char *end, bool launched,
-                  const char *capacity_types, bool gone)
+                  const char *types, bool gone)
 {
-    char name[100];
-    char at[GS_KARPENTER_TEXT_MAX];
-    json_t *types = json_loads(capacity_types, 0, NULL);
-    uint64_t s = stand->pools.real_us / 1000000 - BEGIN_S;
-    const struct gs_pools_claim *known;
-    snprintf(name, sizeof(name), "%s-%s", pool, end);
-    known = gs_map_find(&stand->pools.claims, name);
-    s = known == NULL ? s : known->has.created_us / 1000000 - BEGIN_S;
-    s += 46ull * 60 + 40; /* since 17:00 */
-    snprintf(at, sizeof(at), "2030-03-17T%02u:%02u:%02uZ", (unsigned)(17 + s / 3600),
-             (unsigned)(s / 60 % 60), (unsigned)(s % 60));
-    take(stand, GS_POOLS_CLAIMS, gone,
-         json_pack("{s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:{s:[{s:s, s:s, s:o}]},"
-                   " s:{s:[{s:s, s:s, s:s}]}}",
-                   "metadata", "name", name, "uid", "u3", "creationTimestamp", at, "labels",
-                   "gpuslice.dev/slicepool", "gpus", "karpenter.sh/nodepool", pool, "spec",
-                   "requirements", "key", "karpenter.sh/capacity-type", "operator", "In", "values",
-                   types, "status", "conditions", "type", "Launched", "status",
-                   launched ? "True" : "Unknown", "reason", "AwaitingReconciliation"));
+    stand_claim(
+        stand,
+        &(struct stand_claim){
+            .pool = pool, .end = end, .launched = launched, .capacity_types = types, .gone = gone});
 }
 
 /* A launch for which there is no capacity, at the time that is set. */
@@ -138,7 +26,7 @@ static const char *scarce(struct stand *stand, const char *type)
 {
     gs_pools_look_at_parts(&stand->pools);
     gs_pools_mark_scarce(&stand->pools, stand->owner);
-    return stand->owner->offers[offer_index(stand, type)].scarce;
+    return stand->owner->offers[stand_offer(stand, type)].scarce;
 }
 
 static const char *said(struct stand *stand)
@@ -158,8 +46,8 @@ static void scarce__a_launch_that_found_no_capacity_rests_the_type_for_three_min
 {
     struct stand stand;
     (void)state;
-    begin(&stand, "[\"" P4D "\"]", "");
-    const char *pool = node_pool(&stand, P4D);
+    stand_begin(&stand, "[\"" P4D "\"]", "");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
     assert_null(scarce(&stand, P4D));
     assert_null(said(&stand));
     miss(&stand, pool, "aaaaa", ON_DEMAND);
@@ -167,14 +55,14 @@ static void scarce__a_launch_that_found_no_capacity_rests_the_type_for_three_min
     assert_string_equal(said(&stand),
                         P4D ": no capacity (tried 1 time since 17:46 UTC); nothing else is in "
                             "instanceTypes: add another; Karpenter tries it again and again");
-    set_time(&stand, 179);
+    stand_set_time(&stand, 179);
     assert_non_null(scarce(&stand, P4D));
-    set_time(&stand, 180);
+    stand_set_time(&stand, 180);
     assert_null(scarce(&stand, P4D)); /* it is tried again, */
     assert_non_null(said(&stand));    /* and spoken of until it was */
-    set_time(&stand, 780);
+    stand_set_time(&stand, 780);
     assert_null(said(&stand));
-    end(&stand);
+    stand_end(&stand);
 }
 
 static void scarce__each_rest_is_as_long_as_it_has_lasted_and_has_a_bound(void **state)
@@ -183,22 +71,22 @@ static void scarce__each_rest_is_as_long_as_it_has_lasted_and_has_a_bound(void *
     struct stand stand;
     unsigned at = 0;
     (void)state;
-    begin(&stand, "[\"" P4D "\"]", "");
-    const char *pool = node_pool(&stand, P4D);
+    stand_begin(&stand, "[\"" P4D "\"]", "");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
     for (unsigned i = 0; i < GS_ARRAY_LEN(until); i++) {
-        set_time(&stand, at);
+        stand_set_time(&stand, at);
         miss(&stand, pool, "aaaaa", ON_DEMAND);
-        set_time(&stand, at + 1);
+        stand_set_time(&stand, at + 1);
         miss(&stand, pool, "bbbbb", ON_DEMAND); /* within the rest: no longer for it */
-        set_time(&stand, until[i] - 1);
+        stand_set_time(&stand, until[i] - 1);
         assert_non_null(scarce(&stand, P4D));
-        set_time(&stand, until[i]);
+        stand_set_time(&stand, until[i]);
         assert_null(scarce(&stand, P4D));
         at = until[i];
         assert_int_equal(gs_pools_scarce_tries(&stand.pools, stand.owner, P4D, stand.pools.real_us),
                          2 * (i + 1));
     }
-    end(&stand);
+    stand_end(&stand);
 }
 
 static void scarce__what_is_no_lack_of_capacity_is_not_taken_for_it(void **state)
@@ -222,8 +110,8 @@ static void scarce__what_is_no_lack_of_capacity_is_not_taken_for_it(void **state
     (void)state;
     for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
         struct stand stand;
-        begin(&stand, "[\"" P4D "\"]", "");
-        const char *pool = node_pool(&stand, P4D);
+        stand_begin(&stand, "[\"" P4D "\"]", "");
+        const char *pool = stand_node_pool(&stand, P4D, NULL);
         struct gs_pools_part *part = gs_map_find(&stand.pools.parts, pool);
         claim(&stand, pool, "aaaaa", cases[i].launched, ON_DEMAND, false);
         size_t at = 0;
@@ -234,7 +122,7 @@ static void scarce__what_is_no_lack_of_capacity_is_not_taken_for_it(void **state
             part->has.ready =
                 (struct gs_karpenter_condition){.current = true, .reason = "NodeClassNotReady"};
         }
-        set_time(&stand, cases[i].age_s);
+        stand_set_time(&stand, cases[i].age_s);
         if (cases[i].unshown) {
             gs_pools_forget_claim(&stand.pools, known, false);
         } else {
@@ -245,7 +133,7 @@ static void scarce__what_is_no_lack_of_capacity_is_not_taken_for_it(void **state
             print_message("%s\n", cases[i].what);
             fail();
         }
-        end(&stand);
+        stand_end(&stand);
     }
 }
 
@@ -254,8 +142,8 @@ static void scarce__a_machine_that_the_cloud_gives_ends_it(void **state)
     struct stand stand;
     uint64_t next;
     (void)state;
-    begin(&stand, "[\"" P4D "\"]", "");
-    const char *pool = node_pool(&stand, P4D);
+    stand_begin(&stand, "[\"" P4D "\"]", "");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
     miss(&stand, pool, "aaaaa", ON_DEMAND);
     assert_non_null(scarce(&stand, P4D));
     claim(&stand, pool, "bbbbb", false, ON_DEMAND, false);
@@ -265,41 +153,41 @@ static void scarce__a_machine_that_the_cloud_gives_ends_it(void **state)
     gs_pools_look_at_claims(&stand.pools, &next);
     assert_null(scarce(&stand, P4D));
     assert_null(said(&stand));
-    end(&stand);
+    stand_end(&stand);
 }
 
 static void scarce__karpenter_goes_from_spot_to_on_demand_by_itself(void **state)
 {
     struct stand stand;
     (void)state;
-    begin(&stand, "[\"" P4D "\"]", ", \"capacityTypes\": [\"spot\", \"on-demand\"]");
-    const char *pool = node_pool(&stand, P4D);
+    stand_begin(&stand, "[\"" P4D "\"]", ", \"capacityTypes\": [\"spot\", \"on-demand\"]");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
     claim(&stand, pool, "aaaaa", false, BOTH, false); /* two at a time are one try */
     claim(&stand, pool, "bbbbb", false, BOTH, false);
-    set_time(&stand, 1);
+    stand_set_time(&stand, 1);
     claim(&stand, pool, "aaaaa", false, BOTH, true);
     claim(&stand, pool, "bbbbb", false, BOTH, true);
     assert_null(scarce(&stand, P4D));
-    set_time(&stand, 4);
+    stand_set_time(&stand, 4);
     miss(&stand, pool, "ccccc", BOTH);
     assert_non_null(scarce(&stand, P4D));
-    end(&stand);
+    stand_end(&stand);
 }
 
 static void scarce__karpenter_that_tries_no_other_capacity_type_has_none_left(void **state)
 {
     struct stand stand;
     (void)state;
-    begin(&stand, "[\"" P4D "\"]", ", \"capacityTypes\": [\"reserved\", \"on-demand\"]");
-    const char *pool = node_pool(&stand, P4D);
+    stand_begin(&stand, "[\"" P4D "\"]", ", \"capacityTypes\": [\"reserved\", \"on-demand\"]");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
     miss(&stand, pool, "aaaaa", "[\"reserved\", \"on-demand\"]");
     assert_null(scarce(&stand, P4D));
     gs_pools_look_at_scarce(&stand.pools);
     assert_int_equal(stand.pools.due_us, stand.pools.now_us + 30000000);
-    set_time(&stand, 30);
+    stand_set_time(&stand, 30);
     gs_pools_look_at_scarce(&stand.pools);
     assert_non_null(scarce(&stand, P4D));
-    end(&stand);
+    stand_end(&stand);
 }
 
 static void scarce__the_clouds_words_are_told(void **state)
@@ -307,27 +195,29 @@ static void scarce__the_clouds_words_are_told(void **state)
     struct stand stand;
     char name[100];
     (void)state;
-    begin(&stand, "[\"" P4D "\"]", ", \"capacityTypes\": [\"spot\"]");
-    const char *pool = node_pool(&stand, P4D);
+    stand_begin(&stand, "[\"" P4D "\"]", ", \"capacityTypes\": [\"spot\"]");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
     miss(&stand, pool, "aaaaa", "[\"spot\"]");
     snprintf(name, sizeof(name), "%s-aaaaa", pool);
-    take(&stand, GS_POOLS_EVENTS, false,
-         json_pack("{s:{s:s}, s:s}", "regarding", "name", name, "note",
-                   "NodeClaim x event: insufficient capacity, VcpuLimitExceeded: \xc3\xa4 0"));
-    take(&stand, GS_POOLS_EVENTS, false, json_pack("{s:{s:s}}", "regarding", "name", "of-nobody"));
-    take(&stand, GS_POOLS_EVENTS, false, json_pack("{s:i}", "note", 3));
+    stand_take(
+        &stand, GS_POOLS_EVENTS, false,
+        json_pack("{s:{s:s}, s:s}", "regarding", "name", name, "note",
+                  "NodeClaim x event: insufficient capacity, VcpuLimitExceeded: \xc3\xa4 0"));
+    stand_take(&stand, GS_POOLS_EVENTS, false,
+               json_pack("{s:{s:s}}", "regarding", "name", "of-nobody"));
+    stand_take(&stand, GS_POOLS_EVENTS, false, json_pack("{s:i}", "note", 3));
     assert_string_equal(scarce(&stand, P4D),
                         P4D ": no spot capacity (tried 1 time since 17:46 UTC; the cloud says: "
                             "insufficient capacity, VcpuLimitExceeded: ?? 0)");
-    end(&stand);
+    stand_end(&stand);
 }
 
 static void scarce__a_controller_that_is_started_again_knows_it_from_the_node_pool(void **state)
 {
     struct stand stand;
     (void)state;
-    begin(&stand, "[\"" P4D "\"]", "");
-    const char *pool = node_pool(&stand, P4D);
+    stand_begin(&stand, "[\"" P4D "\"]", "");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
     struct gs_pools_part *part = gs_map_find(&stand.pools.parts, pool);
     miss(&stand, pool, "aaaaa", ON_DEMAND);
     assert_non_null(scarce(&stand, P4D));
@@ -338,12 +228,12 @@ static void scarce__a_controller_that_is_started_again_knows_it_from_the_node_po
                                              .record = part->record};
     json_t *object = gs_karpenter_write_pool(&wanted);
     struct stand again;
-    begin(&again, "[\"" P4D "\"]", "");
-    set_time(&again, 20);
-    take(&again, GS_POOLS_NODEPOOLS, false, object);
+    stand_begin(&again, "[\"" P4D "\"]", "");
+    stand_set_time(&again, 20);
+    stand_take(&again, GS_POOLS_NODEPOOLS, false, object);
     assert_string_equal(scarce(&again, P4D), P4D ": no capacity (tried 1 time since 17:46 UTC)");
-    end(&again);
-    end(&stand);
+    stand_end(&again);
+    stand_end(&stand);
 }
 
 /* One pod that asks for a whole GPU. */
@@ -382,8 +272,8 @@ static void scarce__the_cheapest_of_the_others_is_bought_meanwhile(void **state)
 {
     struct stand stand;
     (void)state;
-    begin(&stand, "[\"" P4D "\", \"" P5 "\"]", "");
-    const char *pool = node_pool(&stand, P4D);
+    stand_begin(&stand, "[\"" P4D "\", \"" P5 "\"]", "");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
     plan(&stand);
     assert_int_equal(planned(&stand, P4D), 1);
     assert_int_equal(planned(&stand, P5), 0);
@@ -393,22 +283,22 @@ static void scarce__the_cheapest_of_the_others_is_bought_meanwhile(void **state)
     assert_int_equal(planned(&stand, P5), 1);
     assert_string_equal(said(&stand), P4D ": no capacity (tried 1 time since 17:46 UTC); " P5
                                           " is bought instead");
-    (void)node_pool(&stand, P5);
-    set_time(&stand, 100);
+    (void)stand_node_pool(&stand, P5, NULL);
+    stand_set_time(&stand, 100);
     plan(&stand);
     assert_int_equal(planned(&stand, P5), 1);
-    set_time(&stand, 181); /* the rest is over */
+    stand_set_time(&stand, 181); /* the rest is over */
     plan(&stand);
     assert_int_equal(planned(&stand, P4D), 1);
-    end(&stand);
+    stand_end(&stand);
 }
 
 static void scarce__a_node_on_its_way_is_not_bought_again_elsewhere(void **state)
 {
     struct stand stand;
     (void)state;
-    begin(&stand, "[\"" P4D "\", \"" P5 "\"]", "");
-    const char *pool = node_pool(&stand, P4D);
+    stand_begin(&stand, "[\"" P4D "\", \"" P5 "\"]", "");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
     plan(&stand);
     claim(&stand, pool, "aaaaa", false, ON_DEMAND, false);
     claim(&stand, pool, "bbbbb", false, ON_DEMAND, false);
@@ -416,16 +306,16 @@ static void scarce__a_node_on_its_way_is_not_bought_again_elsewhere(void **state
     plan(&stand);
     assert_non_null(scarce(&stand, P4D));
     assert_int_equal(planned(&stand, P5), 0);
-    end(&stand);
+    stand_end(&stand);
 }
 
 static void scarce__where_nothing_else_holds_it_the_type_stays_open(void **state)
 {
     struct stand stand;
     (void)state;
-    begin(&stand, "[\"" P4D "\", \"" P5 "\"]", "");
+    stand_begin(&stand, "[\"" P4D "\", \"" P5 "\"]", "");
     stand.barred = P5;
-    const char *pool = node_pool(&stand, P4D);
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
     miss(&stand, pool, "aaaaa", ON_DEMAND);
     plan(&stand);
     const struct gs_pools_part *part = gs_map_find(&stand.pools.parts, pool);
@@ -436,7 +326,7 @@ static void scarce__where_nothing_else_holds_it_the_type_stays_open(void **state
                         P4D ": no capacity (tried 1 time since 17:46 UTC); no other of "
                             "instanceTypes holds what waits within the limits: add one; "
                             "Karpenter tries it again and again");
-    end(&stand);
+    stand_end(&stand);
 }
 
 int main(void)

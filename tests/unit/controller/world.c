@@ -80,11 +80,12 @@ static void begin(void *ctx)
     world->wanted = 0;
 }
 
-static void want(void *ctx, const struct gs_store_pod *pod, const struct gs_offer *offer)
+static const char *want(void *ctx, const struct gs_store_pod *pod, const struct gs_offer *offer)
 {
     struct world *world = ctx;
     (void)pod;
     world->wanted += offer != NULL;
+    return offer == NULL ? NULL : world->futile;
 }
 
 static void end(void *ctx)
