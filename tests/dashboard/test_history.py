@@ -3,8 +3,11 @@
 
 usage: test_history.py GPUSLICE GPUSLICE_SIM SOURCE_DIR GPUSLICE_CONTROLLER GPUSLICE_HISTORY
 """
+import csv
+import decimal
 import http.client
 import http.server
+import io
 import json
 import os
 import random
@@ -442,6 +445,72 @@ def history__an_hour_that_was_changed_is_in_no_sum_and_said():
     assert "1 hour is left out" in said.stdout and at in said.stdout, said.stdout
 
 
+def run_cost(*words):
+    return subprocess.run([bed.GPUSLICE, "cost", *words], text=True, capture_output=True, timeout=60,
+                          env=bed.clean_env(), check=False)
+
+
+ODD = {'team,"a"': 5000000, "=cmd|' /C calc'!A0": 1234, "-1+1": 10000, "Überraschung": 1, "a b": 4999,
+       "(idle)": 7770000, "'": 5000}  # millionths of a dollar
+
+
+def odd_file():
+    """A history of one hour, a day ago: one that ours has made, with other rows."""
+    path = os.path.join(CLUSTER.folder, "odd.db")
+    hour, bill = int(time.time()) // 3600 - 24, sum(ODD.values())
+    with sqlite3.connect(CLUSTER.history.file) as source, sqlite3.connect(path) as db:
+        source.backup(db)
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("DELETE FROM paid")
+        db.execute("DELETE FROM known")
+        db.execute("INSERT INTO known VALUES (?, 3600, ?, -1)", (hour, bill * 3600))
+        rows = [(kind, name, amount) for kind in (1, 2, 3) for name, amount in ODD.items()]
+        rows += [(0, "used", bill - ODD["(idle)"]), (0, "idle", ODD["(idle)"])]
+        db.executemany("INSERT INTO paid VALUES (?, ?, ?, ?)",
+                       [(hour, kind, name, amount * 3600) for kind, name, amount in rows])
+    source.close()
+    db.close()
+    return path, hour * 3600, bill
+
+
+def cost__is_read_by_programs_that_are_not_ours():
+    path, begin, bill = odd_file()
+    for by in ("namespace", "workload", "pool"):
+        found = run_cost("--file", path, "--since", "2d", "--by", by, "-o", "csv")
+        expect((found.returncode, found.stderr), (0, ""))
+        head, *rows, total = csv.reader(io.StringIO(found.stdout, newline=""))
+        expect(head, [by, "usd", "uusd"])
+        expect({name.removeprefix("'") if name != "'" else name: int(uusd) for name, _, uusd in rows},
+               ODD)
+        for name, _, _ in rows:
+            assert name[0] not in "=+-@", name
+        expect(total[0::2], ["total", str(bill)])
+        expect(sum(decimal.Decimal(usd) for _, usd, _ in rows), decimal.Decimal(total[1]))
+    found = json.loads(run_cost("--file", path, "--since", "2d", "-o", "json").stdout)
+    expect({row["name"]: row["uusd"] for row in found["rows"]}, ODD)
+    expect(sorted(found), sorted(["by", "from", "to", "rows", "total", "known_s", "length_s",
+                                  "left_out"]))
+    # the same moment in three time zones, one of which changes its clocks elsewhere in the year
+    at = time.gmtime(begin)
+    spellings = [time.strftime("%Y-%m-%dT%H:%M:%SZ", at)] + [
+        time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(begin + hours * 3600)) + f"{hours:+03d}:00"
+        for hours in (2, -7)]
+    for since in spellings:
+        found = json.loads(run_cost("--file", path, "--since", since, "-o", "json").stdout)
+        expect((since, found["known_s"], found["total"]["uusd"]), (since, 3600, bill))
+        expect(found["from"][:19], spellings[0][:19])
+
+
+def cost__of_a_time_of_which_nothing_is_known_is_not_0():
+    path, _, _ = odd_file()
+    words = ("--file", path, "--since", "400d", "--until", "300d")
+    found = run_cost(*words)
+    expect(found.returncode, 0)
+    assert "not known" in found.stdout and "0.00" not in found.stdout, found.stdout
+    expect(json.loads(run_cost(*words, "-o", "json").stdout)["total"], None)
+    expect(run_cost(*words, "-o", "csv").stdout, "namespace,usd,uusd\ntotal,,\n")
+
+
 def history__a_file_of_others_is_refused():
     path = os.path.join(CLUSTER.folder, "other.db")
     with open(path, "w", encoding="ascii") as file:
@@ -519,7 +588,7 @@ if __name__ == "__main__":
             CONTROLLER_ASKS = CLUSTER.controller(
                 "--history", f"https://127.0.0.1:{CLUSTER.history.port}", "--history-token",
                 CLUSTER.token_file)
-            tap.run(tap.cases_of(sys.modules[__name__], ("history__", "prometheus__")))
+            tap.run(tap.cases_of(sys.modules[__name__], ("history__", "cost__", "prometheus__")))
         finally:
             CLUSTER.end()
     finally:

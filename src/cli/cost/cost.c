@@ -123,7 +123,7 @@ static int read_span(const struct gs_cost_args *args, struct gs_cost_span *ret, 
 {
     int64_t now_s = (int64_t)time(NULL);
     int r = read_time("--since", args->since, now_s, &ret->from_s, err);
-    ret->to_s = now_s;
+    ret->to_s = ret->now_s = now_s;
     r = r == 0 && args->until != NULL ? read_time("--until", args->until, now_s, &ret->to_s, err)
                                       : r;
     ret->to_s = ret->to_s < now_s ? ret->to_s : now_s;
@@ -152,12 +152,16 @@ static void put_duration(uint64_t s, char ret[48])
     }
 }
 
-/* Whole hours: as the history is asked. */
+/* Whole hours, as the history is asked; the last one as far as it has gone. */
+static int64_t end_of(const struct gs_cost_span *span)
+{
+    int64_t to = (span->to_s + 3599) / 3600 * 3600;
+    return to < span->now_s ? to : span->now_s;
+}
+
 static uint64_t length_of(const struct gs_cost_span *span)
 {
-    int64_t from = span->from_s / 3600 * 3600;
-    int64_t to = (span->to_s + 3599) / 3600 * 3600;
-    return (uint64_t)(to - from);
+    return (uint64_t)(end_of(span) - span->from_s / 3600 * 3600);
 }
 
 static void put_known(const struct gs_cost_bill *bill, const struct gs_cost_span *span,
@@ -170,6 +174,10 @@ static void put_known(const struct gs_cost_bill *bill, const struct gs_cost_span
     put_duration(bill->known_s, known);
     put_duration(length, all);
     put_duration(length > bill->known_s ? length - bill->known_s : 0, rest);
+    if (bill->known_s == 0) {
+        gs_buf_printf(out, "nothing is known of these %s\n", all);
+        return;
+    }
     gs_buf_printf(out, "known of %s of %s", known, all);
     if (bill->known_s < length) {
         gs_buf_printf(out, "; what the other %s cost is not known", rest);
@@ -224,7 +232,7 @@ static void put_text(const struct gs_cost_args *args, const struct gs_cost_bill 
     put_cents(usd, bill->cents);
     gs_table_put(table, "total");
     gs_table_style(table, GS_STYLE_BOLD);
-    gs_table_put(table, usd);
+    gs_table_put(table, bill->known_s == 0 ? "not known" : usd);
     gs_table_style(table, GS_STYLE_BOLD);
     gs_table_put(table, "");
     gs_table_print(table, 0, styled, out);
@@ -258,7 +266,11 @@ static void put_csv(const struct gs_cost_args *args, const struct gs_cost_bill *
         gs_buf_printf(out, ",%s,%" PRIu64 "\r\n", usd, row->uusd);
     }
     put_cents(usd, bill->cents);
-    gs_buf_printf(out, "total,%s,%" PRIu64 "\r\n", usd, bill->uusd);
+    if (bill->known_s == 0) {
+        gs_buf_puts(out, "total,,\r\n");
+    } else {
+        gs_buf_printf(out, "total,%s,%" PRIu64 "\r\n", usd, bill->uusd);
+    }
 }
 
 static void put_time(struct gs_result *result, json_t *at, const char *key, int64_t at_s)
@@ -281,15 +293,19 @@ static void put_doc(const struct gs_cost_args *args, const struct gs_cost_bill *
 {
     gs_result_text(result, result->root, "by", gs_cost_bys[args->by]);
     put_time(result, result->root, "from", span->from_s / 3600 * 3600);
-    put_time(result, result->root, "to", span->to_s);
+    put_time(result, result->root, "to", end_of(span));
     json_t *rows = gs_result_array(result, result->root, "rows");
     for (size_t i = 0; i < bill->n; i++) {
         json_t *one = gs_result_object(result, rows, NULL);
         gs_result_text(result, one, "name", bill->rows[i].name);
         put_amount(result, one, bill->rows[i].uusd, bill->rows[i].rest, bill->rows[i].cents);
     }
-    json_t *total = gs_result_object(result, result->root, "total");
-    put_amount(result, total, bill->uusd, bill->rest, bill->cents);
+    if (bill->known_s == 0) {
+        gs_result_null(result, result->root, "total");
+    } else {
+        put_amount(result, gs_result_object(result, result->root, "total"), bill->uusd, bill->rest,
+                   bill->cents);
+    }
     gs_result_number(result, result->root, "known_s", bill->known_s);
     gs_result_number(result, result->root, "length_s", length_of(span));
     json_t *left_out = gs_result_object(result, result->root, "left_out");

@@ -28,6 +28,7 @@ struct gs_cost_args {
 struct gs_cost_span {
     int64_t from_s; /* since 1970 */
     int64_t to_s;
+    int64_t now_s; /* of what comes nothing is known */
 };
 
 /* Rows of what is asked for. Codes of gs_history_open_to_read and gs_history_paid; GS_INVALID: the
