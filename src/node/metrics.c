@@ -1,6 +1,7 @@
 #include "node/metrics.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "node/metrics_families.h"
@@ -105,25 +106,46 @@ static bool was_before(const struct gs_metrics_entity *entity, unsigned row, uns
     return false;
 }
 
-static void put_value(struct gs_promtext *prom, const struct labels *labels,
-                      struct gs_metrics_value value)
+/* The samples that each family has: of which thing, with which labels. The labels are the same in
+ * all families, and are written once. */
+struct sample {
+    struct gs_metrics_entity entity;
+    size_t at; /* of its labels, in `texts` */
+    size_t n;
+};
+
+struct samples {
+    struct sample *list;
+    size_t n;
+    size_t cap;
+    struct gs_buf texts;
+    bool failed;
+};
+
+static void add_sample(struct samples *samples, const struct gs_metrics_entity *entity,
+                       const struct labels *labels)
 {
-    if (value.is_real) {
-        gs_promtext_double(prom, "", labels->at, labels->n, value.real);
-    } else {
-        gs_promtext_u64(prom, "", labels->at, labels->n, value.whole);
+    if (samples->n == samples->cap) {
+        size_t cap = samples->cap == 0 ? 64 : 2 * samples->cap;
+        struct sample *list = realloc(samples->list, cap * sizeof(*list));
+        if (list == NULL) {
+            samples->failed = true;
+            return;
+        }
+        samples->list = list;
+        samples->cap = cap;
     }
+    size_t at = samples->texts.len;
+    gs_promtext_labels(&samples->texts, labels->at, labels->n);
+    samples->list[samples->n++] =
+        (struct sample){.entity = *entity, .at = at, .n = samples->texts.len - at};
 }
 
-/* A sample for each container that has it, or one without a pod. */
-static void put_samples(struct gs_promtext *prom, const struct gs_metrics_entity *entity,
-                        struct gs_metrics_value value)
+/* One for each container that has it, or one without a pod. */
+static void add_samples(struct samples *samples, const struct gs_metrics_entity *entity)
 {
     struct labels labels;
     bool any = false;
-    if (!value.known) {
-        return;
-    }
     make_labels(entity, &labels);
     unsigned rows = entity->from < entity->to ? entity->to - entity->from : 1;
     for (unsigned i = 0; entity->input->holding != NULL && i < rows; i++) {
@@ -133,26 +155,25 @@ static void put_samples(struct gs_promtext *prom, const struct gs_metrics_entity
             /* of a pod that only its UID is known of, dashboards cannot make anything */
             if (held->holders[k].pod[0] != '\0' && !was_before(entity, row, k)) {
                 add_pod(entity->input, &labels, &held->holders[k]);
-                put_value(prom, &labels, value);
+                add_sample(samples, entity, &labels);
                 any = true;
             }
         }
     }
     if (!any) {
-        put_value(prom, &labels, value);
+        add_sample(samples, entity, &labels);
     }
 }
 
-static void put_family(const struct gs_metrics_input *input, struct gs_promtext *prom,
-                       const struct gs_metrics_family *family)
+/* Each GPU instance, and each GPU that is not cut or empty. */
+static void add_all(struct samples *samples, const struct gs_metrics_input *input)
 {
     const struct gs_snapshot *snapshot = input->offer->snapshot;
-    gs_promtext_family(prom, family->name, family->type, family->help);
     for (unsigned g = 0; g < snapshot->n_gpus; g++) {
         const struct gs_snapshot_gpu *gpu = &snapshot->gpus[g];
         struct gs_metrics_entity entity = {.input = input, .g = g};
         if (!gs_snapshot_is_cut(gpu) || gpu->n == 0) {
-            put_samples(prom, &entity, family->get(&entity));
+            add_samples(samples, &entity);
             continue;
         }
         for (unsigned from = gpu->first; from < gpu->first + gpu->n; from = entity.to) {
@@ -162,7 +183,23 @@ static void put_family(const struct gs_metrics_input *input, struct gs_promtext 
                    snapshot->slices[entity.to].id.gi == snapshot->slices[from].id.gi) {
                 entity.to++;
             }
-            put_samples(prom, &entity, family->get(&entity));
+            add_samples(samples, &entity);
+        }
+    }
+}
+
+static void put_family(const struct samples *samples, struct gs_promtext *prom,
+                       const struct gs_metrics_family *family)
+{
+    gs_promtext_family(prom, family->name, family->type, family->help);
+    for (size_t i = 0; i < samples->n; i++) {
+        const struct sample *sample = &samples->list[i];
+        struct gs_metrics_value value = family->get(&sample->entity);
+        struct gs_view labels = {.p = gs_buf_text(&samples->texts) + sample->at, .n = sample->n};
+        if (value.known && value.is_real) {
+            gs_promtext_double_at(prom, labels, value.real);
+        } else if (value.known) {
+            gs_promtext_u64_at(prom, labels, value.whole);
         }
     }
 }
@@ -172,9 +209,15 @@ void gs_metrics_write(const struct gs_metrics_input *input, struct gs_buf *out)
     struct gs_promtext prom;
     size_t n;
     const struct gs_metrics_family *families = gs_metrics_families(&n);
+    struct samples samples = {.list = NULL};
+    gs_buf_init(&samples.texts, GS_PROMTEXT_MAX);
+    add_all(&samples, input);
     gs_promtext_init(&prom, out);
     for (size_t i = 0; i < n; i++) {
-        put_family(input, &prom, &families[i]);
+        put_family(&samples, &prom, &families[i]);
     }
     gs_metrics_write_own(input, &prom);
+    out->failed |= samples.failed || !gs_buf_ok(&samples.texts);
+    gs_buf_done(&samples.texts);
+    free(samples.list);
 }

@@ -55,10 +55,8 @@ static void put_label(struct gs_buf *out, const char *before, const struct gs_pr
     gs_buf_puts(out, "\"");
 }
 
-/* Everything of a line before its number. `more` comes behind the other labels; NULL: none. */
-static void begin_sample(struct gs_promtext *prom, const char *suffix,
-                         const struct gs_promtext_label *labels, size_t n_labels,
-                         const struct gs_promtext_label *more)
+/* The head lines of a family, where this is its first sample, and its name. */
+static void begin_line(struct gs_promtext *prom, const char *suffix)
 {
     struct gs_buf *out = prom->out;
     if (!prom->begun) {
@@ -69,6 +67,12 @@ static void begin_sample(struct gs_promtext *prom, const char *suffix,
     }
     gs_buf_puts(out, prom->family);
     gs_buf_puts(out, suffix);
+}
+
+/* `more` comes behind the other labels; NULL: none. */
+static void put_labels(struct gs_buf *out, const struct gs_promtext_label *labels, size_t n_labels,
+                       const struct gs_promtext_label *more)
+{
     for (size_t i = 0; i < n_labels; i++) {
         put_label(out, i == 0 ? "{" : ",", &labels[i]);
     }
@@ -76,6 +80,36 @@ static void begin_sample(struct gs_promtext *prom, const char *suffix,
         put_label(out, n_labels == 0 ? "{" : ",", more);
     }
     gs_buf_puts(out, n_labels == 0 && more == NULL ? " " : "} ");
+}
+
+/* Everything of a line before its number. */
+static void begin_sample(struct gs_promtext *prom, const char *suffix,
+                         const struct gs_promtext_label *labels, size_t n_labels,
+                         const struct gs_promtext_label *more)
+{
+    begin_line(prom, suffix);
+    put_labels(prom->out, labels, n_labels, more);
+}
+
+void gs_promtext_labels(struct gs_buf *out, const struct gs_promtext_label *labels, size_t n_labels)
+{
+    put_labels(out, labels, n_labels, NULL);
+}
+
+void gs_promtext_u64_at(struct gs_promtext *prom, struct gs_view labels, uint64_t value)
+{
+    begin_line(prom, "");
+    gs_buf_put(prom->out, labels.p, labels.n);
+    gs_buf_printf(prom->out, "%" PRIu64 "\n", value);
+}
+
+void gs_promtext_double_at(struct gs_promtext *prom, struct gs_view labels, double value)
+{
+    if (isfinite(value)) {
+        begin_line(prom, "");
+        gs_buf_put(prom->out, labels.p, labels.n);
+        gs_buf_printf(prom->out, "%.6f\n", value);
+    }
 }
 
 void gs_promtext_u64(struct gs_promtext *prom, const char *suffix,

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/view.h"
 
 enum { GS_PROMTEXT_MAX = 16 << 20 }; /* bytes of one page */
 
@@ -46,6 +47,15 @@ void gs_promtext_fixed(struct gs_promtext *prom, const char *suffix,
  * and infinities are left out. */
 void gs_promtext_double(struct gs_promtext *prom, const char *suffix,
                         const struct gs_promtext_label *labels, size_t n_labels, double value);
+
+/* Appends the labels as they stand between a name and its number, for many samples that have the
+ * same: writing them is most of the work of a page. */
+void gs_promtext_labels(struct gs_buf *out, const struct gs_promtext_label *labels,
+                        size_t n_labels);
+
+/* Samples with labels that were written so. */
+void gs_promtext_u64_at(struct gs_promtext *prom, struct gs_view labels, uint64_t value);
+void gs_promtext_double_at(struct gs_promtext *prom, struct gs_view labels, double value);
 
 /* A histogram with upper bounds in microseconds, counts not accumulated (one more entry than
  * bounds: above the last), sum in microseconds; written in seconds. */

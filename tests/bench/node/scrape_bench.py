@@ -4,9 +4,13 @@
 usage: scrape_bench.py BUILD_DIR [SCRAPES]      200
 
 The real agent on a simulated machine, with a kubelet that starts nothing (tests/monitoring/kubelet.py).
-Wall time of the whole request over loopback, connection included, and the agent's CPU time.
+Wall time of the whole request over loopback, connection included, and the agent's CPU time. Each
+request is followed by the same one of a program that answers the same bytes and does nothing else:
+what the machine, loopback and the asking side take shows there too, and the agent's part is the
+difference of each pair.
 """
 import http.client
+import multiprocessing
 import os
 import shutil
 import socket
@@ -36,6 +40,45 @@ def wait(what, holds):
         if time.monotonic() > deadline:
             sys.exit(f"scrape_bench: {what}: not so after {LIMIT_S} s")
         time.sleep(0.1)
+
+
+def answer_bytes(listener, answer):
+    """The peer: reads a request, and answers the same bytes to each."""
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            asked = b""
+            while b"\r\n\r\n" not in asked:
+                more = connection.recv(4096)
+                if not more:
+                    break
+                asked += more
+            connection.sendall(answer)
+
+
+def start_peer(page):
+    """Its process and its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    answer = (f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(page)}\r\n"
+              "Connection: close\r\n\r\n" + page).encode()
+    peer = multiprocessing.Process(target=answer_bytes, args=(listener, answer), daemon=True)
+    peer.start()
+    port = listener.getsockname()[1]
+    listener.close()
+    return peer, port
+
+
+def timed(port):
+    """Milliseconds of one scrape."""
+    begun = time.perf_counter()
+    get(port, "/metrics")
+    return 1e3 * (time.perf_counter() - begun)
+
+
+def spread(times):
+    """p50, p99 and the most, in words."""
+    times, n = sorted(times), len(times)
+    return f"p50 {times[n // 2]:.2f} ms, p99 {times[n * 99 // 100]:.2f} ms, most {times[-1]:.2f} ms"
 
 
 def get(port, path):
@@ -93,16 +136,20 @@ def main():
             kubelet.run(f"team-{number % 5}", f"pod-{number}", RESOURCE, device)
         wait("all slices are held", lambda: sum(
             f'pod="pod-{number}"' in get(port, "/metrics") for number in (0, 55)) == 2)
-        times, before = [], cpu_seconds(agent)
+        page = get(port, "/metrics")
+        peer, peer_port = start_peer(page)
+        times, peers, before = [], [], cpu_seconds(agent)
         for _ in range(n):
-            begun = time.perf_counter()
-            page = get(port, "/metrics")
-            times.append(1e3 * (time.perf_counter() - begun))
+            times.append(timed(port))
+            peers.append(timed(peer_port))
             time.sleep(0.02)
-        times.sort()
-        print(f"{GPUS * SLICES} slices held, {len(page)} bytes: a scrape p50 {times[n // 2]:.2f} ms, "
-              f"p99 {times[n * 99 // 100]:.2f} ms, most {times[-1]:.2f} ms; CPU of the agent, all "
-              f"that it does, {1e3 * (cpu_seconds(agent) - before) / n:.2f} ms a scrape")
+        cpu = 1e3 * (cpu_seconds(agent) - before) / n
+        peer.terminate()
+        peer.join()
+        print(f"{GPUS * SLICES} slices held, {len(page)} bytes; {n} scrapes, each beside one of the "
+              f"peer\nagent       {spread(times)}\npeer        {spread(peers)}\n"
+              f"difference  {spread([one - other for one, other in zip(times, peers)])}\n"
+              f"CPU of the agent, all that it does: {cpu:.2f} ms a scrape")
     finally:
         agent.terminate()
         agent.wait(30)
