@@ -8,7 +8,7 @@ import {state} from './state.js';
 const PARTS = [
   ['used', 'used by pods'],
   ['idle', 'idle: cut or uncut, nobody has it'],
-  ['stranded', 'stranded: no profile fits, or sick'],
+  ['stranded', 'stranded: nothing fits even if all idle slices were cut anew; or sick'],
   ['starting', 'starting: paid, does not serve yet'],
 ];
 
@@ -69,9 +69,16 @@ function better(into) {
 export function money(container) {
   const into = make('div', {class: 'columns'});
   const plan = make('div', {});
-  container.append(make('h1', {}, 'Money'), into,
-    make('h2', {}, 'Better?'),
-    make('p', {}, make('button', {type: 'button', onclick: () => better(plan)}, 'Ask the planner')), plan);
+  const ask = make('div', {});
+  container.append(make('h1', {}, 'Money'), into, ask);
+
+  /* Of one machine there is nothing to plan. */
+  function offer() {
+    if (state.source?.kind === 'cluster' && ask.children.length === 0) {
+      ask.append(make('h2', {}, 'Better?'),
+        make('p', {}, make('button', {type: 'button', onclick: () => better(plan)}, 'Ask the planner')), plan);
+    }
+  }
 
   function update() {
     const bill = state.money;
@@ -90,6 +97,15 @@ export function money(container) {
       shares('By workload', bill.by_workload, bill), shares('By pool', bill.by_pool, bill),
     ].filter(Boolean));
   }
+  offer();
   update();
-  return {update: (what) => (what.has('money') || what.has('link')) && update(), end() {}};
+  return {
+    update(what) {
+      offer();
+      if (what.has('money') || what.has('link')) {
+        update();
+      }
+    },
+    end() {},
+  };
 }

@@ -183,5 +183,5 @@ export function legend(by) {
   if (by === 'namespace') {
     items.unshift(swatch('hues', 'held, by namespace'));
   }
-  return [...items, swatch('free', 'not cut'), swatch('stranded', 'stranded: no profile fits')];
+  return [...items, swatch('free', 'not cut'), swatch('stranded', 'stranded: no profile fits beside what is cut')];
 }

@@ -28,19 +28,37 @@ function ticksOfTime(from, to) {
     day ? {day: 'numeric', month: 'short'} : {hour: '2-digit', minute: '2-digit'})]);
 }
 
-/* A gap in the points (null) is a gap in the line. */
-function path(points, x, y) {
-  let text = '';
-  let pen = false;
+/* The points of a line in runs without a gap: one is where a value is null, or where two known ones
+ * are further apart than points of this plot are. */
+export function runs(points, step) {
+  const found = [];
+  let before = null;
   for (const [t, value] of points) {
-    if (value === null) {
-      pen = false;
-    } else {
-      text += `${pen ? 'L' : 'M'}${x(t).toFixed(1)} ${y(value).toFixed(1)}`;
-      pen = true;
+    if (value !== null) {
+      if (before === null || t - before > 1.5 * step) {
+        found.push([]);
+      }
+      found.at(-1).push([t, value]);
     }
+    before = value === null ? null : t;
   }
-  return text;
+  return found;
+}
+
+/* The step of the points: what most of them are apart, and not less than was asked for. */
+function stepOf(points, asked) {
+  const apart = points.slice(1).map(([t], i) => t - points[i][0]).sort((a, b) => a - b);
+  return Math.max(asked, apart[Math.floor(apart.length / 2)] ?? 0);
+}
+
+/* Runs of points as lines, and as dots where there is nothing to draw a line to. */
+function drawn(line, number, step, x, y) {
+  const parts = runs(line.points, stepOf(line.points, step));
+  const text = parts.filter((run) => run.length > 1).map((run) => run.map(([t, value], i) =>
+    `${i === 0 ? 'M' : 'L'}${x(t).toFixed(1)} ${y(value).toFixed(1)}`).join('')).join('');
+  return [makeSvg('path', {class: `line line-${number}`, d: text}),
+    ...parts.filter((run) => run.length === 1).map(([[t, value]]) =>
+      makeSvg('circle', {class: `dot line-${number}`, cx: x(t).toFixed(1), cy: y(value).toFixed(1), r: 2.5}))];
 }
 
 function spoken(name) {
@@ -55,9 +73,10 @@ function byTime(lines) {
 }
 
 /* `what`: {title, unit, lines: [{name, points: [[seconds, value]]}]}. */
-export function plot(what, {from, to, href}) {
+export function plot(what, {from, to, step: asked, href}) {
   const values = what.lines.flatMap((line) => line.points.map(([, value]) => value)).filter((value) => value !== null);
-  const step = stepTo(Math.max(...values, what.unit === '%' ? 1 : 0.01), 4);
+  /* of things that are counted there is no half one */
+  const step = Math.max(stepTo(Math.max(...values, what.unit === '%' ? 1 : 0.01), 4), what.unit === '' ? 1 : 0);
   const most = Math.max(step, Math.ceil(Math.max(...values, 0) / step) * step);
   const x = (t) => LEFT + (t - from) / (to - from) * (WIDTH - LEFT - RIGHT);
   const y = (value) => HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM);
@@ -76,7 +95,7 @@ export function plot(what, {from, to, href}) {
   });
   const picture = makeSvg('svg', {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img',
     'aria-label': `${what.title}: now ${last.join(', ')}`}, grid,
-  what.lines.map((line, i) => makeSvg('path', {class: `line line-${i}`, d: path(line.points, x, y)})));
+  what.lines.flatMap((line, i) => drawn(line, i, asked, x, y)));
   return make('figure', {}, make('figcaption', {}, sourced(href, what.title), what.unit ? ` (${what.unit})` : ''),
     picture,
     make('ul', {class: 'legend'}, what.lines.map((line, i) =>

@@ -46,13 +46,14 @@ export function time(container, words) {
     const to = Math.floor(Date.now() / 1000);
     const from = to - SPANS[span];
     const names = PLOTS.flatMap((one) => one.series).join(',');
-    const path = `history?series=${names}&from=${from}&to=${to}&step=${Math.max(15, Math.round(SPANS[span] / POINTS))}`;
+    const step = Math.max(15, Math.round(SPANS[span] / POINTS));
+    const path = `history?series=${names}&from=${from}&to=${to}&step=${step}`;
     try {
       const found = await api.get(path, abort.signal);
       const of = new Map(found.series.map((one) => [one.name, one]));
       into.replaceChildren(...PLOTS.map((one) => ({...one, lines: one.series.map((name) => of.get(name))
         .filter((line) => line && line.points.length > 0)})).filter((one) => one.lines.length > 0)
-        .map((one) => plot(one, {from, to, href: api.BASE + path})));
+        .map((one) => plot(one, {from, to, step: found.step ?? step, href: api.BASE + path})));
       if (into.children.length === 0) {
         into.replaceChildren(make('p', {class: 'none'}, 'nothing was kept in this time'));
       }

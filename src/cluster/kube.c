@@ -248,7 +248,11 @@ static void on_done(void *ctx, int result, const struct gs_http_answer *answer,
         judge_status(call, answer);
     } else {
         const struct gs_kube_answer good = {
-            .status = answer->status, .body = answer->body, .type = answer->type};
+            .status = answer->status,
+            .body = answer->body,
+            .type = answer->type,
+            .packed = answer->packed,
+        };
         finish(call, 0, &good, NULL, NULL);
     }
 }
@@ -291,7 +295,7 @@ static int send(struct gs_kube_call *call, const struct gs_kube_credential *cred
 {
     char url[SERVER_MAX + GS_KUBE_PATH_MAX];
     char type[128];
-    const char *headers[4] = {call->kube->agent, "Accept: application/json"};
+    const char *headers[5] = {call->kube->agent, "Accept: application/json"};
     size_t n_headers = 2;
     snprintf(url, sizeof(url), "%s%s", gs_kube_identity_server(call->kube->identity), call->path);
     snprintf(type, sizeof(type), "Content-Type: %s", call->type == NULL ? "" : call->type);
@@ -300,6 +304,9 @@ static int send(struct gs_kube_call *call, const struct gs_kube_credential *cred
     }
     if (call->header != NULL) {
         headers[n_headers++] = call->header;
+    }
+    if (call->request.packs) {
+        headers[n_headers++] = "Accept-Encoding: gzip";
     }
     gs_buf_reset(&call->refusal);
     const struct gs_http_request request = {

@@ -30,6 +30,7 @@ struct gs_kube_answer {
     unsigned status;
     struct gs_view body; /* empty with on_chunk */
     struct gs_view type; /* Content-Type; empty: none */
+    bool packed;         /* the body is gzip's */
 };
 
 struct gs_kube_request {
@@ -41,6 +42,7 @@ struct gs_kube_request {
     uint64_t limit_us;   /* all tries; 0: 15 s; GS_KUBE_FOREVER: a stream */
     uint64_t idle_us;    /* nothing came: the try has failed; 0: a part of the limit */
     bool once;           /* not tried again, whatever happens */
+    bool packs;          /* the answer may come packed (gzip), and is handed out as it is */
     size_t max_body;     /* 0: GS_HTTP_BODY_DEFAULT */
 
     /* With both: a stream. The server has said yes; and pieces of its answer. What was begun to be

@@ -319,8 +319,10 @@ static void serve(void *ctx, struct gs_http_exchange *exchange, const struct gs_
      * sends its own name. */
     if (!header && !gs_door_knows_host(dashboard->door, exchange)) {
         turn_away(dashboard, exchange, 421,
-                  "this dashboard is not known by the name that was asked for; "
-                  "--dashboard-names adds it");
+                  dashboard->options.kube == NULL
+                      ? "this is reached as 127.0.0.1 or localhost"
+                      : "this dashboard is not known by the name that was asked for; "
+                        "--dashboard-names adds it");
         return;
     }
     if (strncmp(asked->path, GS_DOOR_PATH, strlen(GS_DOOR_PATH)) == 0) {

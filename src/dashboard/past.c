@@ -168,6 +168,15 @@ void gs_past_begin(struct gs_dashboard *dashboard, struct gs_http_exchange *exch
         answer_text(exchange, 404, "there is no such GPU or pod, or it is not yours\n");
         return;
     }
+    const char *series =
+        strcmp(name, "history") == 0 ? gs_http_asked_query(exchange, "series") : NULL;
+    struct gs_err err = {.msg = ""};
+    if (series != NULL && gs_board_check_series(series, &err) != 0) {
+        char line[sizeof(err.msg) + 2];
+        (void)snprintf(line, sizeof(line), "%s\n", err.msg);
+        answer_text(exchange, 400, line);
+        return;
+    }
     struct asking *asking = new_asking(dashboard, exchange, viewer, name);
     if (asking == NULL || !gs_buf_ok(&asking->path)) {
         answer_text(exchange, asking == NULL ? 503 : 400,

@@ -333,6 +333,7 @@ static struct gs_http_answer answer_of(const struct gs_http_call *call)
     return (struct gs_http_answer){
         .status = call->head.status,
         .type = gs_view(call->head.type),
+        .packed = call->head.packed,
         .retry_after_us = (uint64_t)call->head.retry_s * 1000000,
         .body = {.p = gs_buf_text(&call->answer), .n = call->answer.len},
     };

@@ -41,6 +41,7 @@ struct gs_http_tls {
 struct gs_http_answer {
     unsigned status;         /* 200 */
     struct gs_view type;     /* Content-Type; empty: none */
+    bool packed;             /* the body is gzip's: somebody has sent Accept-Encoding */
     uint64_t retry_after_us; /* Retry-After in seconds; 0: none */
     struct gs_view body;     /* empty with on_chunk */
 };

@@ -1,7 +1,9 @@
-#include "net/http_server.h"
+#include "net/http_stream.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -158,5 +160,29 @@ int gs_http_listen_unix(const char *path, unsigned mode, int *ret_fd, struct gs_
     }
     *ret_fd = fd;
     fd = -1;
+    return 0;
+}
+
+unsigned gs_http_where(int fd, bool *ret_one_machine)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_storage room;
+    } at = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t n = sizeof(at);
+    *ret_one_machine = true;
+    if (getsockname(fd, &at.any, &n) < 0) {
+        return 0;
+    }
+    if (at.any.sa_family == AF_INET) {
+        *ret_one_machine = ntohl(at.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+        return ntohs(at.v4.sin_port);
+    }
+    if (at.any.sa_family == AF_INET6) {
+        *ret_one_machine = IN6_IS_ADDR_LOOPBACK(&at.v6.sin6_addr);
+        return ntohs(at.v6.sin6_port);
+    }
     return 0;
 }

@@ -1,12 +1,9 @@
 #include "net/http_server.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -66,7 +63,8 @@ static enum MHD_Result refuse(const struct gs_http_server *server,
 {
     const char *text = status == MHD_HTTP_NOT_FOUND            ? "there is nothing at this path\n"
                        : status == MHD_HTTP_METHOD_NOT_ALLOWED ? "this method is not served here\n"
-                                                               : "the body is too large\n";
+                       : status == MHD_HTTP_BAD_REQUEST ? "more than one Host; expected one\n"
+                                                        : "the body is too large\n";
     const struct gs_http_header header = {"Allow", allow};
     const struct gs_http_reply reply = {.status = status,
                                         .type = "text/plain",
@@ -75,42 +73,6 @@ static enum MHD_Result refuse(const struct gs_http_server *server,
                                         .headers = &header,
                                         .n_headers = allow != NULL};
     return queue(server, connection, &reply);
-}
-
-/* ---- routes ---- */
-
-static bool fits_path(const char *pattern, const char *path)
-{
-    size_t n = strlen(pattern);
-    if (n >= 2 && strcmp(pattern + n - 2, "/*") == 0) {
-        return strncmp(path, pattern, n - 1) == 0;
-    }
-    return strcmp(path, pattern) == 0;
-}
-
-static bool fits_method(const char *wanted, const char *method)
-{
-    return strcmp(wanted, method) == 0 ||
-           (strcmp(wanted, "GET") == 0 && strcmp(method, "HEAD") == 0);
-}
-
-/* Sets the exchange's route, or why there is none. */
-static void find_route(struct gs_http_exchange *exchange)
-{
-    const struct gs_http_server *server = exchange->server;
-    exchange->refusal = MHD_HTTP_NOT_FOUND;
-    for (size_t i = 0; i < server->n_routes; i++) {
-        const struct gs_http_route *route = &server->routes[i];
-        if (!fits_path(route->path, exchange->path)) {
-            continue;
-        }
-        if (fits_method(route->method, exchange->method)) {
-            exchange->route = route;
-            return;
-        }
-        exchange->refusal = MHD_HTTP_METHOD_NOT_ALLOWED;
-        exchange->allow = route->method;
-    }
 }
 
 /* ---- one request ---- */
@@ -155,7 +117,12 @@ static enum MHD_Result begin(struct gs_http_server *server, struct MHD_Connectio
         return MHD_NO;
     }
     *ret_exchange = exchange;
-    find_route(exchange);
+    gs_http_find_route(exchange);
+    if (gs_http_asked_count(exchange, MHD_HTTP_HEADER_HOST) > 1) { /* RFC 9112, 3.2 */
+        exchange->route = NULL;
+        exchange->refusal = MHD_HTTP_BAD_REQUEST;
+        exchange->allow = NULL;
+    }
     uint64_t n = announced(connection);
     if (exchange->route != NULL && n > server->max_body) {
         exchange->route = NULL;
@@ -300,38 +267,6 @@ void gs_http_exchange_resume(struct gs_http_exchange *exchange)
     }
 }
 
-const char *gs_http_asked_header(const struct gs_http_exchange *exchange, const char *name)
-{
-    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
-}
-
-const char *gs_http_asked_query(const struct gs_http_exchange *exchange, const char *name)
-{
-    return MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
-struct counting {
-    const char *name;
-    unsigned n;
-};
-
-static enum MHD_Result count_one(void *ctx, enum MHD_ValueKind kind, const char *key,
-                                 const char *value)
-{
-    struct counting *counting = ctx;
-    (void)kind;
-    (void)value;
-    counting->n += strcasecmp(key, counting->name) == 0;
-    return MHD_YES;
-}
-
-unsigned gs_http_asked_count(const struct gs_http_exchange *exchange, const char *name)
-{
-    struct counting counting = {.name = name};
-    (void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_one, &counting);
-    return counting.n;
-}
-
 void gs_http_later(struct gs_http_exchange *exchange, void (*gone)(void *ctx), void *ctx)
 {
     assert(exchange->state == GS_HTTP_SERVING);
@@ -437,7 +372,7 @@ static int start(struct gs_http_server *server, int fd,
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, server->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        server->port == 0 ? 0 : (server->max_connections + 1) / 2, MHD_OPTION_CONNECTION_TIMEOUT,
+        server->one_machine ? 0 : (server->max_connections + 1) / 2, MHD_OPTION_CONNECTION_TIMEOUT,
         idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, server, MHD_OPTION_ARRAY, with_tls ? tls : &none, MHD_OPTION_END);
@@ -470,24 +405,6 @@ int gs_http_server_show(struct gs_http_server *server, struct gs_view tls_cert,
     return r;
 }
 
-static unsigned port_of(int fd)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage room;
-    } at = {.any = {.sa_family = AF_UNSPEC}};
-    socklen_t n = sizeof(at);
-    if (getsockname(fd, &at.any, &n) < 0) {
-        return 0;
-    }
-    if (at.any.sa_family == AF_INET) {
-        return ntohs(at.v4.sin_port);
-    }
-    return at.any.sa_family == AF_INET6 ? ntohs(at.v6.sin6_port) : 0;
-}
-
 static int make(sd_event *event, int *fd, const struct gs_http_server_options *options,
                 struct gs_http_server **ret, struct gs_err *err)
 {
@@ -508,7 +425,7 @@ static int make(sd_event *event, int *fd, const struct gs_http_server_options *o
         options->max_connections == 0 ? CONNECTIONS_DEFAULT : options->max_connections;
     server->headers = options->headers;
     server->n_headers = options->n_headers;
-    server->port = port_of(*fd);
+    server->port = gs_http_where(*fd, &server->one_machine);
     unsigned idle_s = options->idle_limit_s == 0 ? IDLE_S_DEFAULT : options->idle_limit_s;
     uint64_t limit_us = 1000000ull * (idle_s < IDLE_S_DEFAULT ? idle_s : IDLE_S_DEFAULT);
     int r = gs_http_slow_new(event, limit_us, server->max_connections, &server->slow, err);

@@ -44,8 +44,8 @@ struct gs_http_route {
 struct gs_http_server_options {
     const struct gs_http_route *routes; /* copied; the texts are borrowed */
     size_t n_routes;
-    unsigned max_connections; /* 0: 64; one more waits in the socket's queue. Over TCP one address
-                                 gets half of them */
+    unsigned max_connections; /* 0: 64; one more waits in the socket's queue. One address gets half
+                                 of them, where others than this machine can ask */
     unsigned idle_limit_s;    /* a connection without a byte; 0: 30 */
     size_t max_body;          /* bytes; 0: 64 KiB */
     struct gs_view tls_cert;  /* PEM; empty: plain HTTP */
@@ -103,7 +103,8 @@ void gs_http_reply(struct gs_http_exchange *exchange, const struct gs_http_reply
 const char *gs_http_asked_header(const struct gs_http_exchange *exchange, const char *name);
 const char *gs_http_asked_query(const struct gs_http_exchange *exchange, const char *name);
 
-/* How many headers of this name there are: two Hosts are one too many. */
+/* How many headers of this name there are. Of Host never more than one: such a request is refused
+ * (400) before it comes to a route. */
 unsigned gs_http_asked_count(const struct gs_http_exchange *exchange, const char *name);
 
 /* From a route's function: gs_http_answer comes later. `gone` is called where it cannot any more,

@@ -48,6 +48,7 @@ struct gs_http_server {
     unsigned max_connections;
     bool full; /* no more connections are accepted */
     unsigned port;
+    bool one_machine; /* all who ask are of this one, and have one address */
 };
 
 /* An answer that goes on: what waits to be sent, in a ring that grows to its bound. */
@@ -82,3 +83,10 @@ void gs_http_stream_closed(struct gs_http_stream *stream);
 
 /* The server ends: what is suspended goes on, and ends. */
 void gs_http_stream_stop(struct gs_http_stream *stream);
+
+/* http_asked.c: sets the exchange's route, or why there is none. */
+void gs_http_find_route(struct gs_http_exchange *exchange);
+
+/* http_listen.c: the port of a listening socket, 0 of a unix one; and whether all who ask there are
+ * of this machine. */
+unsigned gs_http_where(int fd, bool *ret_one_machine);

@@ -64,6 +64,8 @@ static void read_field(struct gs_http_call *call, struct gs_view name, struct gs
         size_t size = value.n < GS_HTTP1_TYPE_MAX ? value.n : GS_HTTP1_TYPE_MAX - 1;
         memcpy(call->head.type, value.p, size);
         call->head.type[size] = '\0';
+    } else if (gs_view_eq(name, "content-encoding")) {
+        call->head.packed = gs_view_eq_nocase(value, "gzip");
     } else if (gs_view_eq(name, "retry-after") && gs_view_is_u64(value, UINT32_MAX, &n)) {
         call->head.retry_s = n > GS_HTTP1_RETRY_MAX_S ? GS_HTTP1_RETRY_MAX_S : (uint32_t)n;
     }

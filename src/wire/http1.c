@@ -135,6 +135,8 @@ static int read_known(struct gs_http1 *reader, struct gs_view name, struct gs_vi
         size_t size = value.n < GS_HTTP1_TYPE_MAX ? value.n : GS_HTTP1_TYPE_MAX - 1;
         memcpy(reader->head.type, value.p, size);
         reader->head.type[size] = '\0';
+    } else if (gs_view_eq_nocase(name, "Content-Encoding")) {
+        reader->head.packed = gs_view_eq_nocase(value, "gzip");
     } else if (gs_view_eq_nocase(name, "Retry-After") && gs_view_is_u64(value, UINT32_MAX, &n)) {
         reader->head.retry_s = n > GS_HTTP1_RETRY_MAX_S ? GS_HTTP1_RETRY_MAX_S : (uint32_t)n;
     }

@@ -24,6 +24,7 @@ struct gs_http1_head {
     unsigned status;
     bool keep_alive;              /* the connection can be used for another request */
     char type[GS_HTTP1_TYPE_MAX]; /* Content-Type, cut; "": none */
+    bool packed;                  /* Content-Encoding: gzip */
     uint32_t retry_s;             /* Retry-After in seconds; 0: none, or a date */
 };
 

@@ -336,6 +336,16 @@ def cluster__a_big_document_goes_compressed_to_who_takes_it_so():
         body = gzip.decompress(answer.body) if packed else answer.body
         assert not packed or len(answer.body) < len(body) / 4, (len(answer.body), len(body))
         expect(json.loads(body)["nodes"], json.loads(plain.body)["nodes"])
+    with Tunnel(CLUSTER) as tunnel:
+        cookie = tunnel.cookie()
+        for value, packed in (("gzip, br", True), ("identity", False)):
+            answer = tunnel.ask("/api/v1/fleet", {**cookie, "Accept-Encoding": value})
+            expect((value, answer.headers["Content-Encoding"]), (value, "gzip" if packed else None))
+            body = gzip.decompress(answer.body) if packed else answer.body
+            assert not packed or len(answer.body) < len(body) / 4, (len(answer.body), len(body))
+            expect(json.loads(body)["nodes"], json.loads(plain.body)["nodes"])
+        expect(tunnel.ask("/api/v1/waiting", {**cookie, "Accept-Encoding": "gzip"})
+               .headers["Content-Encoding"], None)
     head = direct.ask("/api/v1/fleet", {**direct.bearer, "Accept-Encoding": "gzip"}, "HEAD")
     expect((head.status, head.body), (200, b""))
     small = direct.ask("/api/v1/waiting", {**direct.bearer, "Accept-Encoding": "gzip"})

@@ -3,7 +3,9 @@
 
 usage: test_dashboard.py GPUSLICE GPUSLICE_SIM SOURCE_DIR
 """
+import http.client
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -134,6 +136,33 @@ def node__a_type_that_has_other_gpus_is_refused():
                 check=False)
             expect((command, found.returncode, found.stdout), (command, 3, ""))
             assert f"--instance-type {kind}: {said}" in found.stderr, found.stderr
+
+
+def node__half_requests_do_not_shut_the_pages_out():
+    with bed.Node() as node:
+        halves = []
+        try:
+            for _ in range(300):
+                one = socket.socket()
+                one.setblocking(False)
+                one.connect_ex(("127.0.0.1", node.port))
+                halves.append(one)
+            for one in halves:
+                try:
+                    one.send(b"GET / HTTP/1.1\r\nX-A: ")
+                except OSError:
+                    pass  # it waits for its turn, or was sent away
+            deadline = time.monotonic() + 60
+            status = 0
+            while status != 200 and time.monotonic() < deadline:
+                try:
+                    status = node.ask("/api/v1/fleet", node.bearer).status
+                except (OSError, http.client.HTTPException):
+                    time.sleep(0.2)
+            expect(status, 200)
+        finally:
+            for one in halves:
+                one.close()
 
 
 def node__there_is_no_planner_and_no_history():

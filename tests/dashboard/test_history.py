@@ -194,13 +194,15 @@ def history__numbers_and_money_come_through_the_controller():
                                          objects.bearer("viewer"))
         return points(found, "bill_usd_h") and points(found, "held_percent")
     bed.wait_until(has_some, CLUSTER.said)
-    found = CONTROLLER_ASKS.document(lately("bill_usd_h,held_percent,idle_percent,node_starts,none"),
+    found = CONTROLLER_ASKS.document(lately("bill_usd_h,held_percent,idle_percent,node_starts"),
                                      objects.bearer("viewer"))
     expect(set(points(found, "bill_usd_h")), {BILL / 1e6})
     expect(set(points(found, "held_percent")), {50.0})
     expect(set(points(found, "idle_percent")), {50.0})
     expect(set(points(found, "node_starts")), {0})
-    expect(points(found, "none"), [])
+    wrong = CONTROLLER_ASKS.ask(f"/api/v1/{lately('bill_usd_h,bil_usd_h')}", objects.bearer("viewer"))
+    expect(wrong.status, 400)
+    assert b'no series "bil_usd_h"' in wrong.body and b"bill_usd_h" in wrong.body, wrong.body
     bed.wait_until(lambda: CLUSTER.history.document("cost?by=part")["known_s"] >= 2, CLUSTER.said)
     for by in ("part", "namespace", "workload", "pool"):
         adds_up(CONTROLLER_ASKS.document(f"cost?by={by}", objects.bearer("viewer")))

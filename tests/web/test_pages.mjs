@@ -49,6 +49,44 @@ const CASES = {
     }
   },
 
+  async 'a plot: one point is a dot, a gap is a gap, and what is counted has whole numbers'(world) {
+    const {page, end} = await open(world.browser);
+    await shown(page, world.small.address);
+    const drawn = await page.evaluate(async () => {
+      const {plot} = await import('./plot.js');
+      const tell = (unit, points) => {
+        const figure = plot({title: 'x', unit, lines: [{name: 'a', points}]}, {from: 0, to: 600, step: 15, href: 'api'});
+        return {lines: (figure.querySelector('path').getAttribute('d').match(/M/g) ?? []).length,
+          dots: figure.querySelectorAll('circle').length,
+          ticks: [...figure.querySelectorAll('text[text-anchor=end]')].map((one) => one.textContent)};
+      };
+      return {one: tell('', [[300, 2]]), gap: tell('%', [[0, 1], [15, 1], [30, null], [45, 1], [60, 2], [75, 1]]),
+        away: tell('%', [[0, 1], [15, 1], [30, 1], [300, 1], [315, 1], [330, 1], [500, 1]]),
+        small: tell('', [[0, 0], [15, 1], [30, 0]]), dollars: tell('$', [[0, 0], [15, 1], [30, 0]])};
+    });
+    same(JSON.stringify([drawn.one.lines, drawn.one.dots]), '[0,1]', 'one point');
+    same(JSON.stringify([drawn.gap.lines, drawn.gap.dots]), '[2,0]', 'a null');
+    same(JSON.stringify([drawn.away.lines, drawn.away.dots]), '[2,1]', 'nobody was there');
+    same(JSON.stringify(drawn.small.ticks), '["0","1"]', 'counts');
+    assert(drawn.dollars.ticks.length > 2, 'dollars have fractions');
+    await end();
+  },
+
+  async 'the planner is asked in a cluster, and not offered on one machine'(world) {
+    const {page, end} = await open(world.browser);
+    await shown(page, world.small.address, 'money');
+    await page.getByRole('button', {name: 'Ask the planner'}).waitFor();
+    await page.route('**/api/v1/fleet', async (route) => {
+      const answer = await route.fetch();
+      const fleet = await answer.json();
+      await route.fulfill({json: {...fleet, source: {...fleet.source, kind: 'node'}}});
+    });
+    await page.reload();
+    await page.getByText('used by pods').waitFor();
+    same(await page.getByRole('button', {name: 'Ask the planner'}).count(), 0, 'a button');
+    await end();
+  },
+
   async 'a click on a GPU shows it, its slices, its history'(world) {
     const {page, end} = await open(world.browser);
     await shown(page, world.small.address);

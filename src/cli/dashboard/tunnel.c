@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "cli/dashboard/dashboard.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/pack.h"
 #include "term/exit.h"
 #include "wire/kubejson.h"
 
@@ -184,13 +185,15 @@ static void on_passed(void *ctx, int result, const struct gs_kube_answer *answer
         answer_failure(passing->exchange, status, err);
     } else if (passing->exchange != NULL) {
         char type[128];
-        static const struct gs_http_header headers[] = {{"Cache-Control", "no-store"}};
+        static const struct gs_http_header headers[] = {{"Cache-Control", "no-store"},
+                                                        {"Vary", "Accept-Encoding"},
+                                                        {"Content-Encoding", "gzip"}};
         (void)snprintf(type, sizeof(type), "%.*s", GS_VIEW_ARGS(answer->type));
         const struct gs_http_reply reply = {.status = answer->status,
                                             .type = type,
                                             .body = answer->body,
                                             .headers = headers,
-                                            .n_headers = 1};
+                                            .n_headers = answer->packed ? 3 : 2};
         gs_http_reply(passing->exchange, &reply);
     }
     free(passing);
@@ -254,6 +257,7 @@ static void pass_on(struct tunnel *tunnel, struct gs_http_exchange *exchange, co
         .header = tunnel->header,
         .limit_us = events ? GS_KUBE_FOREVER : tunnel->link.limit_us,
         .once = true,
+        .packs = !events && gs_packs_accepts(gs_http_asked_header(exchange, "Accept-Encoding")),
         .max_body = ANSWER_MAX,
         .on_open = events ? on_events_open : NULL,
         .on_chunk = events ? on_events : NULL,

@@ -357,6 +357,7 @@ static void put_help(struct gs_screen *screen, unsigned lines)
         " .    not cut            x    stranded: nothing fits beside what is cut",
         "",
         "HELD: slices that somebody has, of all. IDLE, STRAND: of the memory.",
+        "Stranded dollars: of what nothing fits into even if idle slices are cut anew.",
     };
     for (unsigned i = 0; i < lines; i++) {
         gs_screen_line(screen);

@@ -416,6 +416,42 @@ static void past__pods_of_others_have_no_name_in_events(void **state)
     gs_buf_done(&out);
 }
 
+/* Whoever asks for a series that is kept is not told that there is none. */
+static void board__knows_each_series_that_a_sample_has(void **state)
+{
+    static const struct {
+        const char *names;
+        const char *why; /* NULL: all are known */
+    } cases[] = {
+        {"bill_usd_h", NULL},
+        {"recuts,failed_recuts,recut_p50_s,recut_p95_s", NULL},
+        {"accepted_percent,bound_usd_h", NULL},
+        {"bil_usd_h", "near names: bill_usd_h"},
+        {"bill_usd_h,", "no series \"\""},
+        {"recuts,nothing_like_it_at_all", "no series \"nothing_like_it_at_all\""},
+        {"recuts, recuts", "no series \" recuts\""},
+    };
+    struct gs_sample sample = {.counts = {.accepted = 1}};
+    struct gs_board *board = new_board();
+    (void)state;
+    gs_sample_recut(&sample, 1, 1);
+    assert_int_equal(gs_sample_make(&sample, board, 0, 1, NULL), 0);
+    assert_true(sample.n_values > 10);
+    for (size_t i = 0; i < sample.n_values; i++) {
+        assert_int_equal(gs_board_check_series(sample.values[i].name, NULL), 0);
+    }
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct gs_err err = {.msg = ""};
+        int r = gs_board_check_series(cases[i].names, &err);
+        assert_int_equal(r, cases[i].why == NULL ? 0 : GS_INVALID);
+        if (cases[i].why != NULL && strstr(err.msg, cases[i].why) == NULL) {
+            fail_msg("%s: %s", cases[i].names, err.msg);
+        }
+    }
+    gs_sample_done(&sample);
+    gs_board_free(board);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +462,7 @@ int main(void)
         cmocka_unit_test(board__that_tells_nobody_lets_go_of_pods_that_are_gone),
         cmocka_unit_test(past__rows_of_others_are_one_and_the_total_stays),
         cmocka_unit_test(past__pods_of_others_have_no_name_in_events),
+        cmocka_unit_test(board__knows_each_series_that_a_sample_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

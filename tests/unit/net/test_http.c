@@ -517,6 +517,71 @@ static void http__who_has_waited_longest_makes_room(void **state)
     end(&world);
 }
 
+/* Twice as many as there are places, all of one address and all waiting with half a request. */
+static void http__half_requests_of_this_machine_shut_nobody_out(void **state)
+{
+    enum { PLACES = 16, HALVES = 2 * PLACES };
+    static const char head[] = "GET /hello HTTP/1.1\r\nX-A: ";
+    struct world world;
+    int fds[HALVES];
+    (void)state;
+    begin_with(&world,
+               (struct gs_http_server_options){.max_connections = PLACES, .idle_limit_s = 30});
+    for (unsigned i = 0; i < HALVES; i++) {
+        fds[i] = raw_connect(gs_http_server_port(world.server));
+        assert_int_equal(send(fds[i], head, strlen(head), MSG_NOSIGNAL), strlen(head));
+    }
+    struct gs_http_request request = get(&world, url(&world, "/hello"));
+    request.connect_limit_us = 25000000;
+    request.total_limit_us = 25000000; /* without room that is made, 30 s and more */
+    assert_int_equal(ask(&world, &request), 0);
+    assert_int_equal(world.status, 200);
+    for (size_t i = 0; i < GS_ARRAY_LEN(fds); i++) {
+        close(fds[i]);
+    }
+    end(&world);
+}
+
+/* RFC 9112, 3.2: which of the two is meant nobody knows. */
+static void http__two_hosts_are_refused(void **state)
+{
+    static const struct {
+        const char *request;
+        const char *answer;
+    } cases[] = {
+        {"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 200"},
+        {"GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n", "HTTP/1.1 400"},
+        {"GET /hello HTTP/1.1\r\nHost: a\r\nhOST: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 400"},
+        {"GET /nowhere HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
+         "HTTP/1.1 400"},
+        {"POST /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 2\r\n"
+         "Connection: close\r\n\r\nhi",
+         "HTTP/1.1 400"},
+    };
+    struct world world;
+    (void)state;
+    begin(&world);
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        char answer[512] = "";
+        size_t n = 0;
+        int fd = raw_connect(gs_http_server_port(world.server));
+        assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+        assert_int_equal(send(fd, cases[i].request, strlen(cases[i].request), MSG_NOSIGNAL),
+                         strlen(cases[i].request));
+        for (unsigned k = 0; k < 2000 && n < strlen(cases[i].answer); k++) {
+            loop_for(world.event, 5);
+            ssize_t got = recv(fd, answer + n, sizeof(answer) - 1 - n, 0);
+            n += got > 0 ? (size_t)got : 0;
+        }
+        answer[n] = '\0';
+        if (strncmp(answer, cases[i].answer, strlen(cases[i].answer)) != 0) {
+            fail_msg("case %zu: expected %s, got %s", i, cases[i].answer, answer);
+        }
+        close(fd);
+    }
+    end(&world);
+}
+
 static void http__bytes_that_are_no_request_are_answered_or_closed(void **state)
 {
     static const char *const cases[] = {
@@ -1166,6 +1231,8 @@ int main(void)
         cmocka_unit_test(http__a_connection_that_says_nothing_is_closed),
         cmocka_unit_test(http__a_connection_that_takes_its_time_is_closed),
         cmocka_unit_test(http__who_has_waited_longest_makes_room),
+        cmocka_unit_test(http__half_requests_of_this_machine_shut_nobody_out),
+        cmocka_unit_test(http__two_hosts_are_refused),
         cmocka_unit_test(http__bytes_that_are_no_request_are_answered_or_closed),
         cmocka_unit_test(http__headers_without_end_are_refused),
         cmocka_unit_test(http__a_unix_socket_serves_with_its_rights_and_replaces_a_dead_one),
