@@ -25,6 +25,12 @@ void gs_buf_printf(struct gs_buf *buf, const char *fmt, ...) __attribute__((form
 /* Empties the text, keeps its memory and clears a failure. */
 void gs_buf_reset(struct gs_buf *buf);
 
+/* What a part that was written apart has failed at, the whole has failed at. */
+static inline void gs_buf_need(struct gs_buf *whole, const struct gs_buf *part)
+{
+    whole->failed |= part->failed;
+}
+
 static inline bool gs_buf_ok(const struct gs_buf *buf)
 {
     return !buf->failed;

@@ -330,6 +330,7 @@ static void put_waiting(const struct gs_status *status, bool styled, struct gs_b
         char age[GS_SCENE_AGE_MAX];
         gs_buf_reset(&asks);
         gs_case_put_wants(waiting->pod.wants, waiting->pod.n_wants, &asks);
+        gs_buf_need(out, &asks);
         gs_scene_format_age(gs_scene_age_s(status->scene, waiting->wait.created_us), age);
         gs_table_put(table, row->pod->key);
         gs_table_put(table, age);

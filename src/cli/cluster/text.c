@@ -13,6 +13,7 @@ void gs_put_wrapped(struct gs_buf *out, const char *head, const char *text)
     GS_CLEANUP(gs_buf_done) struct gs_buf clean;
     gs_buf_init(&clean, TEXT_BYTES_MAX);
     gs_text_clean(&clean, text, strlen(text));
+    gs_buf_need(out, &clean);
     size_t indent = gs_text_width(head);
     size_t used = indent;
     const char *at = gs_buf_text(&clean);

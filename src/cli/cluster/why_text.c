@@ -25,6 +25,12 @@ static void put_field(struct gs_buf *out, const char *name, const char *text)
     gs_put_wrapped(out, head, text);
 }
 
+static void put_line(struct gs_buf *out, const char *name, const struct gs_buf *line)
+{
+    gs_buf_need(out, line);
+    put_field(out, name, gs_buf_text(line));
+}
+
 static void put_others(const struct gs_case *of, struct gs_buf *line)
 {
     json_t *others = json_loads(of->wait.others, GS_KUBEJSON_LOAD, NULL);
@@ -44,14 +50,14 @@ static void put_facts(const struct gs_case *of, struct gs_buf *out)
     gs_buf_puts(&line, of->pod.n_wants == 0 ? "no GPU and no slice" : "");
     gs_buf_printf(&line, "; %" PRIu64 "m CPU, %" PRIu64 " MiB", of->pod.cpu_milli,
                   of->pod.memory_bytes >> 20);
-    put_field(out, "asks for", gs_buf_text(&line));
+    put_line(out, "asks for", &line);
     gs_scene_format_age(gs_scene_age_s(of->scene, of->wait.created_us), age);
     put_field(out, "created", of->wait.created_us == 0 ? "not told" : age);
     if (of->stored != NULL && of->decided) {
         gs_buf_reset(&line);
         gs_buf_printf(&line, "%d; %zu waiting pod%s first", of->pod.priority, of->before,
                       of->before == 1 ? " goes" : "s go");
-        put_field(out, "priority", gs_buf_text(&line));
+        put_line(out, "priority", &line);
     }
     if (of->pod.node != NULL) {
         put_field(out, "node", of->pod.node);
@@ -60,13 +66,13 @@ static void put_facts(const struct gs_case *of, struct gs_buf *out)
         gs_buf_printf(&line, "%s%s", of->wait.nominated,
                       strcmp(of->wait.booked, of->wait.nominated) == 0 ? ", by gpuslice"
                                                                        : ", not by gpuslice");
-        put_field(out, "booked on", gs_buf_text(&line));
+        put_line(out, "booked on", &line);
     }
     if (of->wait.gated || of->wait.n_others > 0) {
         gs_buf_reset(&line);
         gs_buf_puts(&line, of->wait.gated ? GS_KUBEWAIT_GATE : "");
         put_others(of, &line);
-        put_field(out, "gates", gs_buf_text(&line));
+        put_line(out, "gates", &line);
     }
     if (of->pod.refused != NULL) {
         put_field(out, "refused", of->pod.refused);
@@ -90,6 +96,7 @@ static void put_decision(const struct gs_case *of, bool styled, struct gs_buf *o
     } else if (word != NULL) {
         gs_buf_puts(&line, of->decided ? of->decision.why : of->cannot.msg);
     }
+    gs_buf_need(out, &line);
     if (line.len > 0) {
         gs_buf_puts(out, word == NULL ? "Under way" : "Decision now");
         if (word != NULL && styled) {
@@ -134,6 +141,7 @@ static void put_nodes(const struct gs_case *of, bool styled, struct gs_buf *out)
         }
         gs_buf_reset(&cell);
         gs_case_put_look(of, i, &cell);
+        gs_buf_need(out, &cell);
         gs_table_put(table, view->nodes[i].name);
         gs_table_put(table, gs_buf_text(&cell));
         shown++;
@@ -193,6 +201,7 @@ void gs_why_put_text(const struct gs_why_answer *answer, bool styled, struct gs_
     GS_CLEANUP(gs_buf_done) struct gs_buf unread;
     gs_buf_init(&unread, LINE_BYTES_MAX);
     gs_put_unread(of->scene, &unread);
+    gs_buf_need(out, &unread);
     if (unread.len > 0) {
         gs_buf_puts(out, "\n");
         gs_buf_puts(out, gs_buf_text(&unread));
@@ -270,6 +279,7 @@ static void put_nodes_doc(const struct gs_case *of, struct gs_result *result, js
         json_t *one = gs_result_object(result, list, NULL);
         gs_buf_reset(&text);
         gs_case_put_look(of, i, &text);
+        result->failed |= !gs_buf_ok(&text);
         gs_result_text(result, one, "name", of->scene->view.nodes[i].name);
         gs_result_text(result, one, "state", look_name(of->looks[i].what));
         gs_result_text(result, one, "says", gs_buf_text(&text));
