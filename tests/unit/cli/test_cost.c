@@ -84,7 +84,8 @@ static void file__rows_and_parts_are_the_bill_to_the_cent(void **state)
         assert_true(scratch_make("cost", folder, sizeof(folder)));
         (void)snprintf(path, sizeof(path), "%s/h.db", folder);
         make_history(path, &random);
-        const struct gs_cost_span span = {AT_S - HOUR, AT_S + 100 * HOUR};
+        const struct gs_cost_span span = {
+            .from_s = AT_S - HOUR, .to_s = AT_S + 100 * HOUR, .now_s = AT_S + 100 * HOUR};
         uint64_t of_parts = 0;
         for (unsigned by = GS_COST_BY_PART; by < GS_COST_BYS; by++) {
             const struct gs_cost_args args = {.by = by, .file = path};
