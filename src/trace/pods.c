@@ -230,6 +230,14 @@ static int judge_pod(struct pods *own, const json_t *object, const struct gs_kub
     return r;
 }
 
+/* A pod without GPUs says, too, how late it was when the list was made. */
+static void note_times(struct pods *own, const json_t *object, const struct gs_kubepod *pod)
+{
+    struct piece piece = {.ask = gs_trace_nothing_known()};
+    struct gs_err why;
+    (void)read_times(own, object, pod, &piece, &why);
+}
+
 static int take_pod(void *ctx, const struct json_t *object, struct gs_err *err)
 {
     struct pods *own = ctx;
@@ -244,6 +252,7 @@ static int take_pod(void *ctx, const struct json_t *object, struct gs_err *err)
     } else if (pod.n_wants == 0 && pod.refused == NULL) {
         own->trace->totals.without_gpu++;
         own->trace->totals.passed_over++;
+        note_times(own, object, &pod);
     } else {
         r = judge_pod(own, object, &pod, err);
     }

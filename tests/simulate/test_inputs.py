@@ -291,6 +291,15 @@ def simulate__takes_dates_as_a_window():
     assert "before the trace, whose work is there from 2026-11-20T00:00:00Z to 2026-11-21T14:00:00Z" in error, error
 
 
+def simulate__says_when_no_work_fits_the_rule():
+    for trace, says in (("synthetic:rate=60/h,duration=60s,mix=5g:1,jobs=9",
+                         "none of 9 pieces of work fits the rule; of rows that are not used the first: "
+                         "synthetic:1: A100-40GB has no profile"),
+                        ("synthetic:rate=60/h,duration=60s,mix=5g:1,jobs=1", "none of 1 piece of work fits")):
+        error = run("simulate", "-t", trace, status=3)
+        assert says in error and error.count("\n") == 1, error
+
+
 # ---- words that go with their numbers
 
 def simulate__counts_one_as_one():

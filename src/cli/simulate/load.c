@@ -288,6 +288,20 @@ static void show(const struct loading *loading)
     gs_progress_phase_copy(text);
 }
 
+/* Work of which all fits no rule is a wrong rule, or a wrong GPU, and no empty trace. */
+static int check_any(const struct gs_simulate_load *load, struct gs_err *err)
+{
+    uint64_t unmapped = load->left_out[GS_TRACE_LEFT_UNMAPPED];
+    if (load->all_jobs > 0 || unmapped == 0) {
+        return 0;
+    }
+    return gs_fail(err, GS_INVALID,
+                   "--trace: none of %" PRIu64 " piece%s of work fits the rule%s%s", unmapped,
+                   unmapped == 1 ? "" : "s",
+                   load->n_skipped > 0 ? "; of rows that are not used the first: " : "",
+                   load->n_skipped > 0 ? load->skipped[0] : "");
+}
+
 static int read_all(struct loading *loading, struct gs_err *err)
 {
     bool keeping = true;
@@ -308,7 +322,7 @@ static int read_all(struct loading *loading, struct gs_err *err)
     }
     loading->load->totals = *gs_trace_totals(loading->reading.trace);
     loading->load->rows_left[GS_TRACE_LEFT_NO_GPU] += loading->load->totals.passed_over;
-    return 0;
+    return check_any(loading->load, err);
 }
 
 int gs_simulate_load(const struct gs_simulate_question *question, uint64_t seed, size_t keep_max,

@@ -69,6 +69,19 @@ static void pods__hold_their_gpus_from_scheduled_to_ended_or_now(void **state)
     bed_done(&bed);
 }
 
+static void pods__without_gpus_say_how_late_it_was(void **state)
+{
+    struct bed bed;
+    (void)state;
+    bed_read_text(&bed, "pods",
+                  LIST(POD("runs", GPU, "\"phase\":\"Running\"," SCHEDULED("01")) "," POD(
+                      "cpu", "\"cpu\":\"1\"", "\"phase\":\"Running\"," SCHEDULED("21"))));
+    assert_int_equal(bed.r, GS_TRACE_OVER);
+    assert_int_equal(bed.n, 1);
+    assert_int_equal(bed.asks[0].run_us, 20 * MINUTE);
+    bed_done(&bed);
+}
+
 static void pods__now_is_what_the_caller_says(void **state)
 {
     struct gs_view text = gs_view(LIST(POD("a", GPU, "\"phase\":\"Running\"," SCHEDULED("01"))));
@@ -275,6 +288,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(pods__hold_their_gpus_from_scheduled_to_ended_or_now),
+        cmocka_unit_test(pods__without_gpus_say_how_late_it_was),
         cmocka_unit_test(pods__now_is_what_the_caller_says),
         cmocka_unit_test(pods__bad_ones_are_named),
         cmocka_unit_test(pods__what_is_no_list_of_pods_is_refused),
