@@ -95,6 +95,28 @@ class Cases:
         self.bed.pods.wait_phase("two", "Running", 240)
         self.end("two")
 
+    def layout__of_which_a_part_is_missing_is_made_whole_before_the_taint_goes(self):
+        """The boot step has cut the GPUs; then slices go, before the kubelet comes."""
+        before = []
+
+        def lose(node):
+            uuids = [one[3] for one in node.slices()]
+            node.gpuslice("mig", "destroy", *uuids[:5])
+            before[:] = [len(uuids), len(node.slices())]
+
+        self.launcher.choose = lambda found: {"before_kubelet": lose}
+        self.bed.pods.create(pod("part", SMALL))
+        machine, = self.launcher.wait(1)
+        system.wait_for("the taint goes", lambda: machine.node.object() is not None and
+                        STARTUP_TAINT["key"] not in [one["key"] for one in machine.node.object()[
+                            "spec"].get("taints", [])] and machine.node.is_ready(), 120)
+        assert before[1] == before[0] - 5, before
+        assert len(machine.node.slices()) == before[0], (before, machine.node.slices())
+        self.bed.pods.wait_phase("part", "Running")
+        assert len(self.claims()) == 1, self.claims()
+        self.launcher.choose = lambda found: {}
+        self.end("part")
+
     def agent__killed_after_the_node_is_ready_disturbs_nothing_and_buys_nothing(self):
         self.bed.pods.create(pod("three", SMALL))
         machine, = self.launcher.wait(1)

@@ -15,7 +15,8 @@ from bed import controller, rights, system
 from bed.api import ApiError
 from bed.bed import Bed
 from bed.errors import Skip
-from bed.karpenter import CLAIMS, NODE_CLASS, OVERLAYS, POOLS, STARTUP_TAINT, condition
+from bed.karpenter import (CLAIMS, NODE_CLASS, OVERLAYS, POOLS, STARTUP_TAINT, condition,
+                           node_overlay)
 from bed.pods import pod
 from bed.system import write
 
@@ -189,6 +190,19 @@ class Cases:
         self.wait_said("gpus", "Ready", "False", "NodeOverlayRefused")
         self.karpenter.restart()
         self.wait_said("gpus", "Ready", "True", "AllUnderstood", 90)
+
+    def an_overlay__of_somebody_else_with_the_weight_of_ours_makes_ours_take_another(self):
+        """Karpenter itself refuses one of two that say the same resource with the same weight."""
+        (name, _), = self.pools().items()
+        ours = self.bed.api.find(f"{OVERLAYS}/{name}")
+        self.bed.api.create(OVERLAYS, node_overlay("foreign", name, P4D, {SMALL: 3},
+                                                   ours["spec"]["weight"]))
+        system.wait_for("another weight", lambda: self.bed.api.find(f"{OVERLAYS}/{name}")["spec"][
+            "weight"] != ours["spec"]["weight"], 60)
+        for one in (name, "foreign"):
+            self.karpenter.wait_condition(f"{OVERLAYS}/{one}", "ValidationSucceeded", "True", 90)
+        self.wait_said("gpus", "Ready", "True", "AllUnderstood", 90)
+        self.bed.api.delete(f"{OVERLAYS}/foreign")
 
     def a_node__that_never_starts_is_ended_and_told(self):
         self.bed.api.patch(f"{SLICEPOOLS}/gpus", {"spec": {"startLimit": "15s"}})

@@ -31,6 +31,8 @@ ALERTS = {
     "GpusliceIdleDollars": (360, [(UNUSED % "used", "30", "30", "30"),
                                   (UNUSED % "idle", "5", "40", "5")]),
     "GpuslicePoolClosed": (0, [('gpuslice_slicepool_closed_nodepools{pool="p"}', "0", "1", "0")]),
+    "GpusliceNoCapacity": (5, [('gpuslice_slicepool_launches_without_capacity'
+                                '{pool="p",instance_type="t"}', "0", "3", "0")]),
     "GpusliceNodeStartsLong": (5, [('gpuslice_slicepool_oldest_start_seconds{pool="p"}',
                                     "100", "1600", "0")]),
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "cloud/offers.h"
 #include "karpenter/choose.h"
 #include "karpenter/seen.h"
@@ -261,13 +262,17 @@ static void seen__what_was_written_is_read_back(void **state)
     open_desk(&desk);
     read_owner(&desk, &owner);
     assert_int_equal(gs_karpenter_kind_all("gpus", &desk.offers[0], 0, &kind, NULL), 0);
-    const struct gs_karpenter_pool pool = {
-        .owner = &owner,
-        .kind = &kind,
-        .weight = 60,
-        .overlay_weight = 77,
-        .max_nodes = 2,
-        .record = {.failed_starts = 4, .closed_until_s = 99, .lost_uusd = 1500000}};
+    const struct gs_karpenter_pool pool = {.owner = &owner,
+                                           .kind = &kind,
+                                           .weight = 60,
+                                           .overlay_weight = 77,
+                                           .max_nodes = 2,
+                                           .record = {.failed_starts = 4,
+                                                      .closed_until_s = 99,
+                                                      .lost_uusd = 1500000,
+                                                      .scarce_tries = 3,
+                                                      .scarce_since_s = 1000,
+                                                      .scarce_until_s = 1900000000}};
     json_t *object = gs_karpenter_write_pool(&pool);
     assert_int_equal(gs_karpenter_read_pool(object, &desk.arena, &seen, &err), 0);
     assert_string_equal(seen.name, kind.name);
@@ -278,6 +283,9 @@ static void seen__what_was_written_is_read_back(void **state)
     assert_int_equal(seen.record.failed_starts, 4);
     assert_int_equal(seen.record.closed_until_s, 99);
     assert_int_equal(seen.record.lost_uusd, 1500000);
+    assert_int_equal(seen.record.scarce_tries, 3);
+    assert_int_equal(seen.record.scarce_since_s, 1000);
+    assert_int_equal(seen.record.scarce_until_s, 1900000000);
     json_decref(object);
     object = gs_karpenter_write_overlay(&pool);
     assert_int_equal(gs_karpenter_read_overlay(object, &desk.arena, &overlay, &err), 0);
@@ -381,6 +389,72 @@ static void seen__a_node_that_does_not_start_says_why(void **state)
 }
 
 /* ---- choices ---- */
+
+static void seen__a_claim_tells_how_it_may_be_bought(void **state)
+{
+    static const struct {
+        const char *requirements;
+        const char *status;
+        const char *zones;
+        unsigned capacity_types;
+        bool launched;
+    } cases[] = {
+        {"", "", "", 0, false},
+        {"{'key': 'karpenter.sh/capacity-type', 'operator': 'In', 'values': ['spot', 'on-demand']},"
+         " {'key': 'topology.kubernetes.io/zone', 'operator': 'In', 'values': ['a', 'b']}",
+         "{'type': 'Launched', 'status': 'Unknown'}", "a, b", 2, false},
+        {"{'key': 'karpenter.sh/capacity-type', 'operator': 'NotIn', 'values': ['spot']},"
+         " {'key': 'topology.kubernetes.io/zone', 'operator': 'Exists'}",
+         "{'type': 'Launched', 'status': 'True'}", "", 0, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct desk desk;
+        struct gs_karpenter_claim_seen seen;
+        struct gs_err err = {.msg = ""};
+        char text[600];
+        snprintf(text, sizeof(text),
+                 "{'metadata': {'name': 'c'}, 'spec': {'requirements': [%s]}, 'status': "
+                 "{'conditions': [%s]}}",
+                 cases[i].requirements, cases[i].status);
+        open_desk(&desk);
+        json_t *object = json_text(text);
+        assert_int_equal(gs_karpenter_read_claim(object, &desk.arena, &seen, &err), 0);
+        assert_string_equal(seen.zones, cases[i].zones);
+        assert_int_equal(seen.capacity_types, cases[i].capacity_types);
+        assert_int_equal(seen.launched, cases[i].launched);
+        json_decref(object);
+        close_desk(&desk);
+    }
+}
+
+/* What the cloud has not got is taken where nothing else will do, by both ways of choosing. */
+static void choose__what_is_not_to_be_had_is_the_last_choice(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct gs_karpenter_choice choices[GS_KARPENTER_CHOICES_MAX];
+    open_desk(&desk);
+    want(&desk, "1g.5gb", 1, 3);
+    want(&desk, "3g.20gb", 1, 2);
+    struct gs_offer offers[2] = {desk.offers[0], desk.offers[0]};
+    offers[0].name = "gone.large";
+    offers[1].name = "there.large";
+    offers[1].price_uusd = 3 * offers[0].price_uusd;
+    for (int gone = 0; gone < 2; gone++) {
+        offers[0].scarce = gone ? "no capacity" : NULL;
+        size_t n = choose(&desk, offers, 2, choices);
+        assert_true(n > 0);
+        for (size_t i = 0; i < n; i++) {
+            assert_ptr_equal(choices[i].kind.offer, &offers[gone]);
+        }
+        offers[1].scarce = offers[0].scarce; /* all are gone: the cheapest again */
+        assert_true(choose(&desk, offers, 2, choices) > 0);
+        assert_ptr_equal(choices[0].kind.offer, &offers[0]);
+        offers[1].scarce = NULL;
+    }
+    close_desk(&desk);
+}
 
 static void choose__one_kind_of_slice_gets_a_layout_with_a_name(void **state)
 {
@@ -637,6 +711,8 @@ int main(void)
         cmocka_unit_test(seen__an_overlay_is_valid_only_for_its_generation),
         cmocka_unit_test(seen__a_nodepool_tells_of_its_node_class),
         cmocka_unit_test(seen__a_node_that_does_not_start_says_why),
+        cmocka_unit_test(seen__a_claim_tells_how_it_may_be_bought),
+        cmocka_unit_test(choose__what_is_not_to_be_had_is_the_last_choice),
         cmocka_unit_test(choose__one_kind_of_slice_gets_a_layout_with_a_name),
         cmocka_unit_test(choose__two_kinds_share_a_node_where_that_is_cheaper),
         cmocka_unit_test(load__pods_that_share_a_node_are_not_spread_over_the_layouts_there_are),
