@@ -205,6 +205,7 @@ static int open_parts(struct gs_controller *controller, struct gs_err *err)
         .book_limit_us = options->book_limit_s * 1000000,
         .move_limit_us = options->move_limit_s * 1000000,
         .move_rest_us = options->move_rest_s * 1000000,
+        .schedulers = options->schedulers,
         .moves_an_hour = (uint32_t)options->moves_an_hour,
     };
     r = r == 0 ? gs_pass_new(&pass, &controller->pass, err) : r;

@@ -33,6 +33,7 @@ struct gs_controller_options {
     uint64_t book_limit_s;
     uint64_t move_limit_s;
     uint64_t move_rest_s;
+    const char *schedulers; /* as of gs_pass_options */
     uint64_t moves_an_hour;
     const char *webhook;       /* address of the admission webhook; "": none */
     const char *webhook_names; /* of its certificate, between commas; NULL: of its Service */

@@ -8,7 +8,7 @@
 #include "wire/kubemove.h"
 #include "wire/kubetime.h"
 
-enum { LIST_BYTES_MAX = 256 << 10, NOTE_BYTES_MAX = 2048 };
+enum { LIST_BYTES_MAX = 256 << 10, NOTE_BYTES_MAX = 2048, SCHEDULER_MAX = 253 };
 
 /* The list as compact text in the arena; "[]" for none, NULL for one that is too long. */
 static int dump(const json_t *list, struct gs_arena *arena, const char **ret, struct gs_err *err)
@@ -70,6 +70,18 @@ static int read_preferred(const json_t *spec, struct gs_arena *arena, struct gs_
                                    &list, err)
                : r;
     return r == 0 ? dump(list, arena, &ret->preferred, err) : r;
+}
+
+/* The API server lets any text pass. */
+static int read_scheduler(const json_t *spec, struct gs_arena *arena, struct gs_kubewait *ret,
+                          struct gs_err *err)
+{
+    const char *name = json_string_value(json_object_get(spec, "schedulerName"));
+    name = name == NULL || name[0] == '\0'                                   ? "default-scheduler"
+           : strlen(name) <= SCHEDULER_MAX && gs_kubejson_is_printable(name) ? name
+                                                                             : "(an odd name)";
+    ret->scheduler = gs_arena_text(arena, name, strlen(name));
+    return ret->scheduler == NULL ? gs_kubejson_no_memory(err) : 0;
 }
 
 static int read_status(const json_t *status, struct gs_arena *arena, struct gs_kubewait *ret,
@@ -143,5 +155,6 @@ int gs_kubewait_parse(const struct json_t *pod, struct gs_arena *arena, struct g
     r = r == 0 ? read_metadata(metadata, arena, ret, err) : r;
     r = r == 0 ? read_gates(spec, arena, ret, err) : r;
     r = r == 0 ? read_preferred(spec, arena, ret, err) : r;
+    r = r == 0 ? read_scheduler(spec, arena, ret, err) : r;
     return r == 0 ? read_status(status, arena, ret, err) : r;
 }

@@ -19,6 +19,7 @@ struct gs_kubewait {
     unsigned n_others;
     const char *preferred; /* spec.affinity.nodeAffinity.preferred... as a JSON list: "[]"; NULL:
                               too long a list */
+    const char *scheduler; /* who places it: "default-scheduler" */
     bool unschedulable;    /* the scheduler found no node */
     const char *nominated; /* status.nominatedNodeName; "": none */
     const char *booked;    /* our annotation: the node that we have nominated it to; "": none */

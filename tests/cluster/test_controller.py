@@ -21,6 +21,7 @@ from bed.pods import path_of, pod
 
 SEED = os.environ.get("GPUSLICE_SEED", "1")
 ARRIVALS = int(os.environ.get("GPUSLICE_ARRIVALS", "40"))
+ROUNDS = 5
 GATE = "gpuslice.dev/slice"
 OTHER_GATE = "example.com/later"
 
@@ -34,6 +35,37 @@ def gated(name, wants, gates=(GATE,), **more):
     return pod(name, wants, schedulingGates=[{"name": gate} for gate in gates], **more)
 
 
+def labelled(manifest, app, **more):
+    manifest["metadata"]["labels"] = {"app": app, **more}
+    return manifest
+
+
+def required(*terms):
+    return {"requiredDuringSchedulingIgnoredDuringExecution": list(terms)}
+
+
+def booked_on(found):
+    return found["metadata"].get("annotations", {}).get("gpuslice.dev/booked")
+
+
+def draw_rules(dice, turn):
+    """Parts of a pod's spec: a rule about other pods of this turn, or a host port."""
+    asked = {"key": "app", "operator": dice.choice(["In", "NotIn"]), "values": [dice.choice("abc")]}
+    term = {"topologyKey": "kubernetes.io/hostname",
+            "labelSelector": {"matchLabels": {"turn": str(turn)}, "matchExpressions": [asked]}}
+    kind = dice.choice(["apart", "beside", "spread", "port", "apart"])
+    if kind == "apart":
+        return {"affinity": {"podAntiAffinity": required(term)}}
+    if kind == "beside":
+        return {"affinity": {"podAffinity": required(term)}}
+    if kind == "spread":
+        return {"topologySpreadConstraints": [
+            {**term, "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}]}
+    made = pod("x", slice_of("1g.5gb"))["spec"]["containers"][0]
+    return {"containers": [{**made, "ports": [
+        {"containerPort": 9, "hostPort": 18000 + 2 * turn + dice.randrange(2)}]}]}
+
+
 class Cases:
     def __init__(self, bed):
         self.bed = bed
@@ -45,12 +77,13 @@ class Cases:
         self.first.daemon.wait_until("the controller is ready", self.first.is_ready, 60)
         self.first.daemon.wait_until("it leads", self.first.leads, 30)
 
-    def cut(self, node, *layouts):
-        """By hand, as an administrator: what each GPU of the node is to hold."""
+    def cut(self, node, *layouts, wait_s=0):
+        """By hand, as an administrator: what each GPU of the node is to hold. `wait_s`: for slices
+        that pods are giving back."""
         from load import Agent, document, resource
         agent = Agent(os.path.join(node.folder, "agent.sock"))
-        answer = agent.apply(document=document(layouts))
-        assert answer["result"] == "ok", answer
+        system.wait_for(f"{node.name} is cut", lambda: agent.apply(
+            document=document(layouts))["result"] == "ok", wait_s, every=0.5)
         wanted = {}
         for layout in layouts:
             for part in layout.split(","):
@@ -162,6 +195,54 @@ class Cases:
         assert elsewhere == [], elsewhere
         assert len(landed) > ARRIVALS / 3, "hardly any pod was booked"
 
+    # ---- rules that hang on other pods: the scheduler has the last word ----
+
+    def pods_that_are_to_be_apart_are_booked_apart(self):
+        for node in self.bed.nodes:
+            self.cut(node, "1g.5gb=7", "1g.5gb=7", wait_s=60)
+        rule = {"podAntiAffinity": required({"topologyKey": "kubernetes.io/hostname",
+                                             "labelSelector": {"matchLabels": {"app": "apart"}}})}
+        for name in ("apart-a", "apart-b"):
+            self.bed.pods.create(labelled(gated(name, slice_of("1g.5gb"), affinity=rule), "apart"))
+        found = [self.bed.pods.wait_phase(name, "Running", 60) for name in ("apart-a", "apart-b")]
+        there = [one["spec"]["nodeName"] for one in found]
+        assert len(set(there)) == 2, there
+        assert there == [booked_on(one) for one in found], there
+        assert "BookingEnded" not in self.reasons("apart-a") + self.reasons("apart-b")
+        self.end("apart-a", "apart-b")
+
+    def the_scheduler_takes_what_is_booked_by_such_rules_and_has_no_place_where_we_have_none(self):
+        """Rounds, as what has just ended may still be there for one of the two: pods of a round know
+        of each other only."""
+        dice, counts = random.Random(f"{SEED} rules"), {"booked": 0, "none": 0}
+        for turn in range(ROUNDS):
+            alive = []
+            for k in range(6):
+                name, app = f"ruled-{turn}-{k}", dice.choice("abc")
+                wanted = gated(name, slice_of("1g.5gb"), **draw_rules(dice, turn))
+                self.bed.pods.create(labelled(wanted, app, turn=str(turn)))
+                found = system.wait_for(f"{name} is bound or has no place",
+                                        lambda: self.is_placed(name), 60)
+                booked = booked_on(found)
+                assert found["spec"].get("nodeName") == booked, (found["spec"], booked)
+                assert "BookingEnded" not in self.reasons(name), found["spec"]
+                counts["booked" if booked else "none"] += 1
+                if booked:
+                    alive.append(name)
+                else:
+                    self.end(name)
+            self.end(*alive)
+        print(f"# {counts['booked']} pods with rules were booked and taken there, for "
+              f"{counts['none']} the scheduler had no place either")
+        assert counts["booked"] > ROUNDS, counts
+
+    def is_placed(self, name):
+        """The pod, once the scheduler has bound it or said that it cannot; else None."""
+        found = self.bed.pods.find(name)
+        said = [one for one in found["status"].get("conditions", [])
+                if one["type"] == "PodScheduled" and one.get("reason") == "Unschedulable"]
+        return found if found["spec"].get("nodeName") or said else None
+
     # ---- who decides ----
 
     def another_controller_takes_over_when_one_is_killed(self):
@@ -199,7 +280,7 @@ class Cases:
 def cases_of(cases):
     names = [n for n, f in vars(type(cases)).items() if callable(f) and not n.startswith("_")]
     return [(name, getattr(cases, name)) for name in names
-            if name not in ("cut", "reasons", "wait_reason", "end")]
+            if name not in ("cut", "reasons", "wait_reason", "end", "is_placed")]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@
  * at, and of the others the first time, doubled with each. */
 #define FAILED_RULE_US 600000000ull
 #define FAILED_US 30000000ull
-enum { FAILED_DOUBLINGS_MAX = 5, BOOK_TRIES = 3 };
+enum { FAILED_DOUBLINGS_MAX = 5 };
 
 static int no_memory(struct gs_err *err)
 {
@@ -173,26 +173,13 @@ void gs_pass_remember(struct gs_store_pod *pod, const struct gs_decision *decisi
 }
 
 /* Nothing holds the gate any more: it goes, and Karpenter and the scheduler see the pod. */
-static void let_go(struct gs_pass *pass, struct gs_store_pod *pod, const char *reason,
-                   const char *action, const char *why)
+void gs_pass_let_go(struct gs_pass *pass, struct gs_store_pod *pod, const char *reason,
+                    const char *action, const char *why)
 {
     gs_act_say(pass->options.act, pod, false, reason, action, why);
     if (pod->waiting->wait.gated) {
         gs_act_lift(pass->options.act, pod);
     }
-}
-
-void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
-                  const struct gs_decision *decision)
-{
-    if (pod->waiting->n_failures >= BOOK_TRIES) {
-        let_go(pass, pod, "NotBooked", "Book",
-               "the API server does not take the booking; the scheduler places the pod");
-        return;
-    }
-    gs_take_booking(&pass->view, pod, decision->node);
-    gs_act_say(pass->options.act, pod, false, "SliceBooked", "Book", decision->why);
-    gs_act_book(pass->options.act, pod, pass->view.more[decision->node].of);
 }
 
 /* False: a new node would not help it. */
@@ -204,7 +191,7 @@ static bool buy(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs_
     if (futile != NULL) {
         waiting->what = GS_DECIDE_WAIT;
         snprintf(waiting->why, sizeof(waiting->why), "%s", futile);
-        let_go(pass, pod, "NodeDidNotHelp", "Wait", waiting->why);
+        gs_pass_let_go(pass, pod, "NodeDidNotHelp", "Wait", waiting->why);
     }
     return futile == NULL;
 }
@@ -242,7 +229,7 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
                 pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
             }
             if (pass->now_us >= pod->waiting->keep_until_us && !gs_pass_waits_for_move(pass, pod)) {
-                let_go(pass, pod, "RecutTakesLong", "Wait", decision->why);
+                gs_pass_let_go(pass, pod, "RecutTakesLong", "Wait", decision->why);
             }
             return 0;
         }
@@ -252,7 +239,7 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
         if (market->want != NULL) {
             (void)market->want(market->ctx, pod, NULL);
         }
-        let_go(pass, pod, "NoSlice", "Wait", decision->why);
+        gs_pass_let_go(pass, pod, "NoSlice", "Wait", decision->why);
         return 0;
     }
     return 0;
@@ -314,7 +301,7 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
     }
     r = find_way(pass, pod, &ask, &cluster, &decision, err);
     if (r == GS_INVALID || r == GS_LIMIT) {
-        let_go(pass, pod, "CannotRun", "Wait", err->msg);
+        gs_pass_let_go(pass, pod, "CannotRun", "Wait", err->msg);
         return 0;
     }
     if (r != 0) {
@@ -373,7 +360,7 @@ static int look_at(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err
         waiting->what = GS_DECIDE_WAIT;
         snprintf(waiting->why, sizeof(waiting->why), "gpuslice does not hold this pod back: %s",
                  waiting->let_go);
-        let_go(pass, pod, "NotHeld", "Wait", waiting->why);
+        gs_pass_let_go(pass, pod, "NotHeld", "Wait", waiting->why);
         return 0;
     }
     if (pod->nominated != NULL) {
@@ -398,14 +385,15 @@ static int look_at(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err
             return 0;
         }
         if (waiting->wait.gated) {
-            let_go(pass, pod, "RecutTakesLong", "Recut",
-                   "the re-cut for this pod has no answer yet; it may go elsewhere meanwhile");
+            gs_pass_let_go(
+                pass, pod, "RecutTakesLong", "Recut",
+                "the re-cut for this pod has no answer yet; it may go elsewhere meanwhile");
         }
         return 0;
     }
     if (waiting->late && waiting->wait.gated && pass->now_us >= waiting->keep_until_us) {
-        let_go(pass, pod, "RecutTakesLong", "Recut",
-               "the re-cut for this pod has no answer yet; it may go elsewhere meanwhile");
+        gs_pass_let_go(pass, pod, "RecutTakesLong", "Recut",
+                       "the re-cut for this pod has no answer yet; it may go elsewhere meanwhile");
         return 0;
     }
     return decide(pass, pod, err);

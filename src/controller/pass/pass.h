@@ -50,6 +50,8 @@ struct gs_pass_options {
     struct gs_pass_market market;
     uint64_t recut_limit_us; /* a gate stays so long for a re-cut; 0: 30 s */
     uint64_t book_limit_us;  /* a booking stands so long; 0: 120 s */
+    const char *schedulers;  /* whose pods are booked, by their names and commas; NULL:
+                                "default-scheduler" */
     uint64_t move_limit_us;  /* a gate stays so long for a move; 0: 120 s */
     uint64_t move_rest_us;   /* a pod that started later than this ago is not moved */
     uint32_t moves_an_hour;  /* in the whole cluster; 0: none */

@@ -28,8 +28,9 @@ struct gs_pass {
 void gs_pass_look_again(struct gs_pass *pass, uint64_t at_us);
 /* What was decided, for those who ask. */
 void gs_pass_remember(struct gs_store_pod *pod, const struct gs_decision *decision);
-void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
-                  const struct gs_decision *decision);
+/* Nothing holds the gate any more: it goes, and Karpenter and the scheduler see the pod. */
+void gs_pass_let_go(struct gs_pass *pass, struct gs_store_pod *pod, const char *reason,
+                    const char *action, const char *why);
 /* Codes of gs_decide. */
 int gs_pass_ask(struct gs_pass *pass, const struct gs_decide_cluster *cluster,
                 const struct gs_decide_pod *ask, struct gs_decision *ret, struct gs_err *err);
@@ -38,6 +39,10 @@ int gs_pass_ask(struct gs_pass *pass, const struct gs_decide_cluster *cluster,
  * for a moment. `decision` is what is done otherwise. False: nothing is to be hoped for. */
 bool gs_pass_hopes(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_decide_pod *ask,
                    const struct gs_decide_cluster *cluster, struct gs_decision *decision);
+
+/* book.c */
+void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
+                  const struct gs_decision *decision);
 
 /* buy.c: after the market's end, over the first `n` of `waiting`. */
 void gs_pass_let_buyers_go(struct gs_pass *pass, size_t n);

@@ -1,6 +1,6 @@
 /* How long the controller takes to decide in a large cluster, and what memory its picture takes.
  *
- *     bench_pass [NODES [PODS [ARRIVALS [SEED [board]]]]]      10000 100000 2000 1
+ *     bench_pass [NODES [PODS [ARRIVALS [SEED [board|rules]]]]]      10000 100000 2000 1
  *
  * NODES of 8 x A100-40GB cut at random, PODS bound to them by ones, then arrivals: each a pod that
  * asks for a slice, gated as the webhook leaves it; after each a pass as the controller makes it.
@@ -29,6 +29,8 @@ static struct {
     unsigned *held;         /* slices of each GPU that pods hold, bit by slice */
     unsigned *revisions;    /* of each GPU */
     unsigned nodes;
+    unsigned pods;
+    bool rules; /* pods have rules about other pods */
     uint64_t now_us;
     char booked[300]; /* node that the last pod was booked on; "": none */
     uint64_t wishes;
@@ -210,19 +212,42 @@ static void show_node(unsigned node)
     feed(take_node, GS_BOARD_NODES, false, text);
 }
 
+/* Of every tenth pod in the whole cluster's, of every arrival: required anti-affinity by host, and
+ * spread over zones. */
+static const char *rules_of(unsigned number)
+{
+    static char text[1024];
+    unsigned app = number % 1000;
+    if (!world.rules || (number < world.pods && number % 10 != 0)) {
+        return "";
+    }
+    snprintf(
+        text, sizeof(text),
+        "\"affinity\":{\"podAntiAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":["
+        "{\"topologyKey\":\"kubernetes.io/hostname\",\"labelSelector\":{\"matchLabels\":{\"app\":"
+        "\"app-%u\"}}}]}},\"topologySpreadConstraints\":[{\"topologyKey\":"
+        "\"topology.kubernetes.io/zone\",\"whenUnsatisfiable\":\"DoNotSchedule\",\"maxSkew\":50,"
+        "\"labelSelector\":{\"matchLabels\":{\"app\":\"app-%u\"}}}],",
+        app, app);
+    return text;
+}
+
 static void show_pod(unsigned number, const char *profile, const char *node, bool gone)
 {
     static char text[TEXT_MAX];
-    snprintf(text, sizeof(text),
-             "{\"metadata\":{\"name\":\"pod-%08u\",\"namespace\":\"team-%u\",\"uid\":"
-             "\"00000000-0000-0000-0000-%012u\",\"resourceVersion\":\"1\",\"creationTimestamp\":"
-             "\"2026-01-01T00:00:00Z\"},\"spec\":{\"nodeName\":\"%s\",\"schedulingGates\":[%s],"
-             "\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{\"cpu\":\"500m\","
-             "\"memory\":\"2Gi\"},\"limits\":{\"nvidia.com/mig-%s\":\"1\"}}}]},\"status\":{"
-             "\"phase\":\"%s\"}}",
-             number, number % 50, number, node,
-             node[0] == '\0' ? "{\"name\":\"gpuslice.dev/slice\"}" : "", profile,
-             node[0] == '\0' ? "Pending" : "Running");
+    snprintf(
+        text, sizeof(text),
+        "{\"metadata\":{\"name\":\"pod-%08u\",\"namespace\":\"team-%u\",\"uid\":"
+        "\"00000000-0000-0000-0000-%012u\",\"resourceVersion\":\"1\",\"creationTimestamp\":"
+        "\"2026-01-01T00:00:00Z\",\"labels\":{\"app\":\"app-%u\",\"pod-template-hash\":\"%08x\","
+        "\"app.kubernetes.io/managed-by\":\"Helm\"}},\"spec\":{%s\"nodeName\":\"%s\","
+        "\"schedulingGates\":[%s],"
+        "\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{\"cpu\":\"500m\","
+        "\"memory\":\"2Gi\"},\"limits\":{\"nvidia.com/mig-%s\":\"1\"}}}]},\"status\":{"
+        "\"phase\":\"%s\"}}",
+        number, number % 50, number, number % 1000, number % 1000 * 2654435761u, rules_of(number),
+        node, node[0] == '\0' ? "{\"name\":\"gpuslice.dev/slice\"}" : "", profile,
+        node[0] == '\0' ? "Pending" : "Running");
     feed(gone ? take_pod_gone : take_pod, GS_BOARD_PODS, gone, text);
 }
 
@@ -353,6 +378,8 @@ int main(int argc, char **argv)
     const struct gs_board_options board = {.kind = "cluster", .name = "bench", .price = price};
     struct gs_err err = {.code = GS_OK};
     world.nodes = number_of(argc, argv, 1, 10000);
+    world.pods = pods;
+    world.rules = argc > 5 && strcmp(argv[5], "rules") == 0;
     world.now_us = 1000000000;
     world.layouts = calloc((size_t)world.nodes * GPUS, sizeof(unsigned));
     world.held = calloc((size_t)world.nodes * GPUS, sizeof(unsigned));
@@ -367,7 +394,7 @@ int main(int argc, char **argv)
     }
     gs_store_init(&world.store);
     must(gs_pass_new(&options, &world.pass, &err), &err);
-    if (argc > 5) {
+    if (argc > 5 && !world.rules) {
         must(gs_board_new(&board, &world.board, &err), &err);
     }
     long before = resident_kib();

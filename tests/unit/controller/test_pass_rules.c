@@ -168,6 +168,30 @@ static void rules__that_are_not_obeyed_are_named(void **state)
                      1u << GS_UNOBEYED_POD_ANTI_AFFINITY);
 }
 
+static void rules__of_another_scheduler_are_its_own_and_nothing_is_booked(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONE_LEFT, 1);
+    give("a", "web", NULL, "'schedulerName':'volcano',", "");
+    world_run(&world);
+    assert_true(did("say d/a NotBooked"));
+    assert_true(did("lift d/a"));
+    assert_null(strstr(world.acts, "book "));
+    give("b", "web", NULL, "'schedulerName':'default-scheduler',", "");
+    world_run(&world);
+    assert_true(did("book d/b n1")); /* nothing was kept for the other */
+}
+
+static void rules__of_another_scheduler_a_re_cut_is_made_too(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", "7g.40gb@0", 1);
+    give("a", "web", NULL, "'schedulerName':'volcano',", "");
+    world_run(&world);
+    assert_true(did("wish n1"));
+    assert_true(did("say d/a Recutting"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -181,6 +205,8 @@ int main(void)
         CASE(rules__pods_that_are_booked_are_waited_for),
         CASE(rules__pods_that_are_booked_are_not_waited_for_for_ever),
         CASE(rules__that_are_not_obeyed_are_named),
+        CASE(rules__of_another_scheduler_are_its_own_and_nothing_is_booked),
+        CASE(rules__of_another_scheduler_a_re_cut_is_made_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
