@@ -1,5 +1,7 @@
 #include "trace/columns.h"
 
+#include <stdio.h>
+
 #include "base/near.h"
 #include "core/profile_name.h"
 #include "trace/field.h"
@@ -33,12 +35,17 @@ static const struct {
 
 static int no_such_column(struct gs_view name, struct gs_err *err)
 {
-    char list[200];
+    char list[300];
     struct gs_near near = GS_NEAR_INIT(name);
+    size_t used = (size_t)snprintf(list, sizeof(list), "; those there are:");
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         gs_near_offer(&near, names[i].name);
+        used += (size_t)snprintf(list + used, sizeof(list) - used, "%s %s", i == 0 ? "" : ",",
+                                 names[i].name);
     }
-    gs_near_format(&near, list, sizeof(list));
+    if (near.n > 0) {
+        gs_near_format(&near, list, sizeof(list));
+    }
     return gs_fail(err, GS_INVALID,
                    "there is no column \"%.*s\"%s; name it %s... where it is not to be looked at",
                    GS_VIEW_ARGS(name), list, GS_COLUMN_PASSED_OVER);

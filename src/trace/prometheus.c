@@ -249,10 +249,12 @@ static int draw(struct gs_trace *trace, struct gs_err *err)
     return gs_samples_draw(&own->samples, trace, err);
 }
 
-const struct gs_trace_reader gs_trace_reader_prometheus = {.name = "prometheus",
-                                                           .row_is = "series",
-                                                           .begin = begin,
-                                                           .piece = take,
-                                                           .input_end = input_end,
-                                                           .draw = draw,
-                                                           .end = end};
+const struct gs_trace_reader gs_trace_reader_prometheus = {
+    .name = "prometheus",
+    .row_is = "series",
+    .none = "is the metric there in this time, with a label pod?",
+    .begin = begin,
+    .piece = take,
+    .input_end = input_end,
+    .draw = draw,
+    .end = end};

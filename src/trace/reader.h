@@ -16,6 +16,7 @@
 struct gs_trace_reader {
     const char *name;
     const char *row_is; /* what is counted in a file, "pod"; NULL: its lines */
+    const char *none;   /* what to look at where there is nothing of it; NULL: nothing more */
     bool cut_at_end;    /* what ends with the last of all was cut off by the trace's end */
     int (*begin)(struct gs_trace *trace, struct gs_err *err);
     int (*line)(struct gs_trace *trace, struct gs_view line, struct gs_err *err);

@@ -38,6 +38,12 @@ static int take_header(struct gs_trace *trace, struct gs_view line, struct gs_er
         return r;
     }
     rows->n = rows->csv.n;
+    const struct gs_view first = rows->csv.fields[0];
+    if (rows->n == 1 && first.n > 0 &&
+        (memchr(first.p, ';', first.n) != NULL || memchr(first.p, '\t', first.n) != NULL)) {
+        return gs_csv_fail(&rows->csv, err, "found \"%.*s\"; expected commas between the columns",
+                           GS_VIEW_ARGS(first));
+    }
     for (size_t i = 0; i < rows->n; i++) {
         r = gs_trace_column_find(rows->csv.fields[i], &rows->columns[i], err);
         if (r < 0) {

@@ -291,11 +291,14 @@ static int finish(const struct gs_trace *trace, struct gs_err *err)
     }
     const char *name = trace->options.n_inputs > 0 ? trace->inputs[0].label : "synthetic";
     if (totals->skipped_rows == 0) {
-        return gs_fail(err, GS_INVALID, "%s: found no rows; expected a trace of format %s", name,
-                       trace->options.format->name);
+        const char *none = trace->reader->none;
+        return gs_fail(err, GS_INVALID, "%s: found no rows; expected a trace of format %s%s%s",
+                       name, trace->options.format->name, none == NULL ? "" : ": ",
+                       none == NULL ? "" : none);
     }
-    return gs_fail(err, GS_INVALID, "%s: none of %llu rows could be used; the first: %s", name,
-                   (unsigned long long)totals->input_rows, trace->first_bad.msg);
+    return gs_fail(err, GS_INVALID, "%s: none of %llu row%s could be used; the first: %s", name,
+                   (unsigned long long)totals->input_rows, totals->input_rows == 1 ? "" : "s",
+                   trace->first_bad.msg);
 }
 
 int gs_trace_next(struct gs_trace *trace, struct gs_trace_ask *ret, struct gs_err *err)

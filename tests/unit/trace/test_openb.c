@@ -117,7 +117,7 @@ static void openb__a_file_without_its_columns_is_refused(void **state)
     bed_done(&bed);
     bed_read_text(&bed, "openb", HEADER "a,1,1,1,500,,LS,Running,5,2,1\n");
     assert_int_equal(bed.r, GS_INVALID);
-    assert_non_null(strstr(bed.err.msg, "f0: none of 1 rows could be used; the first: f0:2: "));
+    assert_non_null(strstr(bed.err.msg, "f0: none of 1 row could be used; the first: f0:2: "));
     bed_done(&bed);
     bed_read_text(&bed, "openb", HEADER);
     assert_int_equal(bed.r, GS_INVALID);

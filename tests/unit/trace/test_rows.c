@@ -173,6 +173,9 @@ static void csv__a_wrong_header_is_refused(void **state)
         const char *header;
         const char *says;
     } cases[] = {
+        {"arrival;duration;gpus", "f0:1: found \"arrival;duration;gpus\"; expected commas between"},
+        {"start_time,duration,gpus",
+         "f0:1: there is no column \"start_time\"; those there are: name, namespace, arrival, start"},
         {"arrival,durtion,gpus", "f0:1: there is no column \"durtion\"; near names: duration"},
         {"arrival,gpus", "f0:1: the header lacks duration"},
         {"duration,gpus", "f0:1: the header lacks arrival"},
