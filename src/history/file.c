@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 
-enum { VERSION = GS_HISTORY_VERSION, BUSY_MS = 5000 };
+enum { VERSION = GS_HISTORY_VERSION, BUSY_MS = 5000, NAME_BYTES_MAX = 16384 };
 
 const struct gs_history_kept gs_history_kept[GS_HISTORY_KEPT] = {
     {GS_HISTORY_SAMPLE_S, 26ll * 3600},
@@ -288,24 +290,62 @@ static int begin_to_read(struct gs_history *history, struct gs_err *err)
     return r == 0 ? gs_history_check(history, err) : r;
 }
 
-int gs_history_open_to_read(const char *path, struct gs_history **ret, struct gs_err *err)
+/* "file:PATH?immutable=1", for a file beside which SQLite can make nothing. */
+static int put_immutable(const char *path, struct gs_buf *out, struct gs_err *err)
+{
+    gs_buf_puts(out, "file:");
+    for (; *path != '\0'; path++) {
+        gs_buf_printf(out, strchr("?#%", *path) == NULL ? "%c" : "%%%02x", (unsigned char)*path);
+    }
+    gs_buf_puts(out, "?immutable=1");
+    return gs_buf_ok(out) ? 0 : gs_fail(err, GS_NO_MEMORY, "no memory for a file's name");
+}
+
+/* *ret_code: what SQLite said last. */
+static int open_as(const char *path, const char *name, int flags, struct gs_history **ret,
+                   int *ret_code, struct gs_err *err)
 {
     GS_CLEANUP(gs_history_closep) struct gs_history *history = calloc(1, sizeof(*history));
     if (history == NULL || (history->path = strdup(path)) == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "%s: no memory", path);
     }
-    int code =
-        sqlite3_open_v2(path, &history->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code != SQLITE_OK) {
+    *ret_code = sqlite3_open_v2(name, &history->db,
+                                SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | flags, NULL);
+    if (*ret_code != SQLITE_OK) {
         return history->db == NULL ? gs_fail(err, GS_NO_MEMORY, "%s: no memory", path)
-                                   : gs_history_fail(history, code, "open", err);
+                                   : gs_history_fail(history, *ret_code, "open", err);
     }
     sqlite3_busy_timeout(history->db, BUSY_MS);
     int r = begin_to_read(history, err);
+    *ret_code = sqlite3_errcode(history->db) & 0xff;
     if (r == 0) {
         *ret = GS_TAKE(history);
     }
     return r;
+}
+
+int gs_history_open_to_read(const char *path, struct gs_history **ret, struct gs_err *err)
+{
+    GS_CLEANUP(gs_buf_done) struct gs_buf name;
+    struct gs_err why = {.code = GS_OK};
+    struct stat st;
+    int code = SQLITE_OK;
+    gs_buf_init(&name, NAME_BYTES_MAX);
+    int r = open_as(path, path, 0, ret, &code, &why);
+    if (r == 0 || (code != SQLITE_READONLY && code != SQLITE_CANTOPEN) || stat(path, &st) != 0) {
+        return r == 0 ? 0 : gs_fail(err, why.code, "%s", why.msg);
+    }
+    /* A log that is not looked at would be samples that are missing. */
+    gs_buf_printf(&name, "%s-wal", path);
+    if (gs_buf_ok(&name) && stat(gs_buf_text(&name), &st) == 0 && st.st_size > 0) {
+        return gs_fail(err, GS_IO,
+                       "%s lies where you may not write, and has a log that is not written into it "
+                       "yet: copy both, %s-wal, too, to a folder of yours",
+                       path, path);
+    }
+    gs_buf_reset(&name);
+    r = put_immutable(path, &name, err);
+    return r == 0 ? open_as(path, gs_buf_text(&name), SQLITE_OPEN_URI, ret, &code, err) : r;
 }
 
 void gs_history_close(struct gs_history *history)

@@ -84,7 +84,8 @@ unsigned gs_history_count_aside(const char *path);
 bool gs_history_is_damaged(const struct gs_history *history);
 
 /* Opens a file that is there, to read it alone, as it is at this moment: what somebody else writes
- * meanwhile is not seen. Its pages are looked at, too. GS_INVALID: as above, or it is of an older
+ * meanwhile is not seen. Its pages are looked at, too. Where nothing can be written beside it, it
+ * is taken for one that nobody writes. GS_INVALID: as above, or it is of an older
  * version; GS_UNSUPPORTED, GS_IO, GS_NO_MEMORY. */
 int gs_history_open_to_read(const char *path, struct gs_history **ret, struct gs_err *err);
 

@@ -307,7 +307,9 @@ static int ask_part(struct answer *answer, struct gs_view name, struct gs_err *e
     gs_buf_printf(&url, "&start=%" PRIu64 "&end=%" PRIu64 "&step=%" PRIu64, answer->from_s,
                   answer->to_s, answer->step_s);
     if (!gs_buf_ok(&url)) {
-        return gs_fail(err, GS_LIMIT, "the question is too long");
+        return strlen(answer->past->options.prometheus) > URL_MAX / 2
+                   ? gs_fail(err, GS_LIMIT, "the address of Prometheus is too long")
+                   : gs_fail(err, GS_NO_MEMORY, "no memory to ask Prometheus");
     }
     part->of = answer;
     gs_buf_init(&part->points, DOC_MAX / SERIES_MAX * 4);

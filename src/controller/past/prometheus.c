@@ -85,5 +85,5 @@ int gs_prometheus_points(struct gs_view answer, struct gs_buf *out, struct gs_er
     for (size_t i = 0; i < json_array_size(values); i++) {
         put_point(json_array_get(values, i), out, &first);
     }
-    return gs_buf_ok(out) ? 0 : gs_fail(err, GS_LIMIT, "what Prometheus answered is too long");
+    return gs_buf_ok(out) ? 0 : gs_fail(err, GS_NO_MEMORY, "no memory for Prometheus' answer");
 }
