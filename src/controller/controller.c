@@ -149,6 +149,41 @@ static bool decides(void *ctx)
     return gs_lease_leads(controller->lease);
 }
 
+/* ---- who is shown the same objects ---- */
+
+static void on_listing(void *ctx, enum gs_store_kind kind)
+{
+    const struct gs_controller *controller = ctx;
+    if (kind == GS_STORE_PODS) {
+        gs_pools_begin_pods(controller->pools);
+    }
+    if (controller->shown_tap.listing != NULL) {
+        controller->shown_tap.listing(controller->shown_tap.ctx, kind);
+    }
+}
+
+static void on_listed(void *ctx, enum gs_store_kind kind)
+{
+    const struct gs_controller *controller = ctx;
+    if (kind == GS_STORE_PODS) {
+        gs_pools_end_pods(controller->pools);
+    }
+    if (controller->shown_tap.listed != NULL) {
+        controller->shown_tap.listed(controller->shown_tap.ctx, kind);
+    }
+}
+
+static void on_object(void *ctx, enum gs_store_kind kind, const struct json_t *object, bool gone)
+{
+    const struct gs_controller *controller = ctx;
+    if (kind == GS_STORE_PODS) {
+        gs_pools_see_pod(controller->pools, object, gone);
+    }
+    if (controller->shown_tap.object != NULL) {
+        controller->shown_tap.object(controller->shown_tap.ctx, kind, object, gone);
+    }
+}
+
 static int open_shown(struct gs_controller *controller, struct gs_err *err)
 {
     const struct gs_controller_options *options = controller->options;
@@ -212,13 +247,15 @@ static int open_parts(struct gs_controller *controller, struct gs_err *err)
     r = r == 0 ? open_lease(controller, err) : r;
     r = r == 0 ? open_webhook(controller, err) : r;
     r = r == 0 ? open_shown(controller, err) : r;
-    const struct gs_feed_tap tap = controller->shown == NULL ? (struct gs_feed_tap){.ctx = NULL}
-                                                             : gs_shown_tap(controller->shown);
+    controller->shown_tap = controller->shown == NULL ? (struct gs_feed_tap){.ctx = NULL}
+                                                      : gs_shown_tap(controller->shown);
+    const struct gs_feed_tap tap = {
+        .listing = on_listing, .listed = on_listed, .object = on_object, .ctx = controller};
     const struct gs_feed_options feed = {.kube = controller->kube,
                                          .store = &controller->store,
                                          .changed = on_changed,
                                          .ctx = controller,
-                                         .tap = controller->shown == NULL ? NULL : &tap};
+                                         .tap = &tap};
     return r == 0 ? gs_feed_new(&feed, &controller->feed, err) : r;
 }
 

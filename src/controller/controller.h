@@ -65,6 +65,7 @@ struct gs_controller {
     struct gs_leader *leader;
     struct gs_webhook *webhook; /* NULL: none */
     struct gs_shown *shown;     /* the dashboard; NULL: none */
+    struct gs_feed_tap shown_tap;
     struct gs_http_server *http;
     struct gs_cloudwatch *cloudwatch; /* NULL: no lines */
     struct gs_money *money;           /* for what is told of the cluster, */

@@ -75,6 +75,7 @@ static uint32_t count_left(const struct gs_scene_pool *pool, const struct gs_off
                         : (spec->uusd_limit - pool->status.uusd) / offer->price_uusd;
     bool works = !spec->deleting && spec->scaling == GS_SLICEPOOL_OVERLAY &&
                  !says(&pool->status, "Ready", "KarpenterNotThere") &&
+                 !says(&pool->status, "Ready", "KarpenterTooOld") &&
                  !says(&pool->status, "Open", "NodeClassNotReady");
     for (unsigned k = 0; k < pool->status.n_parts; k++) { /* three starts have failed */
         const struct gs_slicepool_part *part = &pool->status.parts[k];

@@ -40,5 +40,11 @@ void gs_pools_free(struct gs_pools *pools);
  * told that nothing can be bought. */
 bool gs_pools_are_settled(const struct gs_pools *pools);
 
+/* Pods as the watch shows them: which Karpenter runs is known by its own. */
+struct json_t;
+void gs_pools_begin_pods(struct gs_pools *pools); /* a list of all begins */
+void gs_pools_end_pods(struct gs_pools *pools);
+void gs_pools_see_pod(struct gs_pools *pools, const struct json_t *pod, bool gone);
+
 struct gs_pass_market gs_pools_market(struct gs_pools *pools);
 struct gs_pools_counts gs_pools_counts(const struct gs_pools *pools);

@@ -81,6 +81,14 @@ static void say_ready(struct gs_pools *pools, struct gs_pools_owner *owner,
         say(pools, owner, READY, false, "SpecNotUnderstood", owner->unread);
     } else if (stream != NULL) {
         say(pools, owner, READY, false, "KarpenterNotThere", stream->why);
+    } else if (gs_pools_too_old(pools, owner) != NULL) {
+        const struct gs_pools_karpenter *old = gs_pools_too_old(pools, owner);
+        snprintf(text, sizeof(text),
+                 "Karpenter %s (pod %.300s) buys from NodePools that are closed, whole GPUs and "
+                 "beyond the limits: expected 1.11 or newer, or scaling: static; no NodePool is made "
+                 "meanwhile",
+                 old->version.text, old->pod);
+        say(pools, owner, READY, false, "KarpenterTooOld", text);
     } else if (owner->unmade[0] != '\0') {
         snprintf(text, sizeof(text), "spec.profiles: %.500s%s%.300s", owner->unmade,
                  owner->left_out[0] == '\0' ? "" : ". ", owner->left_out);
@@ -133,7 +141,8 @@ static void say_open(struct gs_pools *pools, struct gs_pools_owner *owner,
     } else if (owner->pool.deleting) {
         say(pools, owner, OPEN, false, "Deleting", "it is being deleted");
     } else if (!gs_pools_serve(pools, owner)) {
-        say(pools, owner, OPEN, false, "KarpenterNotThere", "no node can be bought: see Ready");
+        say(pools, owner, OPEN, false, owner->said[READY].reason,
+            "no node can be bought: see Ready");
     } else if (gs_pools_say_spent(owner, parts, n, limits)) {
         say(pools, owner, OPEN, false, "LimitsReached", limits);
     } else {

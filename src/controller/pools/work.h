@@ -9,6 +9,7 @@
 #include "karpenter/limits.h"
 #include "karpenter/seen.h"
 #include "karpenter/share.h"
+#include "karpenter/version.h"
 #include "karpenter/weights.h"
 
 #define GS_POOLS_STAYS_US 600000000ull /* a layout that was wanted stays there for so long */
@@ -153,6 +154,14 @@ struct gs_pools_waiting {
 
 struct gs_pools_call;
 
+/* A pod in which Karpenter runs. */
+struct gs_pools_karpenter {
+    char pod[2 * 254];
+    struct gs_karpenter_version version;
+    bool seen; /* in the list under way */
+};
+enum { GS_POOLS_KARPENTERS_MAX = 8 };
+
 struct gs_pools {
     struct gs_pools_options options;
     struct gs_pools_stream streams[GS_POOLS_KINDS];
@@ -171,6 +180,8 @@ struct gs_pools {
     /* CLOCK_MONOTONIC: Helm never changes a CRD, and one of an older version refuses a status that
      * has fields it does not know: till then it is written without them. */
     uint64_t old_crd_until_us;
+    struct gs_pools_karpenter karpenters[GS_POOLS_KARPENTERS_MAX];
+    unsigned n_karpenters;
     struct gs_pools_counts counts;
     uint64_t now_us;  /* of the pass under way: CLOCK_MONOTONIC */
     uint64_t real_us; /* CLOCK_REALTIME */
@@ -195,9 +206,13 @@ int gs_pools_take(struct gs_pools *pools, enum gs_pools_kind kind, const struct 
                   bool gone, struct gs_err *err);
 /* All that is needed for NodePools is known; `overlays`: for those that need NodeOverlays. */
 bool gs_pools_are_whole(const struct gs_pools *pools, bool overlays);
+/* version.c: a Karpenter that would buy from what is closed; NULL: there is none that is known. */
+const struct gs_pools_karpenter *gs_pools_too_old(const struct gs_pools *pools,
+                                                  const struct gs_pools_owner *owner);
 static inline bool gs_pools_serve(const struct gs_pools *pools, const struct gs_pools_owner *owner)
 {
-    return gs_pools_are_whole(pools, owner->pool.scaling == GS_SLICEPOOL_OVERLAY);
+    return gs_pools_are_whole(pools, owner->pool.scaling == GS_SLICEPOOL_OVERLAY) &&
+           gs_pools_too_old(pools, owner) == NULL;
 }
 struct gs_pools_part *gs_pools_part(struct gs_pools *pools, const char *name);
 

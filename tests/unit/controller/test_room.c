@@ -137,12 +137,63 @@ static void warm__slices_out_of_reach_are_said_to_be(void **state)
     }
 }
 
+static void see(struct room *room, const char *name, const char *version, bool gone)
+{
+    char image[100];
+    snprintf(image, sizeof(image), "public.ecr.aws/karpenter/controller:%s", version);
+    json_t *pod = json_pack("{s:{s:s, s:s, s:{s:s}}, s:{s:[{s:s}]}}", "metadata", "namespace",
+                            "kube-system", "name", name, "labels", "app.kubernetes.io/name",
+                            "karpenter", "spec", "containers", "image", image);
+    assert_non_null(pod);
+    gs_pools_see_pod(&room->pools, pod, gone);
+    json_decref(pod);
+}
+
+static void karpenter__that_is_too_old_is_given_nothing_to_buy_from(void **state)
+{
+    struct room room;
+    (void)state;
+    begin(&room, "\"1g.5gb\": 4");
+    for (unsigned i = 0; i < GS_POOLS_NEEDED; i++) {
+        room.pools.streams[i].listed = room.pools.streams[i].reachable = true;
+    }
+    assert_true(gs_pools_serve(&room.pools, room.owner)); /* which it is is not known */
+    see(&room, "a", "1.10.0", false);
+    see(&room, "b", "1.10.0", false);
+    const struct gs_pools_karpenter *old = gs_pools_too_old(&room.pools, room.owner);
+    assert_non_null(old);
+    assert_string_equal(old->pod, "kube-system/a");
+    assert_string_equal(old->version.text, "1.10.0");
+    assert_false(gs_pools_serve(&room.pools, room.owner));
+    room.owner->pool.scaling = GS_SLICEPOOL_STATIC; /* which keep to limits.nodes */
+    assert_true(gs_pools_serve(&room.pools, room.owner));
+    room.owner->pool.scaling = GS_SLICEPOOL_OVERLAY;
+    room.owner->pool.node_class.group = "karpenter.azure.com"; /* with other numbers */
+    assert_true(gs_pools_serve(&room.pools, room.owner));
+    room.owner->pool.node_class.group = "karpenter.k8s.aws";
+    see(&room, "c", "1.11.2", false); /* an upgrade */
+    assert_true(gs_pools_serve(&room.pools, room.owner));
+    see(&room, "c", "1.11.2", true);
+    assert_false(gs_pools_serve(&room.pools, room.owner));
+    gs_pools_begin_pods(&room.pools); /* a new list has neither */
+    gs_pools_end_pods(&room.pools);
+    assert_int_equal(room.pools.n_karpenters, 0);
+    for (unsigned i = 0; i < 2 * GS_POOLS_KARPENTERS_MAX; i++) {
+        char name[8];
+        snprintf(name, sizeof(name), "k%u", i);
+        see(&room, name, "1.9.0", false);
+    }
+    assert_int_equal(room.pools.n_karpenters, GS_POOLS_KARPENTERS_MAX);
+    end(&room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(room__that_a_limit_leaves_not_is_said_with_its_numbers),
         cmocka_unit_test(room__that_there_is_is_not_said_to_lack),
         cmocka_unit_test(warm__slices_out_of_reach_are_said_to_be),
+        cmocka_unit_test(karpenter__that_is_too_old_is_given_nothing_to_buy_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
