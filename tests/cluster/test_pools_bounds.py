@@ -39,6 +39,10 @@ class Cases(test_pools.Cases):
     def ready(self, name):
         return self.condition(name, "Ready")[2]
 
+    def ready_since(self, name):
+        return next(one["lastTransitionTime"] for one in self.bed.api.find(
+            f"{SLICEPOOLS}/{name}")["status"]["conditions"] if one["type"] == "Ready")
+
     # ---- the cases ----
 
     def a_profile__that_nobody_makes_is_named_and_the_rest_is_served(self):
@@ -84,6 +88,7 @@ class Cases(test_pools.Cases):
         self.wait_said("lost", "Ready", "True", "AllUnderstood", 60)
         self.bed.pods.create(pod("one", {SMALL: 1}, schedulingGates=[{"name": GATE}]))
         self.wait_said("lost", "Ready", "False", "NodeClassNotReady", 90)
+        since = self.ready_since("lost")
         print(f"# {self.ready('lost')}")
         assert ("Karpenter cannot use KWOKNodeClass lost (spec.nodeClassRef): NodeClassNotFound: "
                 "NodeClass not found on cluster") in self.ready("lost"), self.ready("lost")
@@ -98,6 +103,7 @@ class Cases(test_pools.Cases):
         assert all(one.startswith("found-") for one in (
             claim["metadata"]["labels"]["karpenter.sh/nodepool"]
             for claim in self.bed.api.list(CLAIMS)))
+        assert self.ready_since("lost") == since, "it was Ready for a time"
 
     def a_node_class__that_comes_later_opens_the_slicepool(self):
         self.bed.api.delete(f"{SLICEPOOLS}/found")

@@ -8,7 +8,7 @@
 
 bool gs_pools_is_refused(const struct gs_pools_part *part)
 {
-    return part->pool != NULL && part->has.ready.is_false && part->has.ready.current;
+    return part->pool != NULL && part->has.ready.is_false && part->judged;
 }
 
 void gs_pools_find_refused(struct gs_pools *pools)
@@ -19,8 +19,8 @@ void gs_pools_find_refused(struct gs_pools *pools)
     }
     at = 0;
     for (struct gs_pools_part *part; (part = gs_map_next(&pools->parts, &at)) != NULL;) {
-        bool by_class = part->pool != NULL && part->has.node_class.is_false &&
-                        part->has.node_class.current && !part->has.deleting;
+        bool by_class = part->pool != NULL && part->has.node_class.is_false && part->judged &&
+                        !part->has.deleting;
         if (by_class && part->known && part->of != NULL && part->of->refused == NULL) {
             part->of->refused = part;
         }

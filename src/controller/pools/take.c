@@ -145,6 +145,17 @@ static void take_record(struct gs_pools_part *part, const struct gs_karpenter_re
     }
 }
 
+/* Whether what Karpenter says of the NodePool is about its template as it is now. It looks at it
+ * anew after each change, of the limits too, which do not matter for that: until then what it has
+ * said holds. Otherwise a NodePool would be closed and opened in turn. */
+static bool is_judged(const struct gs_pools_part *part, const json_t *object,
+                      const struct gs_karpenter_pool_seen *seen)
+{
+    const json_t *before = json_object_get(json_object_get(part->pool, "spec"), "template");
+    const json_t *now = json_object_get(json_object_get(object, "spec"), "template");
+    return seen->ready.current || (part->judged && json_equal(before, now));
+}
+
 static int take_pool(struct gs_pools *pools, json_t *object, bool gone, struct gs_err *err)
 {
     struct gs_karpenter_pool_seen seen;
@@ -159,6 +170,7 @@ static int take_pool(struct gs_pools *pools, json_t *object, bool gone, struct g
         gs_arena_done(&arena);
         return r != 0 || !ours || gone ? r : no_memory(err);
     }
+    part->judged = !gone && is_judged(part, object, &seen);
     json_decref(part->pool);
     part->pool = gone ? NULL : json_incref(object);
     if (gone) {

@@ -91,6 +91,7 @@ struct gs_pools_part {
     bool overlay_seen;
     struct gs_arena arena; /* of `has` */
     struct gs_karpenter_pool_seen has;
+    bool judged; /* has.ready and has.node_class are about its template as it is */
     struct gs_karpenter_condition valid; /* the overlay's */
     uint32_t overlay_weight;             /* as there; 0: none yet */
     struct gs_karpenter_kind kind;       /* made anew in each pass */

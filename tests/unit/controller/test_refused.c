@@ -34,11 +34,32 @@ static void take(struct stand *stand, enum gs_pools_kind kind, const char *text)
     json_decref(object);
 }
 
-/* `conditions` of the NodePool, of which this is generation 2. */
-static void begin(struct stand *stand, const char *conditions, uint64_t after_us)
+/* The NodePool with these conditions, at a generation. */
+static void node_pool(struct stand *stand, const char *conditions, unsigned generation,
+                      unsigned limit, const char *class)
 {
     static struct gs_karpenter_kind kind;
     char text[1400];
+    assert_int_equal(gs_karpenter_kind_all("gpus", &stand->owner->offers[0], -1, &kind, NULL), 0);
+    snprintf(
+        text, sizeof(text),
+        "{'metadata': {'name': '%s', 'uid': 'u2', 'generation': %u, 'creationTimestamp': '" MADE
+        "', 'labels': {'gpuslice.dev/slicepool': 'gpus'}}, 'spec': {'limits': {'nodes': '%u'}, "
+        "'template': {'metadata': {'labels': {'nvidia.com/mig.config': '%s'}}, 'spec': "
+        "{'nodeClassRef': {'name': '%s'}, 'requirements': [{'key': "
+        "'node.kubernetes.io/instance-type', 'operator': 'In', 'values': ['p4d.24xlarge']}]}}}, "
+        "'status': {'conditions': [%s]}}",
+        kind.name, generation, limit, kind.layout, class, conditions);
+    take(stand, GS_POOLS_NODEPOOLS, text);
+    stand->part = gs_map_find(&stand->pools.parts, kind.name);
+    assert_non_null(stand->part);
+    gs_pools_look_at_parts(&stand->pools);
+    gs_pools_find_refused(&stand->pools);
+}
+
+/* `conditions` of the NodePool, of which this is generation 2. */
+static void begin(struct stand *stand, const char *conditions, uint64_t after_us)
+{
     memset(stand, 0, sizeof(*stand));
     world_new(&stand->world);
     stand->pools.options = (struct gs_pools_options){
@@ -53,19 +74,7 @@ static void begin(struct stand *stand, const char *conditions, uint64_t after_us
     stand->owner = gs_map_find(&stand->pools.owners, "gpus");
     assert_non_null(stand->owner);
     assert_int_equal(gs_pools_make_offers(&stand->pools, stand->owner, NULL), 0);
-    assert_int_equal(gs_karpenter_kind_all("gpus", &stand->owner->offers[0], -1, &kind, NULL), 0);
-    snprintf(text, sizeof(text),
-             "{'metadata': {'name': '%s', 'uid': 'u2', 'generation': 2, 'creationTimestamp': '" MADE
-             "', 'labels': {'gpuslice.dev/slicepool': 'gpus'}}, 'spec': {'limits': {'nodes': '1'}, "
-             "'template': {'metadata': {'labels': {'nvidia.com/mig.config': '%s'}}, 'spec': "
-             "{'requirements': [{'key': 'node.kubernetes.io/instance-type', 'operator': 'In', "
-             "'values': ['p4d.24xlarge']}]}}}, 'status': {'conditions': [%s]}}",
-             kind.name, kind.layout, conditions);
-    take(stand, GS_POOLS_NODEPOOLS, text);
-    stand->part = gs_map_find(&stand->pools.parts, kind.name);
-    assert_non_null(stand->part);
-    gs_pools_look_at_parts(&stand->pools);
-    gs_pools_find_refused(&stand->pools);
+    node_pool(stand, conditions, 2, 1, "lost");
 }
 
 static void end(struct stand *stand)
@@ -115,6 +124,37 @@ refused__a_node_class_closes_the_slicepool_and_another_reason_only_its_nodepool(
     }
 }
 
+/* Karpenter looks at a NodePool anew after each change of it, our own too. */
+static void refused__it_stays_so_while_only_its_limits_change(void **state)
+{
+    static const struct {
+        const char *what;
+        const char *conditions;
+        unsigned generation, limit;
+        const char *class;
+        bool refused;
+    } steps[] = {
+        {"refused", BY_CLASS("2"), 2, 1, "lost", true},
+        {"closed by us", BY_CLASS("2"), 3, 0, "lost", true},
+        {"looked at again", BY_CLASS("3"), 3, 0, "lost", true},
+        {"another class", BY_CLASS("3"), 4, 0, "other", false},
+        {"that, closed", BY_CLASS("3"), 5, 1, "other", false},
+        {"which is not there either", BY_CLASS("5"), 5, 1, "other", true},
+        {"and now is", CONDITION("Ready", "True", "5", ""), 5, 1, "other", false},
+    };
+    struct stand stand;
+    (void)state;
+    begin(&stand, "", 0);
+    for (size_t i = 0; i < GS_ARRAY_LEN(steps); i++) {
+        node_pool(&stand, steps[i].conditions, steps[i].generation, steps[i].limit, steps[i].class);
+        if (gs_pools_is_refused(stand.part) != steps[i].refused ||
+            (stand.owner->refused != NULL) != steps[i].refused) {
+            fail_msg("%s", steps[i].what);
+        }
+    }
+    end(&stand);
+}
+
 static void refused__one_that_karpenter_does_not_look_at_is_told_after_a_minute(void **state)
 {
     static const struct {
@@ -149,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             refused__a_node_class_closes_the_slicepool_and_another_reason_only_its_nodepool),
+        cmocka_unit_test(refused__it_stays_so_while_only_its_limits_change),
         cmocka_unit_test(refused__one_that_karpenter_does_not_look_at_is_told_after_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
