@@ -78,10 +78,26 @@ static void put_decision(const struct gs_store_waiting *waiting, bool decides, b
         gs_jsonwrite_null(json, "why");
     }
     gs_jsonwrite_text(json, "next", next_of(waiting));
-    if (waiting->what == GS_DECIDE_BUY) { /* which node it will be is Karpenter's choice */
-        gs_jsonwrite_null(json, "costs_uusd_h");
+    if (waiting->what == GS_DECIDE_BUY && waiting->bought.since_us == 0) {
+        gs_jsonwrite_null(json, "costs_uusd_h"); /* it waits for a move before that */
+    } else if (waiting->what == GS_DECIDE_BUY) {
+        gs_jsonwrite_number(json, "costs_uusd_h", waiting->bought.uusd_h);
     } else {
         gs_jsonwrite_number(json, "costs_uusd_h", 0);
+    }
+}
+
+/* How long the rest may take: of nodes that are bought, as others of their type took. One that is
+ * late, and all else, nobody has measured. */
+static void put_expected(const struct gs_store_waiting *waiting, bool decides, uint64_t now_us,
+                         struct gs_jsonwrite *json)
+{
+    const struct gs_store_bought *bought = &waiting->bought;
+    uint64_t gone_s = now_us > bought->since_us ? (now_us - bought->since_us) / 1000000 : 0;
+    if (decides && waiting->what == GS_DECIDE_BUY && bought->takes_s > gone_s) {
+        gs_jsonwrite_number(json, "expected_s", bought->takes_s - gone_s);
+    } else {
+        gs_jsonwrite_null(json, "expected_s");
     }
 }
 
@@ -100,7 +116,7 @@ static bool tells_hidden(const struct gs_board *board, const struct gs_board_rea
 }
 
 static void put_pod(const struct gs_board *board, const struct gs_store *store,
-                    const struct gs_store_waiting *waiting, bool decides,
+                    const struct gs_store_waiting *waiting, bool decides, uint64_t now_us,
                     const struct gs_board_reader *reader, struct gs_jsonwrite *json)
 {
     const struct gs_store_pod *pod = waiting->of;
@@ -129,7 +145,7 @@ static void put_pod(const struct gs_board *board, const struct gs_store *store,
     }
     bool with_why = shown && !tells_hidden(board, reader, waiting->why);
     put_decision(waiting, decides, with_why, json);
-    gs_jsonwrite_null(json, "expected_s"); /* nobody has measured it */
+    put_expected(waiting, decides, now_us, json);
     gs_jsonwrite_close(json, '}');
 }
 
@@ -166,7 +182,7 @@ int gs_board_write_waiting(const struct gs_board *board, const struct gs_store *
     gs_jsonwrite_bool(&json, "decides", decides);
     gs_jsonwrite_open(&json, "pods", '[');
     for (size_t i = 0; i < k; i++) {
-        put_pod(board, store, list[i], decides, reader, &json);
+        put_pod(board, store, list[i], decides, now_us, reader, &json);
     }
     gs_jsonwrite_close(&json, ']');
     gs_jsonwrite_close(&json, '}');

@@ -97,6 +97,13 @@ struct gs_store_other {
     uint64_t taken; /* by pods bound and nominated */
 };
 
+/* The node that is bought for a pod that waits, as of the last decision. All 0: none is. */
+struct gs_store_bought {
+    uint64_t uusd_h;
+    uint64_t since_us; /* CLOCK_REALTIME: decided so ever since */
+    uint32_t takes_s;  /* as nodes like it took; 0: not known */
+};
+
 /* A pod that waits and asks for slices; or one that has our gate and must lose it. */
 struct gs_store_waiting {
     struct gs_store_pod *of;
@@ -119,6 +126,7 @@ struct gs_store_waiting {
     uint32_t said_reason;   /* its reason */
     unsigned what;          /* enum gs_decide_what of the last decision */
     char why[512];          /* in words */
+    struct gs_store_bought bought;
     uint64_t keep_until_us; /* a re-cut or move for it is given so long; 0: there is none */
     uint64_t hope_until_us; /* pods on their way are waited for so long; 0: it needed none yet */
     uint64_t open_until_us; /* its NodePool is given so long to open; 0: it needs none yet */

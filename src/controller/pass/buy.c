@@ -26,3 +26,16 @@ void gs_pass_let_buyers_go(struct gs_pass *pass, size_t n)
         }
     }
 }
+
+void gs_pass_note_bought(const struct gs_pass *pass, struct gs_store_waiting *waiting,
+                         const struct gs_offer *offer)
+{
+    const struct gs_pass_market *market = &pass->options.market;
+    uint32_t takes_s = 0;
+    bool known = market->expects != NULL && market->expects(market->ctx, offer, &takes_s);
+    waiting->bought.uusd_h = offer->price_uusd;
+    waiting->bought.takes_s = known ? takes_s : 0;
+    if (waiting->bought.since_us == 0) {
+        waiting->bought.since_us = pass->real_us;
+    }
+}

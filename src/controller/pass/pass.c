@@ -169,6 +169,7 @@ static void look_after_booking(struct gs_pass *pass, struct gs_store_pod *pod)
 void gs_pass_remember(struct gs_store_pod *pod, const struct gs_decision *decision)
 {
     pod->waiting->what = decision->what;
+    pod->waiting->bought.since_us *= decision->what == GS_DECIDE_BUY;
     snprintf(pod->waiting->why, sizeof(pod->waiting->why), "%s", decision->why);
 }
 
@@ -218,6 +219,7 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
         }
         gs_act_say(pass->options.act, pod, false, "NeedsNode", "Buy", decision->why);
         pod->waiting->buys = decision->offer + 1;
+        gs_pass_note_bought(pass, pod->waiting, &cluster->offers[decision->offer]);
         return 0;
     case GS_DECIDE_WAIT:
         pass->keeps |= gs_take_keep(&pass->view, ask, decision);

@@ -31,6 +31,9 @@ struct gs_pass_market {
     /* After `end`: a NodePool that serves what needs a node of the offer is about to open. Whoever
      * asks Karpenter before that is told no, and asked again after ten seconds only. */
     bool (*opens)(void *ctx, const struct gs_offer *offer);
+    /* How long such a node takes from when it is asked for until it serves, as far as it was seen.
+     * False: it is not known. NULL is fine. */
+    bool (*expects)(void *ctx, const struct gs_offer *offer, uint32_t *ret_s);
     /* Slices that are to be free at any time, at most `max`; and how many of each are neither there
      * nor coming. Before `end`. */
     size_t (*warm)(void *ctx, struct gs_warm *ret, size_t max);

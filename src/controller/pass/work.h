@@ -47,6 +47,10 @@ void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
 /* buy.c: after the market's end, over the first `n` of `waiting`. */
 void gs_pass_let_buyers_go(struct gs_pass *pass, size_t n);
 
+/* What the node that is bought for it costs, and when it may be there, for who asks. */
+void gs_pass_note_bought(const struct gs_pass *pass, struct gs_store_waiting *waiting,
+                         const struct gs_offer *offer);
+
 /* pass_wish.c: wishes for GPUs. */
 /* `moved`: the pod for whose successor it is, while `pod` waits for that; NULL: it is for `pod`;
  * both NULL: for whoever comes. GS_NO_MEMORY. */

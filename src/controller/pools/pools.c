@@ -255,6 +255,12 @@ static bool market_moves(void *ctx, const struct gs_store_node *node)
 
 /* ---- all ---- */
 
+static bool market_expects(void *ctx, const struct gs_offer *offer, uint32_t *ret_s)
+{
+    const struct gs_pools *pools = ctx;
+    return gs_pools_lasted_median(&pools->lasted, offer->name, ret_s);
+}
+
 struct gs_pass_market gs_pools_market(struct gs_pools *pools)
 {
     return (struct gs_pass_market){
@@ -263,6 +269,7 @@ struct gs_pass_market gs_pools_market(struct gs_pools *pools)
         .want = market_want,
         .end = market_end,
         .opens = market_opens,
+        .expects = market_expects,
         .warm = market_warm,
         .cold = market_cold,
         .pool = market_pool,

@@ -78,7 +78,11 @@ static void look_at_claim(struct gs_pools *pools, struct gs_pools_claim *claim, 
         claim->had = true;
         gs_pools_launched(pools, part);
     }
+    claim->began |= !claim->has.initialized;
     if (claim->has.initialized && !claim->started) {
+        if (claim->began && part->known) { /* one that was found initialized tells nothing */
+            gs_pools_lasted_add(&pools->lasted, part->kind.offer->name, age_us);
+        }
         claim->started = true;
         part->record_ours = true;
         part->record.failed_starts = 0;

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "cluster/kube_watch.h"
+#include "controller/pools/lasted.h"
 #include "controller/pools/pools.h"
 #include "karpenter/choose.h"
 #include "karpenter/limits.h"
@@ -127,6 +128,7 @@ struct gs_pools_claim {
     bool ending;          /* we have asked for its end */
     bool counted;         /* as a failed start */
     bool started;         /* it was initialized when we last looked */
+    bool began;           /* it was not, once */
     bool had;             /* the cloud had given its machine when we last looked */
     uint64_t idle_us;     /* since when its node is ready, told of and empty; 0: it is not */
     uint64_t empty_us;    /* of a static NodePool: since when its node has no pods; 0: it has */
@@ -172,6 +174,7 @@ struct gs_pools {
     struct gs_map bought;                           /* pods that are bought for, by key: futile.c */
     struct gs_pools_claim *idle[GS_POOLS_IDLE_MAX]; /* whose nodes are idle; as of the pass */
     size_t n_idle;
+    struct gs_pools_lasted lasted;
     struct gs_map foreign; /* NodeOverlays of others, by name: their weights */
     struct gs_pools_call *calls;
     struct gs_offer *offers; /* of all SlicePools, for the decisions */

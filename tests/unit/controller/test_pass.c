@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "board/board.h"
+#include "controller/pools/lasted.h"
 #include "unit/controller/world.h"
 
 #define ONES "1g.5gb@0,1g.5gb@1,1g.5gb@2,1g.5gb@3,1g.5gb@4,1g.5gb@5,1g.5gb@6"
@@ -425,6 +428,87 @@ static void pass__a_pool_that_does_not_open_does_not_hold_a_pod_for_ever(void **
     assert_true(did("lift d/a"));
 }
 
+/* Whether the document about those that wait has the text at that moment. */
+static bool is_shown(uint64_t real_us, const char *text)
+{
+    static const struct gs_board_reader all = {NULL, NULL};
+    const struct gs_board_options options = {.kind = "cluster", .name = "test"};
+    struct gs_board *board = NULL;
+    struct gs_buf out;
+    gs_buf_init(&out, 1 << 16);
+    assert_int_equal(gs_board_new(&options, &board, NULL), 0);
+    assert_int_equal(gs_board_write_waiting(board, &world.store, true, real_us, &all, &out, NULL),
+                     0);
+    bool found = strstr(gs_buf_text(&out), text) != NULL;
+    gs_buf_done(&out);
+    gs_board_free(board);
+    return found;
+}
+
+/* Since when and for how much is known to who looks at those that wait; and no more when it does
+ * not wait for a node any longer. */
+static void pass__what_is_bought_for_a_pod_is_noted(void **state)
+{
+    (void)state;
+    world.sells = world.opens = true;
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    const struct gs_store_waiting *waiting = gs_store_find_pod(&world.store, "d/a")->waiting;
+    uint64_t since_us = waiting->bought.since_us;
+    assert_true(waiting->what == GS_DECIDE_BUY && since_us > 0);
+    assert_true(waiting->bought.uusd_h > 0);
+    assert_int_equal(waiting->bought.takes_s, 0);
+    assert_true(is_shown(since_us, "\"expected_s\":null"));
+    assert_false(is_shown(since_us, "\"costs_uusd_h\":null"));
+    assert_false(is_shown(since_us, "\"costs_uusd_h\":0"));
+    world.now_us += 60000000;
+    world.takes_s = 240;
+    world_run(&world);
+    assert_true(waiting->bought.since_us == since_us && waiting->bought.takes_s == 240);
+    assert_true(is_shown(since_us + 60000000, "\"expected_s\":180"));
+    assert_true(is_shown(since_us + 240000000, "\"expected_s\":null")); /* it is late */
+    world_node(&world, "n1", "3g.20gb@0", 1);
+    world.now_us += 6000000;
+    world_run(&world);
+    assert_true(did("book d/a n1"));
+    assert_int_equal(waiting->bought.since_us, 0);
+    world.takes_s = 0;
+}
+
+/* Of an odd number of starts the middle one; of types that are not known nothing. */
+static void pass__how_long_nodes_took_is_the_median_of_the_last_ones(void **state)
+{
+    static const struct {
+        uint32_t took_s[18];
+        unsigned n;
+        uint32_t median_s;
+    } cases[] = {
+        {{7}, 1, 7},
+        {{9, 1}, 2, 1},
+        {{9, 1, 5}, 3, 5},
+        {{900, 900, 900, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, 18, 8},
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct gs_pools_lasted lasted = {.n = 0};
+        uint32_t median_s = 0;
+        char name[32];
+        assert_false(gs_pools_lasted_median(&lasted, "p4d.24xlarge", &median_s));
+        for (unsigned k = 0; k < cases[i].n; k++) {
+            gs_pools_lasted_add(&lasted, "p4d.24xlarge", cases[i].took_s[k] * UINT64_C(1000000));
+        }
+        gs_pools_lasted_add(&lasted, "p5.48xlarge", 77000000);
+        assert_true(gs_pools_lasted_median(&lasted, "p4d.24xlarge", &median_s));
+        assert_int_equal(median_s, cases[i].median_s);
+        for (unsigned k = 0; k < 2 * GS_POOLS_LASTED_TYPES; k++) { /* the oldest make room */
+            snprintf(name, sizeof(name), "type-%u", k);
+            gs_pools_lasted_add(&lasted, name, 1000000);
+        }
+        assert_false(gs_pools_lasted_median(&lasted, "p4d.24xlarge", &median_s));
+        assert_true(gs_pools_lasted_median(&lasted, "type-63", &median_s));
+    }
+}
+
 static void pass__a_pod_that_no_new_node_would_help_is_let_go_and_told(void **state)
 {
     (void)state;
@@ -515,6 +599,8 @@ int main(void)
         CASE(pass__objects_that_are_not_in_a_new_list_are_gone),
         CASE(pass__a_pod_is_let_go_once_its_pool_is_open),
         CASE(pass__a_pool_that_does_not_open_does_not_hold_a_pod_for_ever),
+        CASE(pass__what_is_bought_for_a_pod_is_noted),
+        CASE(pass__how_long_nodes_took_is_the_median_of_the_last_ones),
         CASE(pass__a_pod_that_no_new_node_would_help_is_let_go_and_told),
         CASE(pass__a_pod_that_was_let_go_counts_again_as_soon_as_that_shows),
         CASE(pass__nodes_that_are_gone_are_forgotten),

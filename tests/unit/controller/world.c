@@ -100,6 +100,14 @@ static bool opens(void *ctx, const struct gs_offer *offer)
     return world->opens;
 }
 
+static bool expects(void *ctx, const struct gs_offer *offer, uint32_t *ret_s)
+{
+    const struct world *world = ctx;
+    assert_string_equal(offer->name, "p4d.24xlarge");
+    *ret_s = world->takes_s;
+    return world->takes_s > 0;
+}
+
 void world_restart(struct world *world)
 {
     struct gs_pass_options options = {
@@ -109,6 +117,7 @@ void world_restart(struct world *world)
                    .want = want,
                    .end = end,
                    .opens = opens,
+                   .expects = expects,
                    .pool = pool,
                    .moves = moves,
                    .warm = warm,

@@ -7,6 +7,7 @@
 struct world {
     struct gs_store store;
     struct gs_pass *pass;
+    uint32_t takes_s; /* a node that is bought; 0: not known */
     uint64_t now_us;
     uint64_t again_us;
     char acts[4096];        /* "book d/a n1\nlift d/b\n": of the last pass */
