@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "karpenter/seen.h"
+#include "karpenter/version.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct gs_karpenter_pool_seen pool;
     struct gs_karpenter_overlay_seen overlay;
     struct gs_karpenter_claim_seen claim;
+    struct gs_karpenter_version version;
     struct gs_arena arena;
     struct gs_err err;
     json_t *object = json_loadb((const char *)data, size, 0, NULL);
@@ -22,6 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     (void)gs_karpenter_read_overlay(object, &arena, &overlay, &err);
     (void)gs_karpenter_read_claim(object, &arena, &claim, &err);
+    if (gs_karpenter_version_read(object, &version) &&
+        (version.text[0] == '\0' || strlen(version.text) >= sizeof(version.text))) {
+        abort();
+    }
     if (object != NULL && !gs_karpenter_says(object, object)) {
         abort();
     }
