@@ -240,6 +240,9 @@ void gs_board_asks_done(struct gs_board *board);
 unsigned gs_board_gpus(const struct gs_board_place *place,
                        struct gs_board_gpu ret[GS_GPUNODE_GPUS_MAX]);
 
+/* One of them, counted from 0. False: there is none. */
+bool gs_board_gpu_at(const struct gs_board_place *place, unsigned i, struct gs_board_gpu *ret);
+
 /* Keeps these in the place of those that it has. False: no memory; it has what it had. */
 bool gs_board_pack(struct gs_board_place *place, const struct gs_board_gpu *gpus, unsigned n);
 

@@ -201,3 +201,12 @@ unsigned gs_board_gpus(const struct gs_board_place *place,
     }
     return place->n_gpus;
 }
+
+bool gs_board_gpu_at(const struct gs_board_place *place, unsigned i, struct gs_board_gpu *ret)
+{
+    const unsigned char *at = place->gpus;
+    for (unsigned k = 0; i < place->n_gpus && k <= i; k++) {
+        get_gpu(place->board, &at, ret);
+    }
+    return i < place->n_gpus;
+}

@@ -87,11 +87,11 @@ const char *gs_board_sight_why(const struct gs_board_place *place)
 bool gs_board_sight_gpu(const struct gs_board_place *place, unsigned i,
                         struct gs_board_sight_gpu *ret)
 {
-    struct gs_board_gpu gpus[GS_GPUNODE_GPUS_MAX];
-    if (i >= gs_board_gpus(place, gpus)) {
+    struct gs_board_gpu at;
+    const struct gs_board_gpu *gpu = &at;
+    if (!gs_board_gpu_at(place, i, &at)) {
         return false;
     }
-    const struct gs_board_gpu *gpu = &gpus[i];
     const struct gs_board_holder *whole =
         gpu->mig || !gpu->held ? NULL : gs_board_whole_holder(place);
     *ret = (struct gs_board_sight_gpu){
