@@ -71,7 +71,8 @@ int gs_board_new(const struct gs_board_options *options, struct gs_board **ret, 
 void gs_board_free(struct gs_board *board);
 void gs_board_freep(struct gs_board **board);
 
-/* As it is now; it takes the place of what was told before. GS_LIMIT, GS_NO_MEMORY. */
+/* As it is now; it takes the place of what was told before. GS_INVALID: a pod of a namespace that
+ * cannot be; GS_LIMIT, GS_NO_MEMORY. */
 int gs_board_put_node(struct gs_board *board, const struct gs_board_node *node, struct gs_err *err);
 int gs_board_put_gpus(struct gs_board *board, const struct gs_gpunode *gpus, struct gs_err *err);
 int gs_board_put_pod(struct gs_board *board, const struct gs_board_pod *pod, struct gs_err *err);

@@ -61,7 +61,7 @@ static int keep_slices(struct gs_board *board, struct gs_board_place *place,
             .start = slice->start,
             .state = (uint8_t)state_of(slice->state),
         };
-        if (slice->holder.name[0] != '\0') {
+        if (slice->holder.name[0] != '\0' && gs_board_is_space(slice->holder.name_space)) {
             kept->holder =
                 gs_board_holder_named(board, slice->holder.name_space, slice->holder.name);
             if (kept->holder == NULL) {

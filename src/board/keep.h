@@ -208,6 +208,10 @@ void gs_board_crowd_done(struct gs_board_crowd *crowd);
 
 /* pods.c */
 
+/* A namespace can have this name: those in parentheses are parts of the bill, "(stranded)", and no
+ * API server has such a namespace. */
+bool gs_board_is_space(const char *name_space);
+
 /* The holder of this name, made where there is none. NULL: no memory. */
 struct gs_board_holder *gs_board_holder_named(struct gs_board *board, const char *name_space,
                                               const char *name);

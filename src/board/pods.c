@@ -70,9 +70,18 @@ static void set_workload(struct gs_board *board, struct gs_board_holder *holder,
     holder->workload = workload;
 }
 
+bool gs_board_is_space(const char *name_space)
+{
+    return name_space[0] != '(';
+}
+
 int gs_board_put_pod(struct gs_board *board, const struct gs_board_pod *pod, struct gs_err *err)
 {
     char text[KEY_MAX];
+    if (!gs_board_is_space(pod->name_space)) {
+        return gs_fail(err, GS_INVALID, "a pod of namespace \"%.63s\"; expected the name of one",
+                       pod->name_space);
+    }
     struct gs_board_holder *holder = gs_board_holder_named(board, pod->name_space, pod->name);
     const char *where = pod->node[0] != '\0' ? pod->node : pod->nominated;
     struct gs_board_place *place = NULL;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "board/board.h"
+#include "board/news.h"
 #include "dashboard/door.h"
 #include "dashboard/viewers.h"
 
@@ -44,7 +45,7 @@ static int put_pod(struct gs_board *board, const char *name, const char *workloa
 }
 
 /* A GPU with a slice that is held, and a wish for another layout. */
-static int put_gpus(struct gs_board *board, struct gs_err *err)
+static int put_gpus(struct gs_board *board, const char *wished, struct gs_err *err)
 {
     struct gs_gpunode_slice slice = {.start = 0,
                                      .state = GS_GPUNODE_HELD,
@@ -60,7 +61,7 @@ static int put_gpus(struct gs_board *board, struct gs_err *err)
                                  .slices = &slice,
                                  .n_slices = 1,
                                  .decision = {.id = "", .message = ""}};
-    struct gs_gpunode_wish wish = {.uuid = "GPU-1", .id = "w", .layout = "3g.20gb@0,3g.20gb@4"};
+    struct gs_gpunode_wish wish = {.uuid = "GPU-1", .id = wished, .layout = "3g.20gb@0,3g.20gb@4"};
     const struct gs_gpunode node = {
         .name = "n1", .gpus = &gpu, .n_gpus = 1, .wishes = &wish, .n_wishes = 1};
     return gs_board_put_gpus(board, &node, err);
@@ -109,6 +110,15 @@ static int write_all(struct gs_board *board, const struct gs_board_mark *since, 
     return r;
 }
 
+/* Who keeps what has happened notes something down with each re-cut. */
+static void on_news(void *ctx, const struct gs_board_news *news)
+{
+    (void)ctx;
+    if (news->note != NULL) {
+        *news->note = 7;
+    }
+}
+
 static int tell_and_write(struct gs_err *err)
 {
     const struct gs_board_options options = {.kind = "cluster", .name = "c", .price = price};
@@ -120,7 +130,10 @@ static int tell_and_write(struct gs_err *err)
     r = put_node(board, "n1", err);
     r = r == 0 ? put_node(board, "n2", err) : r;
     r = r == 0 ? put_pod(board, "a", "", err) : r;
-    r = r == 0 ? put_gpus(board, err) : r;
+    r = r == 0 ? put_gpus(board, "w", err) : r;
+    gs_board_set_whole(board, true);
+    gs_board_on_news(board, on_news, NULL);
+    r = r == 0 ? put_gpus(board, "another", err) : r;
     r = r == 0 ? refresh(board, err) : r;
     struct gs_board_mark mark = gs_board_mark(board);
     r = r == 0 ? put_pod(board, "a", "Job/train", err) : r; /* it gets another number */

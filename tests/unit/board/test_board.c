@@ -307,6 +307,28 @@ static void board__hostile_names_stay_texts(void **state)
     gs_board_free(board);
 }
 
+/* Else what it uses would be added to that part of the bill. */
+static void board__no_namespace_has_the_name_of_a_part_of_the_bill(void **state)
+{
+    struct gs_board *board = new_board();
+    struct machine m;
+    const struct gs_board_pod pod = {
+        .name_space = "(stranded)", .name = "p", .workload = "", .node = "n1", .nominated = ""};
+    (void)state;
+    make_machine(&m, "n1", 1);
+    m.slices[0][0] = slice_of("7g.40gb", 0, GS_GPUNODE_HELD, "(stranded)", "p");
+    m.gpus[0].n_slices = 1;
+    put_node(board, "n1", "", GS_BOARD_READY);
+    assert_int_equal(gs_board_put_pod(board, &pod, NULL), GS_INVALID);
+    assert_int_equal(gs_board_put_gpus(board, &m.node, NULL), 0);
+    json_t *doc = money(board, NULL);
+    const json_t *row = json_array_get(json_object_get(doc, "by_namespace"), 0);
+    assert_string_equal(json_string_value(json_object_get(row, "name")), "(no pod is known)");
+    check_adds_up(doc);
+    json_decref(doc);
+    gs_board_free(board);
+}
+
 static void board__what_is_not_known_is_null_and_not_free(void **state)
 {
     struct gs_board *board = new_board();
@@ -640,6 +662,7 @@ int main(void)
         cmocka_unit_test(board__an_expected_pod_is_promised_an_idle_slice),
         cmocka_unit_test(board__a_wish_shows_what_comes),
         cmocka_unit_test(board__hostile_names_stay_texts),
+        cmocka_unit_test(board__no_namespace_has_the_name_of_a_part_of_the_bill),
         cmocka_unit_test(board__what_is_not_known_is_null_and_not_free),
         cmocka_unit_test(board__who_is_told_changes_has_what_others_ask_for),
         cmocka_unit_test(board__numbers_do_not_grow_for_ever),
