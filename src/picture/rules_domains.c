@@ -15,6 +15,12 @@ const char *gs_rules_value(const struct gs_store_node *node, const char *key, si
     if (!node->known) {
         return NULL;
     }
+    if (strcmp(key, "kubernetes.io/hostname") == 0) {
+        return node->host;
+    }
+    if (strcmp(key, "topology.kubernetes.io/zone") == 0) {
+        return node->zone;
+    }
     if (*hint < facts->n_labels && strcmp(facts->labels[*hint].key, key) == 0) {
         return facts->labels[*hint].value;
     }

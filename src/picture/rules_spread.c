@@ -18,6 +18,10 @@ static bool is_counted(const struct gs_judging *judging, const struct gs_kuberul
 {
     static const struct gs_constraint none = {.n_terms = 0};
     const struct gs_constraint *own = judging->constraint == NULL ? &none : judging->constraint;
+    bool anywhere = own->selector.n_requirements == 0 && own->n_terms == 0;
+    if ((anywhere || spread->every_node) && !spread->without_taint) {
+        return true;
+    }
     struct gs_constraint place = *own;
     const struct gs_constraint tolerates = {.tolerations = own->tolerations,
                                             .n_tolerations = own->n_tolerations};

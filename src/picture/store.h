@@ -199,15 +199,17 @@ struct gs_store_gpu {
 
 struct gs_store_node {
     char *name;
-    bool known; /* there is a Node; false: only named by a pod or a GpuNode */
-    bool seen;  /* in the list under way */
+    const char *host; /* its labels kubernetes.io/hostname and topology.kubernetes.io/zone, which */
+    const char *zone; /* rules ask for of all nodes; NULL: none */
+    uint16_t spreads; /* of rules.c, while it judges */
+    bool known;       /* there is a Node; false: only named by a pod or a GpuNode */
+    bool seen;        /* in the list under way */
     bool gpu_seen;
     struct gs_kubenode node;
     struct gs_kubenode_slices *slices; /* those of `node` */
-    void *kept; /* the texts, labels and taints of `node`, and: */
+    void *kept;                        /* the texts, labels and taints of `node`, and: */
     struct gs_store_other *others;
     size_t n_others;
-    uint16_t spreads; /* of rules.c, while it judges */
     const char *uid;
     bool ready;
     bool deleting;

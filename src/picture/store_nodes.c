@@ -148,6 +148,17 @@ static void keep_facts(struct keeping *keeping, const struct gs_kubenode *from, 
     node->node.instance_type = keep_text(keeping, from->instance_type);
 }
 
+/* The kept value of a label; NULL: none. */
+static const char *label_of(const struct gs_node_facts *facts, const char *key)
+{
+    for (size_t i = 0; i < facts->n_labels; i++) {
+        if (strcmp(facts->labels[i].key, key) == 0) {
+            return facts->labels[i].value;
+        }
+    }
+    return NULL;
+}
+
 static int keep_node(struct gs_store_node *node, const struct gs_kubenode *from, const char *uid,
                      struct gs_err *err)
 {
@@ -175,6 +186,8 @@ static int keep_node(struct gs_store_node *node, const struct gs_kubenode *from,
     node->node.facts.taints = taints;
     free(node->kept);
     node->kept = kept;
+    node->host = label_of(&node->node.facts, "kubernetes.io/hostname");
+    node->zone = label_of(&node->node.facts, "topology.kubernetes.io/zone");
     gs_store_shape_recount(node);
     return 0;
 }

@@ -313,8 +313,8 @@ static const char *const selectors[] = {
     [SELECT_NONE] = "",
     [SELECT_ALL] = "'labelSelector':{},",
     [SELECT_APP_A] = "'labelSelector':{'matchLabels':{'app':'a'}},",
-    [SELECT_NOT_APP_A] = "'labelSelector':{'matchExpressions':[{'key':'app','operator':'NotIn',"
-                         "'values':['a','c']}]},",
+    [SELECT_NOT_APP_A] = ("'labelSelector':{'matchExpressions':[{'key':'app','operator':'NotIn',"
+                          "'values':['a','c']}]},"),
     [SELECT_TIER] = "'labelSelector':{'matchExpressions':[{'key':'tier','operator':'Exists'}]},",
     [SELECT_NO_TIER] =
         "'labelSelector':{'matchExpressions':[{'key':'tier','operator':'DoesNotExist'}]},",
