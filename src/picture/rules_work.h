@@ -1,4 +1,4 @@
-/* What the files of rules share. */
+/* rules_work: what the files of rules share; nothing outside them sees it. */
 #pragma once
 
 #include "picture/rules.h"
