@@ -122,8 +122,10 @@ OPERATOR_KINDS = [{
 
 
 def objects(text):
-    """{(kind, name): object} of YAML documents."""
-    return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text) if one}
+    """{(kind, name): object} of YAML documents; what belongs into namespace default is default/NAME."""
+    def name(meta):
+        return ("default/" if meta.get("namespace") == "default" else "") + meta["name"]
+    return {(one["kind"], name(one["metadata"])): one for one in yaml.safe_load_all(text) if one}
 
 
 def plain(thing):
