@@ -91,6 +91,20 @@ def open_pool(world):
     delete(world, PODS + "/asks")
 
 
+def no_capacity(world):
+    now = int(time.time())
+    world.patch(f"{NODEPOOLS}/{need_node(world)}", {"metadata": {"annotations": {
+        "gpuslice.dev/no-capacity-tries": "3", "gpuslice.dev/no-capacity-since": str(now),
+        "gpuslice.dev/no-capacity-until": str(now + 3600)}}})
+
+
+def capacity_again(world):
+    for one in world.api("GET", NODEPOOLS)["items"]:  # there may be another by now
+        world.patch(f"{NODEPOOLS}/{one['metadata']['name']}", {"metadata": {"annotations": {
+            "gpuslice.dev/no-capacity-tries": "0"}}})
+    delete(world, PODS + "/asks")
+
+
 def fail_recut(world):
     world.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:times=all,code=UNKNOWN",
               "--add", "nvmlDeviceCreateGpuInstance:times=all,code=UNKNOWN")
@@ -185,6 +199,7 @@ ALERTS = [
     ("GpusliceNoLeader", lease_fails, lease_works),
     ("GpusliceWebhookNotBelieved", no_hook, hook),
     ("GpuslicePoolClosed", close_pool, open_pool),
+    ("GpusliceNoCapacity", no_capacity, capacity_again),
     ("GpusliceNodeStartsLong", begin_claim, end_claim),
     ("GpusliceRecutStuck", freeze_agent, thaw_agent),
     ("GpusliceWebhookCertificateEnds", short_certificate, long_certificate),
