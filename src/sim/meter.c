@@ -112,11 +112,13 @@ static void add_costs(struct gs_sim_run *run)
         gs_sim_meter_add(run, &score->node_gpu_us, type->gpus, (int64_t)run->type_us[t]);
         add_cost(run, run->type_us[t], (uint64_t)type->hour_uusd, 1);
     }
+    uint64_t of_nodes = score->cost_uusd;
     add_cost(run, run->small_paid_us, (uint64_t)world->small.hour_uusd, 1);
+    score->small_uusd = score->cost_uusd - of_nodes;
     const struct gs_sim_type *type = cheapest_gpu(world);
     add_cost(run, score->charged_us, (uint64_t)type->hour_uusd, type->gpus);
     if (!score->cost_known) {
-        score->cost_uusd = 0;
+        score->cost_uusd = score->small_uusd = 0;
     }
 }
 

@@ -132,6 +132,10 @@ static int finish(struct gs_sim_run *run, uint32_t task, struct gs_err *err)
         gs_sim_hist_add(&score->wait_us, t->first_us - t->arrive_us);
         gs_sim_hist_add(&score->slowdown_permille, slowdown_of(t));
         gs_sim_hist_add(&score->job_us, t->ends_us - t->arrive_us);
+        if (!run->world->elastic && !run->world->lose) {
+            gs_sim_timeline_count(&score->of_arrivals, t->arrive_us,
+                                  (uint64_t)(t->ends_us - t->arrive_us));
+        }
     }
     gs_sim_task_tell(run, task, GS_SIM_ENDS);
     int r = gs_sim_leave(run, task, err);
@@ -407,6 +411,7 @@ static int set_up(struct gs_sim_run *run, struct gs_err *err)
     gs_random_init(&run->random, world->seed);
     run->score->first_us = -1;
     run->score->timeline.from_us = world->from_us;
+    run->score->of_arrivals.from_us = run->score->of_arrivals.end_us = world->from_us;
     return r;
 }
 

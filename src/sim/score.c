@@ -134,3 +134,16 @@ void gs_sim_timeline_add(struct gs_sim_timeline *timeline, int64_t t0, int64_t t
     }
     timeline->end_us = t1;
 }
+
+void gs_sim_timeline_count(struct gs_sim_timeline *timeline, int64_t at, uint64_t amount)
+{
+    assert(at >= timeline->from_us);
+    while ((at - timeline->from_us) >> timeline->shift >= GS_SIM_TIMELINE_MAX) {
+        coarsen(timeline);
+    }
+    unsigned step = (unsigned)((at - timeline->from_us) >> timeline->shift);
+    uint64_t *sum = &timeline->gpu_us[step];
+    *sum = amount > UINT64_MAX - *sum ? UINT64_MAX : *sum + amount;
+    timeline->n = step >= timeline->n ? step + 1 : timeline->n;
+    timeline->end_us = at >= timeline->end_us ? at + 1 : timeline->end_us;
+}

@@ -49,6 +49,9 @@ struct gs_sim_timeline {
 /* `gpus` were on from `t0` to `t1`; calls come in the order of time, without gaps, from from_us. */
 void gs_sim_timeline_add(struct gs_sim_timeline *timeline, int64_t t0, int64_t t1, uint32_t gpus);
 
+/* Adds to the step of one moment, not before from_us; moments come in any order. */
+void gs_sim_timeline_count(struct gs_sim_timeline *timeline, int64_t at, uint64_t amount);
+
 /* ------------------------------------------------------------------ score */
 
 /* Jobs are counted where they arrived in the window. Times in microseconds, of GPUs: only what
@@ -64,6 +67,7 @@ struct gs_sim_score {
     uint64_t held_us;     /* jobs on a slice or GPU, by the job */
     uint64_t cost_uusd;   /* nodes as they are billed, small ones with them, and charged_us at the
                              cheapest price of a GPU. 0: no price is known */
+    uint64_t small_uusd; /* of cost_uusd, of smaller GPUs */
     bool cost_known;
     uint32_t peak_gpus;
     uint32_t peak_nodes;
@@ -87,4 +91,6 @@ struct gs_sim_score {
     struct gs_sim_hist slowdown_permille; /* (end - first start) by the run on a whole GPU */
     struct gs_sim_hist job_us;            /* end - arrival */
     struct gs_sim_timeline timeline;
+    struct gs_sim_timeline of_arrivals; /* fixed fleets: by when jobs came, end - arrival of those
+                                           that are done; where jobs are lost, charged_us */
 };

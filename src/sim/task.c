@@ -173,6 +173,11 @@ void gs_sim_task_give_up(struct gs_sim_run *run, uint32_t task, uint64_t *count)
     *count += t->counted;
     int64_t us = gs_sim_meter_within(run->world, t->arrive_us, t->arrive_us + t->run_us);
     gs_sim_meter_add(run, &run->score->charged_us, t->gpus, us);
+    if (run->world->lose && us > 0) {
+        int64_t from = run->world->from_us;
+        gs_sim_timeline_count(&run->score->of_arrivals, t->arrive_us > from ? t->arrive_us : from,
+                              (uint64_t)us * t->gpus);
+    }
     gs_sim_task_tell(run, task, GS_SIM_LOST);
     gs_sim_task_free(run, task);
 }

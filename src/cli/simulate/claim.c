@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli/simulate/report.h"
+#include "cli/simulate/claim.h"
 
 bool gs_report_is_bounded(const struct gs_report *report)
 {
@@ -20,33 +20,32 @@ const char *gs_report_bound_says(const struct gs_report *report)
                  "waits or is lost, so that it bounds nobody";
 }
 
-/* What may be said, by the interval of a saving. The rules are in docs/savings.md; no sentence is
- * made of the ideal. */
-enum verdict { NOT_TESTED, NOT_THIS_TRACE, SAVES, NO_DIFFERENCE, COSTS };
-
+/* The rules are in docs/savings.md; no sentence is made of the ideal. */
 enum { SLOWER_PERMILLE = 1050 }; /* what a reader is told of run times begins here */
 
 /* Where blocks of a trace are put together, jobs meet that never did. Work that keeps to a
  * timetable is not like that: the trace's own figure then lies beside the interval. */
-static enum verdict judge(struct gs_report_interval ci, int64_t value_mpct)
+enum gs_report_verdict gs_report_judge(struct gs_report_interval ci, int64_t value)
 {
     if (ci.lo_mpct == GS_REPORT_UNKNOWN || ci.hi_mpct == GS_REPORT_UNKNOWN) {
-        return NOT_TESTED;
+        return GS_REPORT_NOT_TESTED;
     }
-    if (value_mpct < ci.lo_mpct || value_mpct > ci.hi_mpct) {
-        return NOT_THIS_TRACE;
+    if (value < ci.lo_mpct || value > ci.hi_mpct) {
+        return GS_REPORT_NOT_THIS_TRACE;
     }
-    return ci.lo_mpct > 0 ? SAVES : ci.hi_mpct < 0 ? COSTS : NO_DIFFERENCE;
+    return ci.lo_mpct > 0   ? GS_REPORT_GAINS
+           : ci.hi_mpct < 0 ? GS_REPORT_COSTS
+                            : GS_REPORT_NO_DIFFERENCE;
 }
 
 /* Of the GPU-hours: what no policy can save on the trace is not to be claimed of work like it. */
-static enum verdict judge_saving(const struct gs_report *report,
-                                 const struct gs_report_policy *ours)
+static enum gs_report_verdict judge_saving(const struct gs_report *report,
+                                           const struct gs_report_policy *ours)
 {
-    enum verdict verdict = judge(ours->saving_ci, ours->saving_mpct);
+    enum gs_report_verdict verdict = gs_report_judge(ours->saving_ci, ours->saving_mpct);
     bool beyond = gs_report_is_bounded(report) && report->bound_saving_mpct != GS_REPORT_UNKNOWN &&
                   ours->saving_ci.lo_mpct > report->bound_saving_mpct;
-    return verdict != NOT_TESTED && beyond ? NOT_THIS_TRACE : verdict;
+    return verdict != GS_REPORT_NOT_TESTED && beyond ? GS_REPORT_NOT_THIS_TRACE : verdict;
 }
 
 static void say_saving(const struct gs_report *report, const struct gs_report_policy *ours,
@@ -56,32 +55,32 @@ static void say_saving(const struct gs_report *report, const struct gs_report_po
     gs_report_pct(ours->saving_mpct, pct);
     gs_report_range(ours->saving_ci, range);
     switch (judge_saving(report, ours)) {
-    case NOT_THIS_TRACE:
+    case GS_REPORT_NOT_THIS_TRACE:
         gs_buf_printf(out,
                       "No saving may be claimed: %s of GPU-hours on this trace, and no interval "
                       "can be given, as draws of it (%s %%) meet in other ways than its jobs did",
                       pct, range);
         return;
-    case NOT_TESTED:
+    case GS_REPORT_NOT_TESTED:
         gs_buf_printf(out,
                       "On this trace alone slicing %s %s of GPU-hours; no interval was computed "
                       "(%s), so that nothing may be claimed beyond it",
                       ours->saving_mpct <= -50 ? "costs more," : "saves", pct,
                       report->no_draws == NULL ? "no draws" : report->no_draws);
         return;
-    case SAVES:
+    case GS_REPORT_GAINS:
         gs_buf_printf(out,
                       "For work like this you may claim that slicing saves %s %% of GPU-hours (95 "
                       "%% interval; %s on this trace)",
                       range, pct);
         return;
-    case NO_DIFFERENCE:
+    case GS_REPORT_NO_DIFFERENCE:
         gs_buf_printf(out,
                       "No saving may be claimed: %s of GPU-hours on this trace, and the 95 %% "
                       "interval, %s %%, has zero in it",
                       pct, range);
         return;
-    case COSTS:
+    case GS_REPORT_COSTS:
         gs_buf_printf(out, "Slicing costs GPU-hours here: the saving is %s, 95 %% interval %s %%",
                       pct, range);
         return;
@@ -98,18 +97,18 @@ static void say_nodes(const struct gs_report *report, const struct gs_report_pol
     gs_report_pct(ours->node_saving_mpct, pct);
     gs_report_range(ours->node_saving_ci, range);
     gs_buf_printf(out, ". By whole nodes of %lld GPUs: ", (long long)report->node_gpus);
-    switch (judge(ours->node_saving_ci, ours->node_saving_mpct)) {
-    case NOT_THIS_TRACE:
-    case NOT_TESTED:
+    switch (gs_report_judge(ours->node_saving_ci, ours->node_saving_mpct)) {
+    case GS_REPORT_NOT_THIS_TRACE:
+    case GS_REPORT_NOT_TESTED:
         gs_buf_printf(out, "%s on this trace", pct);
         return;
-    case SAVES:
+    case GS_REPORT_GAINS:
         gs_buf_printf(out, "%s %% (%s)", range, pct);
         return;
-    case NO_DIFFERENCE:
+    case GS_REPORT_NO_DIFFERENCE:
         gs_buf_printf(out, "none may be claimed (%s, %s %%)", pct, range);
         return;
-    case COSTS:
+    case GS_REPORT_COSTS:
         gs_buf_printf(out, "it costs more (%s, %s %%)", pct, range);
         return;
     }
@@ -202,10 +201,13 @@ static void say_claim(const struct gs_report *report, struct gs_buf *out)
                                                  "nothing to claim.");
         return;
     }
+    bool loses = strcmp(report->world, "loss") == 0; /* there it is what is compared */
     if (is_blind(report)) {
         say_blind(report, ours, out);
-    } else if (report->policies[0].lost > 0 || ours->lost > 0) {
+    } else if (!loses && (report->policies[0].lost > 0 || ours->lost > 0)) {
         say_unfinished(report, ours, out);
+    } else if (gs_report_is_fixed(report)) {
+        gs_report_say_fixed(report, ours, out);
     } else if (has_few_draws(report, ours)) {
         say_few_draws(report, ours, out);
     } else {
@@ -257,6 +259,11 @@ static void say_share(const struct gs_report *report, const struct gs_report_pol
                                ? "No work here is known to have a slice that serves it."
                                : "No work here has a slice that serves it: 30 to 50 % is not for "
                                  "you.");
+        add(ret, &text);
+        return;
+    }
+    if (gs_report_is_fixed(report)) {
+        gs_buf_printf(&text, "%s of the GPU-hours can be sliced under this map.", share);
         add(ret, &text);
         return;
     }
@@ -331,7 +338,9 @@ int gs_report_say(struct gs_report *report, struct gs_arena *arena, struct gs_er
     if (ours != NULL && ours->saving_mpct != GS_REPORT_UNKNOWN) {
         say_share(report, ours, &sentences);
         say_unmeasured(report, &sentences);
-        say_bound(report, ours, &sentences);
+        if (!gs_report_is_fixed(report)) {
+            say_bound(report, ours, &sentences);
+        }
     }
     const char **items = GS_ARENA_NEW(arena, const char *, sentences.n);
     const char *text =

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cli/simulate/simulate.h"
+#include "cli/simulate/stretches.h"
 
 static int no_memory(struct gs_err *err)
 {
@@ -54,7 +55,9 @@ static int64_t saving(unsigned __int128 part, unsigned __int128 whole)
 
 /* ------------------------------------------------------------------ over time */
 
-/* The timeline of a run as the means of `n` equal steps of `bucket_us`. */
+/* The timeline of a run as the means of `n` equal steps of `bucket_us`; GS_SIMULATE_BUCKETS at
+ * most.
+ */
 static int resample(const struct gs_sim_timeline *timeline, struct gs_arena *arena, int64_t from_us,
                     int64_t bucket_us, size_t n, const int64_t **ret, struct gs_err *err)
 {
@@ -62,19 +65,10 @@ static int resample(const struct gs_sim_timeline *timeline, struct gs_arena *are
     if (means == NULL) {
         return no_memory(err);
     }
+    double gpu_us[GS_SIMULATE_BUCKETS];
+    gs_stretches_cut(timeline, from_us, from_us + (int64_t)n * bucket_us, n, gpu_us);
     for (size_t i = 0; i < n; i++) {
-        int64_t begin = from_us + (int64_t)i * bucket_us, end = begin + bucket_us;
-        double gpu_us = 0;
-        for (unsigned k = 0; k < timeline->n; k++) {
-            int64_t from = timeline->from_us + ((int64_t)k << timeline->shift);
-            int64_t to = timeline->from_us + ((int64_t)(k + 1) << timeline->shift);
-            to = to < timeline->end_us ? to : timeline->end_us;
-            int64_t a = from > begin ? from : begin, b = to < end ? to : end;
-            if (b > a && to > from) {
-                gpu_us += (double)timeline->gpu_us[k] * (double)(b - a) / (double)(to - from);
-            }
-        }
-        means[i] = (int64_t)(gpu_us * 1000 / (double)bucket_us + 0.5);
+        means[i] = (int64_t)(gpu_us[i] * 1000 / (double)bucket_us + 0.5);
     }
     *ret = means;
     return 0;
@@ -155,6 +149,41 @@ static void fill_known(const struct gs_simulate_study *study, size_t policy,
     ret->job_mean_ms = mean ? milliseconds(MEAN(study, policy, job_mean_us)) : GS_REPORT_UNKNOWN;
 }
 
+/* What nodes that are there anyway do for jobs. */
+static void fill_fixed(const struct gs_simulate_study *study, size_t policy,
+                       struct gs_report_policy *ret)
+{
+    struct gs_report_interval none = {GS_REPORT_UNKNOWN, GS_REPORT_UNKNOWN};
+    struct gs_report_interval ci = study->gain_ci == NULL ? none : study->gain_ci[policy];
+    unsigned __int128 last = 0, lost = SUM(study, policy, charged_us);
+    unsigned __int128 whole = SUM(study, 0, charged_us), asked = SUM_OF_WORKS(study, whole_us);
+    uint32_t most = 0;
+    if (study->world.elastic) {
+        return;
+    }
+    for (size_t s = 0; s < study->n_seeds; s++) {
+        size_t i = s * study->n_policies + policy;
+        int64_t from = study->loads[s < study->n_loads ? s : 0].from_us;
+        int64_t us = study->outcomes[i].last_us - from;
+        last += (uint64_t)(us > 0 ? us : 0);
+        most = study->fewest != NULL && study->fewest[i] > most ? study->fewest[i] : most;
+    }
+    ret->last_end_ms = milliseconds((int64_t)(last / study->n_seeds));
+    ret->fewest_nodes =
+        most == 0 || most > study->world.types[0].nodes ? GS_REPORT_UNKNOWN : (int64_t)most;
+    if (study->world.lose && asked > 0) {
+        int64_t kept = saving(lost, asked), kept_whole = saving(whole, asked);
+        ret->less_lost_mpct = kept - kept_whole;
+        ret->less_lost_ci = ci;
+    } else if (!study->world.lose && ret->job_mean_ms != GS_REPORT_UNKNOWN) {
+        ret->sooner_mpct = saving(SUM(study, policy, job_mean_us), SUM(study, 0, job_mean_us));
+        ret->sooner_ci = ci;
+    }
+    if (policy == study->ours && study->fewer_ci != NULL && study->fewest != NULL) {
+        ret->fewer_nodes_ci = *study->fewer_ci;
+    }
+}
+
 static int fill_policy(const struct gs_simulate_study *study, size_t policy,
                        struct gs_report_policy *ret, struct gs_err *err)
 {
@@ -170,7 +199,9 @@ static int fill_policy(const struct gs_simulate_study *study, size_t policy,
     /* What is charged at all is not rounded to nothing. */
     ret->charged_mh += charged > 0 && ret->charged_mh == 0;
     ret->saving_mpct = saving(SUM(study, policy, gpu_us), SUM(study, 0, gpu_us));
-    ret->node_saving_mpct = saving(SUM(study, policy, node_gpu_us), SUM(study, 0, node_gpu_us));
+    ret->node_saving_mpct =
+        study->world.elastic ? saving(SUM(study, policy, node_gpu_us), SUM(study, 0, node_gpu_us))
+                             : GS_REPORT_UNKNOWN;
     ret->least_mh = bound > 0 ? hours(bound, n) : GS_REPORT_UNKNOWN;
     ret->moves = MEAN(study, policy, moves);
     ret->recuts = MEAN(study, policy, recuts);
@@ -180,6 +211,7 @@ static int fill_policy(const struct gs_simulate_study *study, size_t policy,
     ret->lost = MEAN(study, policy, lost);
     ret->delayed = MEAN(study, policy, delayed);
     fill_known(study, policy, ret);
+    fill_fixed(study, policy, ret);
     if (study->saving_ci != NULL) {
         ret->saving_ci = study->saving_ci[policy];
         ret->node_saving_ci = study->node_ci[policy];
@@ -196,6 +228,7 @@ static void fill_work(const struct gs_simulate_study *study, struct gs_report *r
     int64_t unsliced = saving(sliceable, whole);
     ret->whole_mh = hours(SUM(study, 0, gpu_us), study->n_seeds);
     ret->whole_node_mh = hours(SUM(study, 0, node_gpu_us), study->n_seeds);
+    ret->asked_mh = study->world.elastic ? GS_REPORT_UNKNOWN : hours(whole, study->n_seeds);
     ret->whole_peak_gpus = MEAN(study, 0, peak_gpus);
     ret->whole_cost_uusd = ret->policies[0].cost_uusd;
     ret->ideal_saving_mpct = saving(SUM_OF_WORKS(study, ideal_us), whole);
@@ -318,8 +351,12 @@ int gs_simulate_fill(const struct gs_simulate_study *study, struct gs_report *re
     ret->ours = study->ours == 0 ? NULL : study->policies[study->ours]->name;
     ret->draws = (int64_t)study->draws;
     ret->no_draws = study->no_draws;
+    if (study->dependence > 0) {
+        ret->independent_parts = GS_BLOCKS * 1000 / study->dependence;
+    }
     r = fill_timeline(study, ret, err);
     r = r < 0 ? r : fill_whatifs(study, ret, err);
+    gs_simulate_widen(study, ret);
     r = r < 0 ? r : gs_simulate_describe(study, ret, err);
     return r < 0 ? r : gs_report_say(ret, study->question->arena, err);
 }

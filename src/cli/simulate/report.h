@@ -4,7 +4,7 @@
  *     report_json.c     a report as a tree; report_read.c a saved one back; report_check.c whether
  *                       it can be true
  *     report_table.c    for a terminal; report_html.c one page, report_plots.c its figures
- *     claim.c           what the reader may say of it, by rules
+ *     claim.c           what the reader may say of it, by rules; claim_fixed.c of a fixed fleet
  *
  * Units stand in the names: _mh thousandths of a GPU-hour, _mpct thousandths of a percent, _ms
  * milliseconds, _uusd millionths of a dollar, _permille. What is not known, or was not computed, is
@@ -61,10 +61,18 @@ struct gs_report_policy {
     int64_t lost;
     int64_t delayed;
     int64_t cost_uusd;
-    int64_t least_mh; /* the bound of what it realised: no policy may be below it */
+    /* Fixed fleets. What `whole` has there is in the first policy. */
+    int64_t sooner_mpct;    /* jobs are done so much sooner than with whole GPUs, by job_mean_ms */
+    int64_t less_lost_mpct; /* so much less of asked_mh is lost than with whole GPUs */
+    int64_t fewest_nodes;   /* with them it does as well as whole GPUs on all, with one less not */
+    int64_t last_end_ms;    /* when its last job ended, since the window opened */
+    int64_t least_mh;       /* the bound of what it realised: no policy may be below it */
     struct gs_report_interval saving_ci;
     struct gs_report_interval node_saving_ci;
-    const int64_t *wait_ms; /* GS_REPORT_QUANTILES of them; NULL: not known */
+    struct gs_report_interval sooner_ci;
+    struct gs_report_interval less_lost_ci;
+    struct gs_report_interval fewer_nodes_ci; /* than fewest_nodes of `whole`, in thousandths */
+    const int64_t *wait_ms;                   /* GS_REPORT_QUANTILES of them; NULL: not known */
     const int64_t *on_mgpu; /* n_buckets of the timeline, thousandths of a GPU; NULL: not known */
 };
 
@@ -123,6 +131,7 @@ struct gs_report {
     const char *ours; /* the policy that the claim is about */
     int64_t whole_mh;
     int64_t whole_node_mh;
+    int64_t asked_mh; /* fixed fleets: of all work, done or lost, a whole GPU each */
     int64_t whole_cost_uusd;
     int64_t whole_peak_gpus;
     int64_t ideal_saving_mpct;
@@ -130,8 +139,10 @@ struct gs_report {
     int64_t bound_peak_gpus;
     int64_t sliceable_mpct;
     struct gs_report_interval sliceable_ci;
-    int64_t draws;        /* simulated anew for the intervals */
-    const char *no_draws; /* why there are no intervals; NULL: there are */
+    int64_t draws;             /* simulated anew for the intervals */
+    int64_t independent_parts; /* thirtieths of the window that say as much as all: 30 if none hangs
+                                  on the one before */
+    const char *no_draws;      /* why there are no intervals; NULL: there are */
     struct gs_report_policy *policies;
     size_t n_policies;
     struct gs_report_whatif *whatifs;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli/simulate/report.h"
+#include "cli/simulate/claim.h"
 
 struct check {
     const struct gs_report *report;
@@ -41,12 +41,13 @@ static void expect_range(struct check *check, int64_t value, int64_t min, int64_
 
 /* ------------------------------------------------------------------ ranges */
 
-enum { WHOLE_MPCT = 100000, TOLERANCE_MAX_PERMILLE = 150 };
+enum { WHOLE_MPCT = 100000, TOLERANCE_MAX_PERMILLE = 150, GPUS_MAX = 1 << 22 };
 
 /* A saving is at most all; how much more than before something costs has no bound. */
 static bool is_saving(const char *key)
 {
-    return strstr(key, "saving_") != NULL;
+    return strstr(key, "saving_") != NULL || strstr(key, "sooner_") != NULL ||
+           strstr(key, "less_lost_") != NULL;
 }
 
 static bool is_share(const char *key)
@@ -61,7 +62,8 @@ static void check_field(struct check *check, const struct gs_report_field *field
 {
     const char *at = (const char *)object + field->at;
     int64_t most = is_saving(field->key) || is_share(field->key) ? WHOLE_MPCT : INT64_MAX;
-    int64_t least = is_saving(field->key) ? INT64_MIN : 0;
+    bool below = is_saving(field->key) || strcmp(field->key, "fewer_nodes_ci") == 0;
+    int64_t least = below ? INT64_MIN : 0;
     int64_t values[2] = {GS_REPORT_UNKNOWN, GS_REPORT_UNKNOWN};
     if (field->kind == GS_REPORT_FIXED) {
         memcpy(values, at, sizeof(*values));
@@ -124,6 +126,39 @@ static void check_rows(struct check *check)
     expect(check, report->job_rows == 0 || report->jobs > 0, "trace.jobs", "rows without jobs");
 }
 
+/* What a fixed fleet does for jobs, as its own numbers have it; elsewhere there is none. */
+static void check_gains(struct check *check, const struct gs_report_policy *policy)
+{
+    const struct gs_report *report = check->report;
+    const struct gs_report_policy *whole = &report->policies[0];
+    bool queue = strcmp(report->world, "queue") == 0, loss = strcmp(report->world, "loss") == 0;
+    int64_t nodes = queue || loss ? gs_report_nodes(report) : 0;
+    expect(check, queue || policy->sooner_mpct == GS_REPORT_UNKNOWN, "sooner_pct",
+           "only jobs of a queue are done sooner");
+    expect(check, loss || policy->less_lost_mpct == GS_REPORT_UNKNOWN, "less_lost_pct",
+           "only the world loss loses work");
+    expect(check, is_saved(policy->sooner_mpct, policy->job_mean_ms, whole->job_mean_ms),
+           "sooner_pct", "it is not what job_mean_s has");
+    if (policy->less_lost_mpct != GS_REPORT_UNKNOWN && report->asked_mh > 0) {
+        __int128 less = ((__int128)whole->charged_mh - policy->charged_mh) * WHOLE_MPCT;
+        __int128 off = (__int128)policy->less_lost_mpct * report->asked_mh - less;
+        /* Three roundings of hours, of which one may be up to a whole unit, and of two savings. */
+        __int128 room = (__int128)2 * report->asked_mh + (__int128)4 * WHOLE_MPCT;
+        expect(check, off <= room && -off <= room, "less_lost_pct",
+               "it is not what lost_gpu_hours has");
+    }
+    expect(check,
+           policy->fewest_nodes == GS_REPORT_UNKNOWN ||
+               (policy->fewest_nodes >= 1 && policy->fewest_nodes <= nodes),
+           "fewest_nodes", "more nodes than there are, or none");
+    expect(check,
+           (policy->sooner_mpct != GS_REPORT_UNKNOWN ||
+            policy->sooner_ci.lo_mpct == GS_REPORT_UNKNOWN) &&
+               (policy->less_lost_mpct != GS_REPORT_UNKNOWN ||
+                policy->less_lost_ci.lo_mpct == GS_REPORT_UNKNOWN),
+           "sooner_ci_pct", "an interval of a gain that is not known");
+}
+
 static void check_policy(struct check *check, size_t at)
 {
     const struct gs_report *report = check->report;
@@ -143,6 +178,7 @@ static void check_policy(struct check *check, size_t at)
                (policy->node_saving_mpct != GS_REPORT_UNKNOWN ||
                 policy->node_saving_ci.lo_mpct == GS_REPORT_UNKNOWN),
            "saving_ci_pct", "an interval of a saving that is not known");
+    check_gains(check, policy);
     expect(check, policy->charged_mh - 1 <= policy->gpu_mh, "lost_gpu_hours",
            "more than all of its GPU-hours");
     expect(check, policy->lost <= 0 || policy->charged_mh > 0, "lost_gpu_hours",
@@ -284,6 +320,7 @@ int gs_report_check(const struct gs_report *report, struct gs_arena *arena, stru
     check_whatifs(&check);
     expect(&check, report->tolerance_permille <= TOLERANCE_MAX_PERMILLE, "map.tolerance_pct",
            "it is above 15");
+    expect_range(&check, report->gpus, 1, GPUS_MAX, "world.gpus");
     expect(&check, report->node_gpus >= 1, "world.node_gpus", "a node has one GPU or more");
     int r = check.failed ? GS_INVALID : check_sentences(&check, arena, err);
     return check.failed ? (int)GS_INVALID : r;

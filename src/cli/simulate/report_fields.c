@@ -32,6 +32,7 @@ const struct gs_report_field gs_report_fields[] = {
     TEXT(struct gs_report, NULL, "claim", true, claim),
     KNOWN(struct gs_report, NULL, "whole_gpu_hours", 3, whole_mh),
     FIXED(struct gs_report, NULL, "whole_node_gpu_hours", 3, whole_node_mh),
+    FIXED(struct gs_report, NULL, "asked_gpu_hours", 3, asked_mh),
     FIXED(struct gs_report, NULL, "whole_gpu_cost_usd", 6, whole_cost_uusd),
     KNOWN(struct gs_report, NULL, "whole_peak_gpus", 0, whole_peak_gpus),
     FIXED(struct gs_report, NULL, "ideal_saving_pct", 3, ideal_saving_mpct),
@@ -75,6 +76,7 @@ const struct gs_report_field gs_report_fields[] = {
 
     KNOWN(struct gs_report, "intervals", "draws", 0, draws),
     KNOWN(struct gs_report, "intervals", "seed", 0, seed),
+    FIXED(struct gs_report, "intervals", "independent_parts", 0, independent_parts),
     TEXT(struct gs_report, "intervals", "none_because", false, no_draws),
 };
 const size_t gs_report_n_fields = GS_ARRAY_LEN(gs_report_fields);
@@ -89,6 +91,13 @@ const struct gs_report_field gs_report_policy_fields[] = {
     INTERVAL(struct gs_report_policy, "saving_ci_pct", saving_ci),
     FIXED(struct gs_report_policy, NULL, "node_saving_pct", 3, node_saving_mpct),
     INTERVAL(struct gs_report_policy, "node_saving_ci_pct", node_saving_ci),
+    FIXED(struct gs_report_policy, NULL, "sooner_pct", 3, sooner_mpct),
+    INTERVAL(struct gs_report_policy, "sooner_ci_pct", sooner_ci),
+    FIXED(struct gs_report_policy, NULL, "less_lost_pct", 3, less_lost_mpct),
+    INTERVAL(struct gs_report_policy, "less_lost_ci_pct", less_lost_ci),
+    FIXED(struct gs_report_policy, NULL, "fewest_nodes", 0, fewest_nodes),
+    INTERVAL(struct gs_report_policy, "fewer_nodes_ci", fewer_nodes_ci),
+    FIXED(struct gs_report_policy, NULL, "last_end_s", 3, last_end_ms),
     FIXED(struct gs_report_policy, NULL, "wait_p50_s", 3, wait_p50_ms),
     FIXED(struct gs_report_policy, NULL, "wait_p95_s", 3, wait_p95_ms),
     FIXED(struct gs_report_policy, NULL, "job_mean_s", 3, job_mean_ms),

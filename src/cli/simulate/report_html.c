@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/simulate/claim.h"
 #include "cli/simulate/plot.h"
 #include "cli/simulate/report.h"
 
@@ -134,13 +135,32 @@ static void put_read(const struct gs_report *report, struct gs_buf *out)
     gs_buf_puts(out, "</p>\n");
 }
 
+/* What the same nodes do for jobs. */
+static void put_fixed_cards(const struct gs_report *report, const struct gs_report_policy *ours,
+                            struct gs_buf *out)
+{
+    char text[GS_REPORT_WORD_MAX], range[GS_REPORT_WORD_MAX], says[3 * GS_REPORT_WORD_MAX];
+    bool loses = ours->less_lost_mpct != GS_REPORT_UNKNOWN;
+    (void)snprintf(says, sizeof(says), "%s on the same nodes; 95 %% interval %s",
+                   loses ? "of the work is lost less" : "sooner jobs are done",
+                   gs_report_range(gs_report_gain_ci(report, ours), range));
+    put_card(gs_report_pct(gs_report_gain(report, ours), text), says, out);
+    (void)snprintf(says, sizeof(says),
+                   "nodes of %lld would do as well with slices, with whole GPUs %s",
+                   (long long)gs_report_nodes(report),
+                   gs_report_count(report->policies[0].fewest_nodes, range));
+    put_card(gs_report_count(ours->fewest_nodes, text), says, out);
+}
+
 static void put_cards(const struct gs_report *report, struct gs_buf *out)
 {
     char text[GS_REPORT_WORD_MAX], range[GS_REPORT_WORD_MAX], says[3 * GS_REPORT_WORD_MAX];
     const struct gs_report_policy *ours = gs_report_find(report, report->ours);
     gs_buf_puts(out, "<ul class=\"cards\">\n");
     put_card(gs_report_hours(report->whole_mh, text), "GPU-hours with whole GPUs", out);
-    if (ours != NULL) {
+    if (ours != NULL && gs_report_is_fixed(report)) {
+        put_fixed_cards(report, ours, out);
+    } else if (ours != NULL) {
         (void)snprintf(says, sizeof(says), "of them saved by slicing; 95 %% interval %s",
                        gs_report_range(ours->saving_ci, range));
         put_card(gs_report_pct(ours->saving_mpct, text), says, out);
@@ -170,6 +190,10 @@ struct shown {
     size_t interval;
 };
 static const struct shown shown[] = {
+    {"mean to done", OF(job_mean_ms), gs_report_time, NO_INTERVAL},
+    {"sooner", OF(sooner_mpct), gs_report_pct, OF(sooner_ci)},
+    {"less lost", OF(less_lost_mpct), gs_report_pct, OF(less_lost_ci)},
+    {"nodes that do", OF(fewest_nodes), gs_report_count, NO_INTERVAL},
     {"GPU-hours", OF(gpu_mh), gs_report_hours, NO_INTERVAL},
     {"saved", OF(saving_mpct), gs_report_pct, OF(saving_ci)},
     {"by node", OF(node_saving_mpct), gs_report_pct, OF(node_saving_ci)},
@@ -194,6 +218,9 @@ static int64_t value_of(const struct gs_report_policy *policy, const struct show
 /* What no policy knows takes no room. */
 static bool is_known(const struct gs_report *report, const struct shown *column)
 {
+    if (column->at == OF(job_mean_ms) && !gs_report_is_fixed(report)) {
+        return false;
+    }
     for (size_t i = 0; i < report->n_policies; i++) {
         if (value_of(&report->policies[i], column) != GS_REPORT_UNKNOWN) {
             return true;
@@ -253,9 +280,13 @@ static void put_policies(const struct gs_report *report, struct gs_buf *out)
     }
     gs_buf_puts(out, "</tbody>\n</table>\n</div>\n");
     put_paragraph("dim",
-                  "A job that a policy does not finish is charged to it as a whole GPU for its "
-                  "whole run. Saved by node: a node is paid while any of its GPUs is on, on both "
-                  "sides.",
+                  gs_report_is_fixed(report)
+                      ? "All nodes are paid on every side until the last job of any policy ends. "
+                        "Saved: GPU-hours with a job, which is room for other work and no money; a "
+                        "job that is lost is charged as a whole GPU for its whole run."
+                      : "A job that a policy does not finish is charged to it as a whole GPU for "
+                        "its whole run. Saved by node: a node is paid while any of its GPUs is on, "
+                        "on both sides.",
                   out);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/simulate/claim.h"
 #include "cli/simulate/plot.h"
 #include "cli/simulate/report.h"
 
@@ -202,52 +203,100 @@ static double floor_of(double least)
     return least < 0 ? -gs_plot_end(-least) : 0;
 }
 
+/* What the bars are of: GPU-hours, or what nodes that are there anyway do for jobs. */
+struct gains {
+    const char *title;
+    const char *head;
+    const char *says;
+    const char *label;
+};
+
+static struct gains gains_of(const struct gs_report *report)
+{
+    if (!gs_report_is_fixed(report)) {
+        return (struct gains){
+            "Savings by policy", "Saved",
+            "Saving in percent of GPU-hours for each policy, with its 95 percent interval",
+            "GPU-hours saved"};
+    }
+    if (strcmp(report->world, "loss") == 0) {
+        return (struct gains){"Gains by policy", "Lost less, on the same nodes",
+                              "How much less of the work is lost under each policy, in percent of "
+                              "its GPU-hours, with its 95 percent interval",
+                              "of the work lost less"};
+    }
+    return (struct gains){"Gains by policy", "Done sooner, on the same nodes",
+                          "How much sooner jobs are done under each policy, in percent of the mean "
+                          "time with whole GPUs, with its 95 percent interval",
+                          "jobs done sooner"};
+}
+
+/* The bar of a policy, or, where it is NULL, of the bound. */
+static struct gs_plot_bar saving_bar(const struct gs_report *report,
+                                     const struct gs_report_policy *policy, char text[BAR_TEXT_MAX])
+{
+    const char *bound_name =
+        gs_report_is_bounded(report) ? "bound: nobody saves more" : "if all ran as it came";
+    const bool fixed = gs_report_is_fixed(report);
+    struct gs_report_interval ci = {GS_REPORT_UNKNOWN, GS_REPORT_UNKNOWN};
+    int64_t value = fixed ? GS_REPORT_UNKNOWN : report->bound_saving_mpct;
+    if (policy != NULL) {
+        value = fixed ? gs_report_gain(report, policy) : policy->saving_mpct;
+        ci = fixed ? gs_report_gain_ci(report, policy) : policy->saving_ci;
+    }
+    saving_text(value, ci, text);
+    return (struct gs_plot_bar){.name = policy == NULL ? bound_name : policy->name,
+                                .value = number(value, 1000),
+                                .lo = number(ci.lo_mpct, 1000),
+                                .hi = number(ci.hi_mpct, 1000),
+                                .text = text,
+                                .colour = policy == NULL            ? BOUND
+                                          : is_ours(report, policy) ? OURS
+                                                                    : OTHER};
+}
+
 static void put_savings(const struct gs_report *report, struct gs_buf *out)
 {
     struct gs_plot_bar bars[GS_REPORT_POLICIES_MAX + 1];
     char texts[GS_REPORT_POLICIES_MAX + 1][BAR_TEXT_MAX];
+    const struct gains gains = gains_of(report);
     size_t n = 0;
     double least = 0, most = 1;
-    const char *bound_name =
-        gs_report_is_bounded(report) ? "bound: nobody saves more" : "if all ran as it came";
-    const struct gs_report_interval none = {GS_REPORT_UNKNOWN, GS_REPORT_UNKNOWN};
     for (size_t i = 1; i <= report->n_policies; i++) {
-        bool bound = i == report->n_policies;
-        const struct gs_report_policy *policy = bound ? NULL : &report->policies[i];
-        struct gs_report_interval ci = bound ? none : policy->saving_ci;
-        int64_t value = bound ? report->bound_saving_mpct : policy->saving_mpct;
-        if (bound && value == GS_REPORT_UNKNOWN) {
-            continue;
+        bars[n] =
+            saving_bar(report, i == report->n_policies ? NULL : &report->policies[i], texts[n]);
+        if (!isnan(bars[n].value)) {
+            least = fmin(least, fmin(bars[n].value, bars[n].lo));
+            most = fmax(most, fmax(bars[n].value, bars[n].hi));
+            n++;
         }
-        saving_text(value, ci, texts[n]);
-        bars[n] = (struct gs_plot_bar){.name = bound ? bound_name : policy->name,
-                                       .value = number(value, 1000),
-                                       .lo = number(ci.lo_mpct, 1000),
-                                       .hi = number(ci.hi_mpct, 1000),
-                                       .text = texts[n],
-                                       .colour = bound                     ? BOUND
-                                                 : is_ours(report, policy) ? OURS
-                                                                           : OTHER};
-        least = fmin(least, fmin(bars[n].value, bars[n].lo));
-        most = fmax(most, fmax(bars[n].value, bars[n].hi));
-        n++;
     }
     if (n == 0) {
         return;
     }
-    const struct gs_plot plot = {
-        .id = "saved",
-        .title = "Savings by policy",
-        .says = "Saving in percent of GPU-hours for each policy, with its 95 percent interval",
-        .width = NARROW,
-        .x = {.label = "GPU-hours saved",
-              .min = fmax(floor_of(least), -100),
-              .max = fmin(gs_plot_end(most), 100),
-              .tick = percent_tick}};
-    begin_figure("Saved", "beside whole GPUs; the line is the 95 % interval", false, out);
+    const struct gs_plot plot = {.id = "saved",
+                                 .title = gains.title,
+                                 .says = gains.says,
+                                 .width = NARROW,
+                                 .x = {.label = gains.label,
+                                       .min = fmax(floor_of(least), -100),
+                                       .max = fmin(gs_plot_end(most), 100),
+                                       .tick = percent_tick}};
+    begin_figure(gains.head, "beside whole GPUs; the line is the 95 % interval", false, out);
     gs_plot_bars(&plot, bars, n, out);
     put_bar_numbers(bars, n, out);
     gs_buf_puts(out, "</figure>\n");
+}
+
+/* Whether policies cost different sums: nodes that are there anyway do not. */
+static bool has_costs(const struct gs_report *report)
+{
+    for (size_t i = 1; i < report->n_policies; i++) {
+        if (report->policies[i].node_gpu_mh != report->policies[0].node_gpu_mh) {
+            return true;
+        }
+    }
+    return !gs_report_is_fixed(report);
 }
 
 static void put_cost(const struct gs_report *report, struct gs_buf *out)
@@ -439,7 +488,9 @@ void gs_report_put_plots(const struct gs_report *report, struct gs_buf *out)
     gs_buf_puts(out, "<h2>Figures</h2>\n<div class=\"figs\">\n");
     put_timeline(report, out);
     put_savings(report, out);
-    put_cost(report, out);
+    if (has_costs(report)) {
+        put_cost(report, out);
+    }
     put_whatif(report, out);
     put_waits(report, out);
     put_share(report, out);

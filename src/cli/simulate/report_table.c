@@ -2,7 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/table.h"
-#include "cli/simulate/report.h"
+#include "cli/simulate/claim.h"
 
 static void put_line(struct gs_buf *out, const char *text)
 {
@@ -61,6 +61,12 @@ struct shown {
     const char *(*say)(int64_t value, char *text);
 };
 static const struct shown shown[] = {
+    {"MEAN TO DONE", OF(job_mean_ms), gs_report_time},
+    {"SOONER", OF(sooner_mpct), gs_report_pct},
+    {"95 %", OF(sooner_ci), NULL},
+    {"LESS LOST", OF(less_lost_mpct), gs_report_pct},
+    {"95 %", OF(less_lost_ci), NULL},
+    {"NODES", OF(fewest_nodes), gs_report_count},
     {"GPU-HOURS", OF(gpu_mh), gs_report_hours},
     {"SAVED", OF(saving_mpct), gs_report_pct},
     {"95 %", OF(saving_ci), NULL},
@@ -115,7 +121,8 @@ static void put_policies(const struct gs_report *report, bool styled, struct gs_
     char text[GS_REPORT_WORD_MAX];
     size_t n = 0;
     for (size_t c = 0; c < GS_ARRAY_LEN(shown); c++) {
-        if (is_known(report, &shown[c])) {
+        bool fixed_only = shown[c].at == OF(job_mean_ms);
+        if (is_known(report, &shown[c]) && (!fixed_only || gs_report_is_fixed(report))) {
             known[n++] = &shown[c];
             columns[n] = (struct gs_column){.title = shown[c].title, .right = true};
         }

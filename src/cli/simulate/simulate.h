@@ -6,6 +6,9 @@
  *     study.c      the runs: each policy in each seed, the work itself, what if
  *     draws.c      intervals: blocks of the trace drawn with replacement, each draw simulated anew
  *     blocks.c     how a trace is cut into blocks and put together again
+ *     stretches.c  how far blocks hang together and long stretches differ; widen.c the intervals,
+ *                  by that
+ *     fixed.c      fleets that are there anyway: what is done for jobs, and with how few nodes
  *     fill.c       from scores to the report; words.c the lines about map and world
  *     write.c      a report in one of its forms; show.c the command report
  *     crew.h       threads; report.h the report and its forms; plot.h figures
@@ -176,6 +179,8 @@ struct gs_simulate_outcome {
     uint64_t charged_us;
     uint64_t bound_us;
     uint64_t cost_uusd;
+    uint64_t small_us; /* of gpu_us and of node_gpu_us, of smaller GPUs */
+    uint64_t small_uusd;
     uint64_t peak_gpus;
     uint64_t peak_nodes;
     uint64_t lost;
@@ -207,11 +212,18 @@ struct gs_simulate_study {
     struct gs_sim_work *works;            /* [seed] */
     struct gs_simulate_outcome *whatifs;  /* of ours [GS_SIMULATE_WHATIFS], or NULL */
     struct gs_sim_work *whatif_works;
+    uint32_t
+        *fewest; /* fixed fleets: [seed * n_policies + policy], nodes with which a policy does
+                    as well as whole GPUs on all; one more than all: on none. NULL: not known */
+    struct gs_sim_timeline *of_arrivals;  /* [policy], of the first seed */
     struct gs_report_interval *saving_ci; /* [policy]; NULL: none */
     struct gs_report_interval *node_ci;
+    struct gs_report_interval *gain_ci;  /* fixed fleets: gs_simulate_gain */
+    struct gs_report_interval *fewer_ci; /* fixed fleets, of ours: thousandths of a node */
     struct gs_report_interval sliceable_ci;
     uint64_t draws;
     size_t pieces;        /* the least of all loads; blocks.h */
+    int64_t dependence;   /* the most of all loads; stretches.h. 0: not looked at */
     const char *no_draws; /* why there are none */
 };
 
@@ -220,6 +232,7 @@ struct gs_simulate_bench {
     struct gs_arena arena;
     struct gs_sim_score score;
     struct gs_blocks_draw draw; /* its arrays have room for every load */
+    uint32_t nodes;             /* of a fixed fleet, in place of the world's; 0: those */
     bool used;
 };
 
@@ -247,9 +260,42 @@ uint64_t gs_simulate_node_us(const struct gs_sim_score *score);
 /* 100000 - 100000 * part / whole, rounded; `whole` is not 0. */
 int64_t gs_simulate_saving(uint64_t part, uint64_t whole);
 
+/* ---- fixed.c ---- */
+
+/* What a run of a fixed fleet did for its jobs. */
+struct gs_simulate_served {
+    int64_t job_mean_us; /* from coming to being done; -1: none was done */
+    int64_t wait_p95_us; /* -1: none was started */
+    uint64_t lost;       /* not finished, whyever */
+    uint64_t charged_us; /* GPU-us of them */
+};
+struct gs_simulate_served gs_simulate_served_of(const struct gs_sim_score *score);
+
+/* By how much the mean time from coming to being done is shorter; where jobs are lost, how much
+ * less of `asked_us` is. Thousandths of a percent, or GS_REPORT_UNKNOWN. */
+int64_t gs_simulate_gain(const struct gs_simulate_study *study,
+                         const struct gs_simulate_served *whole,
+                         const struct gs_simulate_served *ours, uint64_t asked_us);
+
+/* The fewest nodes with which `policy` does as well as `whole` did on all, by halving: with *ret it
+ * does, with one less it does not. `all_nodes` is what it did on all; one more than all: not even
+ * with them. */
+int gs_simulate_fewest(const struct gs_simulate_study *study, struct gs_simulate_bench *bench,
+                       size_t seed, size_t policy, const struct gs_blocks_draw *draw,
+                       const struct gs_simulate_served *whole,
+                       const struct gs_simulate_served *all_nodes, uint32_t *ret,
+                       struct gs_err *err);
+
+/* After all runs of the trace: what nodes cost, and how few would do. Nothing in other worlds. */
+int gs_simulate_fix(struct gs_simulate_study *study, struct gs_simulate_bench *benches,
+                    struct gs_err *err);
+
 /* fill.c */
 int gs_simulate_fill(const struct gs_simulate_study *study, struct gs_report *ret,
                      struct gs_err *err);
+
+/* widen.c: the intervals of draws, by what stretches of the trace say. */
+void gs_simulate_widen(const struct gs_simulate_study *study, struct gs_report *report);
 
 /* words.c: the rules of map and world, in lines. */
 int gs_simulate_describe(const struct gs_simulate_study *study, struct gs_report *ret,

@@ -168,6 +168,7 @@ int gs_simulate_replay(const struct gs_simulate_study *study, struct gs_simulate
 {
     struct run run = {
         .bench = bench, .world = world_of(study, seed), .rules = study->rules[policy]};
+    run.world.types[0].nodes = bench->nodes > 0 ? bench->nodes : run.world.types[0].nodes;
     prepare(bench);
     struct gs_arena_mark mark = gs_arena_mark(&bench->arena);
     int r = with_jobs(study, seed, draw, profiles, replay, &run, err);
@@ -197,6 +198,8 @@ static void take_outcome(const struct gs_sim_score *score, struct gs_simulate_ou
         .charged_us = score->charged_us,
         .bound_us = score->bound_us,
         .cost_uusd = score->cost_uusd,
+        .small_us = score->small_us,
+        .small_uusd = score->small_uusd,
         .cost_known = score->cost_known,
         .peak_gpus = score->peak_gpus,
         .peak_nodes = score->peak_nodes,
@@ -243,6 +246,7 @@ static int run_main(void *ctx, size_t task, unsigned thread, struct gs_err *err)
     }
     if (r == 0 && task < study->n_policies) {
         study->timelines[policy] = bench->score.timeline;
+        study->of_arrivals[policy] = bench->score.of_arrivals;
     }
     return r;
 }
@@ -299,9 +303,10 @@ static int run_all(struct gs_simulate_study *study, struct gs_err *err)
     struct all all = {.study = study, .benches = benches};
     study->outcomes = GS_ARENA_NEW(arena, struct gs_simulate_outcome, runs);
     study->timelines = GS_ARENA_NEW(arena, struct gs_sim_timeline, study->n_policies);
+    study->of_arrivals = GS_ARENA_NEW(arena, struct gs_sim_timeline, study->n_policies);
     study->works = GS_ARENA_NEW(arena, struct gs_sim_work, study->n_seeds);
     if (benches == NULL || study->outcomes == NULL || study->works == NULL ||
-        study->timelines == NULL) {
+        study->timelines == NULL || study->of_arrivals == NULL) {
         free_benches(benches, threads);
         return no_memory(err);
     }
@@ -313,6 +318,7 @@ static int run_all(struct gs_simulate_study *study, struct gs_err *err)
                 ? no_memory(err)
                 : gs_crew_run(GS_SIMULATE_WHATIFS, threads, "what if", run_whatif, &all, err);
     }
+    r = r < 0 ? r : gs_simulate_fix(study, benches, err);
     r = r < 0 ? r : gs_simulate_draw(study, benches, err);
     free_benches(benches, threads);
     return r;

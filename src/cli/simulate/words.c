@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/simulate/simulate.h"
+#include "cli/simulate/stretches.h"
 
 /* Lines that grow in an arena. */
 struct lines {
@@ -66,6 +67,13 @@ static void describe_fleet(const struct gs_simulate_study *study, struct lines *
         add(lines, "%u node%s of %u x %s, always on; a job that finds no room %s", type->nodes,
             type->nodes == 1 ? "" : "s", type->gpus, world->model->id,
             world->lose ? "is lost" : "waits");
+        add(lines,
+            "the nodes are paid on all sides until the last job of any policy ends; SAVED is of "
+            "GPU-hours with a job, which is room for other work; NODES is with how few a policy "
+            "does as well as whole GPUs on all: %s",
+            world->lose ? "no more is lost"
+                        : "mean time to being done and 95th percentile of waiting, within a "
+                          "re-cut");
     }
     if (type->hour_uusd > 0) {
         char price[GS_REPORT_WORD_MAX];
@@ -158,6 +166,29 @@ static void add_too_wide(const struct gs_simulate_study *study, const struct gs_
         load->too_wide);
 }
 
+/* What was done about work that changes slowly, and what nobody can see. */
+static void add_intervals(const struct gs_simulate_study *study, const struct gs_report *report,
+                          struct lines *lines)
+{
+    if (report->policies[0].saving_ci.lo_mpct == GS_REPORT_UNKNOWN) {
+        return;
+    }
+    bool hangs = study->dependence >= GS_STRETCHES_HANGS;
+    add(lines,
+        "an interval is as wide as the draws make it, and as the saving differs between tenths%s of "
+        "the window; work that never changed in this trace, and will, is in none",
+        hangs                                    ? ", fifths, quarters and thirds"
+        : study->dependence >= GS_STRETCHES_SOME ? ", fifths and quarters"
+                                                 : " and fifths");
+    if (hangs) {
+        add(lines,
+            "the work changes in long stretches: the trace's 30 parts say as much as %" PRId64
+            " would that do not depend on one another, so that its intervals are wide; a longer "
+            "trace makes them narrower",
+            report->independent_parts);
+    }
+}
+
 /* What a reader has to know of this trace to read the figures right. */
 static int describe_notes(const struct gs_simulate_study *study, struct gs_report *ret,
                           struct gs_err *err)
@@ -182,11 +213,7 @@ static int describe_notes(const struct gs_simulate_study *study, struct gs_repor
     }
     add_blind(study, &lines);
     add_too_wide(study, ret, &lines);
-    if (ret->policies[0].saving_ci.lo_mpct != GS_REPORT_UNKNOWN) {
-        add(&lines, "an interval takes it that the work of one thirtieth of the window does not "
-                    "depend on the next: where work changes by the week or with projects it is too "
-                    "narrow, and the trace has to be longer");
-    }
+    add_intervals(study, ret, &lines);
     if (study->draws > 0 && ret->policies[0].peak_gpus > 0 && study->pieces < ROUGH) {
         add(&lines, "the trace says as much as %zu equal piece%s of work: a rough interval",
             study->pieces, study->pieces == 1 ? "" : "s");

@@ -1,12 +1,14 @@
 #include "unit/check.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "cli/simulate/crew.h"
 #include "cli/simulate/plot.h"
 #include "cli/simulate/simulate.h"
+#include "cli/simulate/stretches.h"
 
 /* ------------------------------------------------------------------ numbers for people */
 
@@ -191,6 +193,202 @@ static void simulate__lost_work_is_charged_with_its_nodes(void **state)
     assert_int_equal(gs_simulate_node_us(&none), 7);
 }
 
+/* ------------------------------------------------------------------ stretches */
+
+enum { SERIES = 30, TRIES = 2000 };
+
+static int compare_numbers(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sums of uniform numbers, each `kept` times the one before it and a new one. */
+static void make_series(struct gs_random *random, double kept, double *ret)
+{
+    double at = 0;
+    for (size_t i = 0; i < SERIES + 50; i++) {
+        at = kept * at + gs_random_below(random, 10000) / 10000.0 - 0.5;
+        if (i >= 50) {
+            ret[i - 50] = at;
+        }
+    }
+}
+
+/* Of an autoregressive series with coefficient c it is (1 + c) / (1 - c); of 30 values less is
+ * seen of it, as their own mean is taken out. What hangs on nothing hardly ever looks as if. */
+static void stretches__see_what_hangs_on_the_block_before(void **state)
+{
+    (void)state;
+    static const struct {
+        double kept;
+        int64_t least, most; /* of the median */
+        unsigned alarms;     /* of 1000 that are taken for dependent, at most ... */
+        unsigned seen;       /* ... and at least */
+    } cases[] = {
+        {0, 1000, 1200, 70, 0}, {0.5, 1600, 3000, 1000, 300}, {0.8, 2500, 9000, 1000, 700}};
+    static int64_t values[TRIES];
+    struct gs_random random;
+    print_message("seed 20261123\n");
+    gs_random_init(&random, 20261123);
+    for (size_t c = 0; c < GS_ARRAY_LEN(cases); c++) {
+        unsigned hangs = 0;
+        for (size_t i = 0; i < TRIES; i++) {
+            double series[SERIES];
+            make_series(&random, cases[c].kept, series);
+            values[i] = gs_stretches_inflation(series, SERIES);
+            hangs += values[i] >= GS_STRETCHES_HANGS;
+        }
+        qsort(values, TRIES, sizeof(*values), compare_numbers);
+        print_message("%.1f: median %lld, %u of %d hang\n", cases[c].kept,
+                      (long long)values[TRIES / 2], hangs, TRIES);
+        assert_in_range(values[TRIES / 2], cases[c].least, cases[c].most);
+        assert_in_range(hangs, cases[c].seen * TRIES / 1000, cases[c].alarms * TRIES / 1000);
+    }
+}
+
+static void stretches__call_nothing_dependence_that_is_none(void **state)
+{
+    (void)state;
+    static const struct {
+        double values[6];
+        size_t n;
+    } cases[] = {{{0}, 0},
+                 {{7}, 1},
+                 {{3, 3, 3, 3, 3, 3}, 6},
+                 {{0, 0, 0, 0, 0, 0}, 6},
+                 {{1e15, 1e15, 1e15 + 0.125, 1e15, 1e15, 1e15}, 6}, /* rounding */
+                 {{1, -1, 1, -1, 1, -1}, 6}};
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        assert_int_equal(gs_stretches_inflation(cases[i].values, cases[i].n), GS_STRETCHES_ALONE);
+    }
+}
+
+/* Small jobs, then whole GPUs, `length` jobs of each at a time. */
+static int64_t dependence_of(struct gs_arena *arena, size_t length)
+{
+    static struct gs_sim_job jobs[600];
+    for (size_t i = 0; i < GS_ARRAY_LEN(jobs); i++) {
+        bool small = i / length % 2 == 0;
+        jobs[i] = (struct gs_sim_job){.row = i + 1,
+                                      .arrive_us = (int64_t)i * 1000,
+                                      .run_us = 5000,
+                                      .gpus = 1,
+                                      .ideal_milli = small ? 125 : 1000,
+                                      .profile = small ? 0 : GS_SIM_WHOLE};
+    }
+    struct gs_blocks blocks;
+    struct gs_err err;
+    assert_return_code(
+        gs_blocks_cut(arena, jobs, GS_ARRAY_LEN(jobs), 0, GS_SIM_FOREVER, &blocks, &err), 0);
+    return gs_stretches_dependence(&blocks);
+}
+
+static void stretches__see_work_that_changes_slowly(void **state)
+{
+    (void)state;
+    GS_CLEANUP(gs_arena_done) struct gs_arena arena;
+    gs_arena_init(&arena, &gs_alloc_heap, 1 << 20);
+    assert_int_equal(dependence_of(&arena, 1), GS_STRETCHES_ALONE);
+    assert_int_equal(dependence_of(&arena, 600), GS_STRETCHES_ALONE); /* it never changes */
+    assert_in_range(dependence_of(&arena, 100), GS_STRETCHES_HANGS, GS_STRETCHES_MOST);
+    assert_true(dependence_of(&arena, 300) > GS_STRETCHES_MOST);
+}
+
+/* By hand: (part - the mean rate * whole) by stretch, sqrt(n / (n - 1) * sum of squares) / sum of
+ * whole, times Student's t of n - 1. */
+static void stretches__half_is_that_of_student(void **state)
+{
+    (void)state;
+    static const struct {
+        double whole[5], part[5];
+        size_t n;
+        int64_t half;
+    } cases[] = {
+        {{10, 10, 10}, {5, 5, 5}, 3, 0},
+        {{10, 10, 10}, {4, 5, 6}, 3, 24843},              /* sqrt(3/2 * 2) / 30 * 4.303 */
+        {{10, 10, 10, 10, 10}, {4, 5, 5, 5, 6}, 5, 8779}, /* sqrt(5/4 * 2) / 50 * 2.776 */
+        {{20, 10, 10}, {10, 5, 5}, 3, 0},                 /* the rate is the same */
+        {{0, 0, 0}, {0, 0, 0}, 3, 0},                     /* nothing ran */
+        {{10, 0, 0, 0, 0}, {5, 0, 0, 0, 0}, 5, 0},
+        {{1, 1}, {1, 0}, 1, 0},
+    };
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        int64_t half = gs_stretches_half(cases[i].whole, cases[i].part, cases[i].n);
+        assert_in_range(half, cases[i].half - (cases[i].half > 0), cases[i].half + 1);
+    }
+}
+
+static void stretches__cut_a_timeline_without_losing_any(void **state)
+{
+    (void)state;
+    struct gs_sim_timeline timeline = {.from_us = 1000};
+    gs_sim_timeline_add(&timeline, 1000, 1500, 2);
+    gs_sim_timeline_add(&timeline, 1500, 2000, 4);
+    double parts[4];
+    gs_stretches_cut(&timeline, 1000, 3000, 4, parts);
+    assert_true(fabs(parts[0] + parts[1] - 3000) < 1e-6 && parts[2] == 0 && parts[3] == 0);
+    assert_true(parts[0] < parts[1]);
+    struct gs_sim_timeline moments = {.from_us = 10};
+    gs_sim_timeline_count(&moments, 5000, 7);
+    gs_sim_timeline_count(&moments, 10, 3); /* in any order */
+    gs_stretches_cut(&moments, 10, 5010, 2, parts);
+    assert_true(fabs(parts[0] - 3) < 1e-9 && fabs(parts[1] - 7) < 1e-9);
+    gs_sim_timeline_count(&moments, 10, UINT64_MAX);
+    assert_true(moments.gpu_us[0] == UINT64_MAX); /* it stays there */
+}
+
+static void stretches__widen_and_never_narrow(void **state)
+{
+    (void)state;
+    const int64_t u = GS_REPORT_UNKNOWN;
+    static const int64_t alone = GS_STRETCHES_ALONE;
+    const struct {
+        struct gs_report_interval ci;
+        int64_t value, half, dependence;
+        struct gs_report_interval wanted;
+    } cases[] = {
+        {{1000, 3000}, 2000, 0, alone, {1000, 3000}},
+        {{1000, 3000}, 2000, 500, alone, {1000, 3000}},
+        {{1000, 3000}, 2500, 1000, alone, {1000, 3500}},
+        {{1000, 3000}, 2000, 5000, alone, {-3000, 7000}},
+        {{1000, 3000}, 3001, 5000, alone, {1000, 3000}}, /* the draws are not like the trace */
+        {{u, u}, 2000, 5000, alone, {u, u}},
+        /* 10 in 30: sqrt(3) * t(9) / t(29) */
+        {{1000, 3000}, 2000, 0, 3000, {84, 3916}},
+        {{0, 0}, 0, 0, 6000, {0, 0}},
+    };
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct gs_report_interval ci =
+            gs_stretches_widen(cases[i].ci, cases[i].value, cases[i].half, cases[i].dependence);
+        assert_int_equal(ci.lo_mpct, cases[i].wanted.lo_mpct);
+        assert_int_equal(ci.hi_mpct, cases[i].wanted.hi_mpct);
+    }
+    const struct gs_report_interval narrow = {10, 30}, wide = {0, 50}, ci = {100, 300};
+    struct gs_report_interval as = gs_stretches_widen_as(ci, 200, narrow, wide);
+    assert_true(as.lo_mpct == -50 && as.hi_mpct == 450);
+    as = gs_stretches_widen_as(ci, 200, wide, narrow);
+    assert_true(as.lo_mpct == 100 && as.hi_mpct == 300);
+    as = gs_stretches_widen_as(ci, 301, narrow, wide);
+    assert_true(as.lo_mpct == 100 && as.hi_mpct == 300);
+}
+
+static void simulate__gain_is_of_what_a_fleet_does_for_jobs(void **state)
+{
+    (void)state;
+    struct gs_simulate_study queue = {.world = {.lose = false}}, loss = {.world = {.lose = true}};
+    const struct gs_simulate_served whole = {.job_mean_us = 4000, .charged_us = 300};
+    const struct gs_simulate_served ours = {.job_mean_us = 3000, .charged_us = 100};
+    const struct gs_simulate_served none = {.job_mean_us = -1, .charged_us = 300};
+    assert_int_equal(gs_simulate_gain(&queue, &whole, &ours, 0), 25000);
+    assert_int_equal(gs_simulate_gain(&queue, &ours, &whole, 0), -33333);
+    assert_int_equal(gs_simulate_gain(&queue, &whole, &none, 0), GS_REPORT_UNKNOWN);
+    assert_int_equal(gs_simulate_gain(&queue, &none, &whole, 0), GS_REPORT_UNKNOWN);
+    assert_int_equal(gs_simulate_gain(&loss, &whole, &ours, 1000), 20000);
+    assert_int_equal(gs_simulate_gain(&loss, &whole, &none, 1000), 0);
+    assert_int_equal(gs_simulate_gain(&loss, &whole, &ours, 0), GS_REPORT_UNKNOWN);
+}
+
 /* ------------------------------------------------------------------ figures */
 
 static void plot__axes_end_at_round_numbers(void **state)
@@ -323,6 +521,13 @@ int main(void)
         cmocka_unit_test(blocks__put_together_what_came_together),
         cmocka_unit_test(blocks__count_equal_pieces),
         cmocka_unit_test(simulate__lost_work_is_charged_with_its_nodes),
+        cmocka_unit_test(stretches__see_what_hangs_on_the_block_before),
+        cmocka_unit_test(stretches__call_nothing_dependence_that_is_none),
+        cmocka_unit_test(stretches__see_work_that_changes_slowly),
+        cmocka_unit_test(stretches__half_is_that_of_student),
+        cmocka_unit_test(stretches__cut_a_timeline_without_losing_any),
+        cmocka_unit_test(stretches__widen_and_never_narrow),
+        cmocka_unit_test(simulate__gain_is_of_what_a_fleet_does_for_jobs),
         cmocka_unit_test(plot__axes_end_at_round_numbers),
         cmocka_unit_test(plot__at_least_two_thirds_of_an_axis_are_used),
         cmocka_unit_test(plot__text_of_others_is_no_markup),
