@@ -329,7 +329,8 @@ static int explain(const struct tunnel *tunnel, const struct gs_link_request *re
                        args->name_space, args->service);
     }
     if (request == &tunnel->health && request->status == 503) {
-        return gs_wrap(err, request->result,
+        err->code = GS_NOT_FOUND; /* the way to the API server is well */
+        return gs_wrap(err, GS_NOT_FOUND,
                        "no controller decides now, or it has no --dashboard-address (Service "
                        "%s/%s is of the pod with the label gpuslice.dev/leader)",
                        args->name_space, args->service);
