@@ -218,12 +218,15 @@ def simulate__ends_as_shells_tell_signals():
         os.close(parent)
 
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # though nohup may have begun all this
 LISTENS = sum(1 << number - 1 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
 
 
 def await_listening(running, signals=LISTENS):
     """Until it catches these signals."""
+    deadline = time.monotonic() + 100
     while True:
+        assert running.poll() is None and time.monotonic() < deadline, "it does not listen"
         with open(f"/proc/{running.pid}/status", encoding="ascii") as file:
             caught = int(re.search(r"SigCgt:\s*(\w+)", file.read())[1], 16)
         if caught & signals == signals:
