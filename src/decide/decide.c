@@ -26,6 +26,20 @@ uint64_t gs_decide_rank(const struct gs_decide_pod *pod)
     return priority << 32 | (UINT32_MAX - seconds_of(pod->created_us));
 }
 
+/* Whole GPUs, then memory, then compute: what is hard to place while small ones can go anywhere. */
+static uint64_t size_of(const struct gs_decide_pod *pod)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < pod->n_wants; i++) {
+        const struct gs_want *want = &pod->wants[i];
+        uint64_t one = want->whole_gpu
+                           ? 1ull << 32
+                           : (uint64_t)want->profile.memory_gb << 12 | want->profile.gpu_slices;
+        size += one * want->count;
+    }
+    return size;
+}
+
 int gs_decide_order(const struct gs_decide_pod *a, const struct gs_decide_pod *b)
 {
     if (a->priority != b->priority) {
@@ -33,6 +47,11 @@ int gs_decide_order(const struct gs_decide_pod *a, const struct gs_decide_pod *b
     }
     if (a->created_us != b->created_us) {
         return a->created_us < b->created_us ? -1 : 1;
+    }
+    uint64_t size_a = size_of(a);
+    uint64_t size_b = size_of(b);
+    if (size_a != size_b) {
+        return size_a > size_b ? -1 : 1;
     }
     return strcmp(a->name, b->name);
 }

@@ -196,7 +196,8 @@ int gs_decide_sum(struct gs_decider *decider, const struct gs_model *model,
 int gs_decide(struct gs_decider *decider, const struct gs_decide_cluster *cluster,
               const struct gs_decide_pod *pod, struct gs_decision *ret, struct gs_err *err);
 
-/* Who is decided first: higher priority; then who waits longer; then by name. For qsort. */
+/* Who is decided first: higher priority; then who waits longer; of those that came in the same
+ * second (Kubernetes knows no less) who asks for more; then by name. For qsort. */
 int gs_decide_order(const struct gs_decide_pod *a, const struct gs_decide_pod *b);
 
 /* Priority, and time of creation in seconds, as one number: the higher goes first. Never 0. */

@@ -10,7 +10,7 @@ struct world {
     uint32_t takes_s; /* a node that is bought; 0: not known */
     uint64_t now_us;
     uint64_t again_us;
-    char acts[4096];        /* "book d/a n1\nlift d/b\n": of the last pass */
+    char acts[32768];       /* "book d/a n1\nlift d/b\n": of the last pass */
     char note[4096];        /* of the last move: as it would be on the pod that waits */
     struct gs_warm warm[2]; /* slices that are to be kept free */
     size_t n_warm;

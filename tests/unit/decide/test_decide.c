@@ -444,12 +444,21 @@ static void decide__more_than_its_bounds_is_refused(void **state)
     bed_done(&bed);
 }
 
-static void decide__higher_priority_goes_first_then_who_waits_longer(void **state)
+static void
+decide__higher_priority_goes_first_then_who_waits_longer_then_who_asks_for_more(void **state)
 {
     (void)state;
+    static const struct gs_want whole[] = {{.whole_gpu = true, .count = 1}};
+    static const struct gs_want large[] = {
+        {.profile = {.gpu_slices = 3, .memory_gb = 20}, .count = 1}};
+    static const struct gs_want small[] = {
+        {.profile = {.gpu_slices = 1, .memory_gb = 5}, .count = 3}};
     static const struct gs_decide_pod pods[] = {
         {.name = "b", .priority = INT32_MAX, .created_us = 9000000},
         {.name = "b", .priority = 0, .created_us = 1000000},
+        {.name = "e", .priority = 0, .created_us = 2000000, .wants = whole, .n_wants = 1},
+        {.name = "d", .priority = 0, .created_us = 2000000, .wants = large, .n_wants = 1},
+        {.name = "c", .priority = 0, .created_us = 2000000, .wants = small, .n_wants = 1},
         {.name = "a", .priority = 0, .created_us = 2000000},
         {.name = "b", .priority = 0, .created_us = 2000000},
         {.name = "a", .priority = -1, .created_us = 0},
@@ -476,7 +485,8 @@ int main(void)
         cmocka_unit_test(decide__text_that_is_too_long_is_cut_with_dots),
         cmocka_unit_test(decide__wants_that_no_gpu_has_are_refused),
         cmocka_unit_test(decide__more_than_its_bounds_is_refused),
-        cmocka_unit_test(decide__higher_priority_goes_first_then_who_waits_longer),
+        cmocka_unit_test(
+            decide__higher_priority_goes_first_then_who_waits_longer_then_who_asks_for_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
