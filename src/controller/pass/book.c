@@ -13,7 +13,7 @@ static bool is_bookable(const struct gs_pass *pass, const struct gs_store_waitin
     struct gs_view rest = gs_view(names == NULL ? "default-scheduler" : names);
     bool found = false;
     while (!found && rest.p != NULL && rest.n > 0) {
-        found = gs_view_eq(gs_view_split(&rest, ','), waiting->wait.scheduler);
+        found = gs_view_eq(gs_view_trim(gs_view_split(&rest, ',')), waiting->wait.scheduler);
     }
     return found;
 }

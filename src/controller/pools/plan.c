@@ -72,6 +72,7 @@ void gs_pools_look_at_parts(struct gs_pools *pools)
     at = 0;
     for (struct gs_pools_part *part; (part = gs_map_next(&pools->parts, &at)) != NULL;) {
         recall_want(pools, part);
+        part->there_us = part->there > 0 ? pools->now_us : part->there_us;
     }
 }
 
@@ -196,6 +197,25 @@ static int gather(struct gs_pools *pools, struct gs_pools_owner *owner, struct g
 bool gs_pools_is_resting(const struct gs_pools *pools, const struct gs_pools_part *part)
 {
     return part->record.closed_until_s > pools->real_us / 1000000;
+}
+
+/* What it knows of starts that failed and of a cloud that had none goes with its NodePool: kept
+ * until a rest twice as long as the last could not follow from it any more. */
+static bool is_remembered(const struct gs_pools *pools, const struct gs_pools_part *part)
+{
+    const struct gs_karpenter_record *record = &part->record;
+    uint64_t now_s = pools->real_us / 1000000;
+    return (record->closed_until_s != 0 && now_s < record->closed_until_s + GS_POOLS_REST_MOST_S) ||
+           gs_pools_scarce_is_live(record, now_s);
+}
+
+bool gs_pools_is_spent(const struct gs_pools *pools, const struct gs_pools_part *part)
+{
+    uint64_t used_us = part->wanted_us > part->there_us ? part->wanted_us : part->there_us;
+    bool unwanted = part->planned == 0 && pools->now_us >= used_us + GS_POOLS_STAYS_US &&
+                    !is_remembered(pools, part) &&
+                    part != part->of->refused; /* it tells when its node class is there */
+    return part->there == 0 && (!part->known || unwanted || part->has.deleting);
 }
 
 void gs_pools_look_again(struct gs_pools *pools, uint64_t at_us)

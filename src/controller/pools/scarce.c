@@ -30,7 +30,7 @@ struct tally {
     const struct gs_pools_part *last;
 };
 
-static bool is_live(const struct gs_karpenter_record *record, uint64_t now_s)
+bool gs_pools_scarce_is_live(const struct gs_karpenter_record *record, uint64_t now_s)
 {
     return record->scarce_tries > 0 && now_s < record->scarce_until_s + FORGET_S;
 }
@@ -43,7 +43,7 @@ static struct tally tally_of(const struct gs_pools *pools, const struct gs_pools
     for (const struct gs_pools_part *part; (part = gs_map_next(&pools->parts, &at)) != NULL;) {
         const struct gs_karpenter_record *record = &part->record;
         if (strcmp(part->owner, owner->pool.name) != 0 || part->has.instance_type == NULL ||
-            strcmp(part->has.instance_type, type) != 0 || !is_live(record, now_s)) {
+            strcmp(part->has.instance_type, type) != 0 || !gs_pools_scarce_is_live(record, now_s)) {
             continue;
         }
         bool first = ret.tries == 0 || record->scarce_since_s < ret.since_s;
@@ -71,7 +71,7 @@ static void count_try(struct gs_pools *pools, struct gs_pools_part *part)
     struct gs_karpenter_record *record = &part->record;
     struct gs_pools_owner *owner = gs_map_find(&pools->owners, part->owner);
     uint64_t now_s = pools->real_us / 1000000;
-    if (!is_live(record, now_s)) {
+    if (!gs_pools_scarce_is_live(record, now_s)) {
         record->scarce_tries = 0;
         record->scarce_since_s = now_s;
         record->scarce_until_s = 0;
@@ -220,7 +220,7 @@ void gs_pools_look_at_scarce(struct gs_pools *pools)
     for (struct gs_pools_part *part; (part = gs_map_next(&pools->parts, &at)) != NULL;) {
         const struct gs_karpenter_record *record = &part->record;
         look_for_others(pools, part);
-        if (is_live(record, now_s)) {
+        if (gs_pools_scarce_is_live(record, now_s)) {
             uint64_t until = record->scarce_until_s;
             until += now_s < until ? 0 : FORGET_S;
             gs_pools_look_again(pools, pools->now_us + (until - now_s) * 1000000);

@@ -244,13 +244,6 @@ static void prune(struct gs_pools *pools, struct gs_pools_part *part)
     }
 }
 
-static bool is_spent(const struct gs_pools *pools, const struct gs_pools_part *part)
-{
-    bool unwanted = part->planned == 0 && pools->now_us >= part->wanted_us + GS_POOLS_STAYS_US;
-    unwanted = unwanted && part != part->of->refused; /* it tells when its node class is there */
-    return part->there == 0 && (!part->known || unwanted || part->has.deleting);
-}
-
 static void take_weights(struct gs_pools *pools, struct gs_karpenter_taken *ret)
 {
     size_t at = 0;
@@ -284,7 +277,7 @@ void gs_pools_send_parts(struct gs_pools *pools)
             pools->now_us < part->retry_us) {
             continue; /* the API server removes what belongs to nobody */
         }
-        if (is_spent(pools, part)) {
+        if (gs_pools_is_spent(pools, part)) {
             prune(pools, part);
         } else if (!part->known) {
             close_unknown(pools, part);

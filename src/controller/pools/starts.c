@@ -6,7 +6,6 @@
 #include "controller/pools/work.h"
 
 #define REST_FIRST_S 600ull /* after three failed starts in a row, then doubling */
-#define REST_MOST_S 7200ull
 #define UNREGISTERED_US 840000000ull
 #define UNLAUNCHED_US 290000000ull
 enum { FAILED_MOST = 3 };
@@ -21,12 +20,12 @@ static void count_failed(struct gs_pools *pools, struct gs_pools_part *part, boo
     if (part->known && had) {
         record->lost_uusd += part->kind.offer->price_uusd / 3600 * (age_us / 1000000);
     }
-    for (uint32_t i = FAILED_MOST; i < record->failed_starts && rest < REST_MOST_S; i++) {
+    for (uint32_t i = FAILED_MOST; i < record->failed_starts && rest < GS_POOLS_REST_MOST_S; i++) {
         rest *= 2;
     }
     if (record->failed_starts >= FAILED_MOST) {
         record->closed_until_s =
-            pools->real_us / 1000000 + (rest < REST_MOST_S ? rest : REST_MOST_S);
+            pools->real_us / 1000000 + (rest < GS_POOLS_REST_MOST_S ? rest : GS_POOLS_REST_MOST_S);
     }
 }
 

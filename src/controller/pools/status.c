@@ -83,11 +83,12 @@ static void say_ready(struct gs_pools *pools, struct gs_pools_owner *owner,
         say(pools, owner, READY, false, "KarpenterNotThere", stream->why);
     } else if (gs_pools_too_old(pools, owner) != NULL) {
         const struct gs_pools_karpenter *old = gs_pools_too_old(pools, owner);
-        snprintf(text, sizeof(text),
-                 "Karpenter %s (pod %.300s) buys from NodePools that are closed, whole GPUs and "
-                 "beyond the limits: expected 1.11 or newer, or scaling: static; no NodePool is made "
-                 "meanwhile",
-                 old->version.text, old->pod);
+        snprintf(
+            text, sizeof(text),
+            "Karpenter %s (pod %.300s) buys from NodePools that are closed, whole GPUs and "
+            "beyond the limits: expected 1.11 or newer, or scaling: static; no NodePool is made "
+            "meanwhile",
+            old->version.text, old->pod);
         say(pools, owner, READY, false, "KarpenterTooOld", text);
     } else if (owner->unmade[0] != '\0') {
         snprintf(text, sizeof(text), "spec.profiles: %.500s%s%.300s", owner->unmade,

@@ -37,13 +37,20 @@ void gs_pools_end_pods(struct gs_pools *pools)
     }
 }
 
+/* Where its chart is installed. Elsewhere a pod may call itself what it likes, and must not stop
+ * what others buy. */
+static bool is_its_place(const char *space)
+{
+    return space != NULL && (strcmp(space, "kube-system") == 0 || strcmp(space, "karpenter") == 0);
+}
+
 void gs_pools_see_pod(struct gs_pools *pools, const struct json_t *pod, bool gone)
 {
     struct gs_karpenter_version version;
     const json_t *metadata = json_object_get(pod, "metadata");
     const char *space = json_string_value(json_object_get(metadata, "namespace"));
     const char *name = json_string_value(json_object_get(metadata, "name"));
-    bool runs = !gone && gs_karpenter_version_read(pod, &version);
+    bool runs = !gone && is_its_place(space) && gs_karpenter_version_read(pod, &version);
     char key[sizeof(pools->karpenters[0].pod)];
     if ((!runs && pools->n_karpenters == 0) || space == NULL || name == NULL ||
         (size_t)snprintf(key, sizeof(key), "%s/%s", space, name) >= sizeof(key)) {

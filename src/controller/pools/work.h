@@ -13,6 +13,7 @@
 #include "karpenter/version.h"
 #include "karpenter/weights.h"
 
+#define GS_POOLS_REST_MOST_S 7200ull   /* after starts that failed */
 #define GS_POOLS_STAYS_US 600000000ull /* a layout that was wanted stays there for so long */
 /* ... and open. Not longer: Karpenter would buy for a pod that gets its slice by a re-cut. */
 #define GS_POOLS_OPEN_US 5000000ull
@@ -109,6 +110,7 @@ struct gs_pools_part {
     char refusal[GS_KARPENTER_TEXT_MAX + 320]; /* `closed` of one that Karpenter refuses */
     char no_room[GS_KARPENTER_LIMITS_MAX];     /* likewise of one that a limit keeps closed */
     uint64_t wanted_us;                        /* CLOCK_MONOTONIC: when it was wanted last */
+    uint64_t there_us;                         /* CLOCK_MONOTONIC: when it had a NodeClaim last */
     uint32_t misses;                /* launches that found no capacity, of the try under way */
     uint64_t missed_us;             /* CLOCK_REALTIME: the last of them; 0: none */
     uint64_t missed_at_us;          /* CLOCK_MONOTONIC: the same; 0: that try was counted */
@@ -227,6 +229,9 @@ int gs_pools_make_offers(struct gs_pools *pools, struct gs_pools_owner *owner, s
 /* plan.c: which NodePools there should be, and how wide open. */
 int gs_pools_plan(struct gs_pools *pools, struct gs_pools_owner *owner, struct gs_err *err);
 bool gs_pools_is_resting(const struct gs_pools *pools, const struct gs_pools_part *part);
+
+/* It has no node, and nothing wanted one of it for so long that its objects go. */
+bool gs_pools_is_spent(const struct gs_pools *pools, const struct gs_pools_part *part);
 /* The next pass is due by then. */
 void gs_pools_look_again(struct gs_pools *pools, uint64_t at_us);
 
@@ -285,6 +290,9 @@ void gs_pools_find_refused(struct gs_pools *pools);
 const char *gs_pools_why_refused(struct gs_pools_part *part);
 /* It is there for a minute and Karpenter has not looked at it. */
 bool gs_pools_is_unseen(struct gs_pools *pools, const struct gs_pools_part *part);
+
+/* The cloud had none of it, and that still counts: a launch that finds none is one more of them. */
+bool gs_pools_scarce_is_live(const struct gs_karpenter_record *record, uint64_t now_s);
 
 /* scarce.c: instance types of which the cloud has nothing left. */
 /* Karpenter gave the claim up as there was no capacity for it. */

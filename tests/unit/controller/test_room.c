@@ -137,16 +137,22 @@ static void warm__slices_out_of_reach_are_said_to_be(void **state)
     }
 }
 
-static void see(struct room *room, const char *name, const char *version, bool gone)
+static void see_in(struct room *room, const char *name_space, const char *name, const char *version,
+                   bool gone)
 {
     char image[100];
     snprintf(image, sizeof(image), "public.ecr.aws/karpenter/controller:%s", version);
     json_t *pod = json_pack("{s:{s:s, s:s, s:{s:s}}, s:{s:[{s:s}]}}", "metadata", "namespace",
-                            "kube-system", "name", name, "labels", "app.kubernetes.io/name",
+                            name_space, "name", name, "labels", "app.kubernetes.io/name",
                             "karpenter", "spec", "containers", "image", image);
     assert_non_null(pod);
     gs_pools_see_pod(&room->pools, pod, gone);
     json_decref(pod);
+}
+
+static void see(struct room *room, const char *name, const char *version, bool gone)
+{
+    see_in(room, "kube-system", name, version, gone);
 }
 
 static void karpenter__that_is_too_old_is_given_nothing_to_buy_from(void **state)
@@ -158,6 +164,8 @@ static void karpenter__that_is_too_old_is_given_nothing_to_buy_from(void **state
         room.pools.streams[i].listed = room.pools.streams[i].reachable = true;
     }
     assert_true(gs_pools_serve(&room.pools, room.owner)); /* which it is is not known */
+    see_in(&room, "team", "calls-itself-so", "1.0.0", false);
+    assert_true(gs_pools_serve(&room.pools, room.owner));
     see(&room, "a", "1.10.0", false);
     see(&room, "b", "1.10.0", false);
     const struct gs_pools_karpenter *old = gs_pools_too_old(&room.pools, room.owner);

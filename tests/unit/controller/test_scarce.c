@@ -329,9 +329,65 @@ static void scarce__where_nothing_else_holds_it_the_type_stays_open(void **state
     stand_end(&stand);
 }
 
+/* Nobody wants a node of it: its objects would go after ten minutes. */
+static bool is_spent_at(struct stand *stand, const char *pool, uint64_t t)
+{
+    stand_set_time(stand, t);
+    gs_pools_look_at_parts(&stand->pools);
+    return gs_pools_is_spent(&stand->pools, gs_map_find(&stand->pools.parts, pool));
+}
+
+static void scarce__its_node_pool_stays_while_what_it_remembers_counts(void **state)
+{
+    struct stand stand;
+    (void)state;
+    stand_begin(&stand, "[\"" P4D "\", \"" P5 "\"]", "");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
+    assert_false(is_spent_at(&stand, pool, 0));
+    miss(&stand, pool, "aaaaa", ON_DEMAND); /* a rest of 180 s */
+    assert_false(is_spent_at(&stand, pool, 601));
+    assert_false(is_spent_at(&stand, pool, 779));
+    assert_true(is_spent_at(&stand, pool, 781));
+    stand_end(&stand);
+}
+
+static void starts__that_failed_are_not_forgotten_with_their_node_pool(void **state)
+{
+    struct stand stand;
+    (void)state;
+    stand_begin(&stand, "[\"" P4D "\"]", "");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
+    struct gs_pools_part *part = gs_map_find(&stand.pools.parts, pool);
+    assert_false(is_spent_at(&stand, pool, 0));
+    part->record.failed_starts = 3;
+    part->record.closed_until_s = STAND_BEGIN_S + 600;
+    assert_false(is_spent_at(&stand, pool, 1000));
+    assert_false(is_spent_at(&stand, pool, 600 + 7199)); /* the next rest would be a longer one */
+    assert_true(is_spent_at(&stand, pool, 600 + 7200));
+    stand_end(&stand);
+}
+
+/* Also one whose last node was there for longer than that, and then did not start. */
+static void starts__a_node_pool_stays_for_a_while_after_its_last_node(void **state)
+{
+    struct stand stand;
+    (void)state;
+    stand_begin(&stand, "[\"" P4D "\"]", "");
+    const char *pool = stand_node_pool(&stand, P4D, NULL);
+    claim(&stand, pool, "aaaaa", true, ON_DEMAND, false);
+    assert_false(is_spent_at(&stand, pool, 900));
+    claim(&stand, pool, "aaaaa", true, ON_DEMAND, true);
+    assert_false(is_spent_at(&stand, pool, 901));
+    assert_true(is_spent_at(&stand, pool, 900 + 601));
+    stand_end(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scarce__its_node_pool_stays_while_what_it_remembers_counts),
+        cmocka_unit_test(starts__that_failed_are_not_forgotten_with_their_node_pool),
+        cmocka_unit_test(starts__a_node_pool_stays_for_a_while_after_its_last_node),
         cmocka_unit_test(scarce__a_launch_that_found_no_capacity_rests_the_type_for_three_minutes),
         cmocka_unit_test(scarce__each_rest_is_as_long_as_it_has_lasted_and_has_a_bound),
         cmocka_unit_test(scarce__what_is_no_lack_of_capacity_is_not_taken_for_it),
