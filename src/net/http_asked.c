@@ -38,6 +38,25 @@ void gs_http_find_route(struct gs_http_exchange *exchange)
     }
 }
 
+/* RFC 9112, 3.2 and 6.3: of two, nobody knows which is meant. */
+void gs_http_doubt(struct gs_http_exchange *exchange, bool has_nul)
+{
+    exchange->why = NULL;
+    if (has_nul) {
+        exchange->why = "%00 in the path or the query; expected none\n";
+    } else if (gs_http_asked_count(exchange, MHD_HTTP_HEADER_HOST) > 1) {
+        exchange->why = "more than one Host; expected one\n";
+    } else if (gs_http_asked_count(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH) > 1) {
+        exchange->why = "more than one Content-Length; expected one\n";
+        exchange->ends = true;
+    }
+    if (exchange->why != NULL) {
+        exchange->route = NULL;
+        exchange->refusal = MHD_HTTP_BAD_REQUEST;
+        exchange->allow = NULL;
+    }
+}
+
 const char *gs_http_asked_header(const struct gs_http_exchange *exchange, const char *name)
 {
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);

@@ -58,21 +58,23 @@ static enum MHD_Result queue(const struct gs_http_server *server, struct MHD_Con
     return done;
 }
 
-static enum MHD_Result refuse(const struct gs_http_server *server,
-                              struct MHD_Connection *connection, unsigned status, const char *allow)
+static enum MHD_Result refuse(const struct gs_http_exchange *exchange)
 {
+    unsigned status = exchange->refusal;
     const char *text = status == MHD_HTTP_NOT_FOUND            ? "there is nothing at this path\n"
                        : status == MHD_HTTP_METHOD_NOT_ALLOWED ? "this method is not served here\n"
-                       : status == MHD_HTTP_BAD_REQUEST ? "more than one Host; expected one\n"
-                                                        : "the body is too large\n";
-    const struct gs_http_header header = {"Allow", allow};
+                       : status == MHD_HTTP_BAD_REQUEST        ? exchange->why
+                                                               : "the body is too large\n";
+    const struct gs_http_header header = exchange->ends
+                                             ? (struct gs_http_header){"Connection", "close"}
+                                             : (struct gs_http_header){"Allow", exchange->allow};
     const struct gs_http_reply reply = {.status = status,
                                         .type = "text/plain",
                                         .body = gs_view(text),
                                         .lasts = true,
                                         .headers = &header,
-                                        .n_headers = allow != NULL};
-    return queue(server, connection, &reply);
+                                        .n_headers = header.value != NULL};
+    return queue(exchange->server, exchange->connection, &reply);
 }
 
 /* ---- one request ---- */
@@ -110,7 +112,8 @@ static struct gs_http_exchange *new_exchange(struct gs_http_server *server,
 
 /* The head has come. */
 static enum MHD_Result begin(struct gs_http_server *server, struct MHD_Connection *connection,
-                             const char *method, const char *path, void **ret_exchange)
+                             const char *method, const char *path, bool has_nul,
+                             void **ret_exchange)
 {
     struct gs_http_exchange *exchange = new_exchange(server, connection, method, path);
     if (exchange == NULL) {
@@ -118,19 +121,15 @@ static enum MHD_Result begin(struct gs_http_server *server, struct MHD_Connectio
     }
     *ret_exchange = exchange;
     gs_http_find_route(exchange);
-    if (gs_http_asked_count(exchange, MHD_HTTP_HEADER_HOST) > 1) { /* RFC 9112, 3.2 */
-        exchange->route = NULL;
-        exchange->refusal = MHD_HTTP_BAD_REQUEST;
-        exchange->allow = NULL;
-    }
+    gs_http_doubt(exchange, has_nul);
     uint64_t n = announced(connection);
     if (exchange->route != NULL && n > server->max_body) {
         exchange->route = NULL;
         exchange->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
     }
-    if (exchange->route == NULL && n > DRAIN_MAX) {
+    if (exchange->route == NULL && (n > DRAIN_MAX || exchange->ends)) {
         exchange->state = GS_HTTP_ANSWERED;
-        return refuse(exchange->server, connection, exchange->refusal, exchange->allow);
+        return refuse(exchange);
     }
     return MHD_YES;
 }
@@ -192,6 +191,18 @@ static enum MHD_Result serve(struct gs_http_exchange *exchange)
     return exchange->queued ? MHD_YES : MHD_NO;
 }
 
+/* In the place of an exchange until the head has come: the target has a %00, at which
+ * libmicrohttpd's path would end. */
+static struct gs_http_exchange has_nul;
+
+/* libmicrohttpd: the line of a request has come. */
+static void *on_target(void *ctx, const char *target, struct MHD_Connection *connection)
+{
+    (void)ctx;
+    (void)connection;
+    return strstr(target, "%00") == NULL ? NULL : &has_nul;
+}
+
 /* libmicrohttpd: the head of a request has come, a piece of its body, or its end. */
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *bytes,
@@ -199,8 +210,9 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 {
     struct gs_http_exchange *exchange = *per_request;
     (void)version;
-    if (exchange == NULL) {
-        return begin(ctx, connection, method, path, per_request);
+    if (exchange == NULL || exchange == &has_nul) {
+        *per_request = NULL;
+        return begin(ctx, connection, method, path, exchange != NULL, per_request);
     }
     if (exchange->state != GS_HTTP_READING) {
         return MHD_NO; /* it was answered, and there was no memory for that */
@@ -213,7 +225,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     gs_http_slow_came(((struct gs_http_server *)ctx)->slow, connection);
     if (exchange->route == NULL) {
         exchange->state = GS_HTTP_ANSWERED;
-        return refuse(exchange->server, connection, exchange->refusal, exchange->allow);
+        return refuse(exchange);
     }
     return serve(exchange);
 }
@@ -225,7 +237,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **pe
     struct gs_http_server *server = ctx;
     (void)why;
     gs_http_slow_waits(server->slow, connection);
-    if (exchange != NULL) {
+    if (exchange != NULL && exchange != &has_nul) {
         if (exchange->stream != NULL) {
             gs_http_stream_closed(exchange->stream);
         }
@@ -374,8 +386,9 @@ static int start(struct gs_http_server *server, int fd,
         MHD_OPTION_CONNECTION_LIMIT, server->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         server->one_machine ? 0 : (server->max_connections + 1) / 2, MHD_OPTION_CONNECTION_TIMEOUT,
         idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, server, MHD_OPTION_ARRAY, with_tls ? tls : &none, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_ARRAY,
+        with_tls ? tls : &none, MHD_OPTION_END);
     return server->daemon != NULL ? 0 : gs_fail(err, GS_IO, "libmicrohttpd does not start");
 }
 

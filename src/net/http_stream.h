@@ -19,11 +19,13 @@ struct gs_http_exchange {
     struct gs_http_exchange *next;
     const struct gs_http_route *route; /* NULL: it is refused */
     unsigned refusal;
+    const char *why;   /* of a refusal that is 400 */
     const char *allow; /* a method that the path has, where the refusal is 405 */
     size_t n_drained;
     enum gs_http_exchange_state state;
     bool suspended; /* libmicrohttpd waits for the late answer */
     bool queued;    /* it has the answer */
+    bool ends;      /* with its connection: where its body ends is in doubt */
     struct gs_buf body;
     char *path;
     char method[GS_HTTP_METHOD_MAX];
@@ -86,6 +88,9 @@ void gs_http_stream_stop(struct gs_http_stream *stream);
 
 /* http_asked.c: sets the exchange's route, or why there is none. */
 void gs_http_find_route(struct gs_http_exchange *exchange);
+
+/* http_asked.c: a request that can be meant in two ways is refused with 400, and why. */
+void gs_http_doubt(struct gs_http_exchange *exchange, bool has_nul);
 
 /* http_listen.c: the port of a listening socket, 0 of a unix one; and whether all who ask there are
  * of this machine. */

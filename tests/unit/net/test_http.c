@@ -542,8 +542,8 @@ static void http__half_requests_of_this_machine_shut_nobody_out(void **state)
     end(&world);
 }
 
-/* RFC 9112, 3.2: which of the two is meant nobody knows. */
-static void http__two_hosts_are_refused(void **state)
+/* RFC 9112, 3.2 and 6.3: which of the two is meant nobody knows; nor what follows a NUL. */
+static void http__two_hosts_two_lengths_and_a_nul_are_refused(void **state)
 {
     static const struct {
         const char *request;
@@ -557,6 +557,15 @@ static void http__two_hosts_are_refused(void **state)
         {"POST /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 2\r\n"
          "Connection: close\r\n\r\nhi",
          "HTTP/1.1 400"},
+        {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 50\r\n\r\nhi",
+         "HTTP/1.1 400"},
+        {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\ncontent-length: 2\r\n\r\nhi",
+         "HTTP/1.1 400"},
+        {"GET /hello%00 HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+        {"GET /hello%00/more HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+        {"GET /hello?a=b%00c HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+        {"GET /hello%2500 HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 404"},
+        {"GET /hello%00 HTTP/1.1\r\nbroken", ""}, /* its head never comes */
     };
     struct world world;
     (void)state;
@@ -1232,7 +1241,7 @@ int main(void)
         cmocka_unit_test(http__a_connection_that_takes_its_time_is_closed),
         cmocka_unit_test(http__who_has_waited_longest_makes_room),
         cmocka_unit_test(http__half_requests_of_this_machine_shut_nobody_out),
-        cmocka_unit_test(http__two_hosts_are_refused),
+        cmocka_unit_test(http__two_hosts_two_lengths_and_a_nul_are_refused),
         cmocka_unit_test(http__bytes_that_are_no_request_are_answered_or_closed),
         cmocka_unit_test(http__headers_without_end_are_refused),
         cmocka_unit_test(http__a_unix_socket_serves_with_its_rights_and_replaces_a_dead_one),
