@@ -222,7 +222,7 @@ static int end_hour(struct gs_history *history, struct hour *hour, struct gs_err
     }
     if (hour->why == NULL && kind == GS_HISTORY_BYS && hour->written != -1 &&
         hour->written != hour->digest) {
-        hour->why = "its names and amounts are not those that were written";
+        hour->why = "its seconds, names and amounts are not those that were written";
     }
     if (hour->why == NULL && kind == GS_HISTORY_BYS) {
         return 0;
@@ -261,13 +261,15 @@ static void begin_hour(sqlite3_stmt *row, struct hour *hour)
     *hour = (struct hour){.at = sqlite3_column_int64(row, 0), .bill = sqlite3_column_int64(row, 2)};
     hour->written = sqlite3_column_int64(row, 3);
     if (sqlite3_column_type(row, 1) != SQLITE_INTEGER || seconds <= 0 ||
-        seconds > INT64_MAX / (int64_t)UUSD_H_MAX) {
+        seconds > GS_HISTORY_HOUR_S_MAX) {
         hour->why = "of how many seconds it is known is no number that can be";
     } else if (sqlite3_column_type(row, 2) != SQLITE_INTEGER || hour->bill < 0 ||
                hour->bill > seconds * (int64_t)UUSD_H_MAX) {
         hour->why = "its bill is no number that can be";
     } else if (sqlite3_column_type(row, 3) != SQLITE_INTEGER || hour->written < -1) {
         hour->why = "its digest is none that is written";
+    } else {
+        hour->digest = seconds * GS_HISTORY_DIGEST_S % GS_HISTORY_DIGEST;
     }
 }
 

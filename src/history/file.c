@@ -1,5 +1,6 @@
 #include "history/file.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,9 @@ const char *const gs_history_steps[VERSION] = {
     "UPDATE known SET bill = (SELECT coalesce(sum(uusd_h_s), 0) FROM paid"
     "  WHERE paid.hour = known.hour AND kind = 0);"
     "PRAGMA application_id = 1735608425;",
+    /* the seconds are in the digest, too (GS_HISTORY_DIGEST_S) */
+    "UPDATE known SET digest = (digest + seconds * 1779033703951) % (1 << 61)"
+    "  WHERE digest >= 0 AND typeof(seconds) = 'integer' AND seconds BETWEEN 1 AND 14400;",
 };
 
 int gs_history_fail(struct gs_history *history, int code, const char *what, struct gs_err *err)
@@ -237,8 +241,45 @@ static int bring_up_to_date(struct gs_history *history, struct gs_err *err)
                : r;
 }
 
+static const char *kind_of(mode_t mode)
+{
+    return S_ISDIR(mode)    ? "a folder"
+           : S_ISFIFO(mode) ? "a pipe"
+           : S_ISSOCK(mode) ? "a socket"
+                            : "a device";
+}
+
+/* SQLite waits for ever at a pipe. */
+static int check_kind(const char *path, const struct stat *st, struct gs_err *err)
+{
+    return S_ISREG(st->st_mode)
+               ? 0
+               : gs_fail(err, GS_INVALID, "%s: found %s; expected a history's file", path,
+                         kind_of(st->st_mode));
+}
+
+static int check_file(const char *path, struct gs_err *err)
+{
+    struct stat st;
+    if (path[0] == '\0') {
+        return gs_fail(err, GS_INVALID, "found no name of a file; expected a history's");
+    }
+    if (stat(path, &st) != 0) {
+        return gs_fail_errno(err, errno, "%s: expected a history's file", path);
+    }
+    int r = check_kind(path, &st, err);
+    return r == 0 && st.st_size == 0
+               ? gs_fail(err, GS_INVALID,
+                         "%s is empty: expected a history that gpuslice-history keeps", path)
+               : r;
+}
+
 int gs_history_open(const char *path, struct gs_history **ret, struct gs_err *err)
 {
+    struct stat st;
+    if (stat(path, &st) == 0 && check_kind(path, &st, err) < 0) {
+        return GS_INVALID;
+    }
     GS_CLEANUP(gs_history_closep) struct gs_history *history = calloc(1, sizeof(*history));
     if (history == NULL || (history->path = strdup(path)) == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "%s: no memory", path);
@@ -283,8 +324,10 @@ static int begin_to_read(struct gs_history *history, struct gs_err *err)
     }
     if (r == 0 && version != VERSION) {
         return gs_fail(err, GS_INVALID,
-                       "%s: no history, or one of version %d, before %d: gpuslice-history brings "
-                       "it up to date",
+                       version == 0 ? "%s: a database of another program (version %d); expected a "
+                                      "history (version %d)"
+                                    : "%s: a history of version %d, before %d: gpuslice-history "
+                                      "brings it up to date",
                        history->path, version, VERSION);
     }
     return r == 0 ? gs_history_check(history, err) : r;
@@ -331,7 +374,11 @@ int gs_history_open_to_read(const char *path, struct gs_history **ret, struct gs
     struct stat st;
     int code = SQLITE_OK;
     gs_buf_init(&name, NAME_BYTES_MAX);
-    int r = open_as(path, path, 0, ret, &code, &why);
+    int r = check_file(path, err);
+    if (r < 0) {
+        return r;
+    }
+    r = open_as(path, path, 0, ret, &code, &why);
     if (r == 0 || (code != SQLITE_READONLY && code != SQLITE_CANTOPEN) || stat(path, &st) != 0) {
         return r == 0 ? 0 : gs_fail(err, why.code, "%s", why.msg);
     }

@@ -16,7 +16,7 @@ extern const struct gs_history_kept gs_history_kept[GS_HISTORY_KEPT];
 #define GS_HISTORY_EVENTS_KEPT_S (30ll * 86400)
 
 /* "gsHi" in the header of the file: whose it is. */
-enum { GS_HISTORY_APPLICATION = 0x67734869, GS_HISTORY_VERSION = 2 };
+enum { GS_HISTORY_APPLICATION = 0x67734869, GS_HISTORY_VERSION = 3 };
 
 struct gs_history {
     sqlite3 *db;
@@ -49,6 +49,14 @@ bool gs_history_is_text(sqlite3_stmt *row, int column, size_t max);
  * is not the one that was written is found out. Amounts of one name may be added up. */
 #define GS_HISTORY_DIGEST (INT64_C(1) << 61)
 int64_t gs_history_digest(int64_t kind, const char *name, uint64_t amount);
+
+/* What each second that is known adds to the digest of its hour; step 3 of the schema has it, too.
+ */
+#define GS_HISTORY_DIGEST_S INT64_C(1779033703951)
+
+/* Of one hour. A sample is of the hour in which it ends, and a clock that was set back lives
+ * through an hour again: what is beyond four times is not known. */
+enum { GS_HISTORY_HOUR_S_MAX = 4 * 3600 };
 
 /* Finds the hours of money from `from` to before `to` (since 1970) that are not what a writer has
  * written: they are left out, and gs_left_out(hour) is 1 in SQL until gs_history_forget_bad.

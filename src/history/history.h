@@ -96,8 +96,10 @@ void gs_history_closep(struct gs_history **history);
 /* What was seen at `at_s`, and what was paid in the `lasted_s` seconds before it (0: nothing is
  * known of them, as after a start; at most an hour). The bill are the costs of GS_HISTORY_PART, and
  * those of each other kind have to be as much. Names of costs are cut at GS_HISTORY_NAME_MAX, and
- * what is no text in them is "?". GS_INVALID: a time, a name or a number out of its bounds, nothing
- * is written then; GS_LIMIT: too many series; GS_IO: the disk is full, and so on. */
+ * what is no text in them is "?". Of one hour four are known at most (a clock that was set back, or
+ * stands still): costs beyond them are not written. GS_INVALID: a time, a name or a number out of
+ * its bounds, nothing is written then; GS_LIMIT: too many series; GS_IO: the disk is full, and so
+ * on. */
 int gs_history_add(struct gs_history *history, int64_t at_s, const struct gs_history_value *values,
                    size_t n_values, uint32_t lasted_s, const struct gs_history_cost *costs,
                    size_t n_costs, struct gs_err *err);
@@ -152,8 +154,9 @@ struct gs_history_paid {
 typedef int gs_history_paid_fn(void *ctx, const struct gs_history_paid *paid, struct gs_err *err);
 
 /* Whole hours from that of from_s to before to_s, dearest first; *ret_known_s: of how many seconds
- * it is known. An hour of which a row is not what is written, or a kind is not the bill, is left
- * out, whichever kind is asked for. */
+ * it is known, 3600 of an hour that was lived through twice, as the clock was set back (it has the
+ * costs of both). An hour of which a row is not what is written, or a kind is not the
+ * bill, is left out, whichever kind is asked for. */
 int gs_history_paid(struct gs_history *history, enum gs_history_by by, int64_t from_s, int64_t to_s,
                     gs_history_paid_fn *fn, void *ctx, uint64_t *ret_known_s, struct gs_err *err);
 

@@ -103,14 +103,35 @@ static uint64_t bill_of(const struct gs_history_cost *costs, size_t n, enum gs_h
     return uusd_h;
 }
 
+/* Whether an hour may have so many seconds more; see GS_HISTORY_HOUR_S_MAX. */
+static int has_room(struct gs_history *history, int64_t hour, uint32_t lasted_s, bool *ret,
+                    struct gs_err *err)
+{
+    struct gs_err why;
+    GS_CLEANUP(gs_history_finalize)
+    sqlite3_stmt *found = gs_history_ask(
+        history, &why, "SELECT coalesce((SELECT seconds FROM known WHERE hour = ?1), 0) <= ?2",
+        "ii", hour, (int64_t)GS_HISTORY_HOUR_S_MAX - lasted_s);
+    int r = found == NULL ? why.code : gs_history_step(history, found, &why);
+    if (r < 0) {
+        return gs_fail(err, why.code, "%s", why.msg);
+    }
+    *ret = sqlite3_column_int(found, 0) != 0;
+    return 0;
+}
+
 /* The seconds belong to the hour in which they end, so that a sample is one row. */
 static int add_costs(struct gs_history *history, int64_t at_s, uint32_t lasted_s,
                      const struct gs_history_cost *costs, size_t n, struct gs_err *err)
 {
     int64_t hour = at_s / 3600;
-    int64_t digest = 0;
+    int64_t digest = lasted_s * GS_HISTORY_DIGEST_S % GS_HISTORY_DIGEST;
     char name[GS_HISTORY_NAME_MAX + 1];
-    int r = 0;
+    bool room = false;
+    int r = has_room(history, hour, lasted_s, &room, err);
+    if (r < 0 || !room) {
+        return r;
+    }
     for (size_t i = 0; r == 0 && i < n; i++) {
         int64_t amount = (int64_t)(costs[i].uusd_h * lasted_s);
         clean(costs[i].name, GS_HISTORY_NAME_MAX, name);

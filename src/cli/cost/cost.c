@@ -145,8 +145,10 @@ static void put_duration(uint64_t s, char ret[48])
 {
     if (s >= 2 * 86400) {
         (void)snprintf(ret, 48, "%.1f days", (double)s / 86400);
-    } else if (s >= 2 * 3600) {
-        (void)snprintf(ret, 48, "%.1f hours", (double)s / 3600);
+    } else if (s >= 3600) {
+        (void)snprintf(ret, 48, "%.1f h", (double)s / 3600);
+    } else if (s >= 60) {
+        (void)snprintf(ret, 48, "%.1f min", (double)s / 60);
     } else {
         (void)snprintf(ret, 48, "%" PRIu64 " s", s);
     }

@@ -1,7 +1,11 @@
 #include "unit/check.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -135,12 +139,62 @@ static void file__that_is_no_history_is_left_alone(void **state)
     assert_int_equal(gs_history_open_to_read(path, &history, &err), GS_INVALID);
 }
 
+static void file__that_is_none_or_empty_is_refused_at_once(void **state)
+{
+    char folder[SCRATCH_PATH];
+    char paths[3][SCRATCH_PATH + 16];
+    const struct {
+        const char *path;
+        const char *said;
+    } cases[] = {
+        {paths[0], "found a pipe; expected a history's file"},
+        {paths[1], "is empty: expected a history that gpuslice-history keeps"},
+        {paths[2], "found a socket"},
+        {folder, "found a folder"},
+        {"/dev/zero", "found a device"},
+        {"", "found no name"},
+        {"-", "-: expected a history's file: No such file"},
+    };
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)state;
+    assert_true(scratch_make("cost", folder, sizeof(folder)));
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(paths[i], sizeof(paths[i]), "%s/%d", folder, i);
+    }
+    assert_int_equal(mkfifo(paths[0], 0600), 0);
+    int fd = open(paths[1], O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_true(strlen(paths[2]) < sizeof(address.sun_path));
+    memcpy(address.sun_path, paths[2], strlen(paths[2]) + 1);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    close(fd);
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct gs_history *history = NULL;
+        struct gs_history_aside aside;
+        struct gs_err err = {.msg = ""};
+        if (gs_history_open_to_read(cases[i].path, &history, &err) == 0 ||
+            strstr(err.msg, cases[i].said) == NULL) {
+            fail_msg("%s: %s; expected: %s", cases[i].path, err.msg, cases[i].said);
+        }
+        /* nor is it written, or moved away as one that is damaged */
+        if (strstr(cases[i].said, "found a ") != NULL) {
+            assert_int_equal(gs_history_open_anew(cases[i].path, 1, true, &history, &aside, &err),
+                             GS_INVALID);
+            assert_string_equal(aside.path, "");
+            assert_non_null(strstr(err.msg, cases[i].said));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(file__rows_and_parts_are_the_bill_to_the_cent),
         cmocka_unit_test(check__a_row_that_is_lost_is_found_out),
         cmocka_unit_test(file__that_is_no_history_is_left_alone),
+        cmocka_unit_test(file__that_is_none_or_empty_is_refused_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,6 +176,12 @@ static void money__that_was_changed_is_left_out_with_its_time_whatever_is_asked(
         {"UPDATE known SET bill = 1 << 62" AT, "its bill is no number"},
         {"UPDATE known SET seconds = 0" AT, "of how many seconds"},
         {"UPDATE known SET seconds = 'all'" AT, "of how many seconds"},
+        {"UPDATE known SET seconds = 3599" AT, "its seconds, names and amounts"},
+        {"UPDATE known SET seconds = 3601" AT, "its seconds, names and amounts"},
+        {"UPDATE known SET seconds = 14400" AT, "its seconds, names and amounts"},
+        {"UPDATE known SET seconds = 14401" AT, "of how many seconds"},
+        {"UPDATE known SET seconds = 86400" AT, "of how many seconds"},
+        {"UPDATE known SET seconds = 3600 + (1 << 61)" AT, "of how many seconds"},
         {"UPDATE known SET digest = digest + 1" AT, "names and amounts"},
         {"UPDATE known SET digest = -2" AT, "digest"},
     };
@@ -315,6 +321,36 @@ static void file__of_another_program_is_refused_and_left_alone(void **state)
     assert_int_equal(access(*state, F_OK), 0);
 }
 
+static void file__of_version_2_is_brought_up_to_date_and_its_seconds_guarded(void **state)
+{
+    GS_CLEANUP(gs_history_closep) struct gs_history *history = NULL;
+    write_file(*state);
+    change(*state, "UPDATE known SET digest = (digest + (1 << 61) - seconds * 1779033703951)"
+                   " % (1 << 61);"
+                   "PRAGMA user_version = 2");
+    assert_int_equal(gs_history_open(*state, &history, NULL), 0);
+    assert_int_equal(read_all(history), 0);
+    change(*state, "UPDATE known SET seconds = 3599 WHERE hour = 500001");
+    assert_int_equal(read_all(history), 1);
+}
+
+/* The clock stands still, or is set back again and again. */
+static void hour__that_is_lived_through_again_has_the_costs_of_four_at_most(void **state)
+{
+    GS_CLEANUP(gs_history_closep) struct gs_history *history = NULL;
+    struct gs_err err;
+    assert_int_equal(gs_history_open(*state, &history, &err), 0);
+    for (uint64_t lived = 1; lived <= 6; lived++) {
+        uint64_t sum = 0;
+        uint64_t known_s = 0;
+        write_hour(history, 0);
+        assert_int_equal(read_sum(history, GS_HISTORY_POOL, &sum, &known_s, &err), 0);
+        assert_int_equal(sum, (lived < 4 ? lived : 4) * bill_of(0) * AN_HOUR);
+        assert_int_equal(known_s, AN_HOUR);
+        assert_int_equal(gs_history_left_out(history)->n, 0);
+    }
+}
+
 static void file__of_version_1_is_brought_up_to_date_with_its_money(void **state)
 {
     write_file(*state);
@@ -432,6 +468,8 @@ int main(void)
         CASE(events__that_no_terminal_should_see_are_left_out),
         CASE(file__with_other_tables_is_no_history),
         CASE(file__of_another_program_is_refused_and_left_alone),
+        CASE(file__of_version_2_is_brought_up_to_date_and_its_seconds_guarded),
+        CASE(hour__that_is_lived_through_again_has_the_costs_of_four_at_most),
         CASE(file__of_version_1_is_brought_up_to_date_with_its_money),
         CASE(file__that_is_damaged_is_put_aside_and_a_new_one_begun),
         CASE(file__of_which_any_bytes_are_others_gives_no_other_sum),

@@ -370,14 +370,14 @@ static void history__tells_the_newest_events_of_a_subject(void **state)
 
 /* ---- a kill at any point ---- */
 
-static _Noreturn void write_until_killed(const char *path)
+static _Noreturn void write_until_killed(const char *path, int64_t at)
 {
     struct gs_history *history = NULL;
     struct gs_err err;
     if (gs_history_open(path, &history, &err) < 0) {
         _exit(1);
     }
-    for (int64_t at = NOON;; at += 15) {
+    for (;; at += 15) {
         struct gs_history_value value = {"held_percent", "", 1};
         struct gs_history_cost costs[] = {{GS_HISTORY_PART, "used", 30},
                                           {GS_HISTORY_NAMESPACE, "a", 10},
@@ -399,7 +399,7 @@ static void history__survives_a_kill_at_any_point_and_the_money_still_adds_up(vo
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            write_until_killed(path);
+            write_until_killed(path, NOON + i * INT64_C(86400));
         }
         usleep((useconds_t)(3000 + i * 700));
         kill(child, SIGKILL);
