@@ -267,6 +267,7 @@ int gs_historian_start(struct gs_historian *historian, const struct gs_historian
                           sizeof(historian->name_space));
     historian->next_us = gs_now_us() + options->every_s * 1000000;
     historian->rolled_us = gs_now_us();
+    historian->begun_s = historian->rolled_us / 1000000;
     historian->renewed_us = historian->rolled_us;
     int s = sd_event_add_time(event, &historian->due, CLOCK_MONOTONIC, historian->next_us,
                               ACCURACY_US, on_due, historian);

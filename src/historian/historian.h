@@ -66,6 +66,7 @@ struct gs_historian {
     struct gs_http_server *http;
     sd_event_source *due;
     uint64_t next_us;   /* CLOCK_MONOTONIC: of the next sample */
+    uint64_t begun_s;   /* CLOCK_MONOTONIC */
     uint64_t sampled_s; /* of the last that was written; 0: none yet */
     uint64_t rolled_us;
     uint64_t renewed_us; /* the certificate was looked at */

@@ -12,6 +12,7 @@
 #include "dashboard/viewers.h"
 #include "historian/answer.h"
 #include "historian/historian.h"
+#include "wire/kubetime.h"
 
 #define API "/api/v1/"
 #define JSON_TYPE "application/json"
@@ -255,23 +256,45 @@ static void serve_health(void *ctx, struct gs_http_exchange *exchange,
     answer_text(exchange, 200, "ok");
 }
 
+/* Since when a kind is not watched; the samples stop meanwhile. What was kept is told all the same,
+ * so that this alone is no 503. */
+static void put_watches(const struct gs_feed *feed, struct gs_buf *page)
+{
+    for (unsigned i = 0; feed != NULL && i < GS_FEEDS; i++) {
+        const struct gs_feed_state *state = gs_feed_state(feed, i);
+        char at[GS_KUBETIME_MAX];
+        if (state->listed && state->reachable) {
+            continue;
+        }
+        gs_kubetime_format(state->since_us, at);
+        gs_buf_printf(page, "\n%s: %s", state->kind,
+                      state->listed ? "not watched since " : "not listed yet");
+        if (state->listed) {
+            gs_buf_printf(page, "%.19sZ, no samples meanwhile", at);
+        }
+        if (state->why.code != GS_OK) {
+            gs_buf_printf(page, ": %s", state->why.msg);
+        }
+    }
+}
+
 static void serve_ready(void *ctx, struct gs_http_exchange *exchange,
                         const struct gs_http_asked *asked)
 {
     const struct gs_historian *historian = ctx;
     bool lists = historian->feed != NULL && gs_feed_is_whole(historian->feed);
-    char text[200];
+    GS_CLEANUP(gs_buf_done) struct gs_buf page;
     (void)asked;
-    (void)snprintf(text, sizeof(text), "%s",
-                   !lists             ? "not ready: not all was listed yet"
-                   : historian->fails ? "not ready: the last sample could not be written"
-                                      : "ok");
+    gs_buf_init(&page, PAGE_BYTES_MAX);
+    gs_buf_puts(&page, !lists             ? "not ready: not all was listed yet"
+                       : historian->fails ? "not ready: the last sample could not be written"
+                                          : "ok");
     if (historian->aside > 0) {
-        size_t n = strlen(text);
-        (void)snprintf(text + n, sizeof(text) - n, "; damaged files beside the history: %u",
-                       historian->aside);
+        gs_buf_printf(&page, "; damaged files beside the history: %u", historian->aside);
     }
-    answer_text(exchange, lists && !historian->fails ? 200 : 503, text);
+    put_watches(historian->feed, &page);
+    answer_text(exchange, lists && !historian->fails ? 200 : 503,
+                gs_buf_ok(&page) ? gs_buf_text(&page) : "no memory");
 }
 
 static void metric(struct gs_buf *page, const char *name, const char *type, const char *help,
@@ -301,6 +324,10 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
            counts->failed);
     metric(&page, "skipped_samples_total", "counter",
            "Samples that were not taken, as the cluster was not watched.", counts->skipped);
+    metric(&page, "unsampled_seconds", "gauge",
+           "Seconds since the last sample that was written, or since the start.",
+           gs_now_us() / 1000000 -
+               (historian->sampled_s == 0 ? historian->begun_s : historian->sampled_s));
     metric(&page, "events_total", "counter", "Events that were written.", counts->events);
     metric(&page, "failed_events_total", "counter", "Events that could not be written.",
            counts->failed_events);

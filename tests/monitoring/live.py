@@ -211,8 +211,9 @@ ALERTS = [
 # While this one fires, every panel has something to show.
 PANELS_AT = "GpusliceFragmented"
 
-# Of GpusliceAgentSilent the controller itself waits three minutes: promtool has to do.
-NOT_LIVE = {"GpusliceAgentSilent"}
+# Of GpusliceAgentSilent the controller itself waits three minutes, and of the history this world has
+# none: promtool has to do.
+NOT_LIVE = {"GpusliceAgentSilent", "GpusliceHistoryTakesNoSamples"}
 
 
 def slicepool(world):

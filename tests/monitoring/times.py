@@ -24,6 +24,8 @@ ALERTS = {
                                              '{instance="c1:8080"}', "9e6", "5e5", "9e6")]),
     "GpusliceWebhookNotBelieved": (5, [('gpuslice_webhook_believed{instance="c1:8080"}',
                                         "1", "0", "1")]),
+    "GpusliceHistoryTakesNoSamples": (1, [('gpuslice_history_unsampled_seconds{instance="h1:8080"}',
+                                           "15", "400", "15")]),
     "GpuslicePodWaits": (5, [("gpuslice_cluster_longest_wait_seconds", "10", "4000", "10")]),
     "GpusliceFragmented": (30, [
         ('gpuslice_fragmentation_ratio{cluster="c",gpu="0"}', "0.5", "0.5", "0.5"),
