@@ -119,6 +119,7 @@ static inline bool gs_decide_may_make(const struct gs_decide_node *node, unsigne
 struct gs_decide_bar {
     const char *what; /* "host ports" */
     bool amount;      /* the node has too little of it */
+    bool by_place;    /* it hangs on the node's zone or the like: another may do elsewhere */
 };
 
 struct gs_decide_pod {

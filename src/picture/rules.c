@@ -48,6 +48,13 @@ uint8_t gs_rules_name(struct gs_judging *judging, const char *what, bool amount)
     return (uint8_t)judging->n_bars;
 }
 
+void gs_rules_by_place(struct gs_judging *judging, uint8_t what, const char *key)
+{
+    if (strcmp(key, "kubernetes.io/hostname") != 0) {
+        judging->rules->bars[what - 1].by_place = true;
+    }
+}
+
 void gs_rules_bar(struct gs_judging *judging, size_t i, uint8_t what, bool strict_alone)
 {
     judging->later |= strict_alone;
@@ -202,6 +209,7 @@ static int judge_shunned(struct gs_judging *judging, struct gs_err *err)
     uint8_t what =
         n == 0 ? 0 : gs_rules_name(judging, "required anti-affinity of pods there", false);
     for (size_t i = 0; i < n; i++) {
+        gs_rules_by_place(judging, what, list[i].key);
         if (r == 0) {
             bar_domains(judging, &list[i], what);
         }
@@ -294,6 +302,7 @@ static int judge_apart(struct gs_judging *judging, struct gs_err *err)
     int r = 0;
     for (size_t t = 0; r == 0 && t < own->n_apart; t++) {
         struct gs_domains domains = {.key = own->apart[t].topology_key};
+        gs_rules_by_place(judging, what, domains.key);
         struct asked asked = {.terms = &own->apart[t], .n = 1, .domains = &domains};
         r = walk_shapes(judging, &own->apart[t], put_if_asked, &asked, err);
         if (r == 0) {
@@ -361,6 +370,9 @@ static int judge_beside(struct gs_judging *judging, struct gs_err *err)
     int r = walk_shapes(judging, one ? own->beside : &everywhere, put_if_asked, &asked, err);
     uint8_t what = gs_rules_name(judging, "its required pod affinity", false);
     bool first = may_be_first(judging);
+    for (size_t t = 0; t < own->n_beside; t++) {
+        gs_rules_by_place(judging, what, domains[t].key);
+    }
     for (size_t i = 0; r == 0 && i < view->n; i++) {
         bool all;
         bool bound;

@@ -151,6 +151,9 @@ int gs_rules_spread(struct gs_judging *judging, struct gs_err *err)
     r = r == 0 ? note_pods(judging, &spreading, err) : r;
     find_least(judging, &spreading);
     uint8_t what = gs_rules_name(judging, "its topology spread constraints", false);
+    for (size_t s = 0; s < n; s++) {
+        gs_rules_by_place(judging, what, spreading.domains[s].key);
+    }
     for (size_t i = 0; r == 0 && i < judging->rules->view->n; i++) {
         judge_node(judging, &spreading, i, what);
     }

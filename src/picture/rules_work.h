@@ -55,6 +55,9 @@ void gs_domains_done(struct gs_domains *domains);
 /* A new thing that bars; its number. */
 uint8_t gs_rules_name(struct gs_judging *judging, const char *what, bool amount);
 
+/* That thing counts by the values of this label. */
+void gs_rules_by_place(struct gs_judging *judging, uint8_t what, const char *key);
+
 /* Node `i` of the view is barred, in either mood or in the strict one. */
 void gs_rules_bar(struct gs_judging *judging, size_t i, uint8_t what, bool strict_alone);
 

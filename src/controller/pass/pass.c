@@ -63,6 +63,7 @@ void gs_pass_free(struct gs_pass *pass)
         gs_nodes_view_done(&pass->view);
         gs_arena_done(&pass->arena);
         free(pass->waiting);
+        free(pass->offers);
         free(pass);
     }
 }
@@ -183,20 +184,6 @@ void gs_pass_let_go(struct gs_pass *pass, struct gs_store_pod *pod, const char *
     }
 }
 
-/* False: a new node would not help it. */
-static bool buy(struct gs_pass *pass, struct gs_store_pod *pod, const struct gs_offer *offer)
-{
-    const struct gs_pass_market *market = &pass->options.market;
-    struct gs_store_waiting *waiting = pod->waiting;
-    const char *futile = market->want == NULL ? NULL : market->want(market->ctx, pod, offer);
-    if (futile != NULL) {
-        waiting->what = GS_DECIDE_WAIT;
-        snprintf(waiting->why, sizeof(waiting->why), "%s", futile);
-        gs_pass_let_go(pass, pod, "NodeDidNotHelp", "Wait", waiting->why);
-    }
-    return futile == NULL;
-}
-
 static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
                      const struct gs_decide_pod *ask, const struct gs_decide_cluster *cluster,
                      const struct gs_decision *decision, struct gs_err *err)
@@ -212,9 +199,6 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
         return gs_pass_move(pass, pod, ask, decision, err);
     case GS_DECIDE_BUY:
         if (gs_pass_waits_for_move(pass, pod)) {
-            return 0;
-        }
-        if (!buy(pass, pod, &cluster->offers[decision->offer])) {
             return 0;
         }
         gs_act_say(pass->options.act, pod, false, "NeedsNode", "Buy", decision->why);
@@ -239,7 +223,7 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
             return 0;
         }
         if (market->want != NULL) {
-            (void)market->want(market->ctx, pod, NULL);
+            (void)market->want(market->ctx, pod, NULL, NULL);
         }
         gs_pass_let_go(pass, pod, "NoSlice", "Wait", decision->why);
         return 0;
@@ -257,9 +241,8 @@ int gs_pass_ask(struct gs_pass *pass, const struct gs_decide_cluster *cluster,
     return r;
 }
 
-/* Decides, with moves where there may be one more now. */
-static int find_way(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_decide_pod *ask,
-                    struct gs_decide_cluster *cluster, struct gs_decision *ret, struct gs_err *err)
+int gs_pass_find_way(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_decide_pod *ask,
+                     struct gs_decide_cluster *cluster, struct gs_decision *ret, struct gs_err *err)
 {
     uint64_t when_us;
     bool moving = gs_moves_for(&pass->moves, pod) != NULL;
@@ -288,6 +271,7 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
     struct gs_decide_pod ask = gs_take_ask(pod);
     struct gs_decision decision;
     bool later = false;
+    bool vain = false;
     int r = gs_rules_judge(&pass->rules, pod, GS_RULES_STRICT, &ask, &later, err);
     if (r != 0 || gs_pass_book_successor(pass, pod, &ask)) {
         return r;
@@ -301,7 +285,7 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
     } else if (pod->waiting->n_failed_on == GS_STORE_FAILED_ON_MAX) {
         cluster.n_nodes = 0; /* no use here: let it be bought for, or go */
     }
-    r = find_way(pass, pod, &ask, &cluster, &decision, err);
+    r = gs_pass_find_way(pass, pod, &ask, &cluster, &decision, err);
     if (r == GS_INVALID || r == GS_LIMIT) {
         gs_pass_let_go(pass, pod, "CannotRun", "Wait", err->msg);
         return 0;
@@ -312,8 +296,19 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
     if (later && gs_pass_hopes(pass, pod, &ask, &cluster, &decision)) {
         return 0;
     }
+    if (decision.what == GS_DECIDE_BUY && gs_moves_for(&pass->moves, pod) == NULL) {
+        r = later ? gs_rules_judge(&pass->rules, pod, GS_RULES_STRICT, &ask, NULL, err) : 0;
+        r = r == 0 ? gs_pass_buy(pass, pod, &ask, &cluster, &decision, &vain, err) : r;
+    }
+    if (r != 0) {
+        return r;
+    }
     pass->counts.decisions[decision.what]++;
     gs_pass_remember(pod, &decision);
+    if (vain) {
+        gs_pass_let_go(pass, pod, "NodeDidNotHelp", "Wait", decision.why);
+        return 0;
+    }
     return carry_out(pass, pod, &ask, &cluster, &decision, err);
 }
 

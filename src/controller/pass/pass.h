@@ -23,10 +23,12 @@ struct gs_pass_counts {
 struct gs_pass_market {
     const struct gs_offer *(*offers)(void *ctx, size_t *ret_n);
     /* The pod needs a new node (offer: which kind of the offers), or nothing holds it (NULL). Asked
-     * between `begin` and `end` of each pass, for every such pod. `want` returns why nothing is
-     * bought for it, until the end of the pass; NULL: it is. */
+     * between `begin` and `end` of each pass, for every such pod; `ask` has what keeps it off the
+     * nodes of the view (NULL with no offer). `want` returns why no such node is bought for it,
+     * until the end of the pass; NULL: it is. */
     void (*begin)(void *ctx);
-    const char *(*want)(void *ctx, const struct gs_store_pod *pod, const struct gs_offer *offer);
+    const char *(*want)(void *ctx, const struct gs_store_pod *pod, const struct gs_decide_pod *ask,
+                        const struct gs_offer *offer);
     void (*end)(void *ctx);
     /* After `end`: a NodePool that serves what needs a node of the offer is about to open. Whoever
      * asks Karpenter before that is told no, and asked again after ten seconds only. */

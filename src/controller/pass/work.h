@@ -15,6 +15,8 @@ struct gs_pass {
     struct gs_moves moves;
     struct gs_store_pod **waiting; /* of the pass under way */
     size_t cap_waiting;
+    struct gs_offer *offers; /* of one decision: without those that do not help */
+    size_t cap_offers;
     struct gs_pass_counts counts;
     uint64_t now_us;
     uint64_t real_us;
@@ -44,7 +46,18 @@ bool gs_pass_hopes(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_dec
 void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
                   const struct gs_decision *decision);
 
-/* buy.c: after the market's end, over the first `n` of `waiting`. */
+/* pass.c: decides, with moves where there may be one more now. Codes of gs_decide. */
+int gs_pass_find_way(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_decide_pod *ask,
+                     struct gs_decide_cluster *cluster, struct gs_decision *ret,
+                     struct gs_err *err);
+
+/* buy.c: the market is told of a decision to buy. Where a node of that offer would not help, it is
+ * decided anew without it. *ret_vain: no offer is left, and the decision is to wait. Codes of
+ * gs_decide. */
+int gs_pass_buy(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_decide_pod *ask,
+                struct gs_decide_cluster *cluster, struct gs_decision *decision, bool *ret_vain,
+                struct gs_err *err);
+/* After the market's end, over the first `n` of `waiting`. */
 void gs_pass_let_buyers_go(struct gs_pass *pass, size_t n);
 
 /* What the node that is bought for it costs, and when it may be there, for who asks. */

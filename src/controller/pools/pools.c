@@ -138,22 +138,16 @@ static struct gs_pools_owner *owner_of(struct gs_pools *pools, const struct gs_o
     return NULL;
 }
 
-static const char *market_want(void *ctx, const struct gs_store_pod *pod,
-                               const struct gs_offer *offer)
+/* The pod on no node of a type that came for it in vain. */
+static int add_to_demand(struct gs_pools *pools, struct gs_pools_owner *owner,
+                         const struct gs_store_pod *pod, struct gs_err *err)
 {
-    struct gs_pools *pools = ctx;
-    struct gs_pools_owner *owner = offer == NULL ? NULL : owner_of(pools, offer);
-    struct gs_err err = {.code = GS_OK};
-    const char *why = NULL;
-    if (owner == NULL || gs_pools_help(pools, owner, pod, offer, &why) != GS_POOLS_BUYS) {
-        return why;
-    }
-    if (owner->demand == NULL) {
-        owner->demand = gs_demand_new(&owner->demand_arena);
-    }
     const struct gs_kubepod *asks = &pod->waiting->pod;
     const struct gs_alternative wants = {.wants = asks->wants, .n_wants = asks->n_wants};
-    const struct gs_item item = {
+    const char *types[GS_POOLS_VAIN_MAX];
+    size_t n_types = gs_pools_vain_types(pools, owner, pod, types);
+    struct gs_constraint constraint = {.n_terms = 0};
+    struct gs_item item = {
         .name = asks->id,
         .count = 1,
         .cpu_milli = asks->cpu_milli,
@@ -162,7 +156,44 @@ static const char *market_want(void *ctx, const struct gs_store_pod *pod,
         .n_alternatives = 1,
         .constraint = asks->constraint,
     };
-    if (owner->demand == NULL || gs_demand_add(owner->demand, &item, &err) != 0) {
+    if (n_types == 0) {
+        return gs_demand_add(owner->demand, &item, err);
+    }
+    if (asks->constraint != NULL) {
+        constraint = *asks->constraint;
+    }
+    size_t n = constraint.selector.n_requirements;
+    struct gs_requirement *all = GS_ARENA_NEW(&owner->demand_arena, struct gs_requirement, n + 1);
+    if (all == NULL) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory");
+    }
+    if (n > 0) {
+        memcpy(all, constraint.selector.requirements, n * sizeof(*all));
+    }
+    all[n] = (struct gs_requirement){.key = "node.kubernetes.io/instance-type",
+                                     .op = GS_LABEL_NOT_IN,
+                                     .values = types,
+                                     .n_values = n_types};
+    constraint.selector.requirements = all;
+    constraint.selector.n_requirements = n + 1;
+    item.constraint = &constraint;
+    return gs_demand_add(owner->demand, &item, err);
+}
+
+static const char *market_want(void *ctx, const struct gs_store_pod *pod,
+                               const struct gs_decide_pod *ask, const struct gs_offer *offer)
+{
+    struct gs_pools *pools = ctx;
+    struct gs_pools_owner *owner = offer == NULL ? NULL : owner_of(pools, offer);
+    struct gs_err err = {.code = GS_OK};
+    const char *why = NULL;
+    if (owner == NULL || gs_pools_help(pools, owner, pod, ask, offer, &why) != GS_POOLS_BUYS) {
+        return why;
+    }
+    if (owner->demand == NULL) {
+        owner->demand = gs_demand_new(&owner->demand_arena);
+    }
+    if (owner->demand == NULL || add_to_demand(pools, owner, pod, &err) != 0) {
         gs_log_warning("pod %s is not counted for new nodes: %s", pod->key,
                        owner->demand == NULL ? "no memory" : err.msg);
     }

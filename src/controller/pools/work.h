@@ -133,6 +133,7 @@ struct gs_pools_claim {
     bool began;           /* it was not, once */
     bool had;             /* the cloud had given its machine when we last looked */
     uint64_t idle_us;     /* since when its node is ready, told of and empty; 0: it is not */
+    uint64_t bare_us;     /* likewise without taints that are not of its kind */
     uint64_t empty_us;    /* of a static NodePool: since when its node has no pods; 0: it has */
     uint64_t cordoned_us; /* since when it takes none; 0: it does */
     bool cordoning;       /* a request about that is under way */
@@ -176,6 +177,7 @@ struct gs_pools {
     struct gs_map bought;                           /* pods that are bought for, by key: futile.c */
     struct gs_pools_claim *idle[GS_POOLS_IDLE_MAX]; /* whose nodes are idle; as of the pass */
     size_t n_idle;
+    uint64_t vain_until_us; /* CLOCK_MONOTONIC: the first mark that stood in the way lapses */
     struct gs_pools_lasted lasted;
     struct gs_map foreign; /* NodeOverlays of others, by name: their weights */
     struct gs_pools_call *calls;
@@ -322,11 +324,15 @@ enum gs_pools_help {
 /* Before pods are asked about, and after. */
 void gs_pools_look_at_idle(struct gs_pools *pools);
 void gs_pools_settle_idle(struct gs_pools *pools);
-/* Whether a node of the offer is bought for the pod. FUTILE: *ret_why says why not; it lives until
- * the end of the pass at least. */
+/* Whether a node of the offer is bought for the pod; `ask`: what keeps it off the nodes of the
+ * pass. FUTILE: *ret_why says why not; it lives until the end of the pass at least. */
 enum gs_pools_help gs_pools_help(struct gs_pools *pools, const struct gs_pools_owner *owner,
-                                 const struct gs_store_pod *pod, const struct gs_offer *offer,
-                                 const char **ret_why);
+                                 const struct gs_store_pod *pod, const struct gs_decide_pod *ask,
+                                 const struct gs_offer *offer, const char **ret_why);
+enum { GS_POOLS_VAIN_MAX = 8 }; /* types of SlicePools that are remembered of one pod */
+/* The SlicePool's instance types that are not bought for the pod now; names live as *ret_why. */
+size_t gs_pools_vain_types(const struct gs_pools *pools, const struct gs_pools_owner *owner,
+                           const struct gs_store_pod *pod, const char *ret[GS_POOLS_VAIN_MAX]);
 /* "": all are bought for. */
 void gs_pools_say_futile(const struct gs_pools *pools, const struct gs_pools_owner *owner,
                          char *ret, size_t size);

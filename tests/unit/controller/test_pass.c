@@ -523,6 +523,27 @@ static void pass__a_pod_that_no_new_node_would_help_is_let_go_and_told(void **st
     world.futile = NULL;
 }
 
+static void pass__where_a_node_of_one_type_would_not_help_the_next_type_is_bought(void **state)
+{
+    (void)state;
+    for (unsigned all = 0; all < 2; all++) {
+        world_free(&world);
+        world_new(&world);
+        world.sells = world.sells_two = world.opens = true;
+        world.futile = "node n1 came for it";
+        world.futile_first = all == 0;
+        world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+        world_run(&world);
+        const struct gs_store_waiting *waiting = gs_store_find_pod(&world.store, "d/a")->waiting;
+        assert_int_equal(world.wanted, 2);
+        assert_int_equal(did("say d/a NeedsNode"), all == 0);
+        assert_int_equal(did("say d/a NodeDidNotHelp"), all == 1);
+        assert_int_equal(waiting->what, all == 0 ? GS_DECIDE_BUY : GS_DECIDE_WAIT);
+        assert_int_equal(waiting->buys, all == 0 ? 2 : 0);
+        assert_int_equal(waiting->bought.uusd_h, all == 0 ? 27447052 : 0);
+    }
+}
+
 static void pass__a_pod_that_was_let_go_counts_again_as_soon_as_that_shows(void **state)
 {
     (void)state;
@@ -602,6 +623,7 @@ int main(void)
         CASE(pass__what_is_bought_for_a_pod_is_noted),
         CASE(pass__how_long_nodes_took_is_the_median_of_the_last_ones),
         CASE(pass__a_pod_that_no_new_node_would_help_is_let_go_and_told),
+        CASE(pass__where_a_node_of_one_type_would_not_help_the_next_type_is_bought),
         CASE(pass__a_pod_that_was_let_go_counts_again_as_soon_as_that_shows),
         CASE(pass__nodes_that_are_gone_are_forgotten),
     };

@@ -54,24 +54,27 @@ static const struct gs_slicepool *pool(void *ctx, const char *name)
 static const struct gs_offer *offers(void *ctx, size_t *ret_n)
 {
     static const struct gs_node_facts facts = {.n_labels = 0};
-    static struct gs_offer offer;
+    static struct gs_offer two[2];
     const struct world *world = ctx;
     const struct gs_model *model;
     assert_int_equal(gs_catalog_find(gs_view("A100-40GB"), &model, NULL), 0);
-    offer = (struct gs_offer){.name = "p4d.24xlarge",
-                              .gpu_name = model->id,
-                              .model = model,
-                              .gpus = 8,
-                              .gpu_memory_mib = GS_NOT_KNOWN,
-                              .cpu_milli = 95000,
-                              .memory_bytes = 1ull << 40,
-                              .pods = 700,
-                              .price_uusd = 21957642,
-                              .max_nodes = 4,
-                              .profiles = UINT16_MAX,
-                              .facts = &facts};
-    *ret_n = world->sells ? 1 : 0;
-    return &offer;
+    two[0] = (struct gs_offer){.name = "p4d.24xlarge",
+                               .gpu_name = model->id,
+                               .model = model,
+                               .gpus = 8,
+                               .gpu_memory_mib = GS_NOT_KNOWN,
+                               .cpu_milli = 95000,
+                               .memory_bytes = 1ull << 40,
+                               .pods = 700,
+                               .price_uusd = 21957642,
+                               .max_nodes = 4,
+                               .profiles = UINT16_MAX,
+                               .facts = &facts};
+    two[1] = two[0];
+    two[1].name = "p4de.24xlarge";
+    two[1].price_uusd = 27447052;
+    *ret_n = !world->sells ? 0 : world->sells_two ? 2 : 1;
+    return two;
 }
 
 static void begin(void *ctx)
@@ -80,12 +83,15 @@ static void begin(void *ctx)
     world->wanted = 0;
 }
 
-static const char *want(void *ctx, const struct gs_store_pod *pod, const struct gs_offer *offer)
+static const char *want(void *ctx, const struct gs_store_pod *pod, const struct gs_decide_pod *ask,
+                        const struct gs_offer *offer)
 {
     struct world *world = ctx;
     (void)pod;
+    (void)ask;
     world->wanted += offer != NULL;
-    return offer == NULL ? NULL : world->futile;
+    bool other = offer != NULL && world->futile_first && strcmp(offer->name, "p4d.24xlarge") != 0;
+    return offer == NULL || other ? NULL : world->futile;
 }
 
 static void end(void *ctx)
@@ -96,14 +102,14 @@ static void end(void *ctx)
 static bool opens(void *ctx, const struct gs_offer *offer)
 {
     const struct world *world = ctx;
-    assert_string_equal(offer->name, "p4d.24xlarge");
+    assert_true(world->sells_two || strcmp(offer->name, "p4d.24xlarge") == 0);
     return world->opens;
 }
 
 static bool expects(void *ctx, const struct gs_offer *offer, uint32_t *ret_s)
 {
     const struct world *world = ctx;
-    assert_string_equal(offer->name, "p4d.24xlarge");
+    assert_true(world->sells_two || strcmp(offer->name, "p4d.24xlarge") == 0);
     *ret_s = world->takes_s;
     return world->takes_s > 0;
 }

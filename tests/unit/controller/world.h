@@ -17,7 +17,9 @@ struct world {
     uint32_t missing[2];      /* of them; as the last pass has said */
     struct gs_slicepool pool; /* "gpus" */
     bool sells;               /* nodes with A100s can be bought */
+    bool sells_two;           /* ... and at a higher price those of type "p4de.24xlarge" */
     const char *futile;       /* why no node is bought for pods; NULL: it is */
+    bool futile_first;        /* ... of the first type */
     bool opens;               /* ... from a NodePool that is about to open */
     unsigned wanted;          /* pods of the last pass that need a node */
 };
