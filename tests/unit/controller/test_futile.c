@@ -161,6 +161,35 @@ static void futile__types_that_take_turns_are_each_remembered(void **state)
     stand_end(&stand);
 }
 
+static void futile__new_nodes_are_planned_of_other_types_for_it(void **state)
+{
+    struct stand stand;
+    (void)state;
+    const char *pool = begin(&stand, "");
+    assert_int_equal(ask(&stand, 0), GS_POOLS_BUYS);
+    node_comes(&stand, pool, "n1", 100);
+    (void)ask(&stand, 100);
+    assert_int_equal(ask(&stand, 120), GS_POOLS_FUTILE);
+    struct gs_pass_market market = gs_pools_market(&stand.pools);
+    const struct gs_store_pod *pod = gs_store_find_pod(&stand.world.store, "d/a");
+    const struct gs_offer *bad = &stand.owner->offers[stand_offer(&stand, P4D)];
+    const struct gs_offer *good = &stand.owner->offers[stand_offer(&stand, P4DE)];
+    stand.pools.offers = stand.owner->offers; /* as at the begin of a pass */
+    stand.pools.n_offers = stand.owner->n_offers;
+    stand.owner->first_offer = 0;
+    assert_non_null(market.want(market.ctx, pod, NULL, bad));
+    assert_null(stand.owner->demand);
+    assert_null(market.want(market.ctx, pod, NULL, good));
+    size_t n = 0;
+    const struct gs_item *item = gs_demand_items(stand.owner->demand, &n);
+    assert_int_equal(n, 1);
+    assert_int_equal(gs_constraint_check(item->constraint, bad->facts, NULL), GS_VERDICT_NO);
+    assert_int_not_equal(gs_constraint_check(item->constraint, good->facts, NULL), GS_VERDICT_NO);
+    stand.pools.offers = NULL;
+    stand.pools.n_offers = 0;
+    stand_end(&stand);
+}
+
 static void futile__no_more_types_are_remembered_than_there_is_room_for(void **state)
 {
     struct stand stand;
@@ -432,6 +461,7 @@ int main(void)
         cmocka_unit_test(futile__a_node_that_came_and_does_not_hold_the_pod_is_the_last),
         cmocka_unit_test(futile__each_node_in_vain_lets_the_next_wait_longer),
         cmocka_unit_test(futile__types_that_take_turns_are_each_remembered),
+        cmocka_unit_test(futile__new_nodes_are_planned_of_other_types_for_it),
         cmocka_unit_test(futile__no_more_types_are_remembered_than_there_is_room_for),
         cmocka_unit_test(futile__a_taint_of_the_first_moments_proves_nothing),
         cmocka_unit_test(futile__a_rule_about_zones_says_nothing_of_the_next_node),
