@@ -39,6 +39,29 @@ static int check_text(const struct gs_lint_file *file, struct gs_err *err)
     return 0;
 }
 
+enum { MARK_BYTES = 3 };
+
+/* The file behind the mark of its byte order, which some editors put before UTF-8. */
+static struct gs_lint_file behind_mark(const struct gs_lint_file *file)
+{
+    struct gs_lint_file ret = *file;
+    (void)gs_view_skip(&ret.text, "\xEF\xBB\xBF");
+    return ret;
+}
+
+/* From bytes behind the mark to bytes of the file. */
+static void shift(const struct gs_lint_work *work)
+{
+    for (size_t i = 0; i < work->n_findings; i++) {
+        work->findings[i].start += MARK_BYTES;
+        work->findings[i].end += MARK_BYTES;
+    }
+    for (size_t i = 0; i < work->n_edits; i++) {
+        work->edits[i].start += MARK_BYTES;
+        work->edits[i].end += MARK_BYTES;
+    }
+}
+
 static int see_file(struct gs_arena *arena, const struct gs_lint_parts *parts,
                     struct gs_lint_facts *facts)
 {
@@ -176,10 +199,12 @@ static size_t drop_overlaps(struct gs_lint_edit *edits, size_t n)
     return kept;
 }
 
-static int check_file(struct gs_arena *arena, const struct gs_lint_file *file,
+static int check_file(struct gs_arena *arena, const struct gs_lint_file *whole,
                       const struct gs_lint_parts *parts, const struct gs_lint_facts *facts,
                       struct gs_lint_result *ret, struct gs_err *err)
 {
+    const struct gs_lint_file body = behind_mark(whole);
+    const struct gs_lint_file *file = &body;
     struct gs_lint_work work = {.arena = arena, .file = file, .facts = facts, .more = parts->more};
     for (size_t i = 0; i < parts->n && !work.failed; i++) {
         check_part(&work, &parts->items[i]);
@@ -194,6 +219,9 @@ static int check_file(struct gs_arena *arena, const struct gs_lint_file *file,
     if (work.n_edits > 0) {
         qsort(work.edits, work.n_edits, sizeof(*work.edits), by_start);
         work.n_edits = drop_overlaps(work.edits, work.n_edits);
+    }
+    if (body.text.n < whole->text.n) {
+        shift(&work);
     }
     *ret = (struct gs_lint_result){.findings = work.findings,
                                    .n = work.n_findings,
@@ -219,8 +247,9 @@ int gs_lint_run(struct gs_arena *arena, const struct gs_lint_file *files, size_t
         if (r < 0) {
             return r;
         }
-        gs_lint_facts_of_text(files[i].text, facts);
-        if (gs_lint_guide_cut(arena, files[i].label, files[i].text, &parts[i]) < 0 ||
+        struct gs_view text = behind_mark(&files[i]).text;
+        gs_lint_facts_of_text(text, facts);
+        if (gs_lint_guide_cut(arena, files[i].label, text, &parts[i]) < 0 ||
             see_file(arena, &parts[i], facts) < 0) {
             return no_memory(files[i].label, err);
         }

@@ -182,9 +182,31 @@ void gs_lint_replace_lines(struct gs_lint_work *work, const struct gs_lint_piece
 void gs_lint_set(struct gs_lint_work *work, const struct gs_lint_piece *piece,
                  const struct gs_lint_node *node, const char *value)
 {
+    if (node->anchored || node->tagged) {
+        return;
+    }
     const char quote[2] = {node->quoted ? piece->text.p[node->start] : '\0', '\0'};
     gs_lint_replace(work, piece, node->start, node->end,
                     gs_lint_printf(work, "%s%s%s", quote, value, quote));
+}
+
+bool gs_lint_becomes(const struct gs_lint_work *work, const struct gs_lint_piece *piece,
+                     uint32_t at, const char *text)
+{
+    uint32_t place = gs_lint_piece_place(piece, at);
+    for (size_t i = work->n_edits; i > 0; i--) {
+        struct gs_view now = work->edits[i - 1].text;
+        if (work->edits[i - 1].start != place) {
+            continue;
+        }
+        if (now.n > 1 && strchr("\"'", now.p[0]) != NULL && now.p[now.n - 1] == now.p[0]) {
+            now = (struct gs_view){now.p + 1, now.n - 2};
+        }
+        if (gs_view_eq(now, text)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Whether nothing but blanks, and a dash where the node is an element, stands before it. */
@@ -216,7 +238,7 @@ static const struct gs_lint_node *before(const struct gs_lint_node *node)
 bool gs_lint_drop(struct gs_lint_work *work, const struct gs_lint_piece *piece,
                   const struct gs_lint_node *node)
 {
-    if (node->parent == NULL || node->parent->n < 2) {
+    if (node->parent == NULL || node->parent->n < 2 || node->anchored || node->key_anchored) {
         return false;
     }
     if (!node->parent->flow && begins_line(piece, node)) {

@@ -45,12 +45,17 @@ void gs_lint_replace(struct gs_lint_work *work, const struct gs_lint_piece *piec
 void gs_lint_replace_lines(struct gs_lint_work *work, const struct gs_lint_piece *piece,
                            uint32_t first, uint32_t last, const char *text);
 
-/* Puts another value in the place of a scalar, in quotes of the same kind where it has any. */
+/* Puts another value in the place of a scalar, in quotes of the same kind where it has any. Where
+ * an anchor or a tag stands before it nothing is done: an alias elsewhere would lose what it is. */
 void gs_lint_set(struct gs_lint_work *work, const struct gs_lint_piece *piece,
                  const struct gs_lint_node *node, const char *value);
 
-/* Takes an entry of a map, or an element of a list, away. Where it is the only one nothing is done:
- * false. */
+/* Whether an edit so far puts `text`, or that in quotes, at byte `at` of the piece. */
+bool gs_lint_becomes(const struct gs_lint_work *work, const struct gs_lint_piece *piece,
+                     uint32_t at, const char *text);
+
+/* Takes an entry of a map, or an element of a list, away. Where it is the only one, or has an
+ * anchor, nothing is done: false. */
 bool gs_lint_drop(struct gs_lint_work *work, const struct gs_lint_piece *piece,
                   const struct gs_lint_node *node);
 

@@ -189,6 +189,15 @@ const struct gs_lint_rule gs_lint_rules[GS_LINT_RULES] = {
     [GS_LINT_POOL_SPOT] = {"GS160", GS_LINT_WARNING, "spotPercent counts for nothing here",
                            "Where a node may be on demand, limits have to hold at that price.",
                            "capacityTypes: [spot], or no spotPercent", NULL},
+    [GS_LINT_POOL_LACKS] = {"GS161", GS_LINT_ERROR,
+                            "a field that a SlicePool has to have is missing",
+                            "The API server refuses the object.",
+                            "the fields that kubectl explain slicepool.spec calls required", NULL},
+    [GS_LINT_POOL_TWICE] =
+        {"GS162", GS_LINT_ERROR, "something stands twice in a SlicePool",
+         "Of a key that stands twice only one counts, or the client refuses it; of lists with a "
+         "value twice the API server refuses the object.",
+         "each key and each value once", NULL},
     [GS_LINT_SAYS_SAVES] =
         {"GS201", GS_LINT_WARNING, "savings without a source",
          "What is saved depends on prices and on how many slices are filled: a slice is cheaper "

@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 #include "base/near.h"
 
+enum { ALIKE_MAX = 64 }; /* siblings among which a correction is compared */
+
 #define VERSION "gpuslice.dev/v1alpha1"
 
 /* As deploy/crds/slicepools.yaml has them; a test compares. */
@@ -21,16 +23,6 @@ static const struct {
     {"spec.nodeClassRef", {"group", "kind", "name"}},
     {"spec.limits", {"gpus", "usdPerHour"}},
     {"spec.taints", {"key", "value", "effect"}},
-};
-
-static const struct {
-    const char *field;
-    const char *words[4];
-} choices[] = {
-    {"capacityTypes", {"reserved", "spot", "on-demand"}},
-    {"moves", {"never", "optIn"}},
-    {"recut", {"anyProfile", "profiles"}},
-    {"scaling", {"overlay", "static"}},
 };
 
 const char *const *gs_lint_slicepool_fields(const char *under)
@@ -79,7 +71,7 @@ static const char *meant(struct gs_view text, const char *const *names)
     return one ? near.names[0] : NULL;
 }
 
-static const char *list_of(struct gs_lint_work *work, const char *const *names)
+const char *gs_lint_slicepool_words(struct gs_lint_work *work, const char *const *names)
 {
     char text[400];
     size_t n = 0;
@@ -88,6 +80,24 @@ static const char *list_of(struct gs_lint_work *work, const char *const *names)
         n += k > 0 ? (size_t)k : 0;
     }
     return gs_lint_printf(work, "%s", text);
+}
+
+/* Whether it would stand twice: another has it, or has been corrected to it. */
+static bool is_taken(const struct gs_lint_slicepool *pool, const struct gs_lint_node *node,
+                     const char *value, bool key)
+{
+    const struct gs_lint_node *one = node->parent->first;
+    if (node->parent->n > ALIKE_MAX) {
+        return true;
+    }
+    for (; one != NULL; one = one->next) {
+        if (one != node &&
+            (gs_view_eq(key ? one->key : one->text, value) ||
+             gs_lint_becomes(pool->work, pool->piece, key ? one->key_start : one->start, value))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void check_fields(const struct gs_lint_slicepool *pool, const struct gs_lint_node *map,
@@ -99,20 +109,22 @@ static void check_fields(const struct gs_lint_slicepool *pool, const struct gs_l
         while (names[i] != NULL && !gs_view_eq(one->key, names[i])) {
             i++;
         }
-        if (names[i] != NULL) {
+        if (names[i] != NULL || (one->kind == GS_LINT_ALIAS && gs_view_eq(one->key, "<<"))) {
             continue;
         }
         const char *name = meant(one->key, names);
         if (name == NULL || gs_lint_get(map, name) != NULL) {
             gs_lint_find_node(pool->work, GS_LINT_POOL_FIELD, pool->piece, one, "one of %s",
-                              list_of(pool->work, names));
+                              gs_lint_slicepool_words(pool->work, names));
             continue;
         }
         char mark = pool->piece->text.p[one->key_start];
         const char *quote = mark == '"' ? "\"" : mark == '\'' ? "'" : "";
         gs_lint_find_node(pool->work, GS_LINT_POOL_FIELD, pool->piece, one, "%s", name);
-        gs_lint_replace(pool->work, pool->piece, one->key_start, one->key_end,
-                        gs_lint_printf(pool->work, "%s%s%s", quote, name, quote));
+        if (!one->key_anchored && !is_taken(pool, one, name, true)) {
+            gs_lint_replace(pool->work, pool->piece, one->key_start, one->key_end,
+                            gs_lint_printf(pool->work, "%s%s%s", quote, name, quote));
+        }
     }
 }
 
@@ -130,50 +142,14 @@ static void check_all_fields(const struct gs_lint_slicepool *pool, const struct 
     }
 }
 
-/* ---- values that are words ---- */
+/* ---- values ---- */
 
-static void check_word(const struct gs_lint_slicepool *pool, const struct gs_lint_node *node,
-                       const char *const *words)
+void gs_lint_slicepool_set(const struct gs_lint_slicepool *pool, const struct gs_lint_node *node,
+                           const char *value)
 {
-    const char *right = NULL;
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (node->kind != GS_LINT_SCALAR || gs_view_eq(node->text, words[i])) {
-            return;
-        }
-        right = gs_lint_same_letters(node->text, words[i]) ? words[i] : right;
-    }
-    if (right == NULL) {
-        gs_lint_find_node(pool->work, GS_LINT_POOL_VALUE, pool->piece, node, "one of %s",
-                          list_of(pool->work, words));
-        return;
-    }
-    gs_lint_find_node(pool->work, GS_LINT_POOL_VALUE, pool->piece, node, "%s", right);
-    gs_lint_set(pool->work, pool->piece, node, right);
-}
-
-static void check_words(const struct gs_lint_slicepool *pool)
-{
-    for (size_t i = 0; i < GS_ARRAY_LEN(choices); i++) {
-        const struct gs_lint_node *node = gs_lint_get(pool->spec, choices[i].field);
-        const struct gs_lint_node *one =
-            node != NULL && node->kind == GS_LINT_LIST ? node->first : node;
-        for (; one != NULL; one = one == node ? NULL : one->next) {
-            check_word(pool, one, choices[i].words);
-        }
-    }
-}
-
-/* Dollars are a text in the schema, so that no digit is lost. */
-static void check_dollars(const struct gs_lint_slicepool *pool)
-{
-    const struct gs_lint_node *usd = gs_lint_at(pool->spec, "limits", "usdPerHour", NULL);
-    uint64_t value;
-    if (usd != NULL && usd->kind == GS_LINT_SCALAR && !usd->quoted &&
-        gs_view_is_fixed(usd->text, 6, UINT64_MAX / 2, &value)) {
-        const char *quoted = gs_lint_printf(pool->work, "\"%.*s\"", GS_VIEW_ARGS(usd->text));
-        gs_lint_find_node(pool->work, GS_LINT_POOL_VALUE, pool->piece, usd, "usdPerHour: %s",
-                          quoted);
-        gs_lint_replace(pool->work, pool->piece, usd->start, usd->end, quoted);
+    bool item = node->parent != NULL && node->parent->kind == GS_LINT_LIST;
+    if (!item || !is_taken(pool, node, value, false)) {
+        gs_lint_set(pool->work, pool->piece, node, value);
     }
 }
 
@@ -187,8 +163,8 @@ static bool is_ours(const struct gs_lint_node *root)
            (api.n == 0 || gs_view_skip(&api, "gpuslice"));
 }
 
-void gs_lint_slicepool(struct gs_lint_work *work, const struct gs_lint_piece *piece,
-                       const struct gs_lint_node *root)
+static void check_one(struct gs_lint_work *work, const struct gs_lint_piece *piece,
+                      const struct gs_lint_node *root)
 {
     if (root->kind != GS_LINT_MAP || !is_ours(root)) {
         return;
@@ -209,7 +185,21 @@ void gs_lint_slicepool(struct gs_lint_work *work, const struct gs_lint_piece *pi
         gs_lint_set(work, piece, version, VERSION);
     }
     check_all_fields(&pool, root);
-    check_words(&pool);
-    check_dollars(&pool);
+    gs_lint_slicepool_check(&pool, root);
     gs_lint_slicepool_asks(&pool);
+}
+
+void gs_lint_slicepool(struct gs_lint_work *work, const struct gs_lint_piece *piece,
+                       const struct gs_lint_node *root)
+{
+    struct gs_view kind = gs_lint_text(root, "kind");
+    check_one(work, piece, root);
+    if (gs_view_eq(kind, "List") || gs_view_eq(kind, "SlicePoolList")) {
+        const struct gs_lint_node *items = gs_lint_get(root, "items");
+        for (const struct gs_lint_node *one =
+                 items != NULL && items->kind == GS_LINT_LIST ? items->first : NULL;
+             one != NULL; one = one->next) {
+            check_one(work, piece, one);
+        }
+    }
 }

@@ -82,7 +82,7 @@ static void check_type(const struct gs_lint_slicepool *pool, const struct gs_lin
     gs_lint_find_node(pool->work, GS_LINT_POOL_TYPE, pool->piece, node, "%s",
                       type == NULL ? why.msg : type);
     if (type != NULL) {
-        gs_lint_set(pool->work, pool->piece, node, type);
+        gs_lint_slicepool_set(pool, node, type);
     }
 }
 
@@ -133,7 +133,7 @@ static void check_profile(const struct gs_lint_slicepool *pool, const struct gs_
         return;
     }
     gs_lint_find_node(pool->work, GS_LINT_POOL_PROFILE, pool->piece, node, "%s", right);
-    gs_lint_set(pool->work, pool->piece, node, right);
+    gs_lint_slicepool_set(pool, node, right);
 }
 
 static void check_warm(const struct gs_lint_slicepool *pool)

@@ -108,6 +108,7 @@ static int add_child(struct reader *rd, unsigned depth, struct gs_lint_node *par
     }
     parent->last = child;
     parent->n++;
+    parent->anchored = parent->anchored || child->anchored || child->key_anchored;
     return 0;
 }
 
@@ -139,6 +140,7 @@ static int take_key(struct reader *rd, struct gs_lint_node *child)
     if (rd->event.type != YAML_SCALAR_EVENT) {
         return stop(rd, byte_of(rd, rd->event.start_mark), "a key that is no text");
     }
+    child->key_anchored = rd->event.data.scalar.anchor != NULL || rd->event.data.scalar.tag != NULL;
     child->key_start = byte_of(rd, rd->event.start_mark);
     child->key_end = byte_of(rd, rd->event.end_mark);
     return take_text(rd, &child->key);
@@ -182,6 +184,9 @@ static int build_scalar(struct reader *rd, struct gs_lint_node *node)
     node->quoted =
         style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
     node->literal = style == YAML_LITERAL_SCALAR_STYLE;
+    node->tagged = rd->event.data.scalar.tag != NULL;
+    node->anchored = rd->event.data.scalar.anchor != NULL;
+    node->plain = style == YAML_PLAIN_SCALAR_STYLE && !node->tagged;
     node->end = scalar_end(rd, node->start);
     return take_text(rd, &node->text);
 }
@@ -198,11 +203,15 @@ static int build(struct reader *rd, unsigned depth, struct gs_lint_node *node)
     }
     if (rd->event.type == YAML_SEQUENCE_START_EVENT) {
         node->kind = GS_LINT_LIST;
+        node->tagged = rd->event.data.sequence_start.tag != NULL;
+        node->anchored = rd->event.data.sequence_start.anchor != NULL;
         node->flow = rd->event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
         return build_list(rd, depth, node);
     }
     if (rd->event.type == YAML_MAPPING_START_EVENT) {
         node->kind = GS_LINT_MAP;
+        node->tagged = rd->event.data.mapping_start.tag != NULL;
+        node->anchored = rd->event.data.mapping_start.anchor != NULL;
         node->flow = rd->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
         return build_map(rd, depth, node);
     }

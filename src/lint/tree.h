@@ -16,6 +16,10 @@ struct gs_lint_node {
     bool flow;                   /* a map or list in braces or brackets */
     bool quoted;                 /* a scalar in quotes */
     bool literal;                /* a scalar behind "|" */
+    bool plain;                  /* a scalar without quotes, not behind "|" or ">", without tag */
+    bool tagged;                 /* "!!str" before it */
+    bool anchored;               /* "&a" before it, or before anything in it */
+    bool key_anchored;           /* "&a" or a tag before its key */
     uint32_t start, end;         /* bytes of the piece: the value */
     uint32_t key_start, key_end; /* in a map: its key */
     struct gs_view key, text;    /* terminated */
