@@ -87,9 +87,46 @@ static int write_into(const struct target *to, struct gs_view bytes)
     return fd < 0 ? fail(to, "open") : write_and_close(to, fd, bytes, false);
 }
 
+/* Of a link to nothing: what it names, empty for now, so that it has a path of its own. */
+static int make_named(const struct target *to)
+{
+    int fd = open(to->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+    if (fd < 0 || close(fd) < 0) {
+        return fail(to, "create");
+    }
+    return 0;
+}
+
+static bool is_link(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+static int write_new(struct target *to, struct gs_view bytes)
+{
+    to->mode = mode_of_new();
+    if (!is_link(to->path)) {
+        if (snprintf(to->real, sizeof(to->real), "%s", to->path) >= (int)sizeof(to->real)) {
+            errno = ENAMETOOLONG;
+            return fail(to, "create");
+        }
+        return write_beside(to, bytes);
+    }
+    int r = make_named(to);
+    if (r == 0 && realpath(to->path, to->real) == NULL) {
+        return fail(to, "create");
+    }
+    r = r < 0 ? r : write_beside(to, bytes);
+    if (r < 0 && to->real[0] != '\0') {
+        unlink(to->real);
+    }
+    return r;
+}
+
 int gs_outfile_write(const char *option, const char *path, struct gs_view bytes, struct gs_err *err)
 {
-    struct target to = {.option = option, .path = path, .err = err};
+    struct target to = {.option = option, .path = path, .real = "", .err = err};
     struct stat st;
     bool there = stat(path, &st) == 0;
     if (!there && errno != ENOENT) {
@@ -99,16 +136,26 @@ int gs_outfile_write(const char *option, const char *path, struct gs_view bytes,
         return gs_fail(err, GS_INVALID, "--%s: %.300s is a directory; expected a file", option,
                        path);
     }
-    if (there && !S_ISREG(st.st_mode)) {
+    if (!there) {
+        return write_new(&to, bytes);
+    }
+    if (!S_ISREG(st.st_mode)) {
         return write_into(&to, bytes);
     }
-    to.mode = there ? st.st_mode & 07777 : mode_of_new();
-    if (there && realpath(path, to.real) == NULL) {
-        return fail(&to, "write");
+    to.mode = st.st_mode & 07777;
+    return realpath(path, to.real) == NULL ? fail(&to, "write") : write_beside(&to, bytes);
+}
+
+int gs_outfile_spare(const char *option, const char *path, const struct gs_infile *input,
+                     struct gs_err *err)
+{
+    struct stat in, out;
+    if (fstat(input->fd, &in) < 0 || stat(path, &out) < 0 || !S_ISREG(out.st_mode) ||
+        in.st_dev != out.st_dev || in.st_ino != out.st_ino) {
+        return 0;
     }
-    if (!there && snprintf(to.real, sizeof(to.real), "%s", path) >= (int)sizeof(to.real)) {
-        errno = ENAMETOOLONG;
-        return fail(&to, "create");
-    }
-    return write_beside(&to, bytes);
+    return gs_fail(
+        err, GS_INVALID,
+        "--%s: %.200s is the input %.200s, which it would replace; expected another file", option,
+        path, input->label);
 }

@@ -234,6 +234,57 @@ def await_listening(running, signals=LISTENS):
         time.sleep(0.01)
 
 
+# ---- where the report goes
+
+def simulate__never_puts_the_report_in_the_place_of_an_input():
+    rows = csv([(i, 60, 500) for i in range(9)])
+    with tempfile.TemporaryDirectory() as folder:
+        at = lambda name: os.path.join(folder, name)
+        for name, text in (("k.csv", rows), ("r.json", run("simulate", "-t", "csv:-", *FEW, "-o", "json",
+                                                           stdin=rows))):
+            with open(at(name), "wb") as file:
+                file.write(text)
+        os.symlink("k.csv", at("link"))
+        os.link(at("r.json"), at("hard"))
+        samples = [SAMPLES + "1,5,a\n9,5,a\n"] * 2
+        served = spec_of("gentd26", samples, folder)
+        kept = {name: open(at(name), "rb").read() for name in os.listdir(folder)}
+        cases = [("simulate", "-t", "csv:" + at("k.csv"), "--out", at("k.csv")),
+                 ("simulate", "-t", "csv:" + at("k.csv"), "--out", at("link")),
+                 ("simulate", "-t", served, "--out", at(FOLDERS["gentd26"][1])),
+                 ("report", at("r.json"), "--out", at("r.json")),
+                 ("report", at("r.json"), "--out", at("hard"), "-o", "html"),
+                 ("lint", at("k.csv"), "--fix-to", at("k.csv"))]
+        for args in cases:
+            error = run(*args, status=3)
+            assert "which it would replace; expected another file" in error and error.count("\n") == 1, error
+            assert {name: open(at(name), "rb").read() for name in os.listdir(folder)} == kept, args
+        with open(at("k.csv"), "rb") as stdin:
+            said = subprocess.run([GPUSLICE, "simulate", "-t", "csv:-", "--out", at("k.csv")], stdin=stdin,
+                                  capture_output=True, text=True)
+        assert said.returncode == 3 and "is the input stdin" in said.stderr, said
+        run("report", at("r.json"), "--out", at("page.html"), "-o", "html")
+
+
+def simulate__says_by_its_status_that_the_report_could_not_be_written():
+    rows = csv([(i, 60, 500) for i in range(9)])
+    saved = run("simulate", "-t", "csv:-", *FEW, "-o", "json", stdin=rows)
+    for args, stdin in ((["simulate", "-t", "csv:-", *FEW], rows), (["report", "-"], saved),
+                        (["lint", "-"], b"version: v1\nmig-configs: {}\n")):
+        option = "--fix-to" if args[0] == "lint" else "--out"
+        error = run(*args, option, "/dev/full", status=4, stdin=stdin)
+        assert f"{option}: cannot write /dev/full: No space" in error and error.count("\n") == 1, error
+    with open("/dev/full", "wb") as full:
+        said = subprocess.run([GPUSLICE, "simulate", "-t", "csv:-", *FEW], input=rows, stdout=full,
+                              stderr=subprocess.PIPE)
+    assert said.returncode == 4 and said.stderr.count(b"\n") == 1, said
+
+
+def report__names_a_file_once():
+    error = run("report", "/dev/zero", status=3)
+    assert error == "gpuslice: /dev/zero: expected a file of 67108864 bytes at most\n", error
+
+
 def simulate__can_be_stopped_while_it_waits_for_a_pipe():
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         with tempfile.TemporaryDirectory() as folder:

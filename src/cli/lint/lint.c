@@ -4,10 +4,10 @@
 
 #include "base/cleanup.h"
 #include "cli/cmd.h"
+#include "lint/diff.h"
 #include "term/exit.h"
 #include "term/infile.h"
 #include "term/outfile.h"
-#include "lint/diff.h"
 
 static const char *const formats[] = {"table", "json", "yaml", "sarif", NULL};
 
@@ -143,7 +143,9 @@ static int read_file(struct gs_cmd_lint_run *run, size_t i, struct gs_err *err)
         return r;
     }
     run->files[i].label = file.label;
-    r = gs_infile_whole(&file, run->arena, GS_LINT_BYTES_MAX, &run->files[i].text, err);
+    const char *to = run->args->fix_to;
+    r = to == NULL || strcmp(to, "-") == 0 ? 0 : gs_outfile_spare("fix-to", to, &file, err);
+    r = r < 0 ? r : gs_infile_whole(&file, run->arena, GS_LINT_BYTES_MAX, &run->files[i].text, err);
     gs_infile_close(&file);
     return r;
 }
@@ -236,11 +238,12 @@ static int lint(const struct gs_cmd_lint_args *args)
     struct gs_err err;
     int r = read_files(&run, &err);
     r = r < 0 ? r : gs_lint_run(&arena, run.files, run.n, run.results, &err);
-    if (r == 0 && (args->fix || args->fix_to != NULL)) {
-        r = write_corrected(&run, &err);
-    }
     if (r < 0) {
         return gs_exit_failed(&err);
+    }
+    r = args->fix || args->fix_to != NULL ? write_corrected(&run, &err) : 0;
+    if (r < 0) {
+        return gs_exit_output(r, &err);
     }
     r = args->diff ? write_diff(&run, &err) : write_findings(&run, &err);
     if (r < 0) {

@@ -235,7 +235,7 @@ static int write_values(const struct gs_render_eks *args, struct gs_err *err)
     }
     gs_yaml_encode(result.root, &text);
     const struct gs_view bytes = {.p = gs_buf_text(&text), .n = text.len};
-    return gs_buf_ok(&text) ? gs_outfile_write("--helm-values", args->values, bytes, err)
+    return gs_buf_ok(&text) ? gs_outfile_write("helm-values", args->values, bytes, err)
                             : gs_fail(err, GS_NO_MEMORY, "no memory for the values");
 }
 
@@ -268,7 +268,7 @@ static int render_eks(int argc, char **argv)
     warn_beyond(&args, &names);
     r = args.values == NULL ? 0 : write_values(&args, &err);
     if (r != 0) {
-        return gs_exit_failed(&err);
+        return gs_exit_output(r, &err);
     }
     r = write_objects(&args, &names, &err);
     return r == GS_INVALID ? gs_exit_failed(&err) : gs_exit_output(r, &err);

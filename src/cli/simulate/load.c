@@ -8,6 +8,7 @@
 
 #include "cli/simulate/crew.h"
 #include "cli/simulate/simulate.h"
+#include "term/outfile.h"
 #include "term/progress.h"
 
 enum {
@@ -44,6 +45,7 @@ int gs_simulate_open(const struct gs_simulate_question *question, uint64_t seed,
                      struct gs_simulate_reading *ret, struct gs_err *err)
 {
     const struct gs_simulate_spec *spec = &question->spec;
+    const char *out = question->args->out;
     memset(ret, 0, sizeof(*ret));
     ret->is_stream = spec->from_stdin;
     for (size_t i = 0; i < spec->n_paths; i++) {
@@ -53,6 +55,11 @@ int gs_simulate_open(const struct gs_simulate_question *question, uint64_t seed,
             return gs_crew_stopped ? gs_crew_stop_error(err) : r;
         }
         ret->n_files++;
+        r = out == NULL ? 0 : gs_outfile_spare("out", out, &ret->files[i], err);
+        if (r < 0) {
+            gs_simulate_close(ret);
+            return r;
+        }
         ret->is_stream = ret->is_stream || is_stream(&ret->files[i]);
         ret->inputs[i] = (struct gs_trace_input){
             .label = ret->files[i].label, .read = read_bytes, .ctx = &ret->files[i]};

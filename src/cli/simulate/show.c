@@ -2,6 +2,7 @@
 #include "cli/cmd.h"
 #include "cli/simulate/simulate.h"
 #include "term/exit.h"
+#include "term/outfile.h"
 #include "term/output.h"
 
 /* A report with every list at its bound is smaller than this. */
@@ -61,9 +62,12 @@ static int read_report(const struct report_args *args, struct gs_arena *arena,
     if (r < 0) {
         return r;
     }
-    r = gs_infile_whole(&file, arena, REPORT_BYTES_MAX, &text, err);
-    r = r < 0 ? r : gs_report_parse(text.p, text.n, arena, ret, err);
-    r = r < 0 ? gs_wrap(err, r, "%.300s", file.label) : 0;
+    r = args->out == NULL ? 0 : gs_outfile_spare("out", args->out, &file, err);
+    r = r < 0 ? r : gs_infile_whole(&file, arena, REPORT_BYTES_MAX, &text, err);
+    if (r == 0) {
+        r = gs_report_parse(text.p, text.n, arena, ret, err);
+        r = r < 0 ? gs_wrap(err, r, "%.300s", file.label) : 0;
+    }
     gs_infile_close(&file);
     return r;
 }

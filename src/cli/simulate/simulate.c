@@ -259,7 +259,7 @@ static int load_all(const struct gs_simulate_question *question, struct loads *r
 }
 
 static int study_and_write(const struct gs_simulate_question *question, const struct loads *loads,
-                           int64_t began_us, struct gs_err *err)
+                           int64_t began_us, bool *writes, struct gs_err *err)
 {
     const struct gs_simulate_args *args = question->args;
     struct gs_simulate_study study;
@@ -280,10 +280,12 @@ static int study_and_write(const struct gs_simulate_question *question, const st
         report.total_us = now_us() - began_us;
     }
     gs_progress_phase("writing");
+    *writes = true;
     return gs_simulate_write(&report, args->format, args->out, err);
 }
 
-static int finish(int r, const struct gs_err *err)
+/* `writes`: it came so far that what failed is the output. */
+static int finish(int r, bool writes, const struct gs_err *err)
 {
     gs_progress_end();
     gs_crew_release();
@@ -291,7 +293,7 @@ static int finish(int r, const struct gs_err *err)
         (void)gs_exit_failed(err);
         return EXIT_STOPPED + gs_crew_stopped;
     }
-    return r == GS_NO_MEMORY ? gs_exit_output(r, err) : r < 0 ? gs_exit_failed(err) : 0;
+    return writes || r == 0 ? gs_exit_output(r, err) : gs_exit_failed(err);
 }
 
 int gs_cmd_simulate(int argc, char **argv)
@@ -323,7 +325,8 @@ int gs_cmd_simulate(int argc, char **argv)
     gs_progress_start("gpuslice simulate");
     gs_crew_catch();
     GS_CLEANUP(unload) struct loads loads = {.n = 0};
+    bool writes = false;
     int r = load_all(&question, &loads, &err);
-    r = r < 0 ? r : study_and_write(&question, &loads, began_us, &err);
-    return finish(r, &err);
+    r = r < 0 ? r : study_and_write(&question, &loads, began_us, &writes, &err);
+    return finish(r, writes, &err);
 }

@@ -32,6 +32,7 @@ static int tear_down(void **state)
     (void)state;
     unlink(path_of("file"));
     unlink(path_of("link"));
+    unlink(path_of("other"));
     return rmdir(dir); /* nothing else was left */
 }
 
@@ -83,6 +84,49 @@ static void outfile__follows_links(void **state)
     assert_holds(path_of("file"), "two");
 }
 
+static void outfile__makes_what_a_link_to_nothing_names(void **state)
+{
+    (void)state;
+    struct stat st;
+    assert_int_equal(symlink("other", path_of("link")), 0);
+    assert_int_equal(write_text(path_of("link"), "one", NULL), 0);
+    assert_int_equal(lstat(path_of("link"), &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_holds(path_of("other"), "one");
+    struct gs_err err;
+    assert_int_equal(unlink(path_of("link")), 0);
+    assert_int_equal(symlink("no/file", path_of("link")), 0);
+    assert_int_equal(write_text(path_of("link"), "one", &err), GS_IO);
+    assert_int_equal(err.sys_errno, ENOENT);
+    assert_int_equal(lstat(path_of("link"), &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+}
+
+static void outfile__spares_the_input_by_whatever_name(void **state)
+{
+    (void)state;
+    struct gs_err err;
+    struct gs_infile file;
+    assert_int_equal(write_text(path_of("file"), "one", NULL), 0);
+    assert_int_equal(symlink("file", path_of("link")), 0);
+    char hard[400];
+    snprintf(hard, sizeof(hard), "%s", path_of("other"));
+    assert_int_equal(link(path_of("file"), hard), 0);
+    assert_int_equal(gs_infile_open(&file, NULL, path_of("file"), NULL), 0);
+    static const char *const same[] = {"file", "link", "other", "./file"};
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        assert_int_equal(gs_outfile_spare("out", path_of(same[i]), &file, &err), GS_INVALID);
+        assert_non_null(strstr(err.msg, "--out: "));
+        assert_non_null(strstr(err.msg, "expected another file"));
+    }
+    assert_int_equal(gs_outfile_spare("out", "/dev/null", &file, &err), 0);
+    assert_int_equal(gs_outfile_spare("out", path_of("not there"), &file, &err), 0);
+    gs_infile_close(&file);
+    assert_int_equal(gs_infile_open(&file, NULL, "/dev/null", NULL), 0);
+    assert_int_equal(gs_outfile_spare("out", "/dev/null", &file, &err), 0);
+    gs_infile_close(&file);
+}
+
 static void outfile__writes_into_devices(void **state)
 {
     (void)state;
@@ -111,6 +155,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(outfile__makes_a_file_and_replaces_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(outfile__follows_links, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(outfile__makes_what_a_link_to_nothing_names, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(outfile__spares_the_input_by_whatever_name, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(outfile__writes_into_devices, set_up, tear_down),
         cmocka_unit_test_setup_teardown(outfile__says_what_cannot_be_written, set_up, tear_down),
     };
