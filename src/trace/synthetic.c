@@ -171,7 +171,7 @@ static int read_mix(struct gs_trace *trace, struct gs_view value, struct gs_err 
         struct gs_view name = gs_view_split(&weight_text, ':');
         uint64_t weight = 1;
         if (own->n_items == ITEMS_MAX) {
-            return gs_fail(err, GS_LIMIT, "more than %d items; expected less", ITEMS_MAX);
+            return gs_fail(err, GS_INVALID, "more than %d items; expected less", ITEMS_MAX);
         }
         if (weight_text.p != NULL &&
             (!gs_view_is_u64(weight_text, WEIGHT_MAX, &weight) || weight == 0)) {
@@ -233,6 +233,19 @@ static int read_part(struct gs_trace *trace, struct gs_view key, struct gs_view 
                    GS_VIEW_ARGS(key));
 }
 
+/* Where jobs= says nothing, the rate and the time do. */
+static int check_jobs(const struct synthetic *own, struct gs_err *err)
+{
+    double jobs = (double)own->until_us / own->mean_gap_us;
+    if (own->jobs > 0 || jobs <= (double)JOBS_MAX) {
+        return 0;
+    }
+    return gs_fail(err, GS_INVALID,
+                   "synthetic: found %.3g jobs by rate and time; expected %llu at most: a lower "
+                   "rate, fewer days, or jobs=N",
+                   jobs, JOBS_MAX);
+}
+
 static int begin(struct gs_trace *trace, struct gs_err *err)
 {
     struct synthetic *own = GS_ARENA_NEW(&trace->arena, struct synthetic, 1);
@@ -241,7 +254,6 @@ static int begin(struct gs_trace *trace, struct gs_err *err)
     }
     trace->own = own;
     own->until_us = GS_SIM_TIME_MAX;
-    own->jobs = JOBS_MAX;
     gs_random_init(&own->random, trace->options.seed);
     for (struct gs_view rest = trace->options.text; rest.p != NULL && rest.n > 0;) {
         struct gs_view value = gs_view_trim(take_part(&rest));
@@ -260,7 +272,9 @@ static int begin(struct gs_trace *trace, struct gs_err *err)
                        : own->n_items == 0 ? "mix"
                                            : "days, hours or jobs");
     }
-    return 0;
+    int r = check_jobs(own, err);
+    own->jobs = own->jobs == 0 ? 2 * JOBS_MAX : own->jobs; /* drawn, it may be a few more */
+    return r;
 }
 
 /* ---- drawing ---- */

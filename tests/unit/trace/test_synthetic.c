@@ -81,6 +81,8 @@ static void synthetic__a_wrong_text_says_what_is_wrong(void **state)
         const char *says;
     } cases[] = {
         {"rate=60,duration=60,mix=gpu,days=1", "synthetic: rate: found \"60\"; expected a number"},
+        {"rate=1000/s,duration=1s,mix=1g:1,days=36500",
+         "synthetic: found 3.15e+12 jobs by rate and time; expected 1000000000 at most"},
         {"rate=0/h,duration=60,mix=gpu,days=1", "synthetic: rate: found a rate of 0"},
         {"rate=-1/h,duration=60,mix=gpu,days=1", "synthetic: rate: found -1, which is negative"},
         {"rate=1/h,duration=0,mix=gpu,days=1", "synthetic: duration: found a length of 0"},
