@@ -21,7 +21,10 @@ const char *gs_report_bound_says(const struct gs_report *report)
 }
 
 /* The rules are in docs/savings.md; no sentence is made of the ideal. */
-enum { SLOWER_PERMILLE = 1050 }; /* what a reader is told of run times begins here */
+enum {
+    SLOWER_PERMILLE = 1050, /* what a reader is told of run times begins here */
+    SHOWN_MPCT = 50         /* what is less is printed as 0.0, and so it counts */
+};
 
 /* Where blocks of a trace are put together, jobs meet that never did. Work that keeps to a
  * timetable is not like that: the trace's own figure then lies beside the interval. */
@@ -33,9 +36,9 @@ enum gs_report_verdict gs_report_judge(struct gs_report_interval ci, int64_t val
     if (value < ci.lo_mpct || value > ci.hi_mpct) {
         return GS_REPORT_NOT_THIS_TRACE;
     }
-    return ci.lo_mpct > 0   ? GS_REPORT_GAINS
-           : ci.hi_mpct < 0 ? GS_REPORT_COSTS
-                            : GS_REPORT_NO_DIFFERENCE;
+    return ci.lo_mpct >= SHOWN_MPCT    ? GS_REPORT_GAINS
+           : ci.hi_mpct <= -SHOWN_MPCT ? GS_REPORT_COSTS
+                                       : GS_REPORT_NO_DIFFERENCE;
 }
 
 /* Of the GPU-hours: what no policy can save on the trace is not to be claimed of work like it. */

@@ -132,10 +132,14 @@ static void say_fewer(const struct gs_report *report, const struct gs_report_pol
     int64_t fewer = (whole->fewest_nodes - ours->fewest_nodes) * 1000;
     bool gains = gs_report_judge(gs_report_gain_ci(report, ours), gs_report_gain(report, ours)) ==
                      GS_REPORT_GAINS &&
-                 gs_report_judge(ci, fewer) == GS_REPORT_GAINS;
+                 gs_report_judge(ci, fewer) == GS_REPORT_GAINS && ci.lo_mpct >= 1000;
     if (gains && report->draws >= GS_REPORT_DRAWS_CLAIM) {
-        gs_buf_printf(out, ": %lld to %lld fewer may be claimed (95 %%)",
-                      (long long)(ci.lo_mpct / 1000), (long long)(ci.hi_mpct / 1000));
+        long long lo = ci.lo_mpct / 1000, hi = ci.hi_mpct / 1000;
+        gs_buf_puts(out, ": ");
+        if (lo < hi) {
+            gs_buf_printf(out, "%lld to ", lo);
+        }
+        gs_buf_printf(out, "%lld fewer may be claimed (95 %%)", hi);
     } else {
         gs_buf_puts(out, "; of other work no fewer may be claimed");
     }
