@@ -367,6 +367,16 @@ def simulate__counts_one_as_one():
     assert b"1 that asks for no GPU" in run("simulate", "-t", "csv:-", *FEW, stdin=one)
 
 
+def simulate__never_shows_hours_that_are_there_as_none():
+    for seconds, gpus, shown in ((1, 1, "under 0.001"), (60, 2, "0.033"), (3600, 1, "1.0"), (3600, 60, "60.0")):
+        rows = csv([(0, seconds, gpus)], "arrival,duration,gpus")
+        table, page = (run("simulate", "-t", "csv:-", *FEW, "-o", form, stdin=rows).decode()
+                       for form in ("table", "html"))
+        assert re.search(rf"^whole GPUs +{shown}  GPU-hours", table, re.M), table
+        assert re.search(rf"^whole +{shown} ", table, re.M), table
+        assert shown in page, shown
+
+
 def simulate__names_the_option_that_wants_a_region():
     for option, instance in (("--small-gpu", "g6.xlarge"), ("--instance", "p4d.24xlarge")):
         error = run("simulate", "-t", "csv:" + JOBS, option, instance, status=2)

@@ -200,8 +200,11 @@ void gs_report_put_plots(const struct gs_report *report, struct gs_buf *out);
 /* report_words.c: numbers for people; "-" what is not known. Each writes into `text` of
  * GS_REPORT_WORD_MAX bytes and returns it. */
 enum { GS_REPORT_WORD_MAX = 64 };
-const char *gs_report_pct(int64_t mpct, char *text);       /* "38.1 %" */
-const char *gs_report_hours(int64_t mh, char *text);       /* "34,212" */
+const char *gs_report_pct(int64_t mpct, char *text); /* "38.1 %" */
+const char *gs_report_hours(int64_t mh, char *text); /* "34,212", "0.033" */
+/* Of GPUs that were on, where what is not quite nothing may have been rounded to 0: "under 0.001"
+ */
+const char *gs_report_hours_on(int64_t mh, char *text);
 const char *gs_report_count(int64_t count, char *text);    /* "7,064" */
 const char *gs_report_time(int64_t ms, char *text);        /* "0 s", "2.5 min", "3.1 h", "4.0 d" */
 const char *gs_report_dollars(int64_t uusd, char *text);   /* "$1,234" */

@@ -157,7 +157,7 @@ static void put_cards(const struct gs_report *report, struct gs_buf *out)
     char text[GS_REPORT_WORD_MAX], range[GS_REPORT_WORD_MAX], says[3 * GS_REPORT_WORD_MAX];
     const struct gs_report_policy *ours = gs_report_find(report, report->ours);
     gs_buf_puts(out, "<ul class=\"cards\">\n");
-    put_card(gs_report_hours(report->whole_mh, text), "GPU-hours with whole GPUs", out);
+    put_card(gs_report_hours_on(report->whole_mh, text), "GPU-hours with whole GPUs", out);
     if (ours != NULL && gs_report_is_fixed(report)) {
         put_fixed_cards(report, ours, out);
     } else if (ours != NULL) {
@@ -194,7 +194,7 @@ static const struct shown shown[] = {
     {"sooner", OF(sooner_mpct), gs_report_pct, OF(sooner_ci)},
     {"less lost", OF(less_lost_mpct), gs_report_pct, OF(less_lost_ci)},
     {"nodes that do", OF(fewest_nodes), gs_report_count, NO_INTERVAL},
-    {"GPU-hours", OF(gpu_mh), gs_report_hours, NO_INTERVAL},
+    {"GPU-hours", OF(gpu_mh), gs_report_hours_on, NO_INTERVAL},
     {"saved", OF(saving_mpct), gs_report_pct, OF(saving_ci)},
     {"by node", OF(node_saving_mpct), gs_report_pct, OF(node_saving_ci)},
     {"peak GPUs", OF(peak_gpus), gs_report_count, NO_INTERVAL},

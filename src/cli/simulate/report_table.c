@@ -38,7 +38,7 @@ static void put_facts(const struct gs_report *report, bool styled, struct gs_buf
     char text[GS_REPORT_WORD_MAX];
     GS_CLEANUP(gs_table_freep)
     struct gs_table *table = gs_table_new(columns, GS_ARRAY_LEN(columns));
-    put_fact(table, "whole GPUs", gs_report_hours(report->whole_mh, text),
+    put_fact(table, "whole GPUs", gs_report_hours_on(report->whole_mh, text),
              "GPU-hours with one GPU or more for each job");
     put_fact(table, "sliceable", gs_report_pct(report->sliceable_mpct, text),
              "of these hours are of jobs that a slice serves");
@@ -67,7 +67,7 @@ static const struct shown shown[] = {
     {"LESS LOST", OF(less_lost_mpct), gs_report_pct},
     {"95 %", OF(less_lost_ci), NULL},
     {"NODES", OF(fewest_nodes), gs_report_count},
-    {"GPU-HOURS", OF(gpu_mh), gs_report_hours},
+    {"GPU-HOURS", OF(gpu_mh), gs_report_hours_on},
     {"SAVED", OF(saving_mpct), gs_report_pct},
     {"95 %", OF(saving_ci), NULL},
     {"BY NODE", OF(node_saving_mpct), gs_report_pct},
@@ -102,12 +102,23 @@ static bool is_known(const struct gs_report *report, const struct shown *column)
     return false;
 }
 
+/* Hours are rounded: a policy that saves just as much shows just as many. */
+static int64_t bound_mh(const struct gs_report *report)
+{
+    int64_t mpct = report->bound_saving_mpct;
+    for (size_t i = 0; i < report->n_policies; i++) {
+        if (report->policies[i].saving_mpct == mpct) {
+            return report->policies[i].gpu_mh;
+        }
+    }
+    return report->whole_mh - (int64_t)((__int128)report->whole_mh * mpct / 100000);
+}
+
 static const char *bound_of(const struct gs_report *report, const struct shown *column, char *text)
 {
     int64_t mpct = report->bound_saving_mpct;
     if (column->at == OF(gpu_mh) && mpct != GS_REPORT_UNKNOWN) {
-        __int128 saved = (__int128)report->whole_mh * mpct / 100000;
-        return gs_report_hours(report->whole_mh - (int64_t)saved, text);
+        return gs_report_hours_on(bound_mh(report), text);
     }
     return column->at == OF(saving_mpct) ? gs_report_pct(mpct, text)
            : column->at == OF(peak_gpus) ? gs_report_count(report->bound_peak_gpus, text)

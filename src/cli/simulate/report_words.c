@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 #include "cli/simulate/report.h"
 
+enum { TENTH_MH = 100 }; /* of an hour: below it one digit says too little */
+
 static const char *not_known(char *text)
 {
     return strcpy(text, "-");
@@ -63,10 +65,15 @@ const char *gs_report_hours(int64_t mh, char *text)
         return not_known(text);
     }
     if (llabs(mh) < 100000) {
-        return fixed(mh, 3, 1, text);
+        return fixed(mh, 3, mh != 0 && llabs(mh) < TENTH_MH ? 3 : 1, text);
     }
     fixed(mh, 3, 0, text);
     return group(text);
+}
+
+const char *gs_report_hours_on(int64_t mh, char *text)
+{
+    return mh == 0 ? strcpy(text, "under 0.001") : gs_report_hours(mh, text);
 }
 
 const char *gs_report_count(int64_t count, char *text)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/simulate/claim.h"
 #include "cli/simulate/crew.h"
 #include "cli/simulate/plot.h"
 #include "cli/simulate/simulate.h"
@@ -27,6 +28,11 @@ static void report__numbers_are_rounded_once_and_read_well(void **state)
         {gs_report_hours, 34212367, "34,212"},
         {gs_report_hours, 99949, "99.9"},
         {gs_report_hours, 0, "0.0"},
+        {gs_report_hours, 100, "0.1"},
+        {gs_report_hours, 99, "0.099"},
+        {gs_report_hours, -1, "-0.001"},
+        {gs_report_hours_on, 0, "under 0.001"},
+        {gs_report_hours_on, 1, "0.001"},
         {gs_report_count, 1234567, "1,234,567"},
         {gs_report_count, -1000, "-1,000"},
         {gs_report_count, 999, "999"},
@@ -46,6 +52,62 @@ static void report__numbers_are_rounded_once_and_read_well(void **state)
     for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
         char text[GS_REPORT_WORD_MAX];
         assert_string_equal(cases[i].say(cases[i].value, text), cases[i].text);
+    }
+}
+
+/* An end of an interval that is printed as 0.0 counts as zero. */
+static void report__a_claim_needs_an_interval_that_does_not_read_as_zero(void **state)
+{
+    static const struct {
+        struct gs_report_interval ci;
+        enum gs_report_verdict verdict;
+    } cases[] = {
+        {{.lo_mpct = 50, .hi_mpct = 300}, GS_REPORT_GAINS},
+        {{.lo_mpct = 49, .hi_mpct = 300}, GS_REPORT_NO_DIFFERENCE},
+        {{.lo_mpct = 0, .hi_mpct = 300}, GS_REPORT_NO_DIFFERENCE},
+        {{.lo_mpct = -200, .hi_mpct = -49}, GS_REPORT_NO_DIFFERENCE},
+        {{.lo_mpct = -200, .hi_mpct = -50}, GS_REPORT_COSTS},
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        int64_t middle = (cases[i].ci.lo_mpct + cases[i].ci.hi_mpct) / 2;
+        char text[GS_REPORT_WORD_MAX];
+        assert_int_equal(gs_report_judge(cases[i].ci, middle), cases[i].verdict);
+        bool reads_as_zero = strstr(gs_report_range(cases[i].ci, text), "0.0") != NULL;
+        assert_int_equal(reads_as_zero, cases[i].verdict == GS_REPORT_NO_DIFFERENCE);
+    }
+}
+
+/* Of 8 nodes 7 are needed with whole GPUs and 5 with slices. */
+static void report__says_how_many_nodes_fewer_in_one_number_where_both_ends_are_one(void **state)
+{
+    static const struct {
+        struct gs_report_interval fewer;
+        const char *says;
+    } cases[] = {
+        {{.lo_mpct = 2000, .hi_mpct = 2000}, ": 2 fewer may be claimed (95 %)."},
+        {{.lo_mpct = 1000, .hi_mpct = 2000}, ": 1 to 2 fewer may be claimed (95 %)."},
+        {{.lo_mpct = 500, .hi_mpct = 2000}, "; of other work no fewer may be claimed."},
+        {{.lo_mpct = 0, .hi_mpct = 2000}, "; of other work no fewer may be claimed."},
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        struct gs_report_policy policies[2] = {{.fewest_nodes = 7}, {.fewest_nodes = 5}};
+        policies[1].sooner_mpct = 10000;
+        policies[1].sooner_ci = (struct gs_report_interval){.lo_mpct = 8000, .hi_mpct = 12000};
+        policies[1].fewer_nodes_ci = cases[i].fewer;
+        const struct gs_report report = {.world = "queue",
+                                         .gpus = 64,
+                                         .node_gpus = 8,
+                                         .draws = GS_REPORT_DRAWS_CLAIM,
+                                         .policies = policies,
+                                         .n_policies = 2};
+        GS_CLEANUP(gs_buf_done) struct gs_buf text;
+        gs_buf_init(&text, GS_REPORT_TEXT_MAX);
+        gs_report_say_fixed(&report, &policies[1], &text);
+        if (strstr(gs_buf_text(&text), cases[i].says) == NULL) {
+            fail_msg("\"%s\"; expected \"%s\"", gs_buf_text(&text), cases[i].says);
+        }
     }
 }
 
@@ -516,6 +578,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(report__numbers_are_rounded_once_and_read_well),
+        cmocka_unit_test(report__a_claim_needs_an_interval_that_does_not_read_as_zero),
+        cmocka_unit_test(report__says_how_many_nodes_fewer_in_one_number_where_both_ends_are_one),
         cmocka_unit_test(report__numbers_of_any_size_fit),
         cmocka_unit_test(simulate__savings_are_rounded_to_the_nearest),
         cmocka_unit_test(blocks__put_together_what_came_together),
