@@ -139,9 +139,10 @@ def published__miso_jobs_end_sooner_on_slices():
     with open(os.path.join(SOURCE, "docs", "savings.md"), encoding="utf-8") as file:
         page = file.read()
     assert f"{best:,.0f} s" in page, best
-    for args in (["--move", "0", "--recut", "0"], ["--move", "60"], ["--slo", "2"], ["--slo", "1.5"]):
-        mean = miso("-p", "gpuslice+moldable", *args)["gpuslice+moldable"]
-        assert f"| {mean:,.0f} s | {100 - 100 * mean / whole:.0f} % |" in page, (args, mean)
+    for args in ("--move 0 --recut 0", "--move 1min", "--move 1min --recut 1min", "--slo 2", "--slo 1.5"):
+        mean = miso("-p", "gpuslice+moldable", *args.split())["gpuslice+moldable"]
+        row = f"(`{args}`) | {mean:,.0f} s | {100 - 100 * mean / whole:.0f} % |"
+        assert row in page, row
 
 
 def published__the_page_has_what_the_commands_say():
