@@ -597,7 +597,7 @@ def report__writes_all_of_a_file_or_nothing():
         assert run("simulate", "-t", "csv:" + JOBS, "--draws", "0", "-o", "html", "--out", out) == b""
         with open(out, "rb") as file:
             assert file.read() == run("simulate", "-t", "csv:" + JOBS, "--draws", "0", "-o", "html")
-        run("simulate", "-t", "csv:" + JOBS, "--draws", "0", "--out", folder + "/no/r", status=3)
+        run("simulate", "-t", "csv:" + JOBS, "--draws", "0", "--out", folder + "/no/r", status=4)
 
 
 # ---- who waits
