@@ -44,6 +44,7 @@ class Api(http.server.ThreadingHTTPServer):
         self.users, self.seen, self.proxied, self.lease = {}, [], None, None
         self.leaders = {"controller-old"}  # pods with the label gpuslice.dev/leader
         self.reviews = 0
+        self.lost = False  # lists and watches fail
         self.configmaps = {}  # by path: those that are there
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -89,7 +90,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         api, url = self.server, urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(url.query))
         api.seen.append(("GET", self.path, self.headers.get("Authorization")))
-        if url.path in LISTS and query.get("watch"):
+        if url.path in LISTS and api.lost:
+            self.no(503, "ServiceUnavailable")
+        elif url.path in LISTS and query.get("watch"):
             self.watch(url.path, int(query.get("resourceVersion", "1")))
         elif url.path in LISTS:
             version, kind = LISTS[url.path]
@@ -124,7 +127,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         at = max(since - 1, 0)
         try:
-            while True:
+            while not api.lost:
                 with api.changed:
                     if at >= len(api.log):
                         api.changed.wait(0.5)

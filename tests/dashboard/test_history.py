@@ -11,6 +11,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -511,6 +512,40 @@ def cost__of_a_time_of_which_nothing_is_known_is_not_0():
     assert "not known" in found.stdout and "0.00" not in found.stdout, found.stdout
     expect(json.loads(run_cost(*words, "-o", "json").stdout)["total"], None)
     expect(run_cost(*words, "-o", "csv").stdout, "namespace,usd,uusd\ntotal,,\n")
+
+
+def cost__says_every_time_in_one_style():
+    path, _, _ = odd_file()
+    found = run_cost("--file", path, "--since", "2d")
+    assert re.search(r"known of 1\.0 h of 2\.0 days; what the other (2\.0 days|4[78]\.\d h) cost is not",
+                     found.stdout), found.stdout
+
+
+def cost__of_a_pipe_does_not_wait():
+    path = os.path.join(CLUSTER.folder, "pipe")
+    os.mkfifo(path)
+    found = run_cost("--file", path)
+    expect((found.returncode, found.stdout), (3, ""))
+    assert "found a pipe; expected a history's file" in found.stderr, found.stderr
+
+
+def history__says_since_when_a_kind_is_not_watched():
+    history = CLUSTER.history
+    bed.wait_until(lambda: history.metrics()["gpuslice_history_unsampled_seconds"] <= 2, CLUSTER.said)
+    CLUSTER.api.lost = True
+    try:
+        bed.wait_until(lambda: history.standing()[1].count("not watched since") == 3, CLUSTER.said)
+        status, text = history.standing()
+        expect(status, 200)  # what is kept can be read
+        history.document("cost?by=part")
+        assert re.search(r"^ok\nPod: not watched since 2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ, no samples "
+                         r"meanwhile: \S", text), text
+        bed.wait_until(lambda: history.metrics()["gpuslice_history_unsampled_seconds"] >= 3,
+                       CLUSTER.said)
+    finally:
+        CLUSTER.api.lost = False
+    bed.wait_until(lambda: history.standing() == (200, "ok\n"), CLUSTER.said)
+    bed.wait_until(lambda: history.metrics()["gpuslice_history_unsampled_seconds"] <= 2, CLUSTER.said)
 
 
 def history__a_file_of_others_is_refused():
