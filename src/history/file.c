@@ -42,8 +42,8 @@ const char *const gs_history_steps[VERSION] = {
     "  WHERE paid.hour = known.hour AND kind = 0);"
     "PRAGMA application_id = 1735608425;",
     /* the seconds are in the digest, too (GS_HISTORY_DIGEST_S) */
-    "UPDATE known SET digest = (digest + seconds * 1779033703951) % (1 << 61)"
-    "  WHERE digest >= 0 AND typeof(seconds) = 'integer' AND seconds BETWEEN 1 AND 14400;",
+    ("UPDATE known SET digest = (digest + seconds * 1779033703951) % (1 << 61)"
+     "  WHERE digest >= 0 AND typeof(seconds) = 'integer' AND seconds BETWEEN 1 AND 14400;"),
 };
 
 int gs_history_fail(struct gs_history *history, int code, const char *what, struct gs_err *err)

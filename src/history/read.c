@@ -138,11 +138,11 @@ static int read_known(struct gs_history *history, int64_t from, int64_t to, uint
 {
     struct gs_err why;
     GS_CLEANUP(gs_history_finalize)
-    sqlite3_stmt *sum = gs_history_ask(
-        history, &why,
-        "SELECT coalesce(sum(iif(seconds > 3660, 3600, seconds)), 0) FROM known"
-        " WHERE hour >= ? AND hour < ? AND NOT gs_left_out(hour)",
-        "ii", from, to);
+    sqlite3_stmt *sum =
+        gs_history_ask(history, &why,
+                       "SELECT coalesce(sum(iif(seconds > 3660, 3600, seconds)), 0) FROM known"
+                       " WHERE hour >= ? AND hour < ? AND NOT gs_left_out(hour)",
+                       "ii", from, to);
     int r = sum == NULL ? why.code : gs_history_step(history, sum, &why);
     if (r < 0) {
         return gs_fail(err, why.code, "%s", why.msg);
