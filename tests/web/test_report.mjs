@@ -15,6 +15,7 @@ const PAGES = {
   full: ['-t', `csv:${JOBS}`, '--draws', '100', ...PRICED],
   plain: ['-t', `csv:${JOBS}`, '--draws', '100', '-p', 'gpuslice'],
   bare: ['-t', `csv:${JOBS}`, '--draws', '0', '-p', 'whole', '--what-if', 'no'],
+  fixed: ['-t', `csv:${JOBS}`, '--draws', '100', '-w', 'loss', '--gpus', '8', '--instance', 'p4d.24xlarge', '--region', 'us-east-1'],
   long: ['-t', `csv:${'/.'.repeat(200)}${JOBS}`, '--draws', '0', '-w', 'queue', '--gpus', '8', '--map', 'strict'],
 };
 
@@ -68,7 +69,7 @@ const CASES = {
   },
 
   async 'nothing is cut off at any width from 320 pixels on'(world) {
-    await each(world, 'light', [320, 480, 640, 641, 900, 1055, 1057, 1100, 1920], isWhole);
+    await each(world, 'light', [320, 480, 640, 641, 900, 1057, 1100, 1215, 1217, 1920], isWhole);
   },
 
   async 'lists of numbers that are opened are no wider than the page'(world) {
