@@ -139,7 +139,9 @@ class Cases:
         self.bed.pods.create(pod("seven", LARGE))
         time.sleep(5)
         assert all(self.bed.pods.phase(name) == "Pending" for name in ("five", "six", "seven"))
-        assert not stand.gates_of(self.bed.pods.find("five")), "nobody would ever see it"
+        # its pool is given 10 s to open
+        system.wait_for("the gate goes: nobody would ever see it", lambda: not stand.gates_of(
+            self.bed.pods.find("five")), 60)
         self.karpenter.restart()
         begun = time.monotonic()
         for name in ("five", "six", "seven"):

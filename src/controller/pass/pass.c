@@ -210,12 +210,14 @@ static int carry_out(struct gs_pass *pass, struct gs_store_pod *pod,
         if (decision->until_node != GS_DECIDE_NONE) {
             gs_take_coming(&pass->view, pod, decision->until_node);
             gs_pass_look_again(pass, pass->now_us + pass->options.recut_limit_us);
-            gs_act_say(pass->options.act, pod, false, "WaitsForRecut", "Wait", decision->why);
             if (pod->waiting->keep_until_us == 0) {
                 pod->waiting->keep_until_us = pass->now_us + pass->options.recut_limit_us;
             }
+            /* one of the two: the other way about they would take turns, an Event each */
             if (pass->now_us >= pod->waiting->keep_until_us && !gs_pass_waits_for_move(pass, pod)) {
                 gs_pass_let_go(pass, pod, "RecutTakesLong", "Wait", decision->why);
+            } else {
+                gs_act_say(pass->options.act, pod, false, "WaitsForRecut", "Wait", decision->why);
             }
             return 0;
         }

@@ -592,9 +592,31 @@ static void pass__nodes_that_are_gone_are_forgotten(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* It is let go already: what is said of it is one thing, however often it is looked at. */
+static void pass__who_waits_long_for_anothers_re_cut_is_told_so_once(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 1);
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "3g.20gb", .gated = true});
+    world_pod(&world, &(struct world_pod){.name = "c", .profile = "3g.20gb", .gated = true});
+    world_run(&world);
+    assert_true(did("say d/a Recutting") && did("say d/c Recutting"));
+    world_pod_gone(&world, "c", "3g.20gb");
+    world_pod(&world,
+              &(struct world_pod){.name = "b", .profile = "3g.20gb", .unschedulable = true});
+    world_run(&world);
+    assert_true(did("say d/b WaitsForRecut"));
+    world.now_us += 3600000000u; /* nobody answers */
+    world_run(&world);
+    assert_true(did("say d/b RecutTakesLong"));
+    assert_false(did("say d/b WaitsForRecut"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(pass__who_waits_long_for_anothers_re_cut_is_told_so_once,
+                                        set_up, tear_down),
         CASE(pass__a_gated_pod_is_booked_on_a_free_slice),
         CASE(pass__a_slice_is_promised_once),
         CASE(pass__priority_goes_before_age),
