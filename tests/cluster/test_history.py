@@ -154,7 +154,8 @@ class Cases:
                   "resource": "nvidia.com/mig-3g.20gb", "uuid": f"MIG-{i}"} for i in range(2)]}]}})
         def has_a_bill():
             found = self.through()
-            return found and found["total"]["uusd"] > 0 and found
+            total = found and found["total"]  # null: nothing is known yet
+            return total and total["uusd"] > 0 and found
         try:
             system.wait_for("a bill", has_a_bill, 120)
         except BedError as error:
