@@ -104,6 +104,13 @@ struct gs_store_bought {
     uint32_t takes_s;  /* as nodes like it took; 0: not known */
 };
 
+/* An Event of a pod: a hash of its reason, and when (CLOCK_MONOTONIC; 0: none). */
+struct gs_store_told {
+    uint32_t reason;
+    uint64_t at_us;
+};
+enum { GS_STORE_TOLD_MAX = 4 };
+
 /* A pod that waits and asks for slices; or one that has our gate and must lose it. */
 struct gs_store_waiting {
     struct gs_store_pod *of;
@@ -120,12 +127,11 @@ struct gs_store_waiting {
     uint32_t buys;     /* the offer that it needs a node of, plus 1; 0: none. Likewise */
     /* What was asked of the API server shows in the watch by then, or is decided anew. */
     uint64_t settles_us;
-    uint64_t nominated_us;  /* since when it is nominated; 0: it is not */
-    uint64_t said_us;       /* the last Event; 0: none */
-    uint32_t said;          /* its reason and text: a hash */
-    uint32_t said_reason;   /* its reason */
-    unsigned what;          /* enum gs_decide_what of the last decision */
-    char why[512];          /* in words */
+    uint64_t nominated_us;                        /* since when it is nominated; 0: it is not */
+    uint32_t said;                                /* the last Event's reason and text: a hash */
+    struct gs_store_told told[GS_STORE_TOLD_MAX]; /* Events, by their reasons */
+    unsigned what;                                /* enum gs_decide_what of the last decision */
+    char why[512];                                /* in words */
     struct gs_store_bought bought;
     uint64_t keep_until_us; /* a re-cut or move for it is given so long; 0: there is none */
     uint64_t hope_until_us; /* pods on their way are waited for so long; 0: it needed none yet */

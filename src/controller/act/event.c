@@ -6,7 +6,7 @@
 #include "controller/act/work.h"
 #include "wire/kubeevent.h"
 
-/* the same Event of a pod, or another one while little has changed */
+/* so long an Event of a pod with the same reason says nothing new */
 #define REPEAT_US 30000000ull
 enum { EVENTS_UNDER_WAY_MAX = 64 };
 
@@ -74,16 +74,22 @@ void gs_act_say(struct gs_act *act, struct gs_store_pod *pod, bool warning, cons
     struct gs_store_waiting *waiting = pod->waiting;
     uint64_t now = gs_act_now(act, CLOCK_MONOTONIC);
     uint32_t said = hash_of(reason, text);
-    bool often = waiting->said_us != 0 && now < waiting->said_us + REPEAT_US;
-    /* Another reason is news at once; another text for the same reason is not. */
-    if (said == waiting->said || (often && hash_of(reason, "") == waiting->said_reason) ||
-        act->events_under_way >= EVENTS_UNDER_WAY_MAX) {
+    uint32_t why = hash_of(reason, "");
+    struct gs_store_told *place = &waiting->told[0];
+    bool often = false;
+    for (size_t i = 0; i < GS_STORE_TOLD_MAX; i++) {
+        struct gs_store_told *one = &waiting->told[i];
+        often |= one->at_us != 0 && one->reason == why && now < one->at_us + REPEAT_US;
+        place = one->at_us < place->at_us ? one : place;
+    }
+    /* A new reason is news at once. Another text for one that was told is not, nor are two reasons
+     * that take turns. */
+    if (said == waiting->said || often || act->events_under_way >= EVENTS_UNDER_WAY_MAX) {
         return;
     }
     if (send_event(act, pod, warning, reason, action, text)) {
         waiting->said = said;
-        waiting->said_reason = hash_of(reason, "");
-        waiting->said_us = now;
+        *place = (struct gs_store_told){.reason = why, .at_us = now};
     }
 }
 

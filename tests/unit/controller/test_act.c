@@ -152,9 +152,23 @@ static void act__who_decides_no_more_lifts_no_gate(void **state)
     }
 }
 
+static void act__reasons_that_take_turns_are_told_once_each(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        gs_act_say(bed.act, waits(), false, i % 2 == 0 ? "WaitsForRecut" : "Recutting", "Wait",
+                   i % 2 == 0 ? "one" : "other");
+    }
+    assert_int_equal(gs_act_counts(bed.act).events, 2);
+    gs_act_say(bed.act, waits(), false, "SliceBooked", "Book", "news");
+    assert_int_equal(gs_act_counts(bed.act).events, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(act__reasons_that_take_turns_are_told_once_each, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(act__a_move_is_noted_and_then_the_pod_is_evicted, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(act__who_decides_no_more_evicts_nobody, set_up, tear_down),
