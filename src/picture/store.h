@@ -219,13 +219,14 @@ struct gs_store_node {
     const char *uid;
     bool ready;
     bool deleting;
-    bool starting;         /* has our startup taint, or is not initialized yet */
-    const char *slicepool; /* label gpuslice.dev/slicepool; "": none */
-    bool held;             /* karpenter.sh/do-not-disrupt is there, */
-    bool held_by_us;       /* and we have put it there */
-    bool holding;          /* a request about that is under way */
-    bool leaving;          /* we have cordoned it: it is empty, and about to go */
-    bool has_gpus;         /* there is a GpuNode */
+    bool starting;          /* has our startup taint, or is not initialized yet */
+    const char *slicepool;  /* label gpuslice.dev/slicepool; "": none */
+    bool held;              /* karpenter.sh/do-not-disrupt is there, */
+    bool held_by_us;        /* and we have put it there */
+    bool holding;           /* a request about that is under way */
+    uint64_t hold_after_us; /* CLOCK_MONOTONIC: not asked again before, unless it is shown anew */
+    bool leaving;           /* we have cordoned it: it is empty, and about to go */
+    bool has_gpus;          /* there is a GpuNode */
     struct gs_store_gpu *gpus;
     unsigned n_gpus;
     const char *gpus_version;     /* the GpuNode's resourceVersion */

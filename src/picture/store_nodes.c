@@ -214,6 +214,7 @@ static void read_rest(struct gs_store_node *node, const json_t *object)
     node->deleting = json_object_get(metadata, "deletionTimestamp") != NULL;
     node->held = json_object_get(annotations, HOLD_KEY) != NULL;
     node->held_by_us = json_object_get(annotations, HELD_BY_US_KEY) != NULL;
+    node->hold_after_us = 0;
     node->leaving = json_object_get(annotations, GS_STORE_LEAVING) != NULL;
     node->ready = gs_kubenode_is_ready(object, NULL);
     node->starting = gs_kubenode_is_starting(&node->node);

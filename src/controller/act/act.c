@@ -404,8 +404,9 @@ static void on_done(void *ctx, int result, const struct gs_kube_answer *answer,
             wish_failed(call);
         }
     } else if (call->kind == GS_ACT_HOLD) {
-        if (node != NULL) {
+        if (node != NULL) { /* while Nodes are not watched it does not show */
             node->holding = false;
+            node->hold_after_us = gs_act_now(act, CLOCK_MONOTONIC) + REFUSED_US;
         }
     } else if (call->kind != GS_ACT_EVENT && pod != NULL) {
         gs_act_end(act, pod, ok);

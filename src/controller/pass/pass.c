@@ -427,7 +427,10 @@ static void hold_nodes(struct gs_pass *pass)
         bool hold = node->wishes != NULL || node->n_nominated > 0 || pass->view.more[i].warm ||
                     gs_moves_touch(&pass->moves, node);
         bool ours_or_none = node->held_by_us || !node->held;
-        if (node->known && !node->holding && ours_or_none && hold != node->held_by_us) {
+        bool other = node->known && !node->holding && ours_or_none && hold != node->held_by_us;
+        if (other && pass->now_us < node->hold_after_us) {
+            gs_pass_look_again(pass, node->hold_after_us);
+        } else if (other) {
             gs_act_hold(pass->options.act, node, hold);
         }
     }

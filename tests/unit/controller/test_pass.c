@@ -592,6 +592,22 @@ static void pass__nodes_that_are_gone_are_forgotten(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* The watch of Nodes is away: what was asked does not show. */
+static void pass__a_node_is_not_asked_to_be_held_again_before_it_shows(void **state)
+{
+    (void)state;
+    world_node(&world, "n1", ONES, 1);
+    gs_store_find_node(&world.store, "n1")->hold_after_us = world.now_us + 1000000;
+    world_pod(&world, &(struct world_pod){.name = "a", .profile = "1g.5gb", .gated = true});
+    world_run(&world);
+    assert_true(did("book d/a n1"));
+    assert_false(did("hold n1"));
+    assert_true(world.again_us <= world.now_us + 1000000);
+    world.now_us += 1000000;
+    world_run(&world);
+    assert_true(did("hold n1"));
+}
+
 /* It is let go already: what is said of it is one thing, however often it is looked at. */
 static void pass__who_waits_long_for_anothers_re_cut_is_told_so_once(void **state)
 {
@@ -615,6 +631,7 @@ static void pass__who_waits_long_for_anothers_re_cut_is_told_so_once(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(pass__a_node_is_not_asked_to_be_held_again_before_it_shows),
         cmocka_unit_test_setup_teardown(pass__who_waits_long_for_anothers_re_cut_is_told_so_once,
                                         set_up, tear_down),
         CASE(pass__a_gated_pod_is_booked_on_a_free_slice),
