@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "board/keep.h"
 #include "core/catalog.h"
 #include "core/layout.h"
@@ -76,10 +77,7 @@ static int keep_slices(struct gs_board *board, struct gs_board_place *place,
 /* Never 0. */
 static uint32_t hash_of(const char *text)
 {
-    uint32_t hash = 2166136261u;
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (uint8_t)*text) * 16777619u;
-    }
+    uint32_t hash = gs_hash_on(GS_HASH_EMPTY, text);
     return hash == 0 ? 1 : hash;
 }
 

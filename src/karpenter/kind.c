@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/hash.h"
+
 #define WHOLE_NAME "all-disabled"
 #define ALL "all-"
 
@@ -10,10 +12,8 @@
 
 static uint32_t hash_of(uint32_t hash, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * 16777619u;
-    }
-    return (hash ^ 0xffu) * 16777619u; /* an end of its own: "ab","c" is not "a","bc" */
+    return (gs_hash_on(hash, text) ^ 0xffu) *
+           GS_HASH_PRIME; /* an end of its own: "ab","c" is not "a","bc" */
 }
 
 static size_t put_plain(char *text, size_t at, size_t max, const char *part)
@@ -34,7 +34,7 @@ static void make_name(const char *slicepool, struct gs_karpenter_kind *kind)
     enum { END = 9 }; /* "-01234567" */
     const size_t max = GS_KARPENTER_NAME_MAX - END;
     uint32_t hash =
-        hash_of(hash_of(hash_of(2166136261u, slicepool), kind->offer->name), kind->layout);
+        hash_of(hash_of(hash_of(GS_HASH_EMPTY, slicepool), kind->offer->name), kind->layout);
     size_t at = put_plain(kind->name, 0, max - 24, slicepool);
     at = put_plain(kind->name, at, max, "-");
     at = put_plain(kind->name, at, max, kind->offer->name);

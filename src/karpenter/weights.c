@@ -1,5 +1,7 @@
 #include "karpenter/weights.h"
 
+#include "base/hash.h"
+
 /* Falling, where known; no 0 but for new ones. */
 static bool is_falling(const uint32_t *weights, size_t n)
 {
@@ -57,10 +59,7 @@ void gs_karpenter_take(struct gs_karpenter_taken *taken, uint32_t weight)
 
 uint32_t gs_karpenter_overlay_weight(struct gs_karpenter_taken *taken, const char *name)
 {
-    uint32_t hash = 2166136261u;
-    for (; *name != '\0'; name++) {
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    }
+    uint32_t hash = gs_hash_on(GS_HASH_EMPTY, name);
     for (uint32_t k = 0; k < GS_KARPENTER_OVERLAY_WEIGHT_MAX; k++) {
         uint32_t weight = (hash + k) % GS_KARPENTER_OVERLAY_WEIGHT_MAX + 1;
         if ((taken->bits[weight / 64] >> weight % 64 & 1u) == 0) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "core/catalog.h"
 #include "picture/store_nodes.h"
 #include "wire/kubejson.h"
@@ -192,19 +193,11 @@ static int settle_wishes(struct gs_store_node *node, const struct gs_gpunode *gp
 
 /* ---- what is kept of a GPU ---- */
 
-/* FNV-1a: 4 bytes for each of a million slices, where the names would be a hundred. Where two pods
- * of one node have the same number neither is moved (movers.c). */
-static uint32_t hash_on(uint32_t hash, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * 16777619u;
-    }
-    return hash;
-}
-
+/* 4 bytes for each of a million slices, where the names would be a hundred. Where two pods of one
+ * node have the same number neither is moved (movers.c). */
 uint32_t gs_store_holder(const char *name_space, const char *name)
 {
-    uint32_t hash = hash_on(hash_on(hash_on(2166136261u, name_space), "/"), name);
+    uint32_t hash = gs_hash_on(gs_hash_on(gs_hash_on(GS_HASH_EMPTY, name_space), "/"), name);
     return hash == 0 ? 1 : hash;
 }
 

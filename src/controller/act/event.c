@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "controller/act/work.h"
 #include "wire/kubeevent.h"
 
@@ -12,14 +13,7 @@ enum { EVENTS_UNDER_WAY_MAX = 64 };
 
 static uint32_t hash_of(const char *a, const char *b)
 {
-    uint32_t hash = 2166136261u;
-    for (; *a != '\0'; a++) {
-        hash = (hash ^ (unsigned char)*a) * 16777619u;
-    }
-    for (; *b != '\0'; b++) {
-        hash = (hash ^ (unsigned char)*b) * 16777619u;
-    }
-    return hash;
+    return gs_hash_on(gs_hash_on(GS_HASH_EMPTY, a), b);
 }
 
 /* False: nothing was begun. */

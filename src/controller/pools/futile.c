@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "controller/pools/work.h"
 
@@ -66,15 +67,8 @@ static void free_bought(struct bought *record)
 
 static uint32_t hash_of(const char *a, const char *b)
 {
-    uint32_t hash = 2166136261u;
-    for (; *a != '\0'; a++) {
-        hash = (hash ^ (unsigned char)*a) * 16777619u;
-    }
-    hash = hash * 16777619u; /* between them */
-    for (; *b != '\0'; b++) {
-        hash = (hash ^ (unsigned char)*b) * 16777619u;
-    }
-    return hash;
+    uint32_t between = gs_hash_on(GS_HASH_EMPTY, a) * GS_HASH_PRIME;
+    return gs_hash_on(between, b);
 }
 
 /* ---- nodes that are idle ---- */
