@@ -122,12 +122,13 @@ def planned(output, cases):
     return cases >= sum(int(plan[3:]) for plan in plans)
 
 
-def show(test):
+def show(test, before=""):
+    """What it wrote; each line after `before`, so that a quoted one is not taken for a result."""
     print(f"---- {short_name(test)}: {' '.join(test['command'])}")
     for stream in ("stdout", "stderr"):
         text = (test.get(stream) or "").rstrip()
-        if text:
-            print(text[-20000:])
+        for line in text[-20000:].splitlines():
+            print(before + line)
     print()
 
 
@@ -175,7 +176,7 @@ def main():
                              lambda names: run_meson(build, times + names))
     tally = Tally()
     for test in again:
-        show(test)
+        show(test, "first run: ")
     for test in sorted(tests, key=short_name):
         if count(test, tally):
             show(test)

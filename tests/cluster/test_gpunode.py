@@ -149,7 +149,8 @@ class Cases:
         self.wait_slices([("1g.5gb", 0, "Free"), ("1g.5gb", 1, "Free")])
         first = self.gpu()["slices"][0]
         assert first["plain"] and first["resource"] == SMALL, first
-        assert self.condition()["ok"], self.condition()
+        # the object is there a moment before the agent has read the answer that says so
+        system.wait_for("its condition", lambda: self.condition()["ok"], 30)
 
     # ---- the status ----
 

@@ -31,7 +31,8 @@ REFUSED = {
 }
 # Shows one fault and is no whole object otherwise (a node class without subnets and role), or what
 # only a person can correct.
-IN_PART = ("b108-class.yaml", "broken.yaml", "slicepool-cannot.yaml", "slicepool-other.yaml")
+IN_PART = ("b108-class.yaml", "broken.yaml", "slicepool-cannot.yaml", "slicepool-other.yaml",
+           "slicepool-schema.yaml")
 
 
 def blocks(text):
