@@ -12,8 +12,6 @@
 #include "wire/migconfig.h"
 
 #define JSON_TYPE "application/json"
-#define TEXT_TYPE "text/plain; charset=utf-8"
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 enum {
     PAGE_BYTES_MAX = 16 << 20,
@@ -37,18 +35,13 @@ struct gs_control {
     struct waiting *first;
 };
 
-static void answer_text(struct gs_http_exchange *exchange, unsigned status, const char *text)
-{
-    gs_http_answer(exchange, status, TEXT_TYPE, gs_view(text));
-}
-
 static void answer_buf(struct gs_http_exchange *exchange, const char *type, struct gs_buf *page)
 {
     if (gs_buf_ok(page)) {
         gs_http_answer(exchange, 200, type,
                        (struct gs_view){.p = gs_buf_text(page), .n = page->len});
     } else {
-        answer_text(exchange, 500, "no memory for the page\n");
+        gs_http_answer_text(exchange, 500, "no memory for the page\n");
     }
     gs_buf_done(page);
 }
@@ -58,7 +51,7 @@ static void serve_health(void *ctx, struct gs_http_exchange *exchange,
 {
     (void)ctx;
     (void)asked;
-    answer_text(exchange, 200, "ok\n");
+    gs_http_answer_text(exchange, 200, "ok\n");
 }
 
 static void serve_ready(void *ctx, struct gs_http_exchange *exchange,
@@ -75,7 +68,7 @@ static void serve_ready(void *ctx, struct gs_http_exchange *exchange,
                           agent->troubles.at[i].text);
         }
     }
-    gs_http_answer(exchange, gs_agent_is_ready(agent) ? 200 : 503, TEXT_TYPE,
+    gs_http_answer(exchange, gs_agent_is_ready(agent) ? 200 : 503, GS_HTTP_TEXT,
                    (struct gs_view){.p = gs_buf_text(&page), .n = page.len});
     gs_buf_done(&page);
 }
@@ -115,7 +108,7 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
         gs_metrics_write(&input, &page);
     }
     gs_trouble_metrics(&agent->troubles, &page);
-    answer_buf(exchange, METRICS_TYPE, &page);
+    answer_buf(exchange, GS_HTTP_METRICS, &page);
 }
 
 /* ---- Orders ---- */

@@ -10,9 +10,6 @@
 #include "controller/tally/turns.h"
 #include "picture/feed.h"
 
-#define TEXT_TYPE "text/plain; charset=utf-8"
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
 enum { PAGE_BYTES_MAX = 8 << 20 };
 #define TALLY_BYTES_MAX ((size_t)64 << 20)
 
@@ -20,7 +17,8 @@ static void answer(struct gs_http_exchange *exchange, unsigned status, const cha
                    struct gs_buf *page)
 {
     bool ok = gs_buf_ok(page);
-    gs_http_answer(exchange, ok ? status : 500, ok ? type : TEXT_TYPE, gs_view(gs_buf_text(page)));
+    gs_http_answer(exchange, ok ? status : 500, ok ? type : GS_HTTP_TEXT,
+                   gs_view(gs_buf_text(page)));
     gs_buf_done(page);
 }
 
@@ -29,7 +27,7 @@ static void serve_health(void *ctx, struct gs_http_exchange *exchange,
 {
     (void)ctx;
     (void)asked;
-    gs_http_answer(exchange, 200, TEXT_TYPE, gs_view("ok\n"));
+    gs_http_answer_text(exchange, 200, "ok\n");
 }
 
 static void serve_ready(void *ctx, struct gs_http_exchange *exchange,
@@ -54,7 +52,7 @@ static void serve_ready(void *ctx, struct gs_http_exchange *exchange,
                           state->why.code == GS_OK ? "" : ": ", state->why.msg);
         }
     }
-    answer(exchange, ready ? 200 : 503, TEXT_TYPE, &page);
+    answer(exchange, ready ? 200 : 503, GS_HTTP_TEXT, &page);
 }
 
 static void metric(struct gs_buf *page, const char *name, const char *type, const char *help)
@@ -184,7 +182,7 @@ static void answer_metrics(const struct gs_controller *controller,
     gs_webhook_write_metrics(controller->webhook, &page);
     gs_shown_write_metrics(controller->shown, &page);
     write_cluster(controller, &page);
-    answer(exchange, 200, METRICS_TYPE, &page);
+    answer(exchange, 200, GS_HTTP_METRICS, &page);
 }
 
 /* Somebody who has asked for metrics. */

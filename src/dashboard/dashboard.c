@@ -35,11 +35,6 @@ uint64_t gs_dashboard_now(const struct gs_dashboard *dashboard, clockid_t clock)
     return at;
 }
 
-static void answer_text(struct gs_http_exchange *exchange, unsigned status, const char *text)
-{
-    gs_http_answer(exchange, status, GS_DASHBOARD_TEXT, gs_view(text));
-}
-
 /* ---- documents ---- */
 
 int gs_dashboard_write(struct gs_dashboard *dashboard, const char *name, struct gs_viewer *viewer,
@@ -83,7 +78,7 @@ static void serve_document(struct gs_dashboard *dashboard, struct gs_http_exchan
     int r = gs_dashboard_write(dashboard, name, viewer, &out, &err);
     dashboard->counts.documents += r == 0;
     if (r != 0) {
-        answer_text(exchange, r == GS_NOT_FOUND ? 404 : 503, err.msg);
+        gs_http_answer_text(exchange, r == GS_NOT_FOUND ? 404 : 503, err.msg);
     } else if (!gs_packs_answer(dashboard->packs, exchange, GS_DASHBOARD_JSON, &out)) {
         answer_json(exchange, &out);
     }
@@ -105,7 +100,7 @@ static void on_planned(void *ctx, int result, struct gs_view text)
     const struct gs_http_reply reply = {.status = result == 0              ? 200
                                                   : result == GS_NOT_FOUND ? 404
                                                                            : 503,
-                                        .type = result == 0 ? GS_DASHBOARD_JSON : GS_DASHBOARD_TEXT,
+                                        .type = result == 0 ? GS_DASHBOARD_JSON : GS_HTTP_TEXT,
                                         .body = text,
                                         .headers = headers,
                                         .n_headers = GS_ARRAY_LEN(headers)};
@@ -131,9 +126,10 @@ static void serve_better(struct gs_dashboard *dashboard, struct gs_http_exchange
     const struct gs_dashboard_options *options = &dashboard->options;
     struct planning *planning = options->better == NULL ? NULL : calloc(1, sizeof(*planning));
     if (planning == NULL) {
-        answer_text(exchange, options->better == NULL ? 404 : 503,
-                    options->better == NULL ? "there is no planner here: gpuslice plan has one\n"
-                                            : "no memory\n");
+        gs_http_answer_text(exchange, options->better == NULL ? 404 : 503,
+                            options->better == NULL
+                                ? "there is no planner here: gpuslice plan has one\n"
+                                : "no memory\n");
         return;
     }
     planning->dashboard = dashboard;
@@ -166,7 +162,7 @@ static void serve_code(struct gs_dashboard *dashboard, struct gs_http_exchange *
     int r = header ? gs_door_code(dashboard->door, gs_viewer_token(viewer), now, code, &err)
                    : gs_fail(&err, GS_INVALID, "a code is given for a token in a header");
     if (r != 0) {
-        answer_text(exchange, r == GS_INVALID ? 403 : 503, err.msg);
+        gs_http_answer_text(exchange, r == GS_INVALID ? 403 : 503, err.msg);
         return;
     }
     gs_buf_printf(&out, "{\"path\":\"" GS_DOOR_PATH "%s\"}", code);
@@ -184,7 +180,7 @@ static void serve_page(struct gs_http_exchange *exchange, const char *path)
         page = strcmp(gs_pages[i].path, path) == 0 ? &gs_pages[i] : NULL;
     }
     if (page == NULL) {
-        answer_text(exchange, 404, "there is nothing at this path\n");
+        gs_http_answer_text(exchange, 404, "there is nothing at this path\n");
         return;
     }
     const struct gs_http_header headers[] = {{"ETag", page->etag}, {"Cache-Control", "no-cache"}};
@@ -242,7 +238,7 @@ static void turn_away(struct gs_dashboard *dashboard, struct gs_http_exchange *e
     char text[700];
     (void)snprintf(text, sizeof(text), "%s\n", why);
     const struct gs_http_reply reply = {.status = status,
-                                        .type = GS_DASHBOARD_TEXT,
+                                        .type = GS_HTTP_TEXT,
                                         .body = gs_view(text),
                                         .headers = headers,
                                         .n_headers = status == 401};
@@ -266,7 +262,7 @@ static void on_told(void *ctx, enum gs_viewer_standing standing, struct gs_viewe
         turn_away(dashboard, asking->exchange, 403, why);
         break;
     case GS_VIEWER_NOT_ASKED:
-        answer_text(asking->exchange, 503, why);
+        gs_http_answer_text(asking->exchange, 503, why);
         break;
     }
     asking->answered = true;
@@ -288,7 +284,7 @@ static void ask_who(struct gs_dashboard *dashboard, struct gs_http_exchange *exc
     size_t n = strlen(path) + 1;
     struct asking *asking = calloc(1, sizeof(*asking) + n);
     if (asking == NULL) {
-        answer_text(exchange, 503, "no memory\n");
+        gs_http_answer_text(exchange, 503, "no memory\n");
         return;
     }
     asking->dashboard = dashboard;
@@ -311,7 +307,7 @@ static void serve(void *ctx, struct gs_http_exchange *exchange, const struct gs_
     uint64_t now = gs_dashboard_now(dashboard, CLOCK_MONOTONIC);
     bool header = false;
     if (strcmp(asked->path, "/healthz") == 0) {
-        answer_text(exchange, 200, "ok\n");
+        gs_http_answer_text(exchange, 200, "ok\n");
         return;
     }
     const char *token = gs_door_token(dashboard->door, exchange, now, &header);

@@ -14,7 +14,6 @@
 #define CODE_LIVES_US 60000000ull
 #define SESSION_LIVES_US (12 * 3600 * 1000000ull)
 #define COOKIE "gpuslice-"
-#define TEXT_TYPE "text/plain; charset=utf-8"
 
 enum { HOST_MAX = 254, COOKIE_TEXT_MAX = 256, COOKIE_NAME_MAX = 24 };
 
@@ -312,9 +311,9 @@ void gs_door_open(struct gs_door *door, struct gs_http_exchange *exchange, const
     struct gs_err err;
     const char *token = token_of_code(door, code, now_us, &once);
     if (token == NULL) {
-        gs_http_answer(exchange, 403, TEXT_TYPE,
-                       gs_view("this address was used already, or has ended: ask for another one "
-                               "with \"gpuslice dashboard\"\n"));
+        gs_http_answer_text(exchange, 403,
+                            "this address was used already, or has ended: ask for another one "
+                            "with \"gpuslice dashboard\"\n");
         return;
     }
     int r = issue(door->sessions, GS_DOOR_SESSIONS_MAX, true, token, now_us + SESSION_LIVES_US, id,
@@ -323,7 +322,7 @@ void gs_door_open(struct gs_door *door, struct gs_http_exchange *exchange, const
         clear(once);
     }
     if (r != 0) {
-        gs_http_answer(exchange, 500, TEXT_TYPE, gs_view(err.msg));
+        gs_http_answer_text(exchange, 500, err.msg);
         return;
     }
     (void)snprintf(cookie, sizeof(cookie), "%s=%s; Path=/; HttpOnly; SameSite=Strict%s",
@@ -333,7 +332,7 @@ void gs_door_open(struct gs_door *door, struct gs_http_exchange *exchange, const
     const struct gs_http_header headers[] = {
         {"Set-Cookie", cookie}, {"Refresh", "0; url=/"}, {"Cache-Control", "no-store"}};
     const struct gs_http_reply reply = {.status = 200,
-                                        .type = TEXT_TYPE,
+                                        .type = GS_HTTP_TEXT,
                                         .body = gs_view("welcome: the dashboard is at /\n"),
                                         .headers = headers,
                                         .n_headers = GS_ARRAY_LEN(headers)};

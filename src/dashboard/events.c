@@ -224,8 +224,7 @@ void gs_events_begin(struct gs_dashboard *dashboard, struct gs_http_exchange *ex
         watcher = calloc(1, sizeof(*watcher));
     }
     if (watcher == NULL) {
-        gs_http_answer(exchange, 503, GS_DASHBOARD_TEXT,
-                       gs_view("too many follow the events already\n"));
+        gs_http_answer_text(exchange, 503, "too many follow the events already\n");
         return;
     }
     const struct gs_http_stream_options options = {.type = "text/event-stream",

@@ -1,5 +1,4 @@
 /* Documents about what was: asked of who keeps them, without what the viewer may not see. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,11 +28,6 @@ static void free_asking(struct asking *asking)
     gs_viewer_put(asking->viewer);
     gs_buf_done(&asking->path);
     free(asking);
-}
-
-static void answer_text(struct gs_http_exchange *exchange, unsigned status, const char *text)
-{
-    gs_http_answer(exchange, status, GS_DASHBOARD_TEXT, gs_view(text));
 }
 
 /* ---- what is asked ---- */
@@ -96,7 +90,7 @@ static void answer_document(struct asking *asking, struct gs_view text)
     static const struct gs_http_header headers[] = {{"Cache-Control", "no-store"}};
     gs_buf_init(&out, GS_BOARD_DOC_MAX);
     if (hide(asking, text, &out, &err) != 0) {
-        answer_text(asking->exchange, 502, err.msg);
+        gs_http_answer_text(asking->exchange, 502, err.msg);
         return;
     }
     const struct gs_http_reply reply = {.status = 200,
@@ -114,7 +108,7 @@ static void on_done(void *ctx, unsigned status, struct gs_view text)
     if (status == 200) {
         answer_document(asking, text);
     } else {
-        gs_http_answer(asking->exchange, status, GS_DASHBOARD_TEXT, text);
+        gs_http_answer(asking->exchange, status, GS_HTTP_TEXT, text);
     }
     asking->answered = true;
     if (asking->later) {
@@ -160,27 +154,25 @@ void gs_past_begin(struct gs_dashboard *dashboard, struct gs_http_exchange *exch
     const struct gs_dashboard_options *options = &dashboard->options;
     struct gs_board_reader reader = gs_viewer_reader(viewer);
     if (options->ask_past == NULL) {
-        answer_text(exchange, 404, "no history is kept here\n");
+        gs_http_answer_text(exchange, 404, "no history is kept here\n");
         return;
     }
     if (!is_plain(name) ||
         (strncmp(name, "pods/", 5) == 0 && !gs_board_sees_name(&reader, name + 5))) {
-        answer_text(exchange, 404, "there is no such GPU or pod, or it is not yours\n");
+        gs_http_answer_text(exchange, 404, "there is no such GPU or pod, or it is not yours\n");
         return;
     }
     const char *series =
         strcmp(name, "history") == 0 ? gs_http_asked_query(exchange, "series") : NULL;
     struct gs_err err = {.msg = ""};
     if (series != NULL && gs_board_check_series(series, &err) != 0) {
-        char line[sizeof(err.msg) + 2];
-        (void)snprintf(line, sizeof(line), "%s\n", err.msg);
-        answer_text(exchange, 400, line);
+        gs_http_answer_text(exchange, 400, err.msg);
         return;
     }
     struct asking *asking = new_asking(dashboard, exchange, viewer, name);
     if (asking == NULL || !gs_buf_ok(&asking->path)) {
-        answer_text(exchange, asking == NULL ? 503 : 400,
-                    asking == NULL ? "no memory\n" : "the question is too long\n");
+        gs_http_answer_text(exchange, asking == NULL ? 503 : 400,
+                            asking == NULL ? "no memory\n" : "the question is too long\n");
         if (asking != NULL) {
             free_asking(asking);
         }

@@ -5,7 +5,6 @@
 #include "dashboard/viewers.h"
 
 #define GS_DASHBOARD_JSON "application/json"
-#define GS_DASHBOARD_TEXT "text/plain; charset=utf-8"
 
 struct gs_dashboard_counts {
     uint64_t documents;

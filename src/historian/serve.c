@@ -16,8 +16,6 @@
 
 #define API "/api/v1/"
 #define JSON_TYPE "application/json"
-#define TEXT_TYPE "text/plain; charset=utf-8"
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define LIFE_S (30ull * 86400)
 
 enum {
@@ -32,13 +30,6 @@ enum {
 static int64_t today_s(void)
 {
     return (int64_t)(gs_date_us() / 1000000);
-}
-
-static void answer_text(struct gs_http_exchange *exchange, unsigned status, const char *text)
-{
-    char line[700];
-    (void)snprintf(line, sizeof(line), "%s\n", text);
-    gs_http_answer(exchange, status, TEXT_TYPE, gs_view(line));
 }
 
 /* ---- what is asked ---- */
@@ -162,7 +153,7 @@ static void answer_question(struct question *question)
         r = write_answer(question, &out, &err);
     }
     if (r != 0) {
-        answer_text(question->exchange, status_of(r), err.msg);
+        gs_http_answer_text(question->exchange, status_of(r), err.msg);
         return;
     }
     static const struct gs_http_header headers[] = {{"Cache-Control", "no-store"},
@@ -190,13 +181,13 @@ static void on_told(void *ctx, enum gs_viewer_standing standing, struct gs_viewe
         answer_question(question);
         break;
     case GS_VIEWER_NOBODY:
-        answer_text(question->exchange, 401, why);
+        gs_http_answer_text(question->exchange, 401, why);
         break;
     case GS_VIEWER_FORBIDDEN:
-        answer_text(question->exchange, 403, why);
+        gs_http_answer_text(question->exchange, 403, why);
         break;
     case GS_VIEWER_NOT_ASKED:
-        answer_text(question->exchange, 503, why);
+        gs_http_answer_text(question->exchange, 503, why);
         break;
     }
     question->answered = true;
@@ -229,12 +220,13 @@ static void serve(void *ctx, struct gs_http_exchange *exchange, const struct gs_
     const char *header = gs_http_asked_header(exchange, "Authorization");
     if (header == NULL || strncasecmp(header, "Bearer ", 7) != 0) {
         historian->counts.refused++;
-        answer_text(exchange, 401, "who are you? a token for " GS_HISTORIAN_AUDIENCE " is needed");
+        gs_http_answer_text(exchange, 401,
+                            "who are you? a token for " GS_HISTORIAN_AUDIENCE " is needed");
         return;
     }
     struct question *question = calloc(1, sizeof(*question));
     if (question == NULL) {
-        answer_text(exchange, 503, "no memory");
+        gs_http_answer_text(exchange, 503, "no memory");
         return;
     }
     question->historian = historian;
@@ -253,7 +245,7 @@ static void serve_health(void *ctx, struct gs_http_exchange *exchange,
 {
     (void)ctx;
     (void)asked;
-    answer_text(exchange, 200, "ok");
+    gs_http_answer_text(exchange, 200, "ok");
 }
 
 /* Since when a kind is not watched; the samples stop meanwhile. What was kept is told all the same,
@@ -293,8 +285,8 @@ static void serve_ready(void *ctx, struct gs_http_exchange *exchange,
         gs_buf_printf(&page, "; damaged files beside the history: %u", historian->aside);
     }
     put_watches(historian->feed, &page);
-    answer_text(exchange, lists && !historian->fails ? 200 : 503,
-                gs_buf_ok(&page) ? gs_buf_text(&page) : "no memory");
+    gs_http_answer_text(exchange, lists && !historian->fails ? 200 : 503,
+                        gs_buf_ok(&page) ? gs_buf_text(&page) : "no memory");
 }
 
 static void metric(struct gs_buf *page, const char *name, const char *type, const char *help,
@@ -341,7 +333,7 @@ static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
                   "# TYPE gpuslice_history_sample_seconds gauge\n"
                   "gpuslice_history_sample_seconds %" PRIu64 ".%06" PRIu64 "\n",
                   counts->sample_us / 1000000, counts->sample_us % 1000000);
-    gs_http_answer(exchange, gs_buf_ok(&page) ? 200 : 500, METRICS_TYPE,
+    gs_http_answer(exchange, gs_buf_ok(&page) ? 200 : 500, GS_HTTP_METRICS,
                    gs_view(gs_buf_text(&page)));
 }
 

@@ -15,6 +15,10 @@
 #include "base/err.h"
 #include "base/view.h"
 
+/* Content-Type of a text for people, and of what Prometheus reads. */
+#define GS_HTTP_TEXT "text/plain; charset=utf-8"
+#define GS_HTTP_METRICS "text/plain; version=0.0.4; charset=utf-8"
+
 struct gs_http_server;
 struct gs_http_exchange; /* one request that waits for its answer */
 struct gs_http_stream;   /* an answer that goes on */
@@ -86,6 +90,10 @@ unsigned gs_http_server_port(const struct gs_http_server *server);
  * A client that has gone in the meantime, or no memory, is not the caller's concern. */
 void gs_http_answer(struct gs_http_exchange *exchange, unsigned status, const char *type,
                     struct gs_view body);
+
+/* The same with a text for people, of type GS_HTTP_TEXT; where its last line has no end it gets
+ * one. */
+void gs_http_answer_text(struct gs_http_exchange *exchange, unsigned status, const char *text);
 
 /* The same with headers beside Content-Type. With status 304 the body must be empty. */
 struct gs_http_reply {

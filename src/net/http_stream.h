@@ -1,5 +1,5 @@
 /* http_stream: an HTTP server's exchanges, and answers that go on. Of http_server.c and its
- * neighbour http_stream.c only. */
+ * neighbours http_answer.c, http_asked.c, http_listen.c and http_stream.c only. */
 #pragma once
 
 #include <microhttpd.h>
@@ -74,6 +74,10 @@ void gs_http_poke(struct gs_http_server *server);
 
 /* It is answered: a connection that waited for that goes on. */
 void gs_http_exchange_resume(struct gs_http_exchange *exchange);
+
+/* Gives libmicrohttpd the answer. */
+enum MHD_Result gs_http_queue(const struct gs_http_server *server,
+                              struct MHD_Connection *connection, const struct gs_http_reply *reply);
 
 /* Adds the server's headers and these. */
 enum MHD_Result gs_http_add_headers(const struct gs_http_server *server,

@@ -22,7 +22,7 @@
 #define ANSWER_MAX ((size_t)256 << 20)
 #define STREAM_MAX ((size_t)16 << 20)
 
-enum { TOKEN_LIVES_S = 600, PATH_MAX_BYTES = 4096, TEXT_MAX = 700 };
+enum { TOKEN_LIVES_S = 600, PATH_MAX_BYTES = 4096 };
 
 struct tunnel {
     const struct gs_dashboard_args *args;
@@ -125,13 +125,6 @@ struct passing {
     struct gs_kube_call *call;
 };
 
-static void answer_text(struct gs_http_exchange *exchange, unsigned status, const char *text)
-{
-    char line[TEXT_MAX];
-    (void)snprintf(line, sizeof(line), "%s\n", text);
-    gs_http_answer(exchange, status, "text/plain; charset=utf-8", gs_view(line));
-}
-
 static void on_stream_gone(void *ctx)
 {
     struct passing *passing = ctx;
@@ -171,8 +164,9 @@ static void answer_failure(struct gs_http_exchange *exchange, const struct gs_ku
 {
     bool ours =
         status->code == 401 || status->code == 403 || status->code == 404 || status->code == 421;
-    answer_text(exchange, ours ? status->code : 503,
-                status->code != 0 && status->message[0] != '\0' ? status->message : err->msg);
+    gs_http_answer_text(exchange, ours ? status->code : 503,
+                        status->code != 0 && status->message[0] != '\0' ? status->message
+                                                                        : err->msg);
 }
 
 static void on_passed(void *ctx, int result, const struct gs_kube_answer *answer,
@@ -246,7 +240,7 @@ static void pass_on(struct tunnel *tunnel, struct gs_http_exchange *exchange, co
     put_query(exchange, &path);
     if (passing == NULL || !gs_buf_ok(&path)) {
         free(passing);
-        answer_text(exchange, passing == NULL ? 503 : 414, "the address is too long");
+        gs_http_answer_text(exchange, passing == NULL ? 503 : 414, "the address is too long");
         return;
     }
     passing->tunnel = tunnel;
@@ -266,7 +260,7 @@ static void pass_on(struct tunnel *tunnel, struct gs_http_exchange *exchange, co
     };
     if (gs_kube_begin(tunnel->link.kube, &request, &passing->call, &err) != 0) {
         free(passing);
-        answer_text(exchange, 503, err.msg);
+        gs_http_answer_text(exchange, 503, err.msg);
         return;
     }
     gs_http_later(exchange, on_exchange_gone, passing);
@@ -277,7 +271,7 @@ static void serve(void *ctx, struct gs_http_exchange *exchange, const struct gs_
     struct tunnel *tunnel = ctx;
     uint64_t now = now_us(tunnel);
     if (!gs_door_knows_host(tunnel->door, exchange)) {
-        answer_text(exchange, 421, "this is reached as 127.0.0.1 or localhost");
+        gs_http_answer_text(exchange, 421, "this is reached as 127.0.0.1 or localhost");
         return;
     }
     if (strncmp(asked->path, GS_DOOR_PATH, strlen(GS_DOOR_PATH)) == 0) {
@@ -286,7 +280,8 @@ static void serve(void *ctx, struct gs_http_exchange *exchange, const struct gs_
     }
     const char *key = gs_door_token(tunnel->door, exchange, now, NULL);
     if (key == NULL || !gs_door_same(tunnel->key, key)) {
-        answer_text(exchange, 401, "open the address that \"gpuslice dashboard\" has printed");
+        gs_http_answer_text(exchange, 401,
+                            "open the address that \"gpuslice dashboard\" has printed");
         return;
     }
     pass_on(tunnel, exchange, asked->path);

@@ -14,7 +14,6 @@
 #include "net/http_server.h"
 
 #define JSON_TYPE "application/json"
-#define TEXT_TYPE "text/plain; charset=utf-8"
 
 enum {
     CONNECTIONS_MAX = 256,
@@ -75,7 +74,7 @@ static void serve_admit(void *ctx, struct gs_http_exchange *exchange,
     } else {
         webhook->counts.unread++;
         gs_log_warning("a review that is not answered: %s", err.msg);
-        gs_http_answer(exchange, status_of(r), TEXT_TYPE, gs_view(err.msg));
+        gs_http_answer_text(exchange, status_of(r), err.msg);
     }
     uint64_t spent = gs_now_us() - begun;
     webhook->counts.spent_us += spent;

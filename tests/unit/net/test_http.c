@@ -391,6 +391,29 @@ static void http__answers_may_come_later_in_any_order(void **state)
     end(&world);
 }
 
+static void http__a_text_that_is_answered_ends_with_the_end_of_a_line(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *body;
+    } cases[] = {{"no", "no\n"}, {"no\n", "no\n"}, {"a\nb", "a\nb\n"}, {"", "\n"}};
+    struct world world;
+    (void)state;
+    begin(&world);
+    struct gs_http_request request = get(&world, url(&world, "/later"));
+    for (unsigned i = 0; i < GS_ARRAY_LEN(cases); i++) {
+        world.done = false;
+        assert_int_equal(gs_http_begin(world.client, &request, NULL, NULL), 0);
+        wait_for_later(&world, i + 1);
+        gs_http_answer_text(world.later[i], 404, cases[i].text);
+        loop_until(world.event, &world.done, WAIT_MS);
+        assert_int_equal(world.status, 404);
+        assert_string_equal(world.type, GS_HTTP_TEXT);
+        assert_string_equal(gs_buf_text(&world.body), cases[i].body);
+    }
+    end(&world);
+}
+
 static void http__who_waits_when_the_server_ends_gets_503(void **state)
 {
     struct world world;
@@ -1234,6 +1257,7 @@ int main(void)
         cmocka_unit_test(http__a_body_that_is_too_large_is_refused),
         cmocka_unit_test(http__an_answer_beyond_its_bound_is_a_limit),
         cmocka_unit_test(http__answers_may_come_later_in_any_order),
+        cmocka_unit_test(http__a_text_that_is_answered_ends_with_the_end_of_a_line),
         cmocka_unit_test(http__who_waits_when_the_server_ends_gets_503),
         cmocka_unit_test(http__a_client_that_has_left_does_not_hurt_a_late_answer),
         cmocka_unit_test(http__connections_beyond_the_bound_wait_for_their_turn),
