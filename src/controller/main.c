@@ -1,41 +1,17 @@
 /* gpuslice-controller: the program. */
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "controller/controller.h"
 #include "controller/past/past.h"
-#include "term/options.h"
-#include "term/output.h"
+#include "daemon/daemon.h"
 
 struct args {
     struct gs_controller_options controller;
-    unsigned log_level;
-    unsigned log_format;
-    bool version;
+    struct gs_daemon_args daemon;
 };
 
-static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
-static const char *const formats[] = {"key-value", "json", NULL};
-
 static const struct gs_option options[] = {
-    {.group = "Cluster",
-     .name = "kubeconfig",
-     .arg = "FILE",
-     GS_TO_TEXT(struct args, controller.kubeconfig),
-     .complete = GS_COMPLETE_FILE,
-     .env = "KUBECONFIG",
-     .help = "who we are and where the API server is; without it as a pod is told"},
-    {.name = "context",
-     .arg = "NAME",
-     GS_TO_TEXT(struct args, controller.context),
-     .help = "of the kubeconfig"},
-    {.name = "namespace",
-     .arg = "NAME",
-     GS_TO_TEXT(struct args, controller.name_space),
-     .env = "POD_NAMESPACE",
+    GS_DAEMON_CLUSTER_OPTIONS(struct args, controller),
+    {GS_DAEMON_NAMESPACE(struct args, controller.name_space),
      .help = "of the Lease; the pod's own without it"},
     {.name = "lease-name",
      .arg = "NAME",
@@ -124,17 +100,8 @@ static const struct gs_option options[] = {
      .arg = "URL",
      GS_TO_TEXT(struct args, controller.prometheus),
      .help = "a Prometheus with our rules in place of gpuslice-history, for the series alone"},
-    {.group = "New nodes",
-     .name = "region",
-     .arg = "NAME",
-     GS_TO_TEXT(struct args, controller.region),
-     .env = "AWS_REGION",
-     .help = "whose prices count; as the nodes are labelled without it"},
-    {.group = "Telling",
-     .name = "http-address",
-     .arg = "ADDRESS:PORT",
-     GS_TO_TEXT(struct args, controller.http),
-     .help = "/metrics, /healthz, /readyz; \"\" for none"},
+    {.group = "New nodes", GS_DAEMON_REGION(struct args, controller.region)},
+    {.group = "Telling", GS_DAEMON_HTTP(struct args, controller.http)},
     {.name = "emf-interval",
      .arg = "SECONDS",
      GS_TO_NUMBER(struct args, controller.emf_interval_s, 3600),
@@ -147,21 +114,14 @@ static const struct gs_option options[] = {
      .arg = "NAME",
      GS_TO_TEXT(struct args, controller.emf_namespace),
      .help = "the namespace of these"},
-    {.name = "log-level",
-     .arg = "LEVEL",
-     GS_TO_CHOICE(struct args, log_level, levels),
-     .help = "what is logged"},
-    {.name = "log-format",
-     .arg = "FORMAT",
-     GS_TO_CHOICE(struct args, log_format, formats),
-     .help = "how"},
-    {.name = "version", GS_TO_FLAG(struct args, version), .help = "show the version"},
+    GS_DAEMON_LOG_OPTIONS(struct args, daemon),
 };
 
 static const struct gs_example examples[] = {
     {"gpuslice-controller", "in a pod, with its service account"},
     {"gpuslice-controller --kubeconfig ~/.kube/config --http-address 127.0.0.1:8080",
      "from a workstation"},
+    {"source <(gpuslice-controller completion bash)", "completion of its options, for this bash"},
 };
 
 static const struct gs_command command = {
@@ -174,57 +134,23 @@ static const struct gs_command command = {
     .n_options = GS_ARRAY_LEN(options),
     .examples = examples,
     .n_examples = GS_ARRAY_LEN(examples),
+    .impossible = GS_DAEMON_FAILED,
 };
 
-static int on_end(sd_event_source *source, const struct signalfd_siginfo *si, void *ctx)
+static int start(void *state, const void *values, sd_event *event, struct gs_err *err)
 {
-    (void)source;
-    gs_log_info("signal %u", si->ssi_signo);
-    gs_controller_leave(ctx);
-    return 0;
+    const struct args *args = values;
+    return gs_controller_start(state, &args->controller, event, err);
 }
 
-static int heed_signals(struct gs_controller *controller, sd_event *event, struct gs_err *err)
+static void leave(void *state)
 {
-    static const int ends[] = {SIGTERM, SIGINT};
-    sigset_t set;
-    int r = 0;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; r >= 0 && i < GS_ARRAY_LEN(ends); i++) {
-        r = sd_event_add_signal(event, NULL, ends[i], on_end, controller);
-    }
-    return r < 0 ? gs_fail_errno(err, -r, "taking signals") : 0;
+    gs_controller_leave(state);
 }
 
-static int run(const struct args *args, struct gs_err *err)
+static void done(void *state)
 {
-    struct gs_controller controller = {.event = NULL};
-    sd_event *event = NULL;
-    int r = sd_event_new(&event);
-    if (r < 0) {
-        return gs_fail_errno(err, -r, "making an event loop");
-    }
-    r = heed_signals(&controller, event, err);
-    r = r == 0 ? gs_controller_start(&controller, &args->controller, event, err) : r;
-    if (r == 0 && (r = sd_event_loop(event)) < 0) {
-        r = gs_fail_errno(err, -r, "turning the event loop");
-    }
-    gs_controller_done(&controller);
-    sd_event_unref(event);
-    return r;
-}
-
-static int print_help(void)
-{
-    GS_CLEANUP(gs_buf_done) struct gs_buf text;
-    struct gs_err err = {.code = GS_OK};
-    gs_buf_init(&text, 64 << 10);
-    gs_help_command(&command, &text);
-    return gs_output_text(&text, &err) == 0 && gs_output_close(&err) == 0 ? 0 : 1;
+    gs_controller_done(state);
 }
 
 int main(int argc, char **argv)
@@ -252,27 +178,10 @@ int main(int argc, char **argv)
                        .history_token = GS_PAST_TOKEN_FILE,
                        .history_ca = "",
                        .prometheus = ""},
-        .log_level = GS_LOG_INFO,
+        .daemon = GS_DAEMON_PRESET,
     };
-    struct gs_err err = {.code = GS_OK};
-    int r = gs_options_parse(&command, argc, argv, &args, &err);
-    if (r == GS_OPTIONS_HELP) {
-        return print_help();
-    }
-    if (r == 0 && args.version) {
-        return printf("gpuslice-controller %s\n", GS_VERSION) > 0 && fflush(stdout) == 0 ? 0 : 1;
-    }
-    if (r != 0) {
-        fprintf(stderr, "gpuslice-controller: %s\n", err.msg);
-        return 2;
-    }
-    gs_log_init((enum gs_log_level)args.log_level, args.log_format == GS_LOG_JSON);
-    gs_log_info("gpuslice-controller " GS_VERSION " starts");
-    r = run(&args, &err);
-    if (r < 0) {
-        gs_log_error("%s", err.msg);
-        return 1;
-    }
-    gs_log_info("the end");
-    return 0;
+    static struct gs_controller controller; /* a big one */
+    static const struct gs_daemon program = {
+        .command = &command, .start = start, .leave = leave, .done = done};
+    return gs_daemon_main(&program, argc, argv, &args, &args.daemon, &controller);
 }

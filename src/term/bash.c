@@ -66,10 +66,10 @@ static void put_bash_words(const struct gs_script *script, const struct gs_optio
     }
 }
 
-static void put_bash_command(const struct gs_script *script, const struct gs_command *command)
+static void put_bash_options(const struct gs_script *script, const struct gs_command *command)
 {
     struct gs_buf *out = script->out;
-    gs_buf_printf(out, "    '%s')\n        case $prev in\n", command->name);
+    gs_buf_puts(out, "        case $prev in\n");
     for (size_t i = 0; i < command->n_options; i++) {
         const struct gs_option *option = &command->options[i];
         if (option->kind == GS_OPTION_FLAG) {
@@ -87,7 +87,15 @@ static void put_bash_command(const struct gs_script *script, const struct gs_com
     for (size_t i = 0; i < command->n_options; i++) {
         gs_buf_printf(out, " --%s", command->options[i].name);
     }
-    gs_buf_puts(out, "'\n        [[ $cur == -* ]] || ");
+    gs_buf_puts(out, "'\n");
+}
+
+static void put_bash_command(const struct gs_script *script, const struct gs_command *command)
+{
+    struct gs_buf *out = script->out;
+    gs_buf_printf(out, "    '%s')\n", command->name);
+    put_bash_options(script, command);
+    gs_buf_puts(out, "        [[ $cur == -* ]] || ");
     if (command->n_subcommands > 0) {
         gs_buf_puts(out, "COMPREPLY=($(compgen -W '");
         gs_script_put_subcommand_names(out, command);
@@ -103,6 +111,22 @@ static void put_bash_command(const struct gs_script *script, const struct gs_com
     }
 }
 
+/* What the program takes where no command is named yet. */
+static void put_bash_program(const struct gs_script *script)
+{
+    struct gs_buf *out = script->out;
+    gs_buf_puts(out, "    case $command in\n    '')\n");
+    if (script->alone != NULL) {
+        put_bash_options(script, script->alone);
+        gs_buf_puts(out, "        (( COMP_CWORD > 1 )) || ");
+    } else {
+        gs_buf_puts(out, "        options='--help --version'\n        ");
+    }
+    gs_buf_puts(out, "[[ $cur == -* ]] || COMPREPLY=($(compgen -W '");
+    gs_script_put_command_names(script);
+    gs_buf_puts(out, "' -- \"$cur\"))\n        ;;\n");
+}
+
 void gs_script_bash(const struct gs_script *script)
 {
     struct gs_buf *out = script->out;
@@ -112,11 +136,13 @@ void gs_script_bash(const struct gs_script *script)
         gs_buf_printf(out, "%s_offer() {\n%s}\n", script->function, bash_offer);
     }
     gs_buf_printf(out, "%s() {\n%s", script->function, bash_head);
+    if (script->alone != NULL) {
+        gs_buf_puts(out, "    [[ ' ");
+        gs_script_put_command_names(script);
+        gs_buf_puts(out, " ' == *\" $command \"* ]] || command=\n");
+    }
     put_bash_groups(script);
-    gs_buf_puts(out, "    case $command in\n    '')\n        options='--help --version'\n"
-                     "        [[ $cur == -* ]] || COMPREPLY=($(compgen -W '");
-    gs_script_put_command_names(script);
-    gs_buf_puts(out, "' -- \"$cur\"))\n        ;;\n");
+    put_bash_program(script);
     for (size_t i = 0; i < script->n_commands; i++) {
         put_bash_command(script, script->commands[i]);
     }

@@ -125,10 +125,12 @@ void gs_completion_script(enum gs_shell shell, const struct gs_command *const *c
     for (char *c = function; *c != '\0'; c++) {
         *c = *c == '-' ? '_' : *c;
     }
+    bool alone = strcmp(commands[0]->name, program) == 0;
     struct gs_script script = {.program = program,
                                .function = function,
-                               .commands = commands,
-                               .n_commands = n_commands,
+                               .alone = alone ? commands[0] : NULL,
+                               .commands = commands + alone,
+                               .n_commands = n_commands - alone,
                                .out = out};
     for (size_t i = 0; i < n_commands; i++) {
         script.asks = script.asks || asks(commands[i]);

@@ -24,6 +24,12 @@ static void put_fish_when(const struct gs_script *script, const struct gs_comman
 {
     struct gs_buf *out = script->out;
     const char *second = strchr(command->name, ' ');
+    if (command == script->alone) {
+        gs_buf_printf(out, "complete -c %s -n 'not __fish_seen_subcommand_from ", script->program);
+        gs_script_put_command_names(script);
+        gs_buf_puts(out, "'");
+        return;
+    }
     gs_buf_printf(out, "complete -c %s -n '__fish_seen_subcommand_from ", script->program);
     gs_buf_put(out, command->name,
                second == NULL ? strlen(command->name) : (size_t)(second - command->name));
@@ -56,7 +62,9 @@ static void put_fish_command(const struct gs_script *script, const struct gs_com
                              const struct gs_command *command)
 {
     struct gs_buf *out = script->out;
-    put_fish_name(script, group, command);
+    if (command != script->alone) {
+        put_fish_name(script, group, command);
+    }
     for (size_t i = 0; i < command->n_options; i++) {
         const struct gs_option *option = &command->options[i];
         put_fish_when(script, command);
@@ -88,9 +96,15 @@ void gs_script_fish(const struct gs_script *script)
     gs_buf_printf(script->out,
                   "# fish completion for %s; made by `%s completion fish`\n"
                   "complete -c %s -f\n"
-                  "complete -c %s -s h -l help -d 'show help and exit'\n"
-                  "complete -c %s -n __fish_use_subcommand -l version -d 'show the version'\n",
-                  program, program, program, program, program);
+                  "complete -c %s -s h -l help -d 'show help and exit'\n",
+                  program, program, program, program);
+    if (script->alone != NULL) {
+        put_fish_command(script, NULL, script->alone);
+    } else {
+        gs_buf_printf(script->out,
+                      "complete -c %s -n __fish_use_subcommand -l version -d 'show the version'\n",
+                      program);
+    }
     for (size_t i = 0; i < script->n_commands; i++) {
         put_fish_command(script, NULL, script->commands[i]);
     }

@@ -63,6 +63,15 @@ static const struct gs_option *row_of(const struct gs_command *command, int valu
     return NULL;
 }
 
+/* Where the command tells more of itself. */
+static int fail_and_point(const struct parse *parse, const char *what)
+{
+    const char *program = gs_command_program(parse->command);
+    bool alone = strcmp(program, parse->command->name) == 0;
+    return gs_fail(parse->err, GS_INVALID, "%s %s; see %s%s%s --help", parse->command->name, what,
+                   program, alone ? "" : " ", alone ? "" : parse->command->name);
+}
+
 static int fail_choice(const struct gs_option *option, const char *arg, struct gs_err *err)
 {
     char list[300] = "";
@@ -207,8 +216,9 @@ static int fail_long(const struct parse *parse, const char *word)
         return gs_fail(parse->err, GS_INVALID, "%s has no option --%s; did you mean --%s?",
                        command->name, name, near.names[0]);
     }
-    return gs_fail(parse->err, GS_INVALID, "%s has no option --%s; see %s %s --help", command->name,
-                   name, gs_command_program(command), command->name);
+    char what[100];
+    snprintf(what, sizeof(what), "has no option --%s", name);
+    return fail_and_point(parse, what);
 }
 
 /* The word of argv that the long option was read from, "--file" or "--file=x". */
@@ -238,9 +248,9 @@ static int fail_option(const struct parse *parse, const char *word)
                        option == NULL ? "help" : option->name);
     }
     if (optopt != 0 && optopt < FIRST_LONG) {
-        return gs_fail(parse->err, GS_INVALID, "%s has no option -%c; see %s %s --help",
-                       parse->command->name, optopt, gs_command_program(parse->command),
-                       parse->command->name);
+        char what[100];
+        snprintf(what, sizeof(what), "has no option -%c", optopt);
+        return fail_and_point(parse, what);
     }
     return fail_long(parse, word);
 }
@@ -272,8 +282,9 @@ static int read_operands(struct parse *parse, int argc, char **argv)
     }
     assert(operand != NULL || !command->operand_required);
     if (command->operand_required && optind == argc) {
-        return gs_fail(parse->err, GS_INVALID, "%s wants a %s; see %s %s --help", command->name,
-                       operand->arg, gs_command_program(command), command->name);
+        char what[100];
+        snprintf(what, sizeof(what), "wants a %s", operand->arg);
+        return fail_and_point(parse, what);
     }
     for (int i = optind; i < argc; i++) {
         int r = gs_options_store(operand, argv[i], parse->values, parse->err);

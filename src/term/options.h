@@ -13,8 +13,9 @@
  *         GS_OPTION_OUTPUT(struct args, format, gs_format_names),
  *     };
  *
- * --help / -h is added to every command. Long names are written in full. Values keep what the caller put there when an option is
- * not given. An option other than a list that is given twice is refused: which one was meant? */
+ * --help / -h is added to every command. Long names are written in full. Values keep what the
+ * caller put there when an option is not given. An option other than a list that is given twice is
+ * refused: which one was meant? */
 #pragma once
 
 #include <stdbool.h>
@@ -158,8 +159,8 @@ void gs_help_program(const struct gs_command *const *commands, size_t n_commands
 /* The word before KIND when a completion script asks the program for words (cli/words.h). */
 #define GS_WORDS_COMMAND "__complete"
 
-/* The script for one shell, to be sourced by it. The commands, at least one,
- * are of one program. */
+/* The script for one shell, to be sourced by it. The commands, at least one, are of one program;
+ * where the first has the program's name, it is what the program is without a command's name. */
 enum gs_shell { GS_SHELL_BASH, GS_SHELL_ZSH, GS_SHELL_FISH, GS_SHELLS };
 void gs_completion_script(enum gs_shell shell, const struct gs_command *const *commands,
                           size_t n_commands, struct gs_buf *out);

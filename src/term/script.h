@@ -9,9 +9,10 @@
 
 /* All commands, and what is being written. */
 struct gs_script {
-    const char *program;  /* gpuslice */
-    const char *function; /* _gpuslice: the shell's function */
-    const struct gs_command *const *commands;
+    const char *program;            /* gpuslice */
+    const char *function;           /* _gpuslice: the shell's function */
+    const struct gs_command *alone; /* that the program is without a command's name; NULL: none */
+    const struct gs_command *const *commands; /* that have one */
     size_t n_commands;
     bool asks; /* an option or operand takes words that the program is asked for */
     struct gs_buf *out;

@@ -2,11 +2,11 @@
 
 #include "term/script.h"
 
-/* Inside a specification of _arguments, brackets and colons are its own. */
-static void put_zsh_help(struct gs_buf *out, const char *text)
+/* Inside a specification of _arguments some characters are its own. */
+static void put_zsh_text(struct gs_buf *out, const char *text, const char *own)
 {
     for (; *text != '\0'; text++) {
-        if (strchr("[]:\\", *text) != NULL) {
+        if (strchr(own, *text) != NULL) {
             gs_buf_puts(out, "\\");
         }
         char one[2] = {*text, '\0'};
@@ -14,10 +14,18 @@ static void put_zsh_help(struct gs_buf *out, const char *text)
     }
 }
 
+/* What stands between brackets. */
+static void put_zsh_help(struct gs_buf *out, const char *text)
+{
+    put_zsh_text(out, text, "[]:\\");
+}
+
 /* ":MODEL:(A B C)" */
 static void put_zsh_argument(const struct gs_script *script, const struct gs_option *option)
 {
-    gs_buf_printf(script->out, ":%s:", option->arg);
+    gs_buf_puts(script->out, ":");
+    put_zsh_text(script->out, option->arg, ":\\");
+    gs_buf_puts(script->out, ":");
     if (option->complete == GS_COMPLETE_FILE) {
         gs_buf_puts(script->out, "_files");
     } else if (option->complete == GS_COMPLETE_DIR) {
@@ -53,12 +61,13 @@ static void put_zsh_option(const struct gs_script *script, const struct gs_optio
     gs_buf_puts(out, "'");
 }
 
-static void put_zsh_command(const struct gs_script *script, const struct gs_command *command)
+/* `word`: by which the command is named; "" for what the program is without one. */
+static void put_zsh_command(const struct gs_script *script, const struct gs_command *command,
+                            const char *word)
 {
     struct gs_buf *out = script->out;
-    gs_buf_printf(out,
-                  "    '%s')\n        _arguments '(-h --help)'{-h,--help}'[show help and exit]'",
-                  command->name);
+    gs_buf_printf(
+        out, "    '%s')\n        _arguments '(-h --help)'{-h,--help}'[show help and exit]'", word);
     for (size_t i = 0; i < command->n_options; i++) {
         put_zsh_option(script, &command->options[i]);
     }
@@ -75,7 +84,7 @@ static void put_zsh_command(const struct gs_script *script, const struct gs_comm
     }
     gs_buf_puts(out, "\n        ;;\n");
     for (size_t i = 0; i < command->n_subcommands; i++) {
-        put_zsh_command(script, command->subcommands[i]);
+        put_zsh_command(script, command->subcommands[i], command->subcommands[i]->name);
     }
 }
 
@@ -94,6 +103,34 @@ static void put_zsh_groups(const struct gs_script *script)
                           group->name, group->name);
         }
     }
+}
+
+/* Finds which command the words are of, in $command. */
+static void put_zsh_choice(const struct gs_script *script)
+{
+    struct gs_buf *out = script->out;
+    if (script->alone == NULL) {
+        gs_buf_puts(
+            out, "    if (( CURRENT == 2 )); then\n"
+                 "        _describe command commands\n"
+                 "        _arguments '--help[show help and exit]' '--version[show the version]'\n"
+                 "        return\n"
+                 "    fi\n"
+                 "    local command=${words[2]}\n"
+                 "    shift words\n"
+                 "    (( CURRENT-- ))\n");
+        return;
+    }
+    gs_buf_puts(out, "    local command=\n"
+                     "    if (( CURRENT == 2 )); then\n"
+                     "        _describe command commands\n"
+                     "    elif [[ ' ");
+    gs_script_put_command_names(script);
+    gs_buf_puts(out, " ' == *\" ${words[2]} \"* ]]; then\n"
+                     "        command=${words[2]}\n"
+                     "        shift words\n"
+                     "        (( CURRENT-- ))\n"
+                     "    fi\n");
 }
 
 void gs_script_zsh(const struct gs_script *script)
@@ -124,20 +161,15 @@ void gs_script_zsh(const struct gs_script *script)
         put_zsh_help(out, script->commands[i]->summary);
         gs_buf_puts(out, "'\n");
     }
-    gs_buf_puts(out,
-                "    )\n"
-                "    if (( CURRENT == 2 )); then\n"
-                "        _describe command commands\n"
-                "        _arguments '--help[show help and exit]' '--version[show the version]'\n"
-                "        return\n"
-                "    fi\n"
-                "    local command=${words[2]}\n"
-                "    shift words\n"
-                "    (( CURRENT-- ))\n");
+    gs_buf_puts(out, "    )\n");
+    put_zsh_choice(script);
     put_zsh_groups(script);
     gs_buf_puts(out, "    case $command in\n");
+    if (script->alone != NULL) {
+        put_zsh_command(script, script->alone, "");
+    }
     for (size_t i = 0; i < script->n_commands; i++) {
-        put_zsh_command(script, script->commands[i]);
+        put_zsh_command(script, script->commands[i], script->commands[i]->name);
     }
     gs_buf_printf(out,
                   "    esac\n"
