@@ -2,6 +2,7 @@
 import * as api from './api.js';
 import {make, sourced, table} from './dom.js';
 import * as format from './format.js';
+import {leftOut} from './leftout.js';
 import {isHeldWhole, modelOf, podName, profileOf, SLICE_WORDS, state, unitsOf} from './state.js';
 
 const NARROW = 700; /* as in style.css */
@@ -92,11 +93,11 @@ function podPart(namespace, name) {
 }
 
 function historyPart(path, into, signal) {
-  api.get(path, signal).then((found) => into.replaceChildren(table('History', [
+  api.get(path, signal).then((found) => into.replaceChildren(...[table('History', [
     {title: 'When', cell: (event) => format.clock(event.at)},
     {title: 'What', cell: (event) => event.what},
     {title: 'In words', cell: (event) => event.text ?? ''},
-  ], found.events, 'nothing in the kept time'))).catch((error) => {
+  ], found.events, 'nothing in the kept time'), leftOut(found.left_out, 'event', 'this list')].filter(Boolean))).catch((error) => {
     if (error.name !== 'AbortError') {
       into.replaceChildren(make('p', {class: 'none'}, `History: ${error.message}`));
     }

@@ -1,8 +1,9 @@
-/* money: what is paid an hour and for what, beside what the same pods would cost on whole GPUs, and
- * what the planner would do better. */
+/* money: what is paid an hour and for what, beside what the same pods would cost on whole GPUs, what was
+ * paid in the last days, and what the planner would do better. */
 import * as api from './api.js';
 import {make, sourced, table} from './dom.js';
 import * as format from './format.js';
+import {paid} from './paid.js';
 import {state} from './state.js';
 
 const PARTS = [
@@ -70,7 +71,9 @@ export function money(container) {
   const into = make('div', {class: 'columns'});
   const plan = make('div', {});
   const ask = make('div', {});
-  container.append(make('h1', {}, 'Money'), into, ask);
+  const past = make('div', {});
+  container.append(make('h1', {}, 'Money'), into, past, ask);
+  const was = paid(past);
 
   /* Of one machine there is nothing to plan. */
   function offer() {
@@ -102,10 +105,11 @@ export function money(container) {
   return {
     update(what) {
       offer();
+      was.update();
       if (what.has('money') || what.has('link')) {
         update();
       }
     },
-    end() {},
+    end: was.end,
   };
 }

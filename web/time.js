@@ -1,6 +1,7 @@
 /* time: what was, from the last hour to thirty days. */
 import * as api from './api.js';
 import {make} from './dom.js';
+import {leftOut} from './leftout.js';
 import {plot} from './plot.js';
 import {state} from './state.js';
 
@@ -51,12 +52,11 @@ export function time(container, words) {
     try {
       const found = await api.get(path, abort.signal);
       const of = new Map(found.series.map((one) => [one.name, one]));
-      into.replaceChildren(...PLOTS.map((one) => ({...one, lines: one.series.map((name) => of.get(name))
+      const plots = PLOTS.map((one) => ({...one, lines: one.series.map((name) => of.get(name))
         .filter((line) => line && line.points.length > 0)})).filter((one) => one.lines.length > 0)
-        .map((one) => plot(one, {from, to, step: found.step ?? step, href: api.BASE + path})));
-      if (into.children.length === 0) {
-        into.replaceChildren(make('p', {class: 'none'}, 'nothing was kept in this time'));
-      }
+        .map((one) => plot(one, {from, to, step: found.step ?? step, href: api.BASE + path}));
+      into.replaceChildren(...[leftOut(found.left_out, 'number', 'these lines'), ...plots,
+        plots.length === 0 ? make('p', {class: 'none'}, 'nothing was kept in this time') : null].filter(Boolean));
     } catch (error) {
       if (error.name !== 'AbortError') {
         into.replaceChildren(make('p', {class: 'none'}, error.message));

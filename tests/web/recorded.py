@@ -9,6 +9,7 @@ CUTS = [[(0, s) for s in range(7)], [(2, 0), (2, 4)], [(3, 0), (0, 4), (0, 5), (
 POOLS = [("training", "p4d.24xlarge", 21957642), ("serving", "p4d.24xlarge", 21957642)]
 HOSTILE = "<img src=x onerror=alert(1)>"  # no Kubernetes name, and it must not matter
 AT = "2026-11-22T12:00:00Z"
+NOTHING = {"count": 0, "first": []}  # is left out of the history
 
 
 class Cluster:
@@ -117,4 +118,15 @@ class Cluster:
                 value = min(100, max(0, value + dice.uniform(-4, 4)))
                 points.append([t, None if dice.random() < 0.01 else round(value, 2)])
             series.append({"name": name, "labels": {}, "points": points})
-        return {"at": AT, "revision": self.revision, "series": series}
+        return {"at": AT, "series": series, "left_out": NOTHING}
+
+    def cost(self, by, start, end):
+        """Of all but two hours. The parts are rounded, and add up to the cent."""
+        known = end - start - 7200
+        money = self.money()
+        paid = [(name, money[name] * known) for name in ("used", "idle", "stranded", "starting")]
+        total = sum(amount for _, amount in paid)
+        return {"at": AT, "from": start, "to": end, "by": by, "known_s": known, "left_out": NOTHING,
+                "rows": [{"name": name, "uusd": amount // 3600, "rest": amount % 3600}
+                         for name, amount in paid],
+                "total": {"uusd": total // 3600, "rest": total % 3600}}

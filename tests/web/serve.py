@@ -14,7 +14,7 @@ import sys
 import threading
 import urllib.parse
 
-from recorded import AT, Cluster
+from recorded import AT, NOTHING, Cluster
 
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
          ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
@@ -91,11 +91,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.document(cluster.better())
         elif not cluster.kept and path.endswith("history"):
             self.send(404, "text/plain", b"no history is kept here\n")
+        elif path == "cost" and cluster.kept:
+            self.document(cluster.cost(words["by"], int(words["from"]), int(words["to"])))
         elif path == "history":
             self.document(cluster.history(words["series"].split(","), int(words["from"]),
                                           int(words["to"]), int(words["step"])))
         elif path.endswith("/history"):
-            self.document({"at": AT, "revision": 1, "events": [
+            self.document({"at": AT, "left_out": NOTHING, "events": [
                 {"at": AT, "what": "Recut", "text": "1g.5gb at 0 made way for 3g.20gb"}]})
         elif path == "events":
             self.events()

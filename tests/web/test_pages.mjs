@@ -122,12 +122,69 @@ const CASES = {
     await end();
   },
 
+  async 'what was paid in the last days is shown, to the cent, and of how much of them it is known'(world) {
+    const {page, end} = await open(world.browser);
+    await shown(page, world.small.address, 'money');
+    const table = page.getByRole('table', {name: 'What was paid'});
+    await table.waitFor();
+    const rows = await table.locator('tbody tr').evaluateAll((all) => all.map((row) =>
+      [row.cells[0].textContent, Number(row.cells[1].textContent.replaceAll(',', ''))]));
+    same(rows.map(([name]) => name).join(' '), 'used idle stranded starting total', 'rows');
+    const total = Math.round(rows.at(-1)[1] * 100);
+    assert(total > 0, 'nothing was paid');
+    same(rows.slice(0, -1).reduce((sum, [, dollars]) => sum + Math.round(dollars * 100), 0), total, 'cents');
+    await page.getByText(/Known of 6 d .* of 7 d.*; what the other 2 h cost is not known/).waitFor();
+    same(await page.getByText('left out').count(), 0, 'something is left out');
+    const rounded = await page.evaluate(async () => {
+      const {cents} = await import('./paid.js');
+      const third = {uusd: 3333, rest: 1200};
+      return cents([{name: 'a', ...third}, {name: 'b', uusd: 3333, rest: 1201}, {name: 'c', ...third}], {uusd: 10000, rest: 1});
+    });
+    same(rounded.rows.map((row) => row.cents).join(' '), '0 1 0', 'cents of three thirds of a cent');
+    same(rounded.all, 1, 'cents of all');
+    await end();
+  },
+
+  async 'what is damaged of the history is said, with its times, wherever it lacks'(world) {
+    const why = `${HOSTILE} its parts are not its bill`;
+    const damaged = (count) => ({count, first: [{at: '2026-11-20T07:00:00Z', why}, {why: 'a row of no time'}].slice(0, count)});
+    for (const colorScheme of ['light', 'dark']) {
+      const {page, end} = await open(world.browser, {colorScheme, bypassCSP: true});
+      await page.route(/api\/v1\/(cost|.*history)/, async (route) => {
+        const answer = await route.fetch();
+        const left = damaged({cost: 103, history: 2}[/(cost|history)\?/.exec(route.request().url())?.[1]] ?? 1);
+        await route.fulfill({json: {...await answer.json(), left_out: left}});
+      });
+      for (const [view, words, more] of [
+        ['money', '103 hours are left out of these sums: what the history has of them is damaged', 'and 101 more'],
+        ['time', '2 numbers are left out of these lines: what the history has of them is damaged', null],
+        ['fleet/gpu/GPU-00000000-0000', '1 event is left out of this list: what the history has of it is damaged', null]]) {
+        await shown(page, world.small.address, view);
+        await page.getByText(words).waitFor();
+        const section = page.getByRole('region', {name: 'Left out', exact: true});
+        await section.locator('summary').click();
+        await section.getByRole('cell', {name: why}).waitFor();
+        assert((await section.innerText()).includes('20 Nov 2026'), `${view}: no time in ${await section.innerText()}`);
+        same(await section.locator('img').count(), 0, 'images');
+        if (more !== null) {
+          await section.getByText(more).waitFor();
+          await section.getByRole('rowheader', {name: 'unknown'}).waitFor();
+        }
+        same(await violations(page), '', `${colorScheme} ${view}`);
+        await page.screenshot({path: join(OUT, `left-out-${colorScheme}-${view.split('/')[0]}.png`), fullPage: true});
+      }
+      await end();
+    }
+  },
+
   async 'where nobody keeps a history the pages say so, and do not ask'(world) {
     const {page, end} = await open(world.browser); /* a 404 in the console fails it */
     const asked = [];
-    page.on('request', (request) => /history/.test(request.url()) && asked.push(request.url()));
+    page.on('request', (request) => /history|cost/.test(request.url()) && asked.push(request.url()));
     await shown(page, world.unkept.address, 'time');
     await page.locator('.plots', {hasText: 'Nobody keeps what was'}).waitFor();
+    await page.goto('about:blank');
+    await shown(page, world.unkept.address, 'money');
     for (const words of ['gpu/GPU-00000000-0000', 'pod/team-a/waits-0']) {
       await page.goto('about:blank');
       await shown(page, world.unkept.address, `fleet/${words}`);
