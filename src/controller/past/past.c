@@ -116,22 +116,25 @@ static struct answer *new_answer(struct gs_past *past, struct gs_dashboard_past 
 /* ---- gpuslice-history ---- */
 
 /* It has a CA that we do not know: it may have started anew. False: it was looked at already. */
-static bool look_anew(struct answer *answer)
+static bool may_look_anew(struct answer *answer)
 {
-    struct gs_past *past = answer->past;
-    bool first = past->trust != NULL && !answer->looked;
+    bool first = answer->past->trust != NULL && !answer->looked;
     answer->looked = answer->waits = first;
-    return first && gs_trust_look(past->trust, NULL) == 0;
+    return first;
 }
 
 static void on_history(void *ctx, int result, const struct gs_http_answer *found,
                        const struct gs_err *err)
 {
     struct answer *answer = ctx;
+    struct gs_err why = {.msg = ""};
     char text[700];
     answer->call = NULL;
-    if (result != 0 && err->sys_errno == EKEYREJECTED && look_anew(answer)) {
-        return;
+    if (result != 0 && err->sys_errno == EKEYREJECTED && may_look_anew(answer)) {
+        if (gs_trust_look(answer->past->trust, &why) == 0) {
+            return;
+        }
+        err = &why;
     }
     if (result != 0) {
         (void)snprintf(text, sizeof(text), "gpuslice-history does not answer: %s", err->msg);
@@ -229,11 +232,8 @@ static void put_part(struct gs_jsonwrite *json, const struct part *part)
     gs_jsonwrite_text(json, "name", part->name);
     gs_jsonwrite_open(json, "labels", '{');
     gs_jsonwrite_close(json, '}');
-    if (gs_buf_ok(&list)) {
-        gs_jsonwrite_raw(json, "points", gs_buf_text(&list), list.len);
-    } else {
-        gs_jsonwrite_null(json, "points");
-    }
+    gs_jsonwrite_raw(json, "points", gs_buf_text(&list), list.len);
+    gs_buf_need(json->out, &list);
     gs_jsonwrite_close(json, '}');
 }
 
