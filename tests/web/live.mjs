@@ -207,6 +207,7 @@ const CASES = {
     same(bill, Math.round(3 * 21957642 / 10000), 'the bill of three p4d.24xlarge, in cents');
     const spaces = Object.values(await dollarsOf(page, 'By namespace')).reduce((all, text) => all + cents(text), 0);
     assert(Math.abs(spaces - cents(parts[0][1])) <= 1, `namespaces ${spaces} cents; used ${parts[0][1]}`);
+    await page.getByRole('table', {name: 'What was paid'}).waitFor();
     await page.getByRole('button', {name: 'Ask the planner'}).click();
     await page.locator('caption', {hasText: 'What would change'}).waitFor({timeout: LIMIT_MS});
     await page.screenshot({path: join(OUT, 'planner.png'), fullPage: true});
