@@ -130,6 +130,10 @@ static void look(struct gs_top_cluster *cluster, uint64_t now_us)
         (void)snprintf(source->trouble, sizeof(source->trouble),
                        "left out: %llu objects that cannot be understood",
                        (unsigned long long)cluster->scene.store.refused);
+    } else if (cluster->tap.lost > 0) {
+        (void)snprintf(source->trouble, sizeof(source->trouble),
+                       "left out: %llu objects, as there was no memory for them",
+                       (unsigned long long)cluster->tap.lost);
     }
     bool late = now_us > cluster->opened_us + cluster->limit_us;
     source->whole = listed == GS_FEEDS;

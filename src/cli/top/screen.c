@@ -233,4 +233,7 @@ void gs_screen_update(struct gs_screen *screen, unsigned rows, struct gs_buf *ou
     gs_screen_forget(screen);
     screen->shown = shown;
     screen->n_shown = shown == NULL ? 0 : rows;
+    if (!gs_buf_ok(out)) {
+        gs_screen_forget(screen);
+    }
 }

@@ -70,7 +70,8 @@ unsigned gs_screen_used(const struct gs_screen *screen);
 /* The frame as plain lines, without blanks at their ends. */
 void gs_screen_text(const struct gs_screen *screen, struct gs_buf *out);
 
-/* What makes a terminal with `rows` lines show the frame; only lines that differ are sent. */
+/* What makes a terminal with `rows` lines show the frame; only lines that differ are sent. Where
+ * `out` has failed, all of the next frame is. */
 void gs_screen_update(struct gs_screen *screen, unsigned rows, struct gs_buf *out);
 
 /* It is not known any more what the terminal shows. */

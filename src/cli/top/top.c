@@ -368,6 +368,7 @@ static int print_frame(struct top *top, struct gs_err *err)
     gs_top_view_refresh(&top->view, now_us());
     gs_top_view_draw(&top->view, &top->screen, columns, 0);
     gs_screen_text(&top->screen, &out);
+    out.failed |= top->view.failed;
     return gs_output_text(&out, err);
 }
 
@@ -441,9 +442,13 @@ static int show(struct top *top, struct gs_err *err)
     top->view.by = args->by;
     (void)snprintf(top->view.filter, sizeof(top->view.filter), "%.*s", GS_TOP_FILTER_MAX,
                    args->filter == NULL ? "" : args->filter);
-    (void)gs_board_refresh(top->source.board, now_us(), NULL);
+    bool failed = false;
+    (void)gs_board_refresh(top->source.board, now_us(), &failed);
     if (full) {
-        return watch(top, err);
+        return watch(top, err); /* where it is tried again */
+    }
+    if (failed) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for all nodes");
     }
     return args->format == GS_FORMAT_TABLE ? print_frame(top, err)
                                            : print_doc(top, (enum gs_format)args->format, err);

@@ -69,7 +69,7 @@ void gs_top_view_refresh(struct gs_top_view *view, uint64_t now_us)
     if (!view->made || revision != view->revision) {
         gs_top_make_rows(view);
         view->revision = revision;
-        view->made = true;
+        view->made = !view->failed; /* what is missing comes with the next refresh */
     }
     gs_top_make_waiting(view);
     keep_cursor(view);
