@@ -2,16 +2,8 @@
 
 #include "agent/gpunode_work.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
-
-uint64_t gs_agentnode_print(uint64_t print, const void *bytes, size_t n)
-{
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < n; i++) { /* FNV-1a */
-        print = (print ^ at[i]) * 0x100000001b3ull;
-    }
-    return print;
-}
 
 struct gs_agentnode_gpu *gs_agentnode_gpu(struct gs_agentnode *node, const char *uuid, bool make)
 {
@@ -200,17 +192,17 @@ static uint64_t print_of(const struct gs_snapshot *snapshot, const struct gs_gpu
 {
     const struct gs_snapshot_gpu *at = &snapshot->gpus[gpu->index];
     const bool flags[] = {gpu->mig, gpu->whole_held, gpu->healthy};
-    uint64_t print = gs_agentnode_print(GS_AGENTNODE_PRINT_INIT, flags, sizeof(flags));
+    uint64_t print = gs_hash64_bytes_on(GS_HASH64_EMPTY, flags, sizeof(flags));
     for (unsigned i = at->first; i < at->first + at->n; i++) {
         const struct gs_slice_id *id = &snapshot->slices[i].id;
-        print = gs_agentnode_print(print, &id->generation, sizeof(id->generation));
+        print = gs_hash64_bytes_on(print, &id->generation, sizeof(id->generation));
     }
     for (unsigned i = 0; i < gpu->n_slices; i++) {
         enum gs_gpunode_slice_state state = gpu->slices[i].state;
         const unsigned char byte = state == GS_GPUNODE_FREE || state == GS_GPUNODE_LEAVING ? 0
                                    : state == GS_GPUNODE_SICK                              ? 1
                                                                                            : 2;
-        print = gs_agentnode_print(print, &byte, 1);
+        print = gs_hash64_bytes_on(print, &byte, 1);
     }
     return print;
 }

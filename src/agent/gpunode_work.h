@@ -73,9 +73,6 @@ struct gs_agentnode_gpu *gs_agentnode_gpu(struct gs_agentnode *node, const char 
 int gs_agentnode_make(struct gs_agentnode *node, uint64_t seen_us, struct gs_arena *arena,
                       struct gs_gpunode *ret, struct gs_err *err);
 
-uint64_t gs_agentnode_print(uint64_t print, const void *bytes, size_t n);
-#define GS_AGENTNODE_PRINT_INIT 0xcbf29ce484222325ull
-
 /* gpunode_wish.c */
 
 /* Answers what can be answered now, and begins what can be begun. */

@@ -3,16 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { CAP_FIRST = 16 };
 
-/* FNV-1a: keys are names of a cluster's objects, and tables stay at most three quarters full. */
+/* Keys are names of a cluster's objects, and tables stay at most three quarters full. */
 static uint64_t hash_of(const char *key)
 {
-    uint64_t hash = 14695981039346656037ull;
-    for (; *key != '\0'; key++) {
-        hash = (hash ^ (unsigned char)*key) * 1099511628211ull;
-    }
-    return hash ^ hash >> 32;
+    return gs_hash64_fold(gs_hash64_on(GS_HASH64_EMPTY, key));
 }
 
 /* The entry of the key, or the free one where it would go. */

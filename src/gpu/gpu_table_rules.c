@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "core/layout.h"
 
 /* What drivers brought. */
@@ -315,12 +316,9 @@ int gs_gpu_rules_compute_places(const struct gs_gpu_table *table, unsigned gpu, 
 static void mig_uuid(const struct gs_gpu_table_gpu *gpu, unsigned gi, unsigned start,
                      char ret[GS_GPU_UUID_MAX])
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const char *p = gpu->uuid; *p != '\0'; p++) {
-        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
-    }
-    hash = (hash ^ gi) * 0x100000001b3u;
-    hash = (hash ^ start) * 0x100000001b3u;
+    uint64_t hash = gs_hash64_on(GS_HASH64_EMPTY, gpu->uuid);
+    hash = (hash ^ gi) * GS_HASH64_PRIME;
+    hash = (hash ^ start) * GS_HASH64_PRIME;
     snprintf(ret, GS_GPU_UUID_MAX, "MIG-%08x-%04x-5%03x-8%03x-%012llx", (uint32_t)(hash >> 32),
              (unsigned)(hash >> 16 & 0xffff), (unsigned)(hash >> 4 & 0xfff), gi << 4 | start,
              (unsigned long long)(hash * 0x9e3779b97f4a7c15u >> 16));

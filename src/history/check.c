@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "history/file.h"
 
 enum { BAD_HOURS_MAX = 20000, RESIDUE = 3600 };
@@ -191,11 +192,7 @@ int gs_history_add_functions(struct gs_history *history, struct gs_err *err)
 
 int64_t gs_history_digest(int64_t kind, const char *name, uint64_t amount)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)kind; /* FNV-1a */
-    hash *= UINT64_C(0x100000001b3);
-    for (; *name != '\0'; name++) {
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
-    }
+    uint64_t hash = gs_hash64_on((GS_HASH64_EMPTY ^ (uint64_t)kind) * GS_HASH64_PRIME, name);
     return (int64_t)((hash | 1) * amount % (uint64_t)GS_HISTORY_DIGEST);
 }
 

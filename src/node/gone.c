@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { SLOTS_FIRST = 16 };
 
 static int fail_memory(struct gs_err *err)
@@ -10,17 +12,10 @@ static int fail_memory(struct gs_err *err)
     return gs_fail(err, GS_NO_MEMORY, "no memory for devices that are gone");
 }
 
-/* FNV-1a over both texts. */
 static uint64_t hash_of(const struct gs_offer_gone *device)
 {
-    uint64_t hash = 14695981039346656037ull;
-    for (const char *p = device->id; *p != '\0'; p++) {
-        hash = (hash ^ (unsigned char)*p) * 1099511628211ull;
-    }
-    for (const char *p = device->resource; *p != '\0'; p++) {
-        hash = (hash ^ (unsigned char)*p) * 1099511628211ull;
-    }
-    return hash ^ hash >> 32;
+    return gs_hash64_fold(
+        gs_hash64_on(gs_hash64_on(GS_HASH64_EMPTY, device->id), device->resource));
 }
 
 /* The slot of the device, or the free one where it would go. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "wire/kubegpu.h"
 #include "wire/kubejson.h"
 #include "wire/kubeuse.h"
@@ -229,11 +230,7 @@ static void note_first(struct gs_kubeplan *plan, const struct gs_kubepod *pod,
 
 static const char **slot_of(const struct ids *ids, const char *id)
 {
-    uint64_t hash = 1469598103934665603ull; /* FNV-1a */
-    for (const unsigned char *c = (const unsigned char *)id; *c != '\0'; c++) {
-        hash = (hash ^ *c) * 1099511628211ull;
-    }
-    size_t slot = (size_t)(hash >> 20) & (ids->n_slots - 1);
+    size_t slot = (size_t)(gs_hash64_on(GS_HASH64_EMPTY, id) >> 20) & (ids->n_slots - 1);
     while (ids->slots[slot] != NULL && strcmp(ids->slots[slot], id) != 0) {
         slot = (slot + 1) & (ids->n_slots - 1);
     }

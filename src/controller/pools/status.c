@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "controller/pools/work.h"
 
@@ -222,11 +223,7 @@ static void say_warm(struct gs_pools *pools, struct gs_pools_owner *owner,
 
 static uint32_t hash_of(const struct gs_buf *text)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < text->len; i++) {
-        hash = (hash ^ (unsigned char)gs_buf_text(text)[i]) * 16777619u;
-    }
-    return hash | 1u; /* 0 is none */
+    return gs_hash_on(GS_HASH_EMPTY, gs_buf_text(text)) | 1u; /* 0 is none */
 }
 
 static int write_status(const struct gs_pools *pools, struct gs_pools_owner *owner,
