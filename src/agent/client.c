@@ -1,7 +1,6 @@
 /* client: commands that speak to the running agent over its control socket. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "agent/setup.h"
 #include "base/cleanup.h"
 #include "net/http_client.h"
+#include "term/alone.h"
 
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 
@@ -124,8 +124,9 @@ struct apply_args {
     const char *socket;
     bool only_idle;
     bool dry_run;
-    bool json;
+    unsigned output; /* enum output */
 };
+enum output { OUTPUT_TEXT, OUTPUT_JSON };
 
 static int make_order(const struct apply_args *args, char **ret, struct gs_err *err)
 {
@@ -181,75 +182,81 @@ static int show_result(const struct exchange *exchange, bool json, bool dry_run)
     return fflush(stdout) == 0 ? status : 1;
 }
 
-static const char apply_help[] =
-    "usage: gpuslice-agent apply [-c NAME] [-f FILE] [--only-idle] [--dry-run] [-o json]\n\n"
-    "Tells the running agent to cut the GPUs otherwise, while pods run. Slices in use stay; where "
-    "one\nstands in the way nothing is touched and it is named.\n\n"
-    "  -c, --config NAME     the configuration: of FILE, or of the agent's file of layouts, or what "
-    "the\n                        GPUs offer: all-disabled, all-balanced, all-1g.5gb, ...\n"
-    "  -f, --file FILE       a file of mig-parted configurations; - is stdin\n"
-    "      --only-idle       do what can be done beside slices in use\n"
-    "      --dry-run         only show the steps\n"
-    "      --socket PATH     the agent's control socket\n"
-    "  -o, --output json     the answer as it came\n\n"
-    "exit status: 0 done, 1 not done (stderr says why), 2 wrong use\n\n"
-    "examples:\n  gpuslice-agent apply -c all-1g.5gb\n"
-    "  gpuslice-agent apply -f layouts.yaml -c night --dry-run\n";
+static const char *const outputs[] = {"text", "json", NULL};
 
-static const char state_help[] =
-    "usage: gpuslice-agent state [--socket PATH]\n\n"
-    "Shows what the running agent knows, as JSON: GPUs, slices and who holds them, resources,\n"
-    "conditions.\n\nexample:\n  gpuslice-agent state | jq '.conditions[] | select(.ok | not)'\n";
+static const struct gs_option apply_options[] = {
+    {.name = "config",
+     .letter = 'c',
+     .arg = "NAME",
+     GS_TO_TEXT(struct apply_args, config),
+     .help = "the configuration: of FILE, or of the agent's file of layouts, or what the GPUs "
+             "offer: all-disabled, all-balanced, all-1g.5gb, ..."},
+    {.name = "file",
+     .letter = 'f',
+     .arg = "FILE",
+     GS_TO_TEXT(struct apply_args, file),
+     .complete = GS_COMPLETE_FILE,
+     .help = "a file of mig-parted configurations; - is stdin"},
+    {.name = "only-idle",
+     GS_TO_FLAG(struct apply_args, only_idle),
+     .help = "do what can be done beside slices in use"},
+    {.name = "dry-run", GS_TO_FLAG(struct apply_args, dry_run), .help = "only show the steps"},
+    {.name = "socket",
+     .arg = "PATH",
+     GS_TO_TEXT(struct apply_args, socket),
+     .complete = GS_COMPLETE_FILE,
+     .help = "the agent's control socket"},
+    {.name = "output",
+     .letter = 'o',
+     .arg = "FORMAT",
+     GS_TO_CHOICE(struct apply_args, output, outputs),
+     .help = "for people, or the answer as it came"},
+};
 
-/* -1: go on. */
-static int read_args(int argc, char **argv, const char *help, struct apply_args *args)
-{
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"file", required_argument, NULL, 'f'},
-        {"only-idle", no_argument, NULL, 'i'},    {"dry-run", no_argument, NULL, 'n'},
-        {"socket", required_argument, NULL, 's'}, {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
-    };
-    int c;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "c:f:o:h", options, NULL)) != -1) {
-        switch (c) {
-        case 'c':
-            args->config = optarg;
-            break;
-        case 'f':
-            args->file = optarg;
-            break;
-        case 'i':
-            args->only_idle = true;
-            break;
-        case 'n':
-            args->dry_run = true;
-            break;
-        case 's':
-            args->socket = optarg;
-            break;
-        case 'o':
-            args->json = strcmp(optarg, "json") == 0;
-            if (!args->json) {
-                fprintf(stderr, "gpuslice-agent: -o %.40s: expected json\n", optarg);
-                return 2;
-            }
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            return 2;
-        }
-    }
-    if (optind < argc) {
-        fprintf(stderr, "gpuslice-agent: \"%.100s\" was not expected; --help tells more\n",
-                argv[optind]);
-        return 2;
-    }
-    return -1;
-}
+static const struct gs_example apply_examples[] = {
+    {"gpuslice-agent apply -c all-1g.5gb", "all GPUs into as many 1g.5gb as they take"},
+    {"gpuslice-agent apply -f layouts.yaml -c night --dry-run", "only show the steps"},
+};
+
+const struct gs_command gs_agent_command_apply = {
+    .program = "gpuslice-agent",
+    .name = "apply",
+    .summary = "tell the running agent to cut the GPUs otherwise",
+    .text = "Tells the running agent to cut the GPUs otherwise, while pods run. Slices in use "
+            "stay; where one stands in the way nothing is touched and it is named.",
+    .options = apply_options,
+    .n_options = GS_ARRAY_LEN(apply_options),
+    .examples = apply_examples,
+    .n_examples = GS_ARRAY_LEN(apply_examples),
+    .impossible = "it is not done; stderr says why",
+    .plain_status = true,
+};
+
+static const struct gs_option state_options[] = {
+    {.name = "socket",
+     .arg = "PATH",
+     GS_TO_TEXT(struct apply_args, socket),
+     .complete = GS_COMPLETE_FILE,
+     .help = "the agent's control socket"},
+};
+
+static const struct gs_example state_examples[] = {
+    {"gpuslice-agent state | jq '.conditions[] | select(.ok | not)'", "what is wrong"},
+};
+
+const struct gs_command gs_agent_command_state = {
+    .program = "gpuslice-agent",
+    .name = "state",
+    .summary = "show what the running agent knows",
+    .text = "Shows what the running agent knows, as JSON: GPUs, slices and who holds them, "
+            "resources, conditions.",
+    .options = state_options,
+    .n_options = GS_ARRAY_LEN(state_options),
+    .examples = state_examples,
+    .n_examples = GS_ARRAY_LEN(state_examples),
+    .impossible = "the agent does not answer; stderr says why",
+    .plain_status = true,
+};
 
 static void done_arena(struct gs_arena *arena)
 {
@@ -275,17 +282,18 @@ int gs_agent_apply(int argc, char **argv)
     struct exchange exchange = {.result = 0};
     struct gs_err err;
     char *order = NULL;
-    int status = read_args(argc, argv, apply_help, &args);
-    if (status >= 0) {
+    int status;
+    if (!gs_alone_begin(&gs_agent_command_apply, argc, argv, &args, NULL, &status)) {
         return status;
     }
     if (args.config == NULL && args.file == NULL) {
-        fprintf(stderr, "gpuslice-agent: which layout? expected -c NAME or -f FILE\n");
-        return 2;
+        (void)gs_fail(&err, GS_INVALID, "which layout? expected -c NAME or -f FILE");
+        return gs_alone_usage(&gs_agent_command_apply, &err);
     }
     int r = make_order(&args, &order, &err);
     r = r < 0 ? r : talk(&args, "POST", "/v1/apply", order, &exchange, &err);
-    status = r < 0 ? gs_program_fail(&err, 1) : show_result(&exchange, args.json, args.dry_run);
+    status = r < 0 ? gs_program_fail(&err, 1)
+                   : show_result(&exchange, args.output == OUTPUT_JSON, args.dry_run);
     free(order);
     free(exchange.body);
     return status;
@@ -296,8 +304,8 @@ int gs_agent_state(int argc, char **argv)
     struct apply_args args = {.config = NULL};
     struct exchange exchange = {.result = 0};
     struct gs_err err;
-    int status = read_args(argc, argv, state_help, &args);
-    if (status >= 0) {
+    int status;
+    if (!gs_alone_begin(&gs_agent_command_state, argc, argv, &args, NULL, &status)) {
         return status;
     }
     int r = talk(&args, "GET", "/debug/state", NULL, &exchange, &err);

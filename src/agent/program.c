@@ -18,7 +18,7 @@ static const struct command {
     {"boot", "cut the GPUs before the kubelet starts", gs_boot_main},
     {"apply", "tell the running agent to cut the GPUs otherwise", gs_agent_apply},
     {"state", "show what the running agent knows", gs_agent_state},
-    {"completion", "print completion for a shell", gs_agent_completion},
+    {"completion", "write the completion script of a shell", gs_agent_completion},
 };
 
 int gs_program_help(void)
@@ -53,26 +53,6 @@ int gs_program_fail(const struct gs_err *err, int status)
 {
     fprintf(stderr, "gpuslice-agent: %s\n", err->msg);
     return status;
-}
-
-int gs_agent_completion(int argc, char **argv)
-{
-    static const char *const shells[GS_AGENTCONFIG_SHELLS] = {[GS_AGENTCONFIG_BASH] = "bash",
-                                                              [GS_AGENTCONFIG_ZSH] = "zsh",
-                                                              [GS_AGENTCONFIG_FISH] = "fish"};
-    for (unsigned i = 0; argc == 2 && i < GS_AGENTCONFIG_SHELLS; i++) {
-        if (strcmp(argv[1], shells[i]) == 0) {
-            struct gs_buf text;
-            gs_buf_init(&text, HELP_BYTES_MAX);
-            gs_agentconfig_completion(i, &text);
-            fputs(gs_buf_text(&text), stdout);
-            gs_buf_done(&text);
-            return fflush(stdout) == 0 ? 0 : 1;
-        }
-    }
-    fprintf(stderr, "usage: gpuslice-agent completion bash|zsh|fish\n"
-                    "example: gpuslice-agent completion bash >> ~/.bashrc\n");
-    return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
 }
 
 int gs_program_main(int argc, char **argv)

@@ -35,7 +35,8 @@ int gs_worker_start(const struct gs_worker_options *options, struct gs_worker **
 
 /* Queues an order, which is copied. One of the label or the file takes the place of such a one
  * before it and is tried again with back-off while what failed may pass (something in use, the
- * API server, the driver); one of the socket or the cluster is tried once. GS_LIMIT: too many wait; GS_NO_MEMORY.
+ * API server, the driver); one of the socket or the cluster is tried once. GS_LIMIT: too many wait;
+ * GS_NO_MEMORY.
  */
 int gs_worker_order(struct gs_worker *worker, const struct gs_order *order, struct gs_err *err);
 

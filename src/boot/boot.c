@@ -15,11 +15,12 @@
 #include "boot/reboot.h"
 #include "boot/toolkit.h"
 #include "gpu/gpu_env.h"
+#include "term/alone.h"
 
 #define MEMORY_MAX ((size_t)64 << 20)
-enum { HELP_MAX = 16 * 1024, REPORT_MAX = 64 * 1024, BLOCKED_SAY_MS = 60000 };
+enum { REPORT_MAX = 64 * 1024, BLOCKED_SAY_MS = 60000 };
 
-enum { STATUS_DONE, STATUS_NOT_DONE, STATUS_WRONG_USE };
+enum { STATUS_DONE, STATUS_NOT_DONE };
 
 static volatile sig_atomic_t stop;
 
@@ -108,8 +109,8 @@ static int look_into_files(struct work *work, struct gs_err *err)
     const struct gs_boot_options *options = work->options;
     struct gs_view text;
     work->label = (struct gs_boot_label){.key = options->label};
-    for (unsigned i = 0; i < options->n_label_files; i++) {
-        const char *path = options->label_files[i];
+    for (size_t i = 0; i < options->label_files.n; i++) {
+        const char *path = options->label_files.items[i];
         int r = gs_boot_file_read(path, GS_BOOT_LABEL_TEXT_MAX, work->arena, &text, err);
         r = r < 0 ? r : gs_boot_label_look(text, path, work->arena, &work->label, err);
         if (r < 0) {
@@ -132,7 +133,7 @@ static int find_name(struct work *work, struct gs_err *err)
     if (options->layout != NULL) {
         work->name = options->layout;
         work->report.from = "--layout";
-    } else if (options->n_label_files > 0) {
+    } else if (options->label_files.n > 0) {
         return look_into_files(work, err);
     } else if (options->layout_file != NULL) {
         work->report.from = "the only configuration of --layout-file";
@@ -290,8 +291,8 @@ static int run(struct work *work)
     r = find_name(work, &err);
     if (r == GS_NOT_FOUND) {
         gs_log(GS_LOG_INFO, "no layout is asked for%s%s: nothing to do",
-               work->options->n_label_files == 0 ? "" : ": there is no label ",
-               work->options->n_label_files == 0 ? "" : work->options->label);
+               work->options->label_files.n == 0 ? "" : ": there is no label ",
+               work->options->label_files.n == 0 ? "" : work->options->label);
         return succeed(work, GS_BOOT_NOTHING);
     }
     r = r < 0 ? r : find_layout(work, &err);
@@ -309,53 +310,30 @@ static int run(struct work *work)
 
 /* ---- the program ---- */
 
-static int print(const struct gs_buf *text)
-{
-    return gs_buf_ok(text) && fwrite(gs_buf_text(text), 1, text->len, stdout) == text->len &&
-                   fflush(stdout) == 0
-               ? STATUS_DONE
-               : STATUS_NOT_DONE;
-}
-
-static int print_help(const char *program)
-{
-    GS_CLEANUP(gs_buf_done) struct gs_buf text;
-    gs_buf_init(&text, HELP_MAX);
-    gs_boot_options_help(program, &text);
-    return print(&text);
-}
-
-static int print_version(const char *program)
-{
-    GS_CLEANUP(gs_buf_done) struct gs_buf text;
-    gs_buf_init(&text, HELP_MAX);
-    gs_buf_printf(&text, "%s %s\n", program, GS_VERSION);
-    return print(&text);
-}
-
 /* As a command of the agent it is called by its word alone. */
-static const char *name_of(const char *called)
+static void name_it(const char *called, struct gs_command *command)
 {
     const char *slash = called == NULL ? NULL : strrchr(called, '/');
-    const char *name = slash != NULL ? slash + 1 : called == NULL ? "gpuslice-boot" : called;
-    return strcmp(name, "boot") == 0 ? "gpuslice-agent boot" : name;
+    if (called != NULL) {
+        command->name = slash == NULL ? called : slash + 1;
+        command->program = strcmp(command->name, "boot") == 0 ? "gpuslice-agent" : command->name;
+    }
 }
 
 int gs_boot_main(int argc, char **argv)
 {
     struct gs_boot_options options;
     struct gs_err err;
-    const char *program = name_of(argc > 0 ? argv[0] : NULL);
-    int r = gs_boot_options_read(argc, argv, &options, &err);
-    if (r == GS_BOOT_HELP) {
-        return print_help(program);
+    struct gs_command command = gs_boot_command;
+    int status;
+    name_it(argc > 0 ? argv[0] : NULL, &command);
+    int r = gs_boot_options_preset(&options, &err);
+    if (r == 0 && !gs_alone_begin(&command, argc, argv, &options, &options.version, &status)) {
+        return status;
     }
-    if (r == GS_BOOT_VERSION) {
-        return print_version(program);
-    }
+    r = r == 0 ? gs_boot_options_check(&options, &err) : r;
     if (r < 0) {
-        fprintf(stderr, "%s: %s\n", program, err.msg);
-        return STATUS_WRONG_USE;
+        return gs_alone_usage(&command, &err);
     }
     GS_CLEANUP(gs_arena_done) struct gs_arena arena;
     gs_arena_init(&arena, &gs_alloc_heap, MEMORY_MAX);

@@ -135,6 +135,7 @@ static const struct gs_command command = {
     .examples = examples,
     .n_examples = GS_ARRAY_LEN(examples),
     .impossible = GS_DAEMON_FAILED,
+    .plain_status = true,
 };
 
 static int start(void *state, const void *values, sd_event *event, struct gs_err *err)

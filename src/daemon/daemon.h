@@ -71,7 +71,6 @@ struct gs_daemon {
 };
 
 /* The whole program. `values` holds the presets, `args` is in it. Returns the exit status: 0; 1: it
- * did not start or the loop broke, which the log tells; 2: wrong use, which stderr tells; 4: what
- * was asked for could not be written to stdout. */
+ * did not start, the loop broke or stdout cannot be written; 2: wrong use. stderr tells. */
 int gs_daemon_main(const struct gs_daemon *daemon, int argc, char **argv, void *values,
                    const struct gs_daemon_args *args, void *state);

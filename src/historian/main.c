@@ -54,6 +54,7 @@ static const struct gs_command command = {
     .examples = examples,
     .n_examples = GS_ARRAY_LEN(examples),
     .impossible = GS_DAEMON_FAILED,
+    .plain_status = true,
 };
 
 static int check(const void *values, struct gs_err *err)

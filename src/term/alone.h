@@ -10,14 +10,17 @@
     }
 
 /* Reads argv[1..] into *ret_values, the struct that the rows of `command` speak of; `version` is
- * its field of GS_OPTION_VERSION. False: there is nothing more to do, and *ret_status is the exit
- * status: 0 (what was asked for is on stdout), 4 (it cannot be written) or 2 (wrong use; stderr
- * says which). */
+ * its field of GS_OPTION_VERSION, NULL where it has none. False: there is nothing more to do, and
+ * *ret_status is the exit status: 0 (what was asked for is on stdout), 1 (it cannot be written) or
+ * 2 (wrong use; stderr says which). */
 bool gs_alone_begin(const struct gs_command *command, int argc, char **argv, void *ret_values,
                     const bool *version, int *ret_status);
 
 /* Says on stderr what is wrong with the command line; returns the exit status, 2. */
 int gs_alone_usage(const struct gs_command *command, const struct gs_err *err);
+
+/* What --help and completion say of that word. */
+extern const struct gs_command gs_alone_word;
 
 /* The command `completion` of a program with these commands (as gs_completion_script takes them);
  * argv[0] is that word. Returns the exit status, as above. */

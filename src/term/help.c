@@ -183,6 +183,9 @@ void gs_help_command(const struct gs_command *command, struct gs_buf *out)
         put_status(out, '1', command->impossible);
     }
     put_status(out, '2', "wrong use: an option or argument that the command does not take");
+    if (command->plain_status) {
+        return;
+    }
     put_status(out, '3', "bad input: a name, a number or a file that is not what it must be");
     put_status(out, '4',
                "the result could not be made or written: no memory, disk full, pipe closed");

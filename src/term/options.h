@@ -111,6 +111,7 @@ struct gs_command {
     const struct gs_example *examples;
     size_t n_examples;
     const char *impossible; /* when it exits with status 1, for --help; NULL: it never does */
+    bool plain_status;      /* exits with 0, 1 and 2 alone */
     /* Stands in for a command of NVIDIA's mig-parted: exit status 0 or 1 only, and of an option
      * given twice the last counts. */
     bool drop_in;

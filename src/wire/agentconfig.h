@@ -158,15 +158,8 @@ int gs_agentconfig_finish(struct gs_arena *arena, struct gs_agentconfig *config,
 const struct gs_shared_resource *gs_agentconfig_shared(const struct gs_agentconfig *config,
                                                        const char *resource);
 
-/* agentconfig_help.c: the options of --help, and a script for a shell (enum below). */
-enum gs_agentconfig_shell {
-    GS_AGENTCONFIG_BASH,
-    GS_AGENTCONFIG_ZSH,
-    GS_AGENTCONFIG_FISH,
-    GS_AGENTCONFIG_SHELLS
-};
+/* agentconfig_help.c: the options of --help. */
 void gs_agentconfig_help(struct gs_buf *out);
-void gs_agentconfig_completion(enum gs_agentconfig_shell shell, struct gs_buf *out);
 
 /* The table of docs/agent-config.md, which a test compares with the page. */
 void gs_agentconfig_markdown(struct gs_buf *out);

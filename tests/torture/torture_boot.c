@@ -54,7 +54,7 @@ static int write_texts(struct gs_err *err)
     gs_buf_init(&help, 64 * 1024);
     gs_buf_init(&toml, 64 * 1024);
     gs_boot_report_format(&report, &json);
-    gs_boot_options_help("gpuslice-boot", &help);
+    gs_help_command(&gs_boot_command, &help);
     int r = gs_boot_toolkit_edit(gs_view("a = 1\n"), "f", &toml, &changed, err);
     assert_true(r < 0 || changed);
     if (r == 0 && (!gs_buf_ok(&json) || !gs_buf_ok(&help))) {
