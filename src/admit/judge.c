@@ -10,6 +10,7 @@
 #include "core/demand.h"
 #include "wire/kubejson.h"
 #include "wire/kuberequest.h"
+#include "wire/kubesum.h"
 #include "wire/kubewait.h"
 
 #define DOMAIN "nvidia.com/"
@@ -223,9 +224,9 @@ static int take_containers(struct reading *reading, const json_t *spec, const ch
 {
     json_t *containers = NULL;
     int r = gs_kubejson_array(spec, key, &containers, err);
-    if (r == 0 && json_array_size(containers) > GS_KUBEREQUEST_CONTAINERS_MAX) {
+    if (r == 0 && json_array_size(containers) > GS_KUBESUM_CONTAINERS_MAX) {
         r = gs_fail(err, GS_LIMIT, "%zu %s; at most %d are read", json_array_size(containers), key,
-                    GS_KUBEREQUEST_CONTAINERS_MAX);
+                    GS_KUBESUM_CONTAINERS_MAX);
     }
     for (size_t i = 0; r == 0 && i < json_array_size(containers); i++) {
         r = take_container(reading, json_array_get(containers, i), err);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "wire/kubejson.h"
-#include "wire/kuberequest.h"
+#include "wire/kubesum.h"
 
 /* The resources that were met so far; amounts of containers are kept in their order. */
 struct reading {
@@ -15,9 +15,7 @@ struct reading {
     size_t n;
 };
 
-struct amounts {
-    uint64_t of[GS_KUBEASK_MAX];
-};
+_Static_assert((int)GS_KUBEASK_MAX <= (int)GS_KUBESUM_MAX, "a number each");
 
 static int index_of(struct reading *reading, const char *name, size_t *ret, struct gs_err *err)
 {
@@ -36,7 +34,7 @@ static int index_of(struct reading *reading, const char *name, size_t *ret, stru
 
 /* `unless`: resources in it are skipped; may be NULL. */
 static int add_list(struct reading *reading, json_t *list, const json_t *unless,
-                    struct amounts *amounts, struct gs_err *err)
+                    struct gs_kubesum *amounts, struct gs_err *err)
 {
     const char *name;
     json_t *value;
@@ -56,18 +54,19 @@ static int add_list(struct reading *reading, json_t *list, const json_t *unless,
             return gs_wrap(err, r, "resource \"%.100s\"",
                            gs_kubejson_is_printable(name) ? name : "?");
         }
-        amounts->of[index] += count;
+        gs_kubesum_add(&amounts->of[index], count);
     }
     return 0;
 }
 
-static int read_container(struct reading *reading, const json_t *container,
-                          struct amounts *ret_amounts, struct gs_err *err)
+static int read_container(void *ctx, const json_t *container, struct gs_kubesum *ret_amounts,
+                          struct gs_err *err)
 {
+    struct reading *reading = ctx;
     json_t *resources = NULL;
     json_t *requests = NULL;
     json_t *limits = NULL;
-    *ret_amounts = (struct amounts){{0}};
+    *ret_amounts = (struct gs_kubesum){{0}};
     if (!json_is_object(container)) {
         return gs_fail(err, GS_INVALID, "a container is %s; expected an object",
                        gs_kubejson_type(container));
@@ -77,70 +76,6 @@ static int read_container(struct reading *reading, const json_t *container,
     r = r == 0 ? gs_kubejson_object(resources, "limits", &limits, err) : r;
     r = r == 0 ? add_list(reading, requests, NULL, ret_amounts, err) : r;
     return r == 0 ? add_list(reading, limits, requests, ret_amounts, err) : r;
-}
-
-static void add(struct amounts *sum, const struct amounts *more)
-{
-    for (size_t i = 0; i < GS_KUBEASK_MAX; i++) {
-        sum->of[i] += more->of[i];
-    }
-}
-
-static void raise_to(struct amounts *most, const struct amounts *other)
-{
-    for (size_t i = 0; i < GS_KUBEASK_MAX; i++) {
-        most->of[i] = most->of[i] > other->of[i] ? most->of[i] : other->of[i];
-    }
-}
-
-static int get_containers(const json_t *spec, const char *key, json_t **ret, struct gs_err *err)
-{
-    int r = gs_kubejson_array(spec, key, ret, err);
-    if (r == 0 && json_array_size(*ret) > GS_KUBEREQUEST_CONTAINERS_MAX) {
-        return gs_fail(err, GS_LIMIT, "%zu %s; expected at most %d", json_array_size(*ret), key,
-                       GS_KUBEREQUEST_CONTAINERS_MAX);
-    }
-    return r;
-}
-
-static int add_running(struct reading *reading, const json_t *containers, struct amounts *sum,
-                       struct gs_err *err)
-{
-    for (size_t i = 0; i < json_array_size(containers); i++) {
-        struct amounts one;
-        int r = read_container(reading, json_array_get(containers, i), &one, err);
-        if (r != 0) {
-            return r;
-        }
-        add(sum, &one);
-    }
-    return 0;
-}
-
-/* Sidecars go into *sum for good; *peak is the most that is held while the pod starts. */
-static int add_starting(struct reading *reading, const json_t *containers, struct amounts *sum,
-                        struct amounts *peak, struct gs_err *err)
-{
-    struct amounts sidecars = {{0}};
-    for (size_t i = 0; i < json_array_size(containers); i++) {
-        struct amounts one;
-        const char *policy = NULL;
-        const json_t *container = json_array_get(containers, i);
-        int r = read_container(reading, container, &one, err);
-        r = r == 0 ? gs_kubejson_text(container, "restartPolicy", &policy, err) : r;
-        if (r != 0) {
-            return r;
-        }
-        if (policy != NULL && strcmp(policy, "Always") == 0) {
-            add(sum, &one);
-            add(&sidecars, &one);
-            one = sidecars;
-        } else {
-            add(&one, &sidecars);
-        }
-        raise_to(peak, &one);
-    }
-    return 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -154,18 +89,11 @@ int gs_kubeask_parse(const struct json_t *spec, const char *prefix,
                      struct gs_kubeask ret[GS_KUBEASK_MAX], size_t *ret_n, struct gs_err *err)
 {
     struct reading reading = {.prefix = prefix, .n_prefix = strlen(prefix)};
-    struct amounts sum = {{0}};
-    struct amounts peak = {{0}};
-    json_t *running = NULL;
-    json_t *starting = NULL;
-    int r = get_containers(spec, "containers", &running, err);
-    r = r == 0 ? get_containers(spec, "initContainers", &starting, err) : r;
-    r = r == 0 ? add_running(&reading, running, &sum, err) : r;
-    r = r == 0 ? add_starting(&reading, starting, &sum, &peak, err) : r;
+    struct gs_kubesum sum;
+    int r = gs_kubesum_pod(spec, read_container, &reading, &sum, err);
     if (r != 0) {
         return r;
     }
-    raise_to(&sum, &peak);
     for (size_t i = 0; i < reading.n; i++) {
         ret[i] = (struct gs_kubeask){.resource = reading.names[i], .count = sum.of[i]};
     }

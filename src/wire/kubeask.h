@@ -23,6 +23,6 @@ struct gs_kubeask {
 };
 
 /* Reads a pod's "spec"; the result is in the order of the names. GS_INVALID: an amount or a type
- * that is wrong; GS_LIMIT: a bound above, or more containers than GS_KUBEREQUEST_CONTAINERS_MAX. */
+ * that is wrong; GS_LIMIT: a bound above, or more containers than GS_KUBESUM_CONTAINERS_MAX. */
 int gs_kubeask_parse(const struct json_t *spec, const char *prefix,
                      struct gs_kubeask ret[GS_KUBEASK_MAX], size_t *ret_n, struct gs_err *err);

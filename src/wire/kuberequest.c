@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "wire/kubejson.h"
+#include "wire/kubesum.h"
 
 enum {
     CPU,
@@ -13,11 +14,7 @@ enum {
     FIRST_OTHER = FIRST_GPU + GS_WANTS_MAX,
     AMOUNTS = FIRST_OTHER + GS_KUBEREQUEST_OTHERS_MAX
 };
-
-/* What one container, or several, ask for. */
-struct amounts {
-    uint64_t of[AMOUNTS];
-};
+_Static_assert((int)AMOUNTS <= (int)GS_KUBESUM_MAX, "a number each");
 
 /* The reading of one pod: which GPU resources were met so far, and what else. */
 struct reading {
@@ -87,7 +84,7 @@ static int gpu_index(struct reading *reading, const char *name, size_t *ret, str
     return 0;
 }
 
-static int add_gpus(struct reading *reading, struct amounts *amounts, const char *name,
+static int add_gpus(struct reading *reading, struct gs_kubesum *amounts, const char *name,
                     const json_t *value, struct gs_err *err)
 {
     uint64_t count = 0;
@@ -103,13 +100,7 @@ static int add_gpus(struct reading *reading, struct amounts *amounts, const char
     return r;
 }
 
-/* What is too much to be counted is more than any node has. */
-static void add_up(uint64_t *sum, uint64_t more)
-{
-    *sum = *sum > UINT64_MAX - more ? UINT64_MAX : *sum + more;
-}
-
-static void add_other(struct reading *reading, struct amounts *amounts, const char *name,
+static void add_other(struct reading *reading, struct gs_kubesum *amounts, const char *name,
                       uint64_t amount)
 {
     size_t i = 0;
@@ -123,10 +114,10 @@ static void add_other(struct reading *reading, struct amounts *amounts, const ch
     if (i == reading->n_other_names) {
         reading->other_names[reading->n_other_names++] = name;
     }
-    add_up(&amounts->of[FIRST_OTHER + i], amount);
+    gs_kubesum_add(&amounts->of[FIRST_OTHER + i], amount);
 }
 
-static int add_amount(struct reading *reading, struct amounts *amounts, const char *name,
+static int add_amount(struct reading *reading, struct gs_kubesum *amounts, const char *name,
                       const json_t *value, struct gs_err *err)
 {
     struct gs_kuberequest *request = &reading->request;
@@ -167,7 +158,7 @@ static int add_amount(struct reading *reading, struct amounts *amounts, const ch
 /* ---- one list of amounts ---- */
 
 /* `unless`: resources in it are skipped; may be NULL. */
-static int add_list(struct reading *reading, struct amounts *amounts, json_t *list,
+static int add_list(struct reading *reading, struct gs_kubesum *amounts, json_t *list,
                     const json_t *unless, struct gs_err *err)
 {
     const char *name;
@@ -189,7 +180,7 @@ static int add_list(struct reading *reading, struct amounts *amounts, json_t *li
 }
 
 /* Requests, and limits where there is no request. */
-static int add_resources(struct reading *reading, struct amounts *amounts, const json_t *holder,
+static int add_resources(struct reading *reading, struct gs_kubesum *amounts, const json_t *holder,
                          struct gs_err *err)
 {
     json_t *resources = NULL;
@@ -202,95 +193,31 @@ static int add_resources(struct reading *reading, struct amounts *amounts, const
     return r == 0 ? add_list(reading, amounts, limits, requests, err) : r;
 }
 
-static int add_container(struct reading *reading, struct amounts *amounts, const json_t *container,
-                         struct gs_err *err)
+static int read_container(void *ctx, const json_t *container, struct gs_kubesum *ret_amounts,
+                          struct gs_err *err)
 {
+    struct reading *reading = ctx;
     const char *name = NULL;
-    *amounts = (struct amounts){0};
+    *ret_amounts = (struct gs_kubesum){{0}};
     if (!json_is_object(container)) {
         return gs_fail(err, GS_INVALID, "a container is %s; expected an object",
                        gs_kubejson_type(container));
     }
     int r = gs_kubejson_text(container, "name", &name, err);
-    r = r == 0 ? add_resources(reading, amounts, container, err) : r;
+    r = r == 0 ? add_resources(reading, ret_amounts, container, err) : r;
     return r == 0 ? 0 : gs_wrap(err, r, "container \"%.63s\"", name == NULL ? "" : name);
 }
 
 /* ---- the pod ---- */
 
-static void add(struct amounts *sum, const struct amounts *more)
-{
-    for (size_t i = 0; i < AMOUNTS; i++) {
-        add_up(&sum->of[i], more->of[i]);
-    }
-}
-
-static void raise_to(struct amounts *most, const struct amounts *other)
-{
-    for (size_t i = 0; i < AMOUNTS; i++) {
-        most->of[i] = most->of[i] > other->of[i] ? most->of[i] : other->of[i];
-    }
-}
-
-static int get_containers(const json_t *spec, const char *key, json_t **ret, struct gs_err *err)
-{
-    int r = gs_kubejson_array(spec, key, ret, err);
-    if (r == 0 && json_array_size(*ret) > GS_KUBEREQUEST_CONTAINERS_MAX) {
-        return gs_fail(err, GS_LIMIT, "%zu %s; expected at most %d", json_array_size(*ret), key,
-                       GS_KUBEREQUEST_CONTAINERS_MAX);
-    }
-    return r;
-}
-
-/* *sum: containers and sidecars, which run at the same time. */
-static int add_running(struct reading *reading, const json_t *containers, struct amounts *sum,
-                       struct gs_err *err)
-{
-    for (size_t i = 0; i < json_array_size(containers); i++) {
-        struct amounts one;
-        int r = add_container(reading, &one, json_array_get(containers, i), err);
-        if (r != 0) {
-            return r;
-        }
-        add(sum, &one);
-    }
-    return 0;
-}
-
-/* Sidecars go into *sum for good; *peak is the most that is held while the pod starts. */
-static int add_starting(struct reading *reading, const json_t *containers, struct amounts *sum,
-                        struct amounts *peak, struct gs_err *err)
-{
-    struct amounts sidecars = {0};
-    for (size_t i = 0; i < json_array_size(containers); i++) {
-        struct amounts one;
-        const char *policy = NULL;
-        const json_t *container = json_array_get(containers, i);
-        int r = add_container(reading, &one, container, err);
-        r = r == 0 ? gs_kubejson_text(container, "restartPolicy", &policy, err) : r;
-        if (r != 0) {
-            return r;
-        }
-        if (policy != NULL && strcmp(policy, "Always") == 0) {
-            add(sum, &one);
-            add(&sidecars, &one);
-            one = sidecars;
-        } else {
-            add(&one, &sidecars);
-        }
-        raise_to(peak, &one);
-    }
-    return 0;
-}
-
 /* Amounts for the pod as a whole replace those of its containers; a limit does so only where
  * nothing else asks. Of other resources only huge pages can be given this way. */
-static int replace_by_pod_level(struct reading *reading, const json_t *spec, struct amounts *sum,
+static int replace_by_pod_level(struct reading *reading, const json_t *spec, struct gs_kubesum *sum,
                                 struct gs_err *err)
 {
     static const char *const names[] = {[CPU] = "cpu", [MEMORY] = "memory"};
     json_t *resources = NULL;
-    struct amounts pod = {0};
+    struct gs_kubesum pod = {{0}};
     int r = gs_kubejson_object(spec, "resources", &resources, err);
     if (r != 0 || resources == NULL) {
         return r;
@@ -316,7 +243,7 @@ static int replace_by_pod_level(struct reading *reading, const json_t *spec, str
     return 0;
 }
 
-static int add_overhead(struct reading *reading, const json_t *spec, struct amounts *sum,
+static int add_overhead(struct reading *reading, const json_t *spec, struct gs_kubesum *sum,
                         struct gs_err *err)
 {
     json_t *overhead = NULL;
@@ -325,21 +252,11 @@ static int add_overhead(struct reading *reading, const json_t *spec, struct amou
     return r == 0 ? 0 : gs_wrap(err, r, "overhead");
 }
 
-static int sum_up(struct reading *reading, const json_t *spec, struct amounts *sum,
+static int sum_up(struct reading *reading, const json_t *spec, struct gs_kubesum *sum,
                   struct gs_err *err)
 {
-    json_t *starting = NULL;
-    json_t *running = NULL;
-    struct amounts peak = {0};
-    int r = get_containers(spec, "containers", &running, err);
-    r = r == 0 ? get_containers(spec, "initContainers", &starting, err) : r;
-    r = r == 0 ? add_running(reading, running, sum, err) : r;
-    r = r == 0 ? add_starting(reading, starting, sum, &peak, err) : r;
-    if (r != 0) {
-        return r;
-    }
-    raise_to(sum, &peak);
-    r = replace_by_pod_level(reading, spec, sum, err);
+    int r = gs_kubesum_pod(spec, read_container, reading, sum, err);
+    r = r == 0 ? replace_by_pod_level(reading, spec, sum, err) : r;
     return r == 0 ? add_overhead(reading, spec, sum, err) : r;
 }
 
@@ -352,7 +269,7 @@ static void add_want(struct gs_kuberequest *request, const char *name, uint64_t 
 }
 
 /* In the order of the names, whichever container came first: equal pods give equal requests. */
-static int make_wants(struct reading *reading, const struct amounts *sum, struct gs_err *err)
+static int make_wants(struct reading *reading, const struct gs_kubesum *sum, struct gs_err *err)
 {
     const char *last = "";
     for (size_t n = 0; n < reading->n_gpu_names; n++) {
@@ -375,7 +292,7 @@ static int make_wants(struct reading *reading, const struct amounts *sum, struct
     return 0;
 }
 
-static void keep_others(struct reading *reading, const struct amounts *sum)
+static void keep_others(struct reading *reading, const struct gs_kubesum *sum)
 {
     struct gs_kuberequest *request = &reading->request;
     for (size_t i = 0; i < reading->n_other_names; i++) {
@@ -389,7 +306,7 @@ static void keep_others(struct reading *reading, const struct amounts *sum)
 int gs_kuberequest_parse(const struct json_t *spec, struct gs_kuberequest *ret, struct gs_err *err)
 {
     struct reading reading = {.n_gpu_names = 0};
-    struct amounts sum = {0};
+    struct gs_kubesum sum;
     int r = sum_up(&reading, spec, &sum, err);
     r = r == 0 ? make_wants(&reading, &sum, err) : r;
     if (r != 0) {

@@ -12,10 +12,7 @@
 
 struct json_t;
 
-enum {
-    GS_KUBEREQUEST_CONTAINERS_MAX = 1000, /* of one pod */
-    GS_KUBEREQUEST_OTHERS_MAX = 16
-};
+enum { GS_KUBEREQUEST_OTHERS_MAX = 16 };
 
 /* So much of a resource: bytes, pages in bytes, or a count. */
 struct gs_kubeamount {
