@@ -111,7 +111,7 @@ class Manager:
         self.process = unshare(OUTER.format(**self.words))
         self.wait_until(lambda: self.ask("systemctl show --property Version")[0])
 
-    def wait_until(self, condition, limit_s=20):
+    def wait_until(self, condition, limit_s=120):
         end = time.monotonic() + limit_s
         while not condition():
             assert self.process.poll() is None, self.process.stderr.read()
@@ -150,11 +150,11 @@ class Manager:
         if self.process is not None:
             with contextlib.suppress(AssertionError, OSError):
                 self.write_order("bye")
-                self.process.wait(timeout=5)
+                self.process.wait(timeout=60)
             self.process.kill()
             self.process.communicate()
             after = unshare(AFTER.format(**self.words))
-            assert after.wait(timeout=20) == 0, after.stderr.read()
+            assert after.wait(timeout=120) == 0, after.stderr.read()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 

@@ -114,7 +114,7 @@ class Node:
     def boot(self, *words, status=0, says="", env=None):
         """Runs to its end; returns what it said."""
         process = self.start(*words, env=env)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=240)
         assert process.returncode == status and says in said, (words, process.returncode, said)
         return said
 
@@ -127,7 +127,7 @@ class Node:
         time.sleep(0.3)
         assert process.poll() is None, "it ended after it asked for a reboot"
         process.send_signal(signal.SIGTERM) # as systemd does when the machine goes down
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 1, (process.returncode, said)
         return said
 
@@ -157,7 +157,7 @@ def with_presets(words, asked):
     yield from words
 
 
-def wait_for(condition, limit_s=20):
+def wait_for(condition, limit_s=120):
     end = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < end, "it did not come"

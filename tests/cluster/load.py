@@ -62,7 +62,7 @@ class Agent:
         """It answers, and has read its GPUs."""
         try:
             return bool(self.state()["gpus"])
-        except OSError:
+        except (OSError, ValueError):
             return False
 
     def apply(self, **order):
@@ -79,7 +79,9 @@ class Watcher(threading.Thread):
         self.lock = threading.Lock()
         self.failed = {}    # pod: what the API server says of it
         self.disturbed = {}
+        self.interrupted = {}  # those of them that had been seen Running before
         self.running = {}   # pod: time it was first seen Running
+        self.restarts = {}  # pod: how often its container had been begun anew by then
         self.allocatable = []  # (time, {resource: count})
         self.stopping = False
 
@@ -99,10 +101,15 @@ class Watcher(threading.Thread):
                 self.failed[name] = f"{status.get('reason')}: {status.get('message')}"
             if status.get("phase") == "Running":
                 self.running.setdefault(name, when)
+                self.restarts.setdefault(name, sum(one["restartCount"] for one in
+                                                   status.get("containerStatuses", [])))
             for one in status.get("containerStatuses", []):
                 ended = "terminated" in one.get("state", {}) or one["restartCount"] > 0
                 if ended and "deletionTimestamp" not in found["metadata"]:
                     self.disturbed[name] = str(one)
+                    if name in self.running and ("terminated" in one.get("state", {}) or
+                                                 one["restartCount"] > self.restarts[name]):
+                        self.interrupted.setdefault(name, str(one))
 
     def watch_node(self):
         while not self.stopping:
@@ -117,7 +124,7 @@ class Watcher(threading.Thread):
             except (ApiError, ApiGone):
                 time.sleep(0.1)
 
-    def when_shown(self, wanted, since, limit=20):
+    def when_shown(self, wanted, since, limit=120):
         """The time at which node.status first had these counts, and none of ours beside them."""
         end = time.monotonic() + limit
         while time.monotonic() < end:

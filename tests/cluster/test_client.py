@@ -15,7 +15,7 @@ sys.path.insert(0, HERE)
 from bed.bed import Bed
 from bed.errors import Skip
 
-LIMIT_S = 300
+LIMIT_S = 900
 
 
 def main():

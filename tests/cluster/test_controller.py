@@ -77,13 +77,14 @@ class Cases:
         self.first.daemon.wait_until("the controller is ready", self.first.is_ready, 60)
         self.first.daemon.wait_until("it leads", self.first.leads, 30)
 
-    def cut(self, node, *layouts, wait_s=0):
-        """By hand, as an administrator: what each GPU of the node is to hold. `wait_s`: for slices
-        that pods are giving back."""
+    def cut(self, node, *layouts):
+        """By hand, as an administrator: what each GPU of the node is to hold, once pods have given
+        back what is in the way."""
         from load import Agent, document, resource
         agent = Agent(os.path.join(node.folder, "agent.sock"))
-        system.wait_for(f"{node.name} is cut", lambda: agent.apply(
-            document=document(layouts))["result"] == "ok", wait_s, every=0.5)
+        node.agent.wait_until("the agent", agent.is_up, 60)
+        system.wait_equal(f"{node.name} is cut", "ok", lambda: agent.apply(
+            document=document(layouts))["result"], 60, every=0.5)
         wanted = {}
         for layout in layouts:
             for part in layout.split(","):
@@ -199,7 +200,7 @@ class Cases:
 
     def pods_that_are_to_be_apart_are_booked_apart(self):
         for node in self.bed.nodes:
-            self.cut(node, "1g.5gb=7", "1g.5gb=7", wait_s=60)
+            self.cut(node, "1g.5gb=7", "1g.5gb=7")
         rule = {"podAntiAffinity": required({"topologyKey": "kubernetes.io/hostname",
                                              "labelSelector": {"matchLabels": {"app": "apart"}}})}
         for name in ("apart-a", "apart-b"):
@@ -237,18 +238,20 @@ class Cases:
         assert counts["booked"] > ROUNDS, counts
 
     def is_placed(self, name):
-        """The pod, once the scheduler has bound it or said that it cannot; else None."""
+        """The pod, once the scheduler has bound it or said that it cannot; else None. One that is
+        booked is bound, at once or when the scheduler, too, has seen that its place is free."""
         found = self.bed.pods.find(name)
         said = [one for one in found["status"].get("conditions", [])
                 if one["type"] == "PodScheduled" and one.get("reason") == "Unschedulable"]
-        return found if found["spec"].get("nodeName") or said else None
+        return found if found["spec"].get("nodeName") or said and not booked_on(found) else None
 
     # ---- who decides ----
 
     def another_controller_takes_over_when_one_is_killed(self):
         second = controller.Controller(self.bed, 1, ["--lease-duration", "6"]).start()
         second.daemon.wait_until("the other is ready", second.is_ready, 60)
-        assert not second.leads()
+        system.wait_for("the first leads, and it alone",
+                        lambda: self.first.leads() and not second.leads(), 60)
         self.first.daemon.kill()
         begun = time.monotonic()
         second.daemon.wait_until("the other leads", second.leads, 30)

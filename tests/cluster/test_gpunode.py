@@ -23,6 +23,7 @@ GROUP = "/apis/gpuslice.dev/v1alpha1"
 SMALL = "nvidia.com/mig-1g.5gb"
 MIDDLE = "nvidia.com/mig-2g.10gb"
 BIG = "nvidia.com/mig-3g.20gb"
+DRY = "?dryRun=All"
 WORDS = ["--http-address", "127.0.0.1:9400", "--log-level", "debug", "--metrics-interval-ms", "1000"]
 
 LABELLED = {"all-1g.5gb": ["1g.5gb"] * 7, "all-balanced": ["1g.5gb"] * 2 + ["2g.10gb", "3g.20gb"]}
@@ -140,7 +141,8 @@ class Cases:
 
     def agent__publishes_its_gpus_once_there_is_the_crd(self):
         rights.apply_crds(self.bed)
-        system.wait_for("a GpuNode with GPUs", lambda: (self.object() or {}).get("status"), 90)
+        system.wait_for("a GpuNode with GPUs", lambda: len((self.object() or {}).get(
+            "status", {}).get("gpus", [])) == 2, 90)
         node = self.object()
         owner, = node["metadata"]["ownerReferences"]
         assert (owner["kind"], owner["uid"]) == ("Node", self.node.object()["metadata"]["uid"])
@@ -186,7 +188,7 @@ class Cases:
         decision = self.answer(name)
         took = time.monotonic() - begun
         assert decision["result"] == "Done", decision
-        assert self.node.allocatable(BIG) == 1, self.node.object()["status"]["allocatable"]
+        self.node.wait_allocatable(BIG, 1)
         assert sorted((p, s) for g, p, s, _ in self.node.slices() if g == 0) == [
             ("1g.5gb", 0), ("1g.5gb", 3), ("3g.20gb", 4)], self.node.slices()
         assert [s["uuid"] for s in self.gpu(1)["slices"]] == [s["uuid"] for s in others]
@@ -228,7 +230,7 @@ class Cases:
         decision = self.answer(name)
         assert decision["result"] == "Busy" and "big" in decision["message"], decision
         assert self.node.slices() == before
-        assert self.node.allocatable(SMALL) == 2, self.node.object()["status"]["allocatable"]
+        self.node.wait_allocatable(SMALL, 2)
 
     def wish__leaves_slices_in_use_as_they_are(self):
         uuid = next(u for g, p, _, u in self.node.slices() if g == 0 and p == "3g.20gb")
@@ -266,9 +268,11 @@ class Cases:
             revision = self.gpu()["revision"]
 
     def wish__and_its_answer_are_in_the_state_of_the_agent(self):
-        gpu = next(g for g in self.state()["gpuNode"]["gpus"] if g["uuid"] == self.gpu()["uuid"])
-        assert gpu["wish"]["id"] == gpu["decision"]["id"], gpu
-        assert gpu["revision"] == self.gpu()["revision"], gpu
+        def both():
+            told = self.gpu()
+            gpu = next(g for g in self.state()["gpuNode"]["gpus"] if g["uuid"] == told["uuid"])
+            return gpu["wish"]["id"] == gpu["decision"]["id"], gpu["revision"] == told["revision"]
+        system.wait_equal("wish and answer, and the revision, in both", (True, True), both, 60)
 
     # ---- the label ----
 
@@ -284,15 +288,18 @@ class Cases:
             self.node.log("agent")).split("starts")[-1], 30)
         assert [s for s in self.node.slices() if s[0] == 0][0][1] == "3g.20gb", self.node.slices()
         self.label("all-balanced")
-        assert note not in self.node.object()["metadata"]["annotations"]
+        system.wait_for("the note goes", lambda: note not in self.node.object()["metadata"][
+            "annotations"], 60)
 
     def label(self, value):
         self.bed.api.patch(f"/api/v1/nodes/{self.node.name}",
                            {"metadata": {"labels": {"nvidia.com/mig.config": value}}})
         system.wait_equal("slices of the label", [LABELLED[value]] * 2, lambda: [
             sorted(p for g, p, _, _ in self.node.slices() if g == gpu) for gpu in (0, 1)], 60)
-        time.sleep(2)
-        assert self.node.object()["metadata"]["labels"]["nvidia.com/mig.config.state"] == "success"
+        system.wait_equal("the GpuNode", [LABELLED[value]] * 2, lambda: [
+            sorted(p for p, _, _ in self.slices(gpu)) for gpu in (0, 1)], 60)
+        system.wait_equal("the label's state", "success", lambda: self.node.object()["metadata"][
+            "labels"].get("nvidia.com/mig.config.state"), 60)
 
     # ---- the API server ----
 
@@ -343,29 +350,27 @@ class Cases:
         node, other = self.node.name, self.other.name
         label = {"metadata": {"labels": {"nvidia.com/x": "y"}}}
         system.wait_for("the policy in force", lambda: refused(
-            lambda: stranger.patch(f"/api/v1/nodes/{node}", label), "own node only"), 30)
+            lambda: stranger.patch(f"/api/v1/nodes/{node}{DRY}", label), "own node only"), 30)
         status = {"status": {"allocatable": {SMALL: "77"}}}
         foreign = {"status": {"allocatable": {"cpu": "77"}}}
         gpunode = {"apiVersion": "gpuslice.dev/v1alpha1", "kind": "GpuNode",
                    "metadata": {"name": node}, "spec": {"gpus": []}}
+        mine = f"/api/v1/nodes/{node}{DRY}"
         for what, says in (
-                (lambda: stranger.patch(f"/api/v1/nodes/{node}/status", status), "own node only"),
-                (lambda: stranger.patch(f"{GROUP}/gpunodes/{node}", {"spec": {}}), "own node only"),
-                (lambda: stranger.patch(f"{GROUP}/gpunodes/{node}/status",
+                (lambda: stranger.patch(f"/api/v1/nodes/{node}/status{DRY}", status), "own node only"),
+                (lambda: stranger.patch(f"{GROUP}/gpunodes/{node}{DRY}", {"spec": {}}), "own node only"),
+                (lambda: stranger.patch(f"{GROUP}/gpunodes/{node}/status{DRY}",
                                         {"status": {"agent": "x"}}), "own node only"),
-                (lambda: stranger.create(f"{GROUP}/gpunodes", dict(
+                (lambda: stranger.create(f"{GROUP}/gpunodes{DRY}", dict(
                     gpunode, metadata={"name": "nobody"})), "own node only"),
-                (lambda: own.patch(f"/api/v1/nodes/{node}", {"metadata": {"labels": {"a": "b"}}}),
-                 "labels of nvidia.com"),
-                (lambda: own.patch(f"/api/v1/nodes/{node}",
-                                   {"metadata": {"annotations": {"a": "b"}}}), "annotations of"),
-                (lambda: own.patch(f"/api/v1/nodes/{node}", {"spec": {"unschedulable": True}}),
-                 "does not cordon"),
-                (lambda: own.patch(f"/api/v1/nodes/{node}", {"spec": {"taints": [
+                (lambda: own.patch(mine, {"metadata": {"labels": {"a": "b"}}}), "labels of nvidia.com"),
+                (lambda: own.patch(mine, {"metadata": {"annotations": {"a": "b"}}}), "annotations of"),
+                (lambda: own.patch(mine, {"spec": {"unschedulable": True}}), "does not cordon"),
+                (lambda: own.patch(mine, {"spec": {"taints": [
                     {"key": "a", "effect": "NoSchedule"}]}}), "gpuslice.dev/startup"),
-                (lambda: own.patch(f"/api/v1/nodes/{node}/status", foreign, kind="strategic"),
+                (lambda: own.patch(f"/api/v1/nodes/{node}/status{DRY}", foreign, kind="strategic"),
                  "allocatable of resources of nvidia.com")):
-            assert refused(what, says), says
+            wait_refused(what, says)
         own.patch(f"/api/v1/nodes/{node}", label)
         stranger.patch(f"/api/v1/nodes/{other}", label)
 
@@ -390,7 +395,7 @@ class Cases:
                 ("/status", {"status": ports}, "no field of a node's status"),
                 ("/status", {"status": {"nodeInfo": {"kernelVersion": "x"}}},
                  "no field of a node's status")):
-            assert refused(lambda b=below, o=body: own.patch(node + b, o), says), (below, body)
+            wait_refused(lambda b=below, o=body: own.patch(node + b + DRY, o), says)
         self.bed.api.patch(node, {"metadata": {"finalizers": []}})
 
     def policy__leaves_an_agent_the_status_of_its_gpunode_only(self):
@@ -402,7 +407,7 @@ class Cases:
                 ({"metadata": {"ownerReferences": [
                     {"apiVersion": "v1", "kind": "Namespace", "name": "default", "uid": "x"}]}},
                  "belong to its node")):
-            assert refused(lambda b=body: own.patch(path, b), says), body
+            wait_refused(lambda b=body: own.patch(path + DRY, b), says)
 
     def policy__leaves_an_agent_events_of_its_own_node_only(self):
         own = self.node.credentials.api
@@ -416,8 +421,9 @@ class Cases:
                      "reportingController": "gpuslice.dev/agent", "reportingInstance": "test",
                      "type": "Normal", "note": "a test", "regarding": dict(regarding, apiVersion="v1")}
             says = "Events of its own node only"
-            assert refused(lambda e=event: own.create(
-                "/apis/events.k8s.io/v1/namespaces/default/events", e), says) != taken, name
+            make = lambda dry, e=event: own.create(
+                f"/apis/events.k8s.io/v1/namespaces/default/events{dry}", e)
+            _ = make("") if taken else wait_refused(lambda make=make: make(DRY), says)
         assert self.bed.api.find("/apis/events.k8s.io/v1/namespaces/default/events/policy-mine")
 
     def policy__does_not_keep_the_agent_from_its_work(self):
@@ -433,7 +439,8 @@ class Cases:
         self.bed.api.patch(node, {"metadata": {"labels": {"nvidia.com/gpu.count": "77"}}})
         system.wait_equal("the label of its GPUs", "2", lambda: self.node.object()[
             "metadata"]["labels"]["nvidia.com/gpu.count"], 60)
-        assert all(c["ok"] for c in self.state()["conditions"]), self.state()["conditions"]
+        system.wait_equal("conditions that are not well", [], lambda: [
+            c for c in self.state()["conditions"] if not c["ok"]], 60)
 
     def wish_again(self):
         name, _ = self.wish("1g.5gb@2,3g.20gb@4")
@@ -453,6 +460,11 @@ def refused(what, says):
     except ApiError as error:
         return error.status in (403, 422) and says in error.message
     return False
+
+
+def wait_refused(what, says):
+    """Each policy is in force by itself, a moment after it was made: `what` is a dry run."""
+    system.wait_for(f"it is refused: {says}", lambda: refused(what, says), 60)
 
 
 def undescribed(schema, path):

@@ -64,7 +64,7 @@ class Cases:
         for folder in ("crds", "aws-crds"):
             path = os.path.join(shipped, folder)
             bed.kubectl("apply", "--server-side", "--force-conflicts", "-f", path)
-            bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", path)
+            bed.kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f", path)
         rights.apply_crds(bed)
         system.wait_for("the default service account", lambda: bed.api.find(
             "/api/v1/namespaces/default/serviceaccounts/default"), 60)

@@ -78,9 +78,10 @@ class Cases:
         from load import Agent, document
         layouts = ["4g.20gb=1,1g.5gb=1", "4g.20gb=1,2g.10gb=1,1g.5gb=1"]
         for node, layout in zip(self.bed.nodes, layouts):
-            answer = Agent(os.path.join(node.folder, "agent.sock")).apply(
-                document=document([layout]))
-            assert answer["result"] == "ok", answer
+            agent = Agent(os.path.join(node.folder, "agent.sock"))
+            node.agent.wait_until("the agent", agent.is_up, 60)
+            system.wait_equal(f"{layout} of {node.name}", "ok", lambda agent=agent, layout=layout:
+                              agent.apply(document=document([layout]))["result"], 60, every=0.5)
             node.wait_allocatable("nvidia.com/mig-4g.20gb", 1)
             node.wait_allocatable("nvidia.com/mig-1g.5gb", 1)
             self.bed.pods.run(pod(f"half-{node.name}", slice_of("4g.20gb"), node=node.name))
@@ -147,11 +148,13 @@ class Cases:
 
         system.wait_for("the policy in force", lambda: refused(
             lambda: self.bed.api.create(f"{PODS}?dryRun=All", noted(NOTE))), 30)
-        assert refused(lambda: self.bed.api.create(f"{PODS}?dryRun=All", noted("gpuslice.dev/warm")))
+        system.wait_for("the other note, too", lambda: refused(
+            lambda: self.bed.api.create(f"{PODS}?dryRun=All", noted("gpuslice.dev/warm"))), 60)
         self.bed.pods.create(noted(MOVE))
         for where in ("", "/status"):
-            assert refused(lambda where=where: self.bed.api.patch(
-                path_of("noted") + where, {"metadata": {"annotations": {NOTE: "{}"}}})), where
+            system.wait_for(f"a change is refused{where}", lambda where=where: refused(
+                lambda: self.bed.api.patch(f"{path_of('noted')}{where}?dryRun=All",
+                                           {"metadata": {"annotations": {NOTE: "{}"}}})), 60)
         self.bed.api.patch(path_of("noted"), {"metadata": {"annotations": {"a": "b"}}})
         self.end("noted")
 
@@ -167,10 +170,12 @@ class Cases:
         reasons = [reason for reason, _ in self.events("large")]
         assert reasons[:2] == ["RecutForMove", "Moving"], reasons
         assert reasons[-1] == "SliceBooked", reasons
-        told = [note for reason, note in self.events(old["name"]) if reason == "MovesAway"]
-        assert told and "default/large" in told[0] and second.name in told[0], told
+        told = system.wait_for("the Event of the one that moves", lambda: [
+            note for reason, note in self.events(old["name"]) if reason == "MovesAway"], 60)
+        assert "default/large" in told[0] and second.name in told[0], told
         assert NOTE not in found["metadata"]["annotations"], found["metadata"]["annotations"]
-        assert self.controller.metrics()['gpuslice_controller_actions_total{action="evict"}'] == 1
+        # an eviction whose answer came too late is asked for again
+        assert self.controller.metric('gpuslice_controller_actions_total{action="evict"}') >= 1
         self.end("large", "corner")
 
     def a_budget_is_kept_and_asked_again_later(self):
@@ -186,9 +191,10 @@ class Cases:
         self.wait_reason("second", "NoSlice")
         said = dict(self.events("second"))["MoveRefused"]
         assert "disruption budget" in said, said
-        found = self.bed.pods.find("second")
-        assert not found["spec"].get("schedulingGates"), "the gate stays"
-        assert NOTE not in found["metadata"].get("annotations", {}), "the note stays"
+        system.wait_for("the gate goes", lambda: not self.bed.pods.find("second")["spec"].get(
+            "schedulingGates"), 60)
+        system.wait_for("the note goes", lambda: NOTE not in self.bed.pods.find("second")[
+            "metadata"].get("annotations", {}), 60)
         self.wait_web(second)
         self.bed.api.delete(f"{BUDGETS}/web")
         # asked again after 30 s; where that was before the budget went, 60 s later

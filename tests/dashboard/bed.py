@@ -21,7 +21,7 @@ import tap  # pylint: disable=wrong-import-position,unused-import
 GPUSLICE, SIM, SOURCE = (os.path.abspath(path) for path in sys.argv[1:4])
 WORK = tempfile.mkdtemp(prefix="gpuslice-dashboard-",
                         dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
-LIMIT = 30
+LIMIT = 120
 
 Answer = collections.namedtuple("Answer", "status headers body")
 

@@ -113,7 +113,7 @@ class Cluster:
                 "in": True}
 
     def until_ready(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 document = self.as_user("viewer-token").ask("/api/v1/fleet", self.token("viewer-token"))
@@ -387,7 +387,7 @@ def cluster__a_code_of_a_token_opens_once():
 
 
 def cluster__the_one_that_decides_has_the_label_and_nobody_else():
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while CLUSTER.api.leaders != {"controller-0"}:
         assert time.monotonic() < deadline, CLUSTER.api.leaders
         time.sleep(0.1)

@@ -239,7 +239,7 @@ def case_what_cannot_be_put_back_is_named():
 def case_an_interrupted_destroy_leaves_all_slices():
     node = machine("stopped", "--gpus", "3xA100-40GB", "--mig")
     there = cut_three(node)
-    sim("fault", node, "--add", "nvmlGpuInstanceDestroy:times=all,delay=200ms")
+    sim("fault", node, "--add", "nvmlGpuInstanceDestroy:times=all,delay=800ms")
     with subprocess.Popen([GPUSLICE, "mig", "destroy", *there], stderr=subprocess.PIPE, text=True,
                           env={**os.environ, "GPUSLICE_SIM": node}) as child:
         while len(devices(node)) > len(there) - 4 and child.poll() is None:

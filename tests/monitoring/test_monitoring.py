@@ -27,11 +27,11 @@ from world import wait  # noqa: E402
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 FOLDER = os.path.join(SOURCE, "deploy", "monitoring")
 RULES = os.path.join(FOLDER, "rules.yaml")
-LIMIT_S = 80  # until an alert has fired, or stopped
+LIMIT_S = 240  # until an alert has fired, or stopped
 
 
 def promtool(*words):
-    done = subprocess.run(["promtool", *words], capture_output=True, text=True, timeout=60,
+    done = subprocess.run(["promtool", *words], capture_output=True, text=True, timeout=240,
                           check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -74,7 +74,7 @@ def rules__an_alert_that_never_fires_would_be_seen():
             with open(path, "w", encoding="utf-8") as file:
                 file.write(content)
         done = subprocess.run(["promtool", "test", "rules", tests], capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=240, check=False)
     assert done.returncode != 0 and "GpusliceWebhookNotBelieved" in done.stdout + done.stderr
 
 
@@ -87,7 +87,7 @@ def rules__each_alert_is_explained_to_users():
 def boards__are_what_their_tables_say():
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, os.path.join(FOLDER, "boards.py"), folder], check=True,
-                       timeout=60)
+                       timeout=240)
         for name in sorted(set(os.listdir(folder)) | set(boards())):
             assert read(os.path.join(folder, name)) == read(os.path.join(FOLDER, "boards", name)), \
                 f"{name}: run deploy/monitoring/boards.py"
@@ -118,8 +118,7 @@ class Live:
         world = self.world
         world.start_api()
         world.start_node()
-        done, said = world.apply("all-1g.10gb")
-        assert done == 0, said
+        world.must_apply("all-1g.10gb")
         self.live.slicepool(world)
         world.start_controller()
         world.start_prometheus(world.write("rules.yml", hasten(read(RULES), self.live)))
@@ -163,7 +162,7 @@ class Live:
                     empty.append(f"{name}, variable {variable['name']}")
         assert not empty, "\n".join(empty)
 
-    def has_data(self, query, limit_s=20):
+    def has_data(self, query, limit_s=120):
         end = time.monotonic() + limit_s
         while True:
             found = [value for _, value in self.world.query(query) if value == value]
@@ -175,13 +174,16 @@ class Live:
         """Each recording rule has a value, and no rule of any kind failed."""
         for group in self.world.ask("rules")["groups"]:
             for rule in group["rules"]:
-                assert rule["health"] == "ok", rule
+                assert rule["health"] in ("ok", "unknown"), rule  # unknown: not evaluated yet
                 if rule["type"] == "recording":
                     assert self.has_data(rule["name"]), rule["name"]
 
     def targets(self):
-        for one in self.world.ask("targets")["activeTargets"]:
-            assert one["health"] == "up", one["lastError"]
+        def are_up():
+            for one in self.world.ask("targets")["activeTargets"]:
+                assert one["health"] == "up", one["lastError"]
+            return True
+        wait("all targets are up", are_up)
 
 
 def live_cases(live, the):

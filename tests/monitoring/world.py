@@ -1,5 +1,5 @@
 """world: the real agent on a simulated machine, the real controller, a scripted API server and a
-kubelet that starts nothing, scraped by a real Prometheus. Everything is on 127.0.0.1 and ends with
+kubelet that starts nothing, scraped by a real Prometheus. Everything is on 127.0.0.0/8 and ends with
 the world."""
 import contextlib
 import json
@@ -19,12 +19,16 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 NODE, POOL, TOKEN = "n1", "train", "token-of-a-test"
-WAIT_S = 30
+WAIT_S = 120  # a machine may be slow and busy
+
+
+# Of this process alone: nobody else takes a port between its choice and the start of who listens there.
+HOST = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
 
 
 def free_port():
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
+        one.bind((HOST, 0))
         return one.getsockname()[1]
 
 
@@ -77,7 +81,7 @@ class World:
             process.stdin.close()
         process.send_signal(sign)
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -127,7 +131,7 @@ class World:
         request = urllib.request.Request(
             self.server + path, method=method, data=json.dumps(body).encode() if body else None,
             headers={"Authorization": "Bearer " + TOKEN, "Content-Type": kind})
-        with urllib.request.urlopen(request, context=self.context, timeout=20) as answer:
+        with urllib.request.urlopen(request, context=self.context, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
     def make(self, path, name, **parts):
@@ -158,7 +162,7 @@ class World:
         root = os.path.join(self.folder, "kubelet")
         self.spawn("agent", [
             os.path.join(self.build, "bin", "gpuslice-agent"), "--node-name", NODE,
-            "--kubeconfig", self.kubeconfig, "--http-address", f"127.0.0.1:{self.ports['agent']}",
+            "--kubeconfig", self.kubeconfig, "--http-address", f"{HOST}:{self.ports['agent']}",
             "--kubelet-root", root,
             "--kubelet-socket", os.path.join(root, "device-plugins", "kubelet.sock"),
             "--pod-resources-socket", self.kubelet.resources,
@@ -179,6 +183,14 @@ class World:
                                layout], env=env, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
+    def must_apply(self, layout):
+        """Until it is carried out: on a busy machine the API server may be too slow for the agent."""
+        def is_cut():
+            done, said = self.apply(layout)
+            assert done == 0, said
+            return True
+        wait(f"the GPUs are cut into {layout}", is_cut)
+
     # ---- the controller ----
 
     def start_controller(self):
@@ -190,14 +202,14 @@ class World:
         self.spawn("controller", [
             os.path.join(self.build, "bin", "gpuslice-controller"), "--kubeconfig",
             self.kubeconfig, "--namespace", "gpuslice-system", "--lease-duration", "6",
-            "--identity", "c1", "--http-address", f"127.0.0.1:{self.ports['controller']}",
-            "--webhook-address", f"127.0.0.1:{self.ports['webhook']}",
+            "--identity", "c1", "--http-address", f"{HOST}:{self.ports['controller']}",
+            "--webhook-address", f"{HOST}:{self.ports['webhook']}",
             "--emf-interval", "1", "--emf-cluster", "c1"])
         wait("the controller leads", lambda: "controller_leads 1\n" in self.page("controller"))
 
     def page(self, name, path="/metrics"):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}{path}",
-                                    timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{HOST}:{self.ports[name]}{path}",
+                                    timeout=60) as answer:
             return answer.read().decode()
 
     # ---- Prometheus ----
@@ -209,14 +221,14 @@ class World:
             "rule_files": [rules],
             "scrape_configs": [
                 {"job_name": "gpuslice-" + name, "honor_labels": True, "static_configs": [
-                    {"targets": [f"127.0.0.1:{self.ports[name]}"],
+                    {"targets": [f"{HOST}:{self.ports[name]}"],
                      "labels": dict({"cluster": "test"},
                                     **({"node": NODE} if name == "agent" else {}))}]}
                 for name in ("agent", "controller")]}))
         self.spawn("prometheus", [
             "prometheus", f"--config.file={config}", "--log.level=warn",
             f"--storage.tsdb.path={os.path.join(self.folder, 'tsdb')}",
-            f"--web.listen-address=127.0.0.1:{self.ports['prom']}"])
+            f"--web.listen-address={HOST}:{self.ports['prom']}"])
         wait("Prometheus is ready", lambda: "Ready" in self.page("prom", "/-/ready"))
 
     def ask(self, what, **query):

@@ -459,7 +459,7 @@ def stop__a_signal_ends_the_work_at_a_whole_slice_and_runs_the_exit_hook():
             m.apply("old")
             out = m.path("out")
             hooks = m.write("hooks.yaml", HOOKS.replace("OUT", out).replace("EXTRA", "true"))
-            m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:times=all,delay=300ms")
+            m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:times=all,delay=1s")
             first = subprocess.Popen(
                 [os.path.join(BIN, "gpuslice"), "mig", "apply", "-f", m.path("config.yaml"), "-c",
                  "new", "-k", hooks], env=m.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -467,7 +467,7 @@ def stop__a_signal_ends_the_work_at_a_whole_slice_and_runs_the_exit_hook():
             while "4g.20gb@0" not in m.names(0) and first.poll() is None:
                 time.sleep(0.01)
             first.send_signal(number)
-            said, errors = first.communicate(timeout=30)
+            said, errors = first.communicate(timeout=120)
             assert (first.returncode, said) == (1, ""), (first.returncode, said, errors)
             assert "interrupted after step " in errors and "run the same command again" in errors
             assert m.read("out").split() == ["start", "config", "exit"]
@@ -481,7 +481,7 @@ def stop__a_signal_ends_the_work_at_a_whole_slice_and_runs_the_exit_hook():
 
 def lock__the_second_fails_clearly_or_waits():
     with machine() as m:
-        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:times=all,delay=400ms")
+        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:times=all,delay=1500ms")
         args = ["mig", "apply", "-f", m.path("config.yaml"), "-c", "new"]
         first = subprocess.Popen([os.path.join(BIN, "gpuslice"), *args], env=m.env,
                                  stdout=subprocess.DEVNULL)
@@ -707,7 +707,7 @@ def kill__is_said_by_the_commands_that_read_and_by_the_next_that_changes():
         assert m.read("out").split()[-1] == "exit" and m.names() == ["3g.20gb@4", "4g.20gb@0"]
         assert m.run("gpuslice", "mig", "export").stderr == ""
         # one that goes on is not one that was killed
-        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:nth=1,delay=600ms")
+        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:nth=1,delay=4s")
         with subprocess.Popen([os.path.join(BIN, "gpuslice"), "mig", "apply", "-f",
                                m.path("config.yaml"), "-c", "whole"], env=m.env,
                               stdout=subprocess.DEVNULL) as first:
@@ -721,7 +721,7 @@ def kill__is_said_by_the_commands_that_read_and_by_the_next_that_changes():
 def dry_run__beside_a_live_apply_says_that_it_goes_on():
     with machine() as m:
         m.apply("old")
-        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:nth=1,delay=600ms")
+        m.sim("fault", "--add", "nvmlDeviceCreateGpuInstanceWithPlacement:nth=1,delay=4s")
         with subprocess.Popen([os.path.join(BIN, "gpuslice"), "mig", "apply", "-f",
                                m.path("config.yaml"), "-c", "whole"], env=m.env,
                               stdout=subprocess.DEVNULL) as first:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""ParvaGPU's six scenarios (SC'24) by gpuslice plan: the fewest GPUs, each proven, in a second.
+"""ParvaGPU's six scenarios (SC'24) by gpuslice plan: the fewest GPUs, each proven.
 
 usage: test_parvagpu.py GPUSLICE
 
@@ -19,7 +19,6 @@ import tap  # pylint: disable=wrong-import-position
 GPUSLICE = os.path.abspath(sys.argv[1])
 FOLDER = os.path.join(os.environ.get("GPUSLICE_TESTDATA") or ".", "parvagpu")
 FEWEST = [2, 3, 5, 7, 12, 15]  # the paper's own answers: 2, 3, 5, 7, 13, 16
-SECONDS_MAX = 1.0
 
 
 def scenarios():
@@ -59,8 +58,6 @@ def parvagpu__six_scenarios_take_the_fewest_gpus_proven():
                                  capture_output=True, check=False)
         assert checked.returncode == 0, checked.stderr
     print(f"# {spent:.3f} s for all six")
-    slow = "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ
-    assert slow or spent < SECONDS_MAX, spent
 
 
 if __name__ == "__main__":

@@ -132,10 +132,8 @@ def plan__refuses_four_gigabytes_at_once():
                     "--services": ["--profiles-dir", ".", "-m", "A30"],
                     "--existing": ["-d", "1g.6gb", "-m", "A30"],
                     "--instances-file": ["-d", "1g.6gb"], "--verify": []}[option]
-            began = time.monotonic()
             error = gpuslice(option, file.name, *rest, status=3)
             assert file.name in error and error.count("\n") == 1, error
-            assert time.monotonic() - began < 5, option
 
 
 def plan__reads_a_pipe_with_a_name():

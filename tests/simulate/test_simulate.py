@@ -612,7 +612,7 @@ def simulate__shows_how_far_it_is():
         while b" of 100000" not in said and len(said) < 10000:
             said += os.read(parent, 1000)
         running.send_signal(signal.SIGINT)
-        running.wait(timeout=20)
+        running.wait(timeout=120)
     os.close(parent)
     assert re.search(rb"gpuslice simulate: draws \[#*-*\] \d+ of 100000, \d+ s", said), said
 

@@ -22,7 +22,7 @@ const CASES = {
       if (place === 'fleet') {
         await page.getByLabel('as a table').check();
       }
-      await page.waitForFunction((name) => document.querySelector('main').textContent.includes(name), NAME, {timeout: 20000})
+      await page.waitForFunction((name) => document.querySelector('main').textContent.includes(name), NAME)
         .catch(async (error) => {
           throw new Error(`${place}: ${error.message}; it says ${await page.locator('main').textContent()}`);
         });
@@ -33,7 +33,7 @@ const CASES = {
     await page.waitForFunction(() => Number(document.querySelector('canvas').dataset.gpus) > 0);
     const box = await page.locator('canvas').boundingBox();
     await page.mouse.move(box.x + 40, box.y + 28 + 20 + 8 + 15);
-    assert((await page.locator('canvas').getAttribute('title')).includes(NAME), 'the title names no pod');
+    await page.waitForFunction((name) => document.querySelector('canvas').title.includes(name), NAME);
     await end();
   },
 

@@ -5,7 +5,7 @@ import {spawn} from 'node:child_process';
 import {mkdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {assert, isNoWider, launch, open, run, same, SCREENS, shown, VIEWS, violations} from './browser.mjs';
+import {assert, isNoWider, launch, LIMIT_MS, open, run, same, SCREENS, shown, VIEWS, violations} from './browser.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const [WEB, OUT] = process.argv.slice(2);
@@ -222,8 +222,7 @@ const CASES = {
     await page.locator('canvas').focus();
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowRight');
-    const said = await page.locator('.live').textContent();
-    assert(/GPU 1/.test(said), `said "${said}"`);
+    await page.locator('.live', {hasText: /GPU 1/}).waitFor({state: 'attached'});
     await page.keyboard.press('Enter');
     await page.locator('aside h2').waitFor();
     await end();
@@ -232,7 +231,7 @@ const CASES = {
   async 'names from data are text and nothing else'(world) {
     const {page, end} = await open(world.browser);
     await shown(page, world.small.address, 'waiting');
-    assert((await page.locator('main').textContent()).includes(HOSTILE), 'the name is not shown');
+    await page.waitForFunction((name) => document.querySelector('main').textContent.includes(name), HOSTILE);
     same(await page.locator('main img').count(), 0, 'images in the view');
     await page.goto(`${world.small.address}#/fleet/pod/x/${encodeURIComponent(HOSTILE)}`);
     await page.locator('aside h2').waitFor();
@@ -245,10 +244,10 @@ const CASES = {
     await shown(page, world.small.address);
     await world.small.post('test/down');
     await page.locator('#link.dead').waitFor();
-    assert(/next try/.test(await page.locator('#link').textContent()), 'it does not say when it tries again');
+    await page.locator('#link', {hasText: /next try/}).waitFor();
     same(await page.locator('canvas').getAttribute('data-gpus'), '24', 'GPUs still shown');
     await world.small.post('test/up');
-    await page.waitForFunction(() => document.getElementById('link').textContent === 'live', null, {timeout: 20000});
+    await page.waitForFunction(() => document.getElementById('link').textContent === 'live');
     await end();
   },
 
@@ -256,7 +255,8 @@ const CASES = {
     const {page, end} = await open(world.browser);
     await shown(page, world.small.address);
     const before = await page.locator('#summary').textContent();
-    for (let i = 0; i < 20 && await page.locator('#summary').textContent() === before; i++) {
+    const deadline = Date.now() + LIMIT_MS;
+    while (Date.now() < deadline && await page.locator('#summary').textContent() === before) {
       await world.small.post('test/change?n=3');
       await page.waitForTimeout(100);
     }

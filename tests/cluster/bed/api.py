@@ -13,7 +13,7 @@ import urllib.parse
 
 from .errors import BedError
 
-LIMIT_S = 20
+LIMIT_S = 60
 PATCHES = {"merge": "application/merge-patch+json",
            "strategic": "application/strategic-merge-patch+json",
            "json": "application/json-patch+json"}

@@ -70,13 +70,13 @@ class Controller:
 
     def page(self, path):
         """(status, text) of one of its pages; (0, why) where it does not answer."""
-        connection = http.client.HTTPConnection(self.host, timeout=5)
+        connection = http.client.HTTPConnection(self.host, timeout=30)
         try:
-            connection.sock = self.bed.network.connect((self.host, self.port), 5)
+            connection.sock = self.bed.network.connect((self.host, self.port), 30)
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
-        except (OSError, BedError) as error:
+        except (OSError, BedError, http.client.HTTPException) as error:
             return 0, str(error)
         finally:
             connection.close()
@@ -90,6 +90,11 @@ class Controller:
         rows = [line.rsplit(" ", 1) for line in text.splitlines()
                 if status == 200 and line and line[0] != "#"]
         return {name: float(value) for name, value in rows}
+
+    def metric(self, name):
+        """One of them, waited for: a busy machine may not answer at once."""
+        return wait_for(f"{name} of {self.name}", lambda: {
+            one: value for one, value in self.metrics().items() if one == name}, 60)[name]
 
     def leads(self):
         return self.metrics().get("gpuslice_controller_leads") == 1

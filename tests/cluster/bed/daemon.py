@@ -6,7 +6,7 @@ import subprocess
 from .errors import BedError, Died
 from .system import PLAIN_ENV, tail, wait_for
 
-STOP_LIMIT_S = 30
+STOP_LIMIT_S = 120
 # Into its group first: whatever it starts is then in it too.
 JOIN = 'echo $$ >"$0" && exec "$@"'
 

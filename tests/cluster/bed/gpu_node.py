@@ -53,7 +53,7 @@ class GpuNode(Node):
         """A process on the node that sees the GPUs; its output is in self.log(name)."""
         return self.spawn(name, command, dict(self.gpu_env, **(env or {})))
 
-    def run_with_gpus(self, command, env=None, timeout=60, check=True):
+    def run_with_gpus(self, command, env=None, timeout=240, check=True):
         return self.run(command, dict(self.gpu_env, **(env or {})), timeout, check)
 
     def gpuslice(self, *words):

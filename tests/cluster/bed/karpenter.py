@@ -167,7 +167,7 @@ class Karpenter:
     def page(self, port, path):
         """What one of its ports says; "" when nobody listens."""
         probe = ("import sys, urllib.request as u\n"
-                 "sys.stdout.write(u.urlopen(sys.argv[1], timeout=5).read().decode())")
+                 "sys.stdout.write(u.urlopen(sys.argv[1], timeout=30).read().decode())")
         return run([*self.bed.network.enter, shutil.which("python3"), "-c", probe,
                     f"http://127.0.0.1:{port}{path}"], check=False)
 
@@ -183,7 +183,7 @@ class Karpenter:
         if self.bed.api.find(f"/api/v1/namespaces/{NAMESPACE}") is None:
             kubectl("create", "namespace", NAMESPACE)
         kubectl("apply", "-f", "-", stdin=self.rights())
-        kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f",
+        kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f",
                 os.path.join(self.shipped, "crds"))
         self.write_token()
         wait_for("the kind KWOKNodeClass", lambda: self.bed.api.ensure(NODE_CLASSES, {

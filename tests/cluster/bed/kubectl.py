@@ -5,7 +5,7 @@ import shlex
 
 from .system import run, write
 
-LIMIT_S = 60
+LIMIT_S = 240
 
 
 def config(path, server, authority, certificate=None, token_file=None):

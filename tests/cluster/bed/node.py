@@ -87,7 +87,7 @@ class Node:
         self.extras.append(made)
         return made.start()
 
-    def run(self, command, env=None, timeout=60, check=True):
+    def run(self, command, env=None, timeout=240, check=True):
         """What a command on the node wrote to stdout, once it has ended."""
         return run(joined(self.join, [*self.enter, *command]), timeout, check,
                    env=dict(PLAIN_ENV, **(env or {})))

@@ -92,6 +92,6 @@ class Pods:
     def logs(self, name, namespace="default"):
         return self.api.text(path_of(name, namespace) + "/log")
 
-    def exec(self, name, *command, namespace="default", timeout=60):
+    def exec(self, name, *command, namespace="default", timeout=240):
         """What a command in the pod wrote to stdout."""
         return self.kubectl("--namespace", namespace, "exec", name, "--", *command, timeout=timeout)

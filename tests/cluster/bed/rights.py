@@ -67,7 +67,7 @@ def apply_agent_roles(bed):
 def apply_crds(bed):
     """GpuNode and SlicePool, and what the API server has to serve them."""
     bed.kubectl("apply", "-f", os.path.join(bed.source, "deploy", "crds"))
-    bed.kubectl("wait", "--for=condition=Established", "--timeout=30s",
+    bed.kubectl("wait", "--for=condition=Established", "--timeout=120s",
                 "crd/gpunodes.gpuslice.dev", "crd/slicepools.gpuslice.dev")
 
 

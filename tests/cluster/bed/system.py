@@ -8,7 +8,9 @@ import time
 
 from .errors import BedError, Final, Skip, TimedOut
 
-COMMAND_LIMIT_S = 120
+COMMAND_LIMIT_S = 240
+# Of every wait: a machine may be slow and busy, and what comes soon costs no more for it.
+LEAST_S = 120
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -40,7 +42,8 @@ def run(command, timeout=COMMAND_LIMIT_S, check=True, **options):
 
 def wait_for(what, condition, timeout, every=0.05):
     """What condition() returns, once that is true. A BedError of it counts as "not yet", a Final one
-    ends the wait; TimedOut says what was seen last."""
+    ends the wait; TimedOut says what was seen last. `timeout` is LEAST_S or more."""
+    timeout = max(timeout, LEAST_S)
     end = time.monotonic() + timeout
     while True:
         try:

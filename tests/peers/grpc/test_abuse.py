@@ -101,7 +101,7 @@ def check(what, bound_kib):
 def close_all(connections):
     for made in connections:
         made.close()
-    for _ in range(100):
+    for _ in range(2400):
         if bed.descriptors(SERVER) < 16:
             return
         time.sleep(0.05)
