@@ -9,6 +9,7 @@ import json
 import os
 import ssl
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -19,7 +20,7 @@ from bed import controller, rights, system
 from bed.api import ApiError
 from bed.bed import Bed
 from bed.daemon import Daemon
-from bed.errors import Skip
+from bed.errors import BedError, Skip
 from bed.network import CONTROL_PLANE
 
 PORT = 9743
@@ -97,8 +98,8 @@ class Cases:
 
     def ask(self, path, headers, host=CONTROL_PLANE, port=PORT, tls=True):
         """(status, bytes) of the dashboard."""
-        connection = http.client.HTTPConnection(host, port, timeout=30)
-        connection.sock = self.bed.network.connect((host, port), 10)
+        connection = http.client.HTTPConnection(host, port, timeout=120)
+        connection.sock = self.bed.network.connect((host, port), 60)
         if tls:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -109,6 +110,12 @@ class Cases:
             return answer.status, answer.read(), answer.headers
         finally:
             connection.close()
+
+    def wait_rights(self, name):
+        """Of an account with Role gpuslice-dashboard-user: a moment after they were given."""
+        system.wait_for(f"the rights of {name}", lambda: "services/proxy" in self.bed.kubectl(
+            "auth", "can-i", "--list", "-n", SPACE,
+            "--as", f"system:serviceaccount:default:{name}"), 60)
 
     def leaders(self):
         pods = self.api.list(PODS.format(SPACE), labelSelector="gpuslice.dev/leader=true")
@@ -134,16 +141,18 @@ class Cases:
                          "--resource=gpunodes.gpuslice.dev")
         token = self.account("team-a", (None, "clusterrole", "see-gpunodes"),
                              ("team-a", "clusterrole", "view"), audience="gpuslice-dashboard")
-        status, fleet = self.fleet(token)
-        assert status == 200, fleet
-        names = sorted(p.get("name", "hidden") for p in fleet["pods"])
-        assert names == ["hidden", "web"], fleet["pods"]
-        assert "secret" not in json.dumps(fleet)
+        def names():
+            """The API server learns of rights a moment after they are given."""
+            status, fleet = self.fleet(token)
+            assert b"secret" not in fleet if status != 200 else "secret" not in json.dumps(fleet)
+            return status == 200 and sorted(p.get("name", "hidden") for p in fleet["pods"])
+        system.wait_equal("pods of the fleet", ["hidden", "web"], names, 60)
 
     def dashboard__gpuslice_dashboard_opens_it_with_few_rights(self):
         """The person has Role gpuslice-dashboard-user and nothing else."""
         token = self.account("person", (SPACE, "role", "gpuslice-dashboard-user"))
         person = rights.Credentials(self.bed, "person", token)
+        self.wait_rights("person")
         program = os.path.join(self.bed.build, "bin", "gpuslice")
         log = os.path.join(self.bed.folder, "log", "tunnel.log")
         tunnel = Daemon("tunnel", [program, "dashboard", "--no-browser", "--kubeconfig",
@@ -158,8 +167,12 @@ class Cases:
             cookie = {"Cookie": headers["Set-Cookie"].split(";")[0]}
             for path, part in (("/", b"<html"), ("/api/v1/fleet", b"secret"),
                                ("/api/v1/money", b"21957642"), ("/api/v1/waiting", b"pods")):
-                status, body, _ = self.ask(path, cookie, "127.0.0.1", port, tls=False)
-                assert status == 200 and part in body, (path, status, body[:300])
+                def says(path=path, part=part):
+                    status, body, _ = self.ask(path, cookie, "127.0.0.1", port, tls=False)
+                    if status != 200 or part not in body:
+                        raise BedError(f"{path}: {status} {body[:300]}")
+                    return True
+                system.wait_for(f"{path} is shown", says, 60)
             assert self.ask("/api/v1/fleet", {}, "127.0.0.1", port, tls=False)[0] == 401
             self.follow(cookie, port)
         finally:
@@ -169,7 +182,8 @@ class Cases:
         """The label goes from one that was killed to the next, with the rights that the chart gives."""
         second = controller.Controller(self.bed, 1, ["--lease-duration", "6"], node="gpu-1").start()
         try:
-            assert self.leaders() == [self.controller.name]
+            system.wait_for("the label is the first's",
+                            lambda: self.leaders() == [self.controller.name], 60)
             self.controller.daemon.kill()
             system.wait_for("the other one leads", second.leads, 120)
             system.wait_for("the label follows", lambda: self.leaders() == [second.name], 120)
@@ -182,6 +196,7 @@ class Cases:
     def dashboard__a_user_reaches_the_controller_that_decides_and_no_other_pod(self):
         token = self.account("narrow", (SPACE, "role", "gpuslice-dashboard-user"))
         person = self.bed.control_plane.as_user(token=token)
+        self.wait_rights("narrow")
         proxied = f"/api/v1/namespaces/{SPACE}"
         for path, expected in (
                 (f"{proxied}/services/https:gpuslice-dashboard:443/proxy/healthz", 200),
@@ -198,23 +213,34 @@ class Cases:
 
     def follow(self, cookie, port):
         """A change comes as an event, through the API server."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        connection.sock = self.bed.network.connect(("127.0.0.1", port), 10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        connection.sock = self.bed.network.connect(("127.0.0.1", port), 60)
+        seen = threading.Event()
+        changes = threading.Thread(target=self.change_until, args=(seen,))
         try:
             connection.request("GET", "/api/v1/events", headers=cookie)
             answer = connection.getresponse()
             assert answer.status == 200
-            time.sleep(1)
-            self.api.patch("/api/v1/nodes/gpu-1", {"metadata": {"labels": {
-                "gpuslice.dev/slicepool": "changed"}}})
-            deadline = time.monotonic() + 60
+            changes.start()
+            deadline = time.monotonic() + 120
             while time.monotonic() < deadline:
                 line = answer.readline()
-                if line.startswith(b"data:") and b'"pool":"changed"' in line:
+                if line.startswith(b"data:") and b'"pool":"changed' in line:
                     return
             assert False, "no event"
         finally:
+            seen.set()
+            if changes.ident:
+                changes.join()
             connection.close()
+
+    def change_until(self, seen):
+        """Again and again: whoever begins to listen sees what comes after that."""
+        for number in range(100):
+            if seen.wait(2):
+                return
+            self.api.patch("/api/v1/nodes/gpu-1", {"metadata": {"labels": {
+                "gpuslice.dev/slicepool": f"changed-{number}"}}})
 
 
 def main():

@@ -70,7 +70,15 @@ class Cases:
         return self.bed.api.find(f"{POOLS}/{name}")["spec"]["limits"]["nodes"]
 
     def wait_empty(self):
-        system.wait_for("the NodeClaims go", lambda: not self.karpenter.claims(), 120)
+        system.wait_for("the NodeClaims go", lambda: not self.karpenter.claims(), 180)
+
+    def clear(self):
+        """The nodes go now: Karpenter itself needs half a minute to see that they are empty."""
+        for one in self.karpenter.claims():
+            path = f"{CLAIMS}/{one['metadata']['name']}"
+            self.karpenter.wait_condition(path, "Initialized", "True", 120)
+            self.bed.api.delete(path)
+        self.wait_empty()
 
     # ---- the cases ----
 
@@ -88,7 +96,7 @@ class Cases:
         crd = os.path.join(self.karpenter.shipped, "aws-crds",
                            "karpenter.k8s.aws_ec2nodeclasses.yaml")
         self.bed.kubectl("apply", "--server-side", "-f", crd)
-        self.bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crd)
+        self.bed.kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f", crd)
         base = ["render", "eks", "--cluster", "prod", "--role", "nodes", "--region", "us-east-1",
                 "--name", "rendered"]
         for words in (
@@ -125,15 +133,17 @@ class Cases:
 
     def nothing__is_sent_while_nothing_changes(self):
         """The pool is closed some seconds after its last need, which is said; then nothing is."""
-        sent = lambda: self.controller.metrics()["gpuslice_controller_pool_requests_total"]
+        sent = lambda: self.controller.metric("gpuslice_controller_pool_requests_total")
 
-        def is_quiet(seconds=6):
-            before = sent()
-            time.sleep(seconds)
-            return sent() == before
+        def is_quiet(seconds=16):
+            before, end = sent(), time.monotonic() + seconds
+            while time.monotonic() < end:
+                time.sleep(1)
+                if sent() != before:
+                    return False
+            return True
 
-        system.wait_for("the pool is settled", is_quiet, 40)
-        assert is_quiet(10), "requests were sent though nothing had changed"
+        system.wait_for("the pool is settled, and nothing is sent", is_quiet, 120)
 
     def a_node__goes_when_its_last_pod_has_gone(self):
         machine, = self.launcher.wait(1)
@@ -174,7 +184,7 @@ class Cases:
         self.wait_said("gpus", "Ready", "True", "AllUnderstood")
         self.bed.pods.wait_phase("later", "Running", 120)
         self.bed.pods.delete("later")
-        self.wait_empty()
+        self.clear()
         rights.apply_crds(self.bed)
 
     def a_pool__is_closed_while_its_overlay_is_not_valid(self):
@@ -211,20 +221,21 @@ class Cases:
         claim, = self.karpenter.wait_claims(1)
         uid = claim["metadata"]["uid"]
         system.wait_for("the NodeClaim goes", lambda: all(
-            one["metadata"]["uid"] != uid for one in self.bed.api.list(CLAIMS)), 120)
-        said = [one for one in self.bed.api.list(EVENTS) if one["reason"] == "NodeNeverReady"]
-        assert said and said[0]["regarding"]["kind"] == "NodeClaim", said
+            one["metadata"]["uid"] != uid for one in self.bed.api.list(CLAIMS)), 240)
+        said = system.wait_for("its Event", lambda: [
+            one for one in self.bed.api.list(EVENTS) if one["reason"] == "NodeNeverReady"], 60)
+        assert said[0]["regarding"]["kind"] == "NodeClaim", said
         print(f"# {said[0]['note']}")
         system.wait_for("NodesStart is False", lambda: self.condition(
             "gpus", "NodesStart")[0] == "False", 30)
         print(f"# {self.condition('gpus', 'NodesStart')[2]}")
 
     def after_three_failed_starts__the_pool_rests(self):
-        self.wait_said("gpus", "NodesStart", "False", "ThreeStartsFailed", 240)
+        self.wait_said("gpus", "NodesStart", "False", "ThreeStartsFailed", 480)
         (name, _), = self.pools().items()
         system.wait_equal("the pool's limit", "0", lambda: self.limit_of(name), 60)
-        annotations = self.bed.api.find(f"{POOLS}/{name}")["metadata"]["annotations"]
-        assert annotations["gpuslice.dev/failed-starts"] == "3", annotations
+        system.wait_equal("starts that failed", "3", lambda: self.bed.api.find(
+            f"{POOLS}/{name}")["metadata"]["annotations"].get("gpuslice.dev/failed-starts"), 60)
         self.bed.pods.delete("unlucky", grace=0)
         self.wait_empty()
 
@@ -251,14 +262,14 @@ class Cases:
         assert "_" in machine.labels[LAYOUT], machine.labels[LAYOUT]
         print(f"# layout {machine.labels[LAYOUT]}")
         assert len(self.karpenter.claims()) == 1
-        said = [one["reason"] for one in self.bed.api.list(EVENTS)
-                if one["regarding"].get("name") in ("small", "large")
-                and one.get("reportingController") == "gpuslice.dev/controller"]
-        assert "NeedsNode" in said and "NoSlice" not in said, said
+        said = lambda: [one["reason"] for one in self.bed.api.list(EVENTS)
+                        if one["regarding"].get("name") in ("small", "large")
+                        and one.get("reportingController") == "gpuslice.dev/controller"]
+        system.wait_for("the Event of their node", lambda: "NeedsNode" in said(), 60)
+        assert "NoSlice" not in said(), said()
         self.bed.pods.delete("small")
         self.bed.pods.delete("large")
-        self.wait_empty()
-
+        self.clear()
 
     def pods_at_the_gate__are_let_go_once_the_pool_is_open(self):
         """Before that Karpenter would find no pool, and look again ten seconds later."""
@@ -284,7 +295,7 @@ class Cases:
         for name in names:
             self.bed.pods.wait_phase(name, "Running")
             self.bed.pods.delete(name)
-        self.wait_empty()
+        self.clear()
 
     def layouts_that_are_much_cheaper__take_the_place_of_young_ones(self):
         """A layout for each kind of slice was chosen while nothing could be bought; both together
@@ -311,7 +322,7 @@ class Cases:
         assert len(self.karpenter.claims()) == 1
         self.bed.pods.delete("small")
         self.bed.pods.delete("large")
-        self.wait_empty()
+        self.clear()
 
 
 def cases_of(cases, only):
