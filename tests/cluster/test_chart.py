@@ -275,6 +275,15 @@ class Cases:
             else:
                 raise AssertionError(f"{values} was taken")
 
+    def values__of_prices_are_the_same_for_the_history_and_the_controller(self):
+        for region in ("eu-west-1", ""):
+            found = objects(self.template({"controller": {"region": region},
+                                           "dashboard": {"enabled": True}, "history": {"enabled": True}}))
+            for name in ("gpuslice-controller", "gpuslice-history"):
+                container, = found["Deployment", name]["spec"]["template"]["spec"]["containers"]
+                env = {one["name"]: one.get("value") for one in container["env"]}
+                assert env.get("AWS_REGION", "") == region, (name, env)
+
     def values__are_all_in_the_schema(self):
         values = yaml.safe_load(system.read(os.path.join(CHART, "values.yaml")))
         schema = json.loads(system.read(os.path.join(CHART, "values.schema.json")))
