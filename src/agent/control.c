@@ -33,17 +33,17 @@ struct gs_control {
     struct gs_http_server *http;   /* NULL: off */
     struct gs_http_server *socket; /* NULL: off */
     struct waiting *first;
+    size_t metrics_bytes; /* of the last page of metrics: the next one is as long, about */
 };
 
 static void answer_buf(struct gs_http_exchange *exchange, const char *type, struct gs_buf *page)
 {
     if (gs_buf_ok(page)) {
-        gs_http_answer(exchange, 200, type,
-                       (struct gs_view){.p = gs_buf_text(page), .n = page->len});
+        gs_http_answer_buf(exchange, 200, type, page);
     } else {
         gs_http_answer_text(exchange, 500, "no memory for the page\n");
+        gs_buf_done(page);
     }
-    gs_buf_done(page);
 }
 
 static void serve_health(void *ctx, struct gs_http_exchange *exchange,
@@ -99,15 +99,18 @@ static void serve_state(void *ctx, struct gs_http_exchange *exchange,
 static void serve_metrics(void *ctx, struct gs_http_exchange *exchange,
                           const struct gs_http_asked *asked)
 {
-    const struct gs_agent *agent = ((struct gs_control *)ctx)->agent;
+    struct gs_control *control = ctx;
+    const struct gs_agent *agent = control->agent;
     struct gs_metrics_input input;
     struct gs_buf page;
     (void)asked;
     gs_buf_init(&page, PAGE_BYTES_MAX);
+    gs_buf_expect(&page, control->metrics_bytes + control->metrics_bytes / 8);
     if (gs_figures_now(agent, &input)) {
         gs_metrics_write(&input, &page);
     }
     gs_trouble_metrics(&agent->troubles, &page);
+    control->metrics_bytes = page.len;
     answer_buf(exchange, GS_HTTP_METRICS, &page);
 }
 

@@ -66,18 +66,38 @@ void gs_buf_puts(struct gs_buf *buf, const char *text)
     gs_buf_put(buf, text, strlen(text));
 }
 
+void gs_buf_expect(struct gs_buf *buf, size_t n)
+{
+    char *text = n < buf->max && n >= buf->cap ? realloc(buf->text, n + 1) : NULL;
+    if (text != NULL) {
+        text[buf->len] = '\0';
+        buf->text = text;
+        buf->cap = n + 1;
+    }
+}
+
+/* Most texts fit into the room that is there, and are written once. */
 void gs_buf_printf(struct gs_buf *buf, const char *fmt, ...)
 {
+    size_t room = buf->cap - buf->len;
     va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n < 0 || !reserve(buf, (size_t)n)) {
-        buf->failed = true;
+    if (buf->failed) {
         return;
     }
     va_start(ap, fmt);
-    vsnprintf(buf->text + buf->len, (size_t)n + 1, fmt, ap);
+    int n = vsnprintf(room == 0 ? NULL : buf->text + buf->len, room, fmt, ap);
     va_end(ap);
+    if (n < 0 || !reserve(buf, (size_t)n)) {
+        buf->failed = true;
+        if (room > 0) {
+            buf->text[buf->len] = '\0';
+        }
+        return;
+    }
+    if ((size_t)n >= room) {
+        va_start(ap, fmt);
+        vsnprintf(buf->text + buf->len, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
     buf->len += (size_t)n;
 }

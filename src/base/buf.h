@@ -22,6 +22,10 @@ void gs_buf_put(struct gs_buf *buf, const char *bytes, size_t n);
 void gs_buf_puts(struct gs_buf *buf, const char *text);
 void gs_buf_printf(struct gs_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Takes memory for a text of `n` bytes at once. Where there is none, or that is more than may be,
+ * it is as if this were not called. */
+void gs_buf_expect(struct gs_buf *buf, size_t n);
+
 /* Empties the text, keeps its memory and clears a failure. */
 void gs_buf_reset(struct gs_buf *buf);
 

@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <microhttpd.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -20,12 +21,30 @@ enum MHD_Result gs_http_add_headers(const struct gs_http_server *server,
     return done;
 }
 
+static void free_body(void *body)
+{
+    free(body);
+}
+
+static struct MHD_Response *new_response(const struct gs_http_reply *reply)
+{
+    void *body = (void *)(uintptr_t)reply->body.p;
+    if (!reply->given) {
+        return MHD_create_response_from_buffer(
+            reply->body.n, body, reply->lasts ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY);
+    }
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(reply->body.n, body, free_body);
+    if (response == NULL) {
+        free(body);
+    }
+    return response;
+}
+
 enum MHD_Result gs_http_queue(const struct gs_http_server *server,
                               struct MHD_Connection *connection, const struct gs_http_reply *reply)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        reply->body.n, (void *)(uintptr_t)reply->body.p,
-        reply->lasts ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response = new_response(reply);
     if (response == NULL) {
         return MHD_NO; /* the connection is closed: all that is left without memory */
     }
@@ -50,6 +69,15 @@ void gs_http_answer(struct gs_http_exchange *exchange, unsigned status, const ch
                     struct gs_view body)
 {
     const struct gs_http_reply reply = {.status = status, .type = type, .body = body};
+    gs_http_reply(exchange, &reply);
+}
+
+void gs_http_answer_buf(struct gs_http_exchange *exchange, unsigned status, const char *type,
+                        struct gs_buf *body)
+{
+    const struct gs_http_reply reply = {
+        .status = status, .type = type, .body = {.p = body->text, .n = body->len}, .given = true};
+    gs_buf_init(body, body->max);
     gs_http_reply(exchange, &reply);
 }
 

@@ -19,6 +19,7 @@
 #define GS_HTTP_TEXT "text/plain; charset=utf-8"
 #define GS_HTTP_METRICS "text/plain; version=0.0.4; charset=utf-8"
 
+struct gs_buf;
 struct gs_http_server;
 struct gs_http_exchange; /* one request that waits for its answer */
 struct gs_http_stream;   /* an answer that goes on */
@@ -91,6 +92,10 @@ unsigned gs_http_server_port(const struct gs_http_server *server);
 void gs_http_answer(struct gs_http_exchange *exchange, unsigned status, const char *type,
                     struct gs_view body);
 
+/* The same with the text of a buffer, which it takes: the buffer is empty then. */
+void gs_http_answer_buf(struct gs_http_exchange *exchange, unsigned status, const char *type,
+                        struct gs_buf *body);
+
 /* The same with a text for people, of type GS_HTTP_TEXT; where its last line has no end it gets
  * one. */
 void gs_http_answer_text(struct gs_http_exchange *exchange, unsigned status, const char *text);
@@ -101,6 +106,7 @@ struct gs_http_reply {
     const char *type;
     struct gs_view body;
     bool lasts; /* the body outlives the server: it is not copied */
+    bool given; /* nor is this one: it is of malloc, and ours to free from now on */
     const struct gs_http_header *headers;
     size_t n_headers;
 };

@@ -73,6 +73,47 @@ static void buf__writes_nothing_after_a_failure(void **state)
     gs_buf_done(&buf);
 }
 
+static void buf__a_text_that_does_not_fit_is_not_begun(void **state)
+{
+    (void)state;
+    struct gs_buf buf;
+    gs_buf_init(&buf, 8);
+    gs_buf_puts(&buf, "12345"); /* there is room for more than may be */
+    gs_buf_printf(&buf, "%d", 6789);
+    assert_false(gs_buf_ok(&buf));
+    assert_string_equal(gs_buf_text(&buf), "12345");
+    gs_buf_done(&buf);
+    gs_buf_init(&buf, 1000);
+    gs_buf_puts(&buf, "1");
+    size_t room = buf.cap - 1;
+    gs_buf_printf(&buf, "%*d", (int)room, 2); /* one byte more than there is room for */
+    assert_int_equal(buf.len, room + 1);
+    assert_memory_equal(buf.text + room - 1, " 2", 3);
+    gs_buf_done(&buf);
+}
+
+static void buf__that_expects_a_length_grows_no_more_up_to_it(void **state)
+{
+    (void)state;
+    struct gs_buf buf;
+    gs_buf_init(&buf, 1000);
+    gs_buf_puts(&buf, "12");
+    gs_buf_expect(&buf, 900);
+    const char *text = buf.text;
+    size_t cap = buf.cap;
+    while (buf.len < 900) {
+        gs_buf_printf(&buf, "%d", 34);
+    }
+    assert_ptr_equal(buf.text, text);
+    assert_int_equal(buf.cap, cap);
+    gs_buf_expect(&buf, 10);   /* less than there is */
+    gs_buf_expect(&buf, 2000); /* more than may be */
+    assert_int_equal(buf.cap, cap);
+    assert_true(gs_buf_ok(&buf));
+    assert_memory_equal(buf.text, "1234", 4);
+    gs_buf_done(&buf);
+}
+
 static void buf__can_be_used_again_after_a_reset(void **state)
 {
     (void)state;
@@ -97,6 +138,8 @@ int main(void)
         cmocka_unit_test(buf__grows_by_small_and_by_large_pieces),
         cmocka_unit_test(buf__takes_exactly_its_bound_and_no_byte_more),
         cmocka_unit_test(buf__writes_nothing_after_a_failure),
+        cmocka_unit_test(buf__a_text_that_does_not_fit_is_not_begun),
+        cmocka_unit_test(buf__that_expects_a_length_grows_no_more_up_to_it),
         cmocka_unit_test(buf__can_be_used_again_after_a_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

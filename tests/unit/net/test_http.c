@@ -114,6 +114,23 @@ static void serve_large(void *ctx, struct gs_http_exchange *exchange,
     free(bytes);
 }
 
+/* Its text is the server's, which sends it from where it is. */
+static void serve_given(void *ctx, struct gs_http_exchange *exchange,
+                        const struct gs_http_asked *asked)
+{
+    struct gs_buf page;
+    (void)ctx;
+    gs_buf_init(&page, 1 << 20);
+    for (unsigned i = 0; strcmp(asked->path, "/given") == 0 && i < 100000; i++) {
+        gs_buf_puts(&page, &"0123456789"[i % 10]);
+    }
+    gs_http_answer_buf(exchange, 200, "text/plain", &page);
+    assert_null(page.text);
+    assert_int_equal(page.len, 0);
+    gs_buf_puts(&page, "another");
+    gs_buf_done(&page);
+}
+
 static struct gs_http_server *start_server(struct world *world, int fd,
                                            struct gs_http_server_options options)
 {
@@ -124,6 +141,8 @@ static struct gs_http_server *start_server(struct world *world, int fd,
         {.method = "GET", .path = "/later-now", .serve = serve_later_at_once, .ctx = world},
         {.method = "GET", .path = "/nothing", .serve = serve_nothing, .ctx = world},
         {.method = "GET", .path = "/large", .serve = serve_large, .ctx = world},
+        {.method = "GET", .path = "/given", .serve = serve_given, .ctx = world},
+        {.method = "GET", .path = "/given-none", .serve = serve_given, .ctx = world},
         {.method = "GET", .path = "/under/*", .serve = serve_path, .ctx = world},
     };
     struct gs_http_server *server = NULL;
@@ -310,6 +329,23 @@ static void http__bodies_go_both_ways(void **state)
     request.body = (struct gs_view){.p = bytes, .n = n};
     request.url = url(&world, "/echo");
     free(bytes);
+    end(&world);
+}
+
+static void http__an_answer_takes_the_text_of_a_buffer(void **state)
+{
+    struct world world;
+    (void)state;
+    begin(&world);
+    struct gs_http_request request = get(&world, url(&world, "/given"));
+    assert_int_equal(ask(&world, &request), 0);
+    assert_int_equal(world.status, 200);
+    assert_int_equal(world.body.len, 550000);
+    assert_memory_equal(world.body.text + 55, "0123456789123456789", 19);
+    request.url = url(&world, "/given-none");
+    assert_int_equal(ask(&world, &request), 0);
+    assert_int_equal(world.status, 200);
+    assert_int_equal(world.body.len, 0);
     end(&world);
 }
 
@@ -1254,6 +1290,7 @@ int main(void)
         cmocka_unit_test(http__statuses_are_answers_not_errors),
         cmocka_unit_test(http__a_path_is_decoded),
         cmocka_unit_test(http__bodies_go_both_ways),
+        cmocka_unit_test(http__an_answer_takes_the_text_of_a_buffer),
         cmocka_unit_test(http__a_body_that_is_too_large_is_refused),
         cmocka_unit_test(http__an_answer_beyond_its_bound_is_a_limit),
         cmocka_unit_test(http__answers_may_come_later_in_any_order),

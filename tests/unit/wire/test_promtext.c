@@ -31,11 +31,15 @@ static void promtext__begins_a_family_at_its_first_sample(void **state)
     gs_promtext_family(&prom, "DCGM_FI_DEV_GPU_TEMP", GS_PROM_GAUGE, "GPU temperature (in C).");
     gs_promtext_u64(&prom, "", labels, 2, 41);
     gs_promtext_u64(&prom, "", NULL, 0, UINT64_MAX);
+    gs_promtext_u64(&prom, "", NULL, 0, 0);
+    gs_promtext_u64_at(&prom, gs_view("{a=\"b\"} "), 1000);
     gs_promtext_family(&prom, "empty", GS_PROM_COUNTER, "left out, too");
     assert_string_equal(gs_buf_text(&out), "# HELP DCGM_FI_DEV_GPU_TEMP GPU temperature (in C).\n"
                                            "# TYPE DCGM_FI_DEV_GPU_TEMP gauge\n"
                                            "DCGM_FI_DEV_GPU_TEMP{gpu=\"0\",UUID=\"GPU-1\"} 41\n"
-                                           "DCGM_FI_DEV_GPU_TEMP 18446744073709551615\n");
+                                           "DCGM_FI_DEV_GPU_TEMP 18446744073709551615\n"
+                                           "DCGM_FI_DEV_GPU_TEMP 0\n"
+                                           "DCGM_FI_DEV_GPU_TEMP{a=\"b\"} 1000\n");
 }
 
 static void promtext__escapes_values_and_help(void **state)
