@@ -42,7 +42,6 @@ struct gs_money_gpu {
     bool mig;                     /* cut into slices */
     bool sick;                    /* nothing of it is idle */
     bool held;                    /* not mig: somebody has it */
-    uint16_t profiles;            /* bit p: may be cut into profile p; 0: into all */
     const struct gs_money_slice *slices;
     unsigned n_slices; /* GS_MEMORY_UNITS_MAX at most */
 };

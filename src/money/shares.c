@@ -20,9 +20,9 @@ int gs_shares_init(struct gs_shares *shares, struct gs_arena *arena, const struc
     return r == GS_NO_MEMORY ? r : 0; /* without a table the room is what is left */
 }
 
-/* States with one placement more come later in the table, as their sets are larger numbers. */
-static const uint32_t *fill_best(const struct gs_shares *shares, struct gs_arena *arena,
-                                 uint16_t profiles)
+/* NULL: no memory. States with one placement more come later in the table, as their sets are larger
+ * numbers. */
+static const uint32_t *fill_best(const struct gs_shares *shares, struct gs_arena *arena)
 {
     const struct gs_statetable *table = shares->table;
     uint32_t *best = GS_ARENA_NEW(arena, uint32_t, table->n_states);
@@ -33,30 +33,11 @@ static const uint32_t *fill_best(const struct gs_shares *shares, struct gs_arena
         for (unsigned i = 0; i < table->n_placements; i++) {
             unsigned p = table->placements[i].profile;
             uint16_t next = table->next[s * table->n_placements + i];
-            if (next != GS_STATE_NONE && (profiles == 0 || (profiles >> p & 1u) != 0)) {
+            if (next != GS_STATE_NONE) {
                 uint32_t with = shares->of_profile[p] + best[next];
                 best[s] = with > best[s] ? with : best[s];
             }
         }
-    }
-    return best;
-}
-
-/* NULL: no memory. A choice too many is taken for all profiles. */
-static const uint32_t *best_with(struct gs_shares *shares, struct gs_arena *arena,
-                                 uint16_t profiles)
-{
-    if (shares->n_cuts == GS_SHARES_CUTS_MAX - 1) {
-        profiles = 0;
-    }
-    for (unsigned i = 0; i < shares->n_cuts; i++) {
-        if (shares->cuts[i].profiles == profiles) {
-            return shares->cuts[i].best;
-        }
-    }
-    const uint32_t *best = fill_best(shares, arena, profiles);
-    if (best != NULL) {
-        shares->cuts[shares->n_cuts++] = (struct gs_shares_cut){profiles, best};
     }
     return best;
 }
@@ -89,11 +70,10 @@ int gs_shares_room(struct gs_shares *shares, struct gs_arena *arena, const struc
         *ret = shares->whole > taken ? shares->whole - taken : 0;
         return 0;
     }
-    const uint32_t *best = best_with(shares, arena, gpu->profiles);
-    if (best == NULL) {
+    if (shares->best == NULL && (shares->best = fill_best(shares, arena)) == NULL) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for what GPUs can be cut into");
     }
-    *ret = best[state];
+    *ret = shares->best[state];
     return 0;
 }
 
@@ -106,9 +86,7 @@ uint16_t gs_shares_stranded(const struct gs_shares *shares, const struct gs_mone
     }
     uint32_t of_use = table->occupied[state];
     for (unsigned i = 0; i < table->n_placements; i++) {
-        unsigned p = table->placements[i].profile;
-        bool allowed = gpu->profiles == 0 || (gpu->profiles >> p & 1u) != 0;
-        if (allowed && table->next[state * table->n_placements + i] != GS_STATE_NONE) {
+        if (table->next[state * table->n_placements + i] != GS_STATE_NONE) {
             of_use |= table->placements[i].span;
         }
     }

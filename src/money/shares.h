@@ -6,29 +6,20 @@
 #include "core/statetable.h"
 #include "money/money.h"
 
-enum { GS_SHARES_CUTS_MAX = 8 }; /* different choices of profiles of one model */
-
-/* The most that can be added to each state with a choice of profiles. */
-struct gs_shares_cut {
-    uint16_t profiles;
-    const uint32_t *best; /* a state: shares */
-};
-
 struct gs_shares {
     const struct gs_model *model;
     uint32_t whole;                       /* shares of a GPU: memory units times compute slices */
     uint32_t of_profile[GS_PROFILES_MAX]; /* 0: its size is not known */
     const struct gs_statetable *table;    /* NULL: placements are not known */
-    struct gs_shares_cut cuts[GS_SHARES_CUTS_MAX];
-    unsigned n_cuts;
+    const uint32_t *best; /* a state: the most that can be added to it; NULL: not worked out yet */
 };
 
 /* GS_NO_MEMORY. */
 int gs_shares_init(struct gs_shares *shares, struct gs_arena *arena, const struct gs_model *model,
                    struct gs_err *err);
 
-/* Shares that could be cut beside what is taken (slices that are held or sick), with these profiles
- * (0: all). Where that cannot be told, what is left: `whole` less `taken`. GS_NO_MEMORY. */
+/* Shares that could be cut beside what is taken (slices that are held or sick). Where that cannot
+ * be told, what is left: `whole` less `taken`. GS_NO_MEMORY. */
 int gs_shares_room(struct gs_shares *shares, struct gs_arena *arena, const struct gs_money_gpu *gpu,
                    uint32_t taken, uint32_t *ret, struct gs_err *err);
 

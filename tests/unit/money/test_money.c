@@ -171,24 +171,6 @@ static void money__a_gpu_is_spread_over_what_is_on_it(void **state)
     }
 }
 
-static void money__room_that_the_pool_does_not_cut_is_stranded(void **state)
-{
-    const struct gs_model *a100 = model("A100-40GB");
-    const struct gs_money_slice slice = {profile(a100, "3g.20gb"), 0, GS_MONEY_HELD};
-    const struct gs_money_gpu gpu = {.model = a100,
-                                     .mig = true,
-                                     .profiles = (uint16_t)(1u << profile(a100, "2g.10gb")),
-                                     .slices = &slice,
-                                     .n_slices = 1};
-    const struct gs_money_node node = {.uusd_h = A_GPU, .gpus = &gpu, .n_gpus = 1};
-    struct told told;
-    (void)state;
-    struct gs_money_sum sum = pay(&node, &told);
-    assert_int_equal(sum.idle, 16 * DOLLAR); /* one 2g at 4 */
-    assert_int_equal(sum.stranded, 12 * DOLLAR);
-    assert_true(adds_up(&sum));
-}
-
 static void money__a_starting_node_is_starting_and_an_unpriced_one_is_counted(void **state)
 {
     const struct gs_money_gpu gpus[8] = {{.model = model("A100-40GB"), .mig = true}};
@@ -318,7 +300,6 @@ static void draw_node(struct gs_random *random, const struct gs_statetable *cons
                                      .sick = gs_random_below(random, 8) == 0,
                                      .held = gs_random_below(random, 2) != 0,
                                      .slices = drawn->slices[k]};
-        gpu->profiles = gs_random_below(random, 2) == 0 ? 0 : 3;
         gpu->n_slices = gpu->mig ? draw_slices(random, table, drawn->slices[k]) : 0;
         if (gs_random_below(random, 16) == 0) {
             gpu->model = NULL;
@@ -383,7 +364,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(money__a_gpu_is_spread_over_what_is_on_it),
-        cmocka_unit_test(money__room_that_the_pool_does_not_cut_is_stranded),
         cmocka_unit_test(money__a_starting_node_is_starting_and_an_unpriced_one_is_counted),
         cmocka_unit_test(money__whole_gpus_and_rounding_go_where_they_belong),
         cmocka_unit_test(money__the_bound_is_the_fewest_gpus_at_the_cheapest_price),
