@@ -10,6 +10,8 @@ GPUS ?= 8xA100-40GB
 # seconds of `make fuzz`
 S ?= 60
 SETUP = scripts/setup.sh
+# where `make install` puts programs, below DESTDIR where that is given
+PREFIX ?= /usr/local
 NINJA = JOBS=$(JOBS) scripts/build.sh
 SANITIZED = -Db_lundef=false --buildtype=debugoptimized
 SOURCES = $$(git ls-files -co --exclude-standard 'src/*.[ch]' 'simdriver/*.[ch]' 'tests/*.[ch]')
@@ -19,7 +21,7 @@ export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 
 .DEFAULT_GOAL := all
 .PHONY: all check demo asan tsan fuzz torture cover tidy format check-format golden bench bench-node \
-	bench-cluster sizes judges cluster demo-cluster check-cluster check-matrix images clean help
+	bench-cluster install sizes judges cluster demo-cluster check-cluster check-matrix images clean help
 
 all: ## build the programs and libraries
 	@scripts/deps.sh build
@@ -28,6 +30,9 @@ all: ## build the programs and libraries
 
 demo: all ## plan the shipped example cluster; the dashboard over a simulated machine
 	@scripts/demo.sh $(BUILD)/bin/gpuslice
+
+install: all ## programs and shell completion: [PREFIX=/usr/local] [DESTDIR=]
+	@scripts/install.sh $(BUILD) "$(PREFIX)" "$(DESTDIR)"
 
 check: ## every test but the suite cluster-long; says what it skipped and why
 	@scripts/deps.sh build test
