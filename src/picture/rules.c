@@ -67,104 +67,14 @@ void gs_rules_bar(struct gs_judging *judging, size_t i, uint8_t what, bool stric
     }
 }
 
-/* ---- other resources ---- */
-
-static uint64_t left_of(const struct gs_store_node *node, const char *name)
-{
-    for (size_t k = 0; k < node->n_others; k++) {
-        const struct gs_store_other *other = &node->others[k];
-        if (strcmp(other->name, name) == 0) {
-            return other->there > other->taken ? other->there - other->taken : 0;
-        }
-    }
-    return 0;
-}
-
-/* What pods take that are expected there. */
-static uint64_t wished_of(const struct gs_judging *judging, const struct gs_store_node *node,
-                          const char *name)
-{
-    uint64_t sum = 0;
-    for (size_t w = 0; w < judging->n_wished; w++) {
-        const struct gs_store_rules *rules = judging->wished[w].pod->shape->rules;
-        bool here = judging->wished[w].node == node && rules != NULL;
-        for (size_t a = 0; here && a < rules->rules.n_amounts; a++) {
-            const struct gs_kubeamount *amount = &rules->rules.amounts[a];
-            bool same = strcmp(amount->name, name) == 0;
-            sum += same && sum <= UINT64_MAX - amount->amount ? amount->amount : 0;
-        }
-    }
-    return sum;
-}
-
-static void judge_amounts(struct gs_judging *judging)
-{
-    const struct gs_nodes_view *view = judging->rules->view;
-    for (size_t a = 0; a < judging->own->n_amounts; a++) {
-        const struct gs_kubeamount *amount = &judging->own->amounts[a];
-        uint8_t what = gs_rules_name(judging, amount->name, true);
-        for (size_t i = 0; i < view->n; i++) {
-            const struct gs_store_node *node = view->more[i].of;
-            uint64_t left = left_of(node, amount->name);
-            uint64_t wished = left < amount->amount ? 0 : wished_of(judging, node, amount->name);
-            if (left < amount->amount || left - amount->amount < wished) {
-                gs_rules_bar(judging, i, what, false);
-            }
-        }
-    }
-}
-
-/* ---- host ports ---- */
-
-static bool clash(const struct gs_kuberules *a, const struct gs_kuberules *b)
-{
-    for (size_t i = 0; i < a->n_ports; i++) {
-        for (size_t k = 0; k < b->n_ports; k++) {
-            if (gs_kuberules_clash(&a->ports[i], &b->ports[k])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static void bar_node(struct gs_judging *judging, const struct gs_store_node *node, uint8_t what)
-{
-    if (node->number != 0) {
-        gs_rules_bar(judging, node->number - 1, what, false);
-    }
-}
-
-static void judge_ports(struct gs_judging *judging)
-{
-    uint8_t what = judging->own->n_ports == 0 ? 0 : gs_rules_name(judging, "host ports", false);
-    const struct gs_store_rules *other = what == 0 ? NULL : judging->rules->store->ruled;
-    for (; other != NULL; other = other->next) {
-        if (!clash(judging->own, &other->rules)) {
-            continue;
-        }
-        for (const struct gs_store_pod *pod = other->shape->pods; pod != NULL;
-             pod = pod->next_alike) {
-            bar_node(judging, pod->node != NULL ? pod->node : pod->nominated, what);
-        }
-        for (size_t w = 0; w < judging->n_wished; w++) {
-            if (judging->wished[w].pod->shape == other->shape) {
-                bar_node(judging, judging->wished[w].node, what);
-            }
-        }
-    }
-}
-
 /* ---- pods apart ---- */
 
 /* Nodes in a domain with such pods. */
 static void bar_domains(struct gs_judging *judging, const struct gs_domains *domains, uint8_t what)
 {
     const struct gs_nodes_view *view = judging->rules->view;
-    size_t hint = 0;
     for (size_t i = 0; domains->total.all > 0 && i < view->n; i++) {
-        const char *value = gs_rules_value(view->more[i].of, domains->key, &hint);
-        if (value != NULL && gs_domains_of(domains, value) != NULL) {
+        if (gs_domains_at(domains, view->more[i].seat).all > 0) {
             gs_rules_bar(judging, i, what, false);
         }
     }
@@ -213,7 +123,6 @@ static int judge_shunned(struct gs_judging *judging, struct gs_err *err)
         if (r == 0) {
             bar_domains(judging, &list[i], what);
         }
-        gs_domains_done(&list[i]);
     }
     return r;
 }
@@ -308,7 +217,6 @@ static int judge_apart(struct gs_judging *judging, struct gs_err *err)
         if (r == 0) {
             bar_domains(judging, &domains, what);
         }
-        gs_domains_done(&domains);
     }
     return r;
 }
@@ -329,22 +237,19 @@ static bool may_be_first(const struct gs_judging *judging)
 /* Whether the node has every label, and pods in each of its domains: with pods on their way, and
  * without. */
 static void look_beside(const struct gs_judging *judging, const struct gs_domains *domains,
-                        size_t *hints, const struct gs_store_node *node, bool first, bool *ret_all,
-                        bool *ret_bound)
+                        uint32_t seat, bool first, bool *ret_all, bool *ret_bound)
 {
     uint64_t total_all = 0;
     uint64_t total_bound = 0;
     *ret_all = *ret_bound = true;
     for (size_t t = 0; t < judging->own->n_beside; t++) {
-        const char *value = gs_rules_value(node, domains[t].key, &hints[t]);
-        const struct gs_rules_count *count =
-            value == NULL ? NULL : gs_domains_of(&domains[t], value);
-        if (value == NULL) {
+        const struct gs_rules_count count = gs_domains_at(&domains[t], seat);
+        if (gs_domains_number(&domains[t], seat) == 0) {
             *ret_all = *ret_bound = false;
             return;
         }
-        *ret_all &= count != NULL;
-        *ret_bound &= count != NULL && count->bound > 0;
+        *ret_all &= count.all > 0;
+        *ret_bound &= count.bound > 0;
         total_all += domains[t].total.all;
         total_bound += domains[t].total.bound;
     }
@@ -357,17 +262,19 @@ static int judge_beside(struct gs_judging *judging, struct gs_err *err)
     const struct gs_kuberules *own = judging->own;
     const struct gs_nodes_view *view = judging->rules->view;
     struct gs_domains domains[GS_KUBERULES_TERMS_MAX] = {{.key = NULL}};
-    size_t hints[GS_KUBERULES_TERMS_MAX] = {0};
     struct gs_kuberules_term everywhere = {.every_space = true};
     if (own->n_beside == 0) {
         return 0;
     }
-    for (size_t t = 0; t < own->n_beside; t++) {
+    int r = 0;
+    for (size_t t = 0; r == 0 && t < own->n_beside; t++) {
         domains[t].key = own->beside[t].topology_key;
+        r = gs_domains_open(judging, &domains[t], err);
     }
     struct asked asked = {.terms = own->beside, .n = own->n_beside, .domains = domains};
     bool one = own->n_beside == 1;
-    int r = walk_shapes(judging, one ? own->beside : &everywhere, put_if_asked, &asked, err);
+    r = r == 0 ? walk_shapes(judging, one ? own->beside : &everywhere, put_if_asked, &asked, err)
+               : r;
     uint8_t what = gs_rules_name(judging, "its required pod affinity", false);
     bool first = may_be_first(judging);
     for (size_t t = 0; t < own->n_beside; t++) {
@@ -376,13 +283,10 @@ static int judge_beside(struct gs_judging *judging, struct gs_err *err)
     for (size_t i = 0; r == 0 && i < view->n; i++) {
         bool all;
         bool bound;
-        look_beside(judging, domains, hints, view->more[i].of, first, &all, &bound);
+        look_beside(judging, domains, view->more[i].seat, first, &all, &bound);
         if (!all || !bound) {
             gs_rules_bar(judging, i, what, all);
         }
-    }
-    for (size_t t = 0; t < own->n_beside; t++) {
-        gs_domains_done(&domains[t]);
     }
     return r;
 }
@@ -442,8 +346,8 @@ static int make_room(struct gs_rules *rules, struct gs_err *err)
 static int judge(struct gs_judging *judging, struct gs_err *err)
 {
     int r = find_wished(judging, err);
-    judge_amounts(judging);
-    judge_ports(judging);
+    gs_rules_amounts(judging);
+    gs_rules_ports(judging);
     r = r == 0 ? judge_shunned(judging, err) : r;
     r = r == 0 ? judge_apart(judging, err) : r;
     r = r == 0 ? judge_beside(judging, err) : r;

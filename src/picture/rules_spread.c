@@ -7,14 +7,21 @@
 /* Each constraint, with its domains. */
 struct spreading {
     struct gs_domains domains[GS_KUBERULES_TERMS_MAX];
-    size_t hints[GS_KUBERULES_TERMS_MAX];
+    bool *there[GS_KUBERULES_TERMS_MAX]; /* by number of a domain: a node that counts makes it */
+    size_t n_there[GS_KUBERULES_TERMS_MAX];
+    uint16_t *counted; /* by seat: bit s: the node counts for constraint s */
     struct gs_rules_count least[GS_KUBERULES_TERMS_MAX]; /* in the emptiest domain */
     bool self[GS_KUBERULES_TERMS_MAX];                   /* the pod is counted itself */
 };
 
+static int no_memory(struct gs_err *err)
+{
+    return gs_fail(err, GS_NO_MEMORY, "no memory for the rules of a pod");
+}
+
 /* Whether the node counts for the constraint. */
 static bool is_counted(const struct gs_judging *judging, const struct gs_kuberules_spread *spread,
-                       const struct gs_store_node *node)
+                       const struct gs_node_facts *facts)
 {
     static const struct gs_constraint none = {.n_terms = 0};
     const struct gs_constraint *own = judging->constraint == NULL ? &none : judging->constraint;
@@ -25,48 +32,56 @@ static bool is_counted(const struct gs_judging *judging, const struct gs_kuberul
     struct gs_constraint place = *own;
     const struct gs_constraint tolerates = {.tolerations = own->tolerations,
                                             .n_tolerations = own->n_tolerations};
-    struct gs_node_facts untainted = node->node.facts;
+    struct gs_node_facts untainted = *facts;
     untainted.n_taints = 0;
     place.n_tolerations = 0;
     return (spread->every_node ||
             gs_constraint_check(&place, &untainted, NULL) == GS_VERDICT_YES) &&
            (!spread->without_taint ||
-            gs_constraint_check(&tolerates, &node->node.facts, NULL) == GS_VERDICT_YES);
+            gs_constraint_check(&tolerates, facts, NULL) == GS_VERDICT_YES);
 }
 
 /* A node that has all the labels makes a domain of each constraint that it counts for. */
-static int note_node(struct gs_judging *judging, struct spreading *spreading,
-                     struct gs_store_node *node, struct gs_err *err)
+static void note_node(const struct gs_judging *judging, struct spreading *spreading, uint32_t seat)
 {
-    const struct gs_rules_count nobody = {.all = 0};
-    const char *values[GS_KUBERULES_TERMS_MAX];
     size_t n = judging->own->n_spreads;
-    int r = 0;
-    node->spreads = 0;
     for (size_t s = 0; s < n; s++) {
-        values[s] = gs_rules_value(node, spreading->domains[s].key, &spreading->hints[s]);
-        if (values[s] == NULL) {
-            return 0;
+        if (gs_domains_number(&spreading->domains[s], seat) == 0) {
+            return;
         }
     }
-    for (size_t s = 0; r == 0 && s < n; s++) {
-        if (is_counted(judging, &judging->own->spreads[s], node)) {
-            node->spreads |= (uint16_t)(1u << s);
-            r = gs_domains_add(judging, &spreading->domains[s], values[s], nobody, err);
+    for (size_t s = 0; s < n; s++) {
+        bool *there = &spreading->there[s][gs_domains_number(&spreading->domains[s], seat)];
+        if (is_counted(judging, &judging->own->spreads[s],
+                       judging->rules->store->places.facts[seat])) {
+            spreading->counted[seat] |= (uint16_t)(1u << s);
+            spreading->n_there[s] += !*there;
+            *there = true;
         }
     }
-    return r;
 }
 
 static int note_nodes(struct gs_judging *judging, struct spreading *spreading, struct gs_err *err)
 {
-    struct gs_store_node *node;
-    size_t at = 0;
-    int r = 0;
-    while (r == 0 && (node = gs_map_next(&judging->rules->store->nodes, &at)) != NULL) {
-        r = note_node(judging, spreading, node, err);
+    struct gs_arena *arena = &judging->rules->arena;
+    uint32_t n_seats = judging->rules->store->places.n_seats;
+    spreading->counted = GS_ARENA_NEW(arena, uint16_t, n_seats);
+    bool made = spreading->counted != NULL;
+    for (size_t s = 0; made && s < judging->own->n_spreads; s++) {
+        struct gs_domains *domains = &spreading->domains[s];
+        domains->key = judging->own->spreads[s].topology_key;
+        int r = gs_domains_open(judging, domains, err);
+        if (r != 0) {
+            return r;
+        }
+        size_t n = domains->label == NULL ? 0 : domains->label->n_numbers + 1u;
+        spreading->there[s] = GS_ARENA_NEW(arena, bool, n);
+        made = spreading->there[s] != NULL;
     }
-    return r;
+    for (uint32_t seat = 0; made && seat < n_seats; seat++) {
+        note_node(judging, spreading, seat);
+    }
+    return made ? 0 : no_memory(err);
 }
 
 /* The pods that are selected, all of the pod's own namespace. A selector that selects everything
@@ -84,14 +99,15 @@ static int note_pods(struct gs_judging *judging, struct spreading *spreading, st
         }
         const struct gs_label *labels = gs_rules_labels(arena, shape);
         if (labels == NULL) {
-            return gs_fail(err, GS_NO_MEMORY, "no memory for the rules of a pod");
+            return no_memory(err);
         }
         for (size_t s = 0; r == 0 && s < judging->own->n_spreads; s++) {
             const struct gs_kuberules_selector *pods = &judging->own->spreads[s].pods;
             if (pods->all.n_requirements > 0 &&
                 gs_kuberules_selects(pods, labels, shape->n_labels)) {
-                r = gs_domains_put(judging, &spreading->domains[s], shape, (uint16_t)(1u << s),
-                                   err);
+                const struct gs_rules_counted counted = {.by_seat = spreading->counted,
+                                                         .bit = (uint16_t)(1u << s)};
+                r = gs_domains_put(judging, &spreading->domains[s], shape, &counted, err);
             }
         }
     }
@@ -104,13 +120,14 @@ static void find_least(const struct gs_judging *judging, struct spreading *sprea
         const struct gs_kuberules_spread *spread = &judging->own->spreads[s];
         const struct gs_domains *domains = &spreading->domains[s];
         struct gs_rules_count least = {.bound = UINT32_MAX, .all = UINT32_MAX};
-        const struct gs_rules_count *count;
-        size_t at = 0;
-        while ((count = gs_map_next(&domains->values, &at)) != NULL) {
-            least.bound = count->bound < least.bound ? count->bound : least.bound;
-            least.all = count->all < least.all ? count->all : least.all;
+        uint32_t n = domains->label == NULL ? 0 : domains->label->n_numbers;
+        for (uint32_t number = 1; number <= n; number++) {
+            const struct gs_rules_count *count = &domains->counts[number];
+            bool there = spreading->there[s][number];
+            least.bound = there && count->bound < least.bound ? count->bound : least.bound;
+            least.all = there && count->all < least.all ? count->all : least.all;
         }
-        if (domains->values.n < spread->min_domains) {
+        if (spreading->n_there[s] < spread->min_domains) {
             least = (struct gs_rules_count){.all = 0};
         }
         spreading->least[s] = least;
@@ -122,43 +139,37 @@ static void find_least(const struct gs_judging *judging, struct spreading *sprea
 static void judge_node(struct gs_judging *judging, struct spreading *spreading, size_t i,
                        uint8_t what)
 {
-    const struct gs_store_node *node = judging->rules->view->more[i].of;
+    uint32_t seat = judging->rules->view->more[i].seat;
     for (size_t s = 0; s < judging->own->n_spreads; s++) {
         const struct gs_domains *domains = &spreading->domains[s];
-        const struct gs_rules_count none = {.all = 0};
-        const char *value = gs_rules_value(node, domains->key, &spreading->hints[s]);
-        const struct gs_rules_count *there = value == NULL ? NULL : gs_domains_of(domains, value);
-        const struct gs_rules_count count = there == NULL ? none : *there;
+        const struct gs_rules_count count = gs_domains_at(domains, seat);
+        bool in_none = gs_domains_number(domains, seat) == 0;
         const struct gs_rules_count *least = &spreading->least[s];
         uint64_t most = judging->own->spreads[s].max_skew;
         uint64_t self = spreading->self[s] ? 1 : 0;
         bool all = count.all + self <= least->all + most;
         bool bound = count.bound + self <= least->bound + most;
-        if (value == NULL || !all || !bound) {
-            gs_rules_bar(judging, i, what, value != NULL && all);
+        if (in_none || !all || !bound) {
+            gs_rules_bar(judging, i, what, !in_none && all);
         }
     }
 }
 
 int gs_rules_spread(struct gs_judging *judging, struct gs_err *err)
 {
-    struct spreading spreading = {.hints = {0}};
-    size_t n = judging->own->n_spreads;
-    for (size_t s = 0; s < n; s++) {
-        spreading.domains[s].key = judging->own->spreads[s].topology_key;
-    }
+    struct spreading spreading = {.counted = NULL};
     int r = note_nodes(judging, &spreading, err);
     r = r == 0 ? note_pods(judging, &spreading, err) : r;
+    if (r != 0) {
+        return r;
+    }
     find_least(judging, &spreading);
     uint8_t what = gs_rules_name(judging, "its topology spread constraints", false);
-    for (size_t s = 0; s < n; s++) {
+    for (size_t s = 0; s < judging->own->n_spreads; s++) {
         gs_rules_by_place(judging, what, spreading.domains[s].key);
     }
-    for (size_t i = 0; r == 0 && i < judging->rules->view->n; i++) {
+    for (size_t i = 0; i < judging->rules->view->n; i++) {
         judge_node(judging, &spreading, i, what);
     }
-    for (size_t s = 0; s < n; s++) {
-        gs_domains_done(&spreading.domains[s]);
-    }
-    return r;
+    return 0;
 }

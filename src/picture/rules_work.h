@@ -9,11 +9,13 @@ struct gs_rules_count {
     uint32_t all;
 };
 
-/* The values of one label of nodes, and how many pods are in each. */
+/* The values of one label of nodes, and how many pods are in each; in the judgement's arena. */
 struct gs_domains {
     const char *key;
-    struct gs_map values;        /* struct gs_rules_count; keys are the nodes' */
-    struct gs_rules_count total; /* over all values */
+    bool open;
+    const struct gs_places_label *label; /* NULL: no node has it, or not open */
+    struct gs_rules_count *counts;       /* by number; nobody has 0 */
+    struct gs_rules_count total;         /* over all values */
 };
 
 /* One pod, one judgement. */
@@ -32,25 +34,36 @@ struct gs_judging {
     size_t n_wished;
 };
 
-/* What is beside a node's label; NULL: it has none. *hint: where it was on the last node. */
-const char *gs_rules_value(const struct gs_store_node *node, const char *key, size_t *hint);
-
 /* The labels of a shape's pods, in the arena. NULL: no memory. */
 const struct gs_label *gs_rules_labels(struct gs_arena *arena, const struct gs_store_shape *shape);
 
-/* NULL: no pod is in that domain. */
-const struct gs_rules_count *gs_domains_of(const struct gs_domains *domains, const char *value);
+/* The numbers of values are known from now on. GS_NO_MEMORY. */
+int gs_domains_open(struct gs_judging *judging, struct gs_domains *domains, struct gs_err *err);
 
-/* The domain is there from now on. GS_NO_MEMORY. */
-int gs_domains_add(struct gs_judging *judging, struct gs_domains *domains, const char *value,
-                   struct gs_rules_count more, struct gs_err *err);
+/* The node's domain; 0: it is in none. */
+static inline uint32_t gs_domains_number(const struct gs_domains *domains, uint32_t seat)
+{
+    return domains->label == NULL ? 0 : domains->label->of[seat];
+}
 
-/* Pods of the shape that are on nodes are added where those are. `spread`: only those that do not
- * end, on nodes that have this bit. GS_NO_MEMORY. */
+/* The pods in the node's domain. */
+static inline struct gs_rules_count gs_domains_at(const struct gs_domains *domains, uint32_t seat)
+{
+    const struct gs_rules_count none = {.all = 0};
+    return domains->label == NULL ? none : domains->counts[domains->label->of[seat]];
+}
+
+/* Nodes that count for pods. */
+struct gs_rules_counted {
+    const uint16_t *by_seat; /* bits of those for which the node counts */
+    uint16_t bit;
+};
+
+/* Pods of the shape that are on nodes are added where those are. `spread` (may be NULL): only those
+ * that do not end, on nodes that count. GS_NO_MEMORY. */
 int gs_domains_put(struct gs_judging *judging, struct gs_domains *domains,
-                   const struct gs_store_shape *shape, uint16_t spread, struct gs_err *err);
-
-void gs_domains_done(struct gs_domains *domains);
+                   const struct gs_store_shape *shape, const struct gs_rules_counted *spread,
+                   struct gs_err *err);
 
 /* A new thing that bars; its number. */
 uint8_t gs_rules_name(struct gs_judging *judging, const char *what, bool amount);
@@ -60,6 +73,10 @@ void gs_rules_by_place(struct gs_judging *judging, uint8_t what, const char *key
 
 /* Node `i` of the view is barred, in either mood or in the strict one. */
 void gs_rules_bar(struct gs_judging *judging, size_t i, uint8_t what, bool strict_alone);
+
+/* rules_room.c */
+void gs_rules_amounts(struct gs_judging *judging);
+void gs_rules_ports(struct gs_judging *judging);
 
 /* rules_spread.c. GS_NO_MEMORY. */
 int gs_rules_spread(struct gs_judging *judging, struct gs_err *err);

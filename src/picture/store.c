@@ -437,7 +437,7 @@ void gs_store_listed(struct gs_store *store, enum gs_store_kind kind)
     for (struct gs_store_node *node; (node = gs_map_next(&store->nodes, &at)) != NULL;) {
         if (kind == GS_STORE_NODES && !node->seen) {
             store->n_gone += node->known;
-            node->known = false;
+            gs_store_node_hide(node);
             gs_store_touch(node);
         } else if (kind == GS_STORE_GPUNODES && !node->gpu_seen) {
             node->has_gpus = false;
@@ -487,4 +487,5 @@ void gs_store_done(struct gs_store *store)
     }
     gs_map_done(&store->pods);
     gs_map_done(&store->nodes);
+    gs_places_done(&store->places);
 }

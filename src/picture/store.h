@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "core/demand.h"
+#include "picture/places.h"
 #include "wire/gpunode.h"
 #include "wire/kubenode.h"
 #include "wire/kubepod.h"
@@ -205,11 +206,9 @@ struct gs_store_gpu {
 
 struct gs_store_node {
     char *name;
-    const char *host; /* its labels kubernetes.io/hostname and topology.kubernetes.io/zone, which */
-    const char *zone; /* rules ask for of all nodes; NULL: none */
-    uint16_t spreads; /* of rules.c, while it judges */
-    bool known;       /* there is a Node; false: only named by a pod or a GpuNode */
-    bool seen;        /* in the list under way */
+    uint32_t seat; /* in gs_store.places */
+    bool known;    /* there is a Node; false: only named by a pod or a GpuNode */
+    bool seen;     /* in the list under way */
     bool gpu_seen;
     struct gs_kubenode node;
     struct gs_kubenode_slices *slices; /* those of `node` */
@@ -254,6 +253,7 @@ struct gs_store {
     struct gs_map kins;           /* by owner: struct gs_store_kin, the first of its list */
     struct gs_map shapes;         /* by text: struct gs_store_shape */
     struct gs_map spaces;         /* by name: struct gs_store_space */
+    struct gs_places places;      /* the nodes' labels, as rules go by them */
     struct gs_store_rules *ruled; /* those that keep pods of others off, in no order */
     uint32_t rules_changes;       /* grows when that list changes; never 0 */
     struct gs_alloc pieces;       /* of memory of just the size */

@@ -25,15 +25,27 @@ struct gs_store_node *gs_store_node_named(struct gs_store *store, const char *na
     }
     node = calloc(1, sizeof(*node));
     char *copy = strdup(name);
-    if (node == NULL || copy == NULL || !gs_map_put(&store->nodes, copy, node)) {
+    uint32_t seat = 0;
+    bool seated = node != NULL && copy != NULL && gs_places_sit(&store->places, &seat);
+    if (!seated || !gs_map_put(&store->nodes, copy, node)) {
+        if (seated) {
+            gs_places_leave(&store->places, seat);
+        }
         free(copy);
         free(node);
         return NULL;
     }
+    node->seat = seat;
     node->name = copy;
     node->store = store;
     node->slicepool = "";
     return node;
+}
+
+void gs_store_node_hide(struct gs_store_node *node)
+{
+    node->known = false;
+    (void)gs_places_show(&node->store->places, node->seat, NULL, NULL); /* needs no memory */
 }
 
 void gs_store_node_free(struct gs_store_node *node)
@@ -86,6 +98,7 @@ void gs_store_forget(struct gs_store *store, void (*before)(void *ctx, struct gs
     for (size_t i = 0; i < n; i++) {
         before(ctx, gone[i]);
         (void)gs_map_take(&store->nodes, gone[i]->name);
+        gs_places_leave(&store->places, gone[i]->seat);
         gs_store_node_free(gone[i]);
     }
     free(gone);
@@ -148,17 +161,6 @@ static void keep_facts(struct keeping *keeping, const struct gs_kubenode *from, 
     node->node.instance_type = keep_text(keeping, from->instance_type);
 }
 
-/* The kept value of a label; NULL: none. */
-static const char *label_of(const struct gs_node_facts *facts, const char *key)
-{
-    for (size_t i = 0; i < facts->n_labels; i++) {
-        if (strcmp(facts->labels[i].key, key) == 0) {
-            return facts->labels[i].value;
-        }
-    }
-    return NULL;
-}
-
 static int keep_node(struct gs_store_node *node, const struct gs_kubenode *from, const char *uid,
                      struct gs_err *err)
 {
@@ -186,8 +188,6 @@ static int keep_node(struct gs_store_node *node, const struct gs_kubenode *from,
     node->node.facts.taints = taints;
     free(node->kept);
     node->kept = kept;
-    node->host = label_of(&node->node.facts, "kubernetes.io/hostname");
-    node->zone = label_of(&node->node.facts, "topology.kubernetes.io/zone");
     gs_store_shape_recount(node);
     return 0;
 }
@@ -237,7 +237,7 @@ int gs_store_node(struct gs_store *store, const struct json_t *object, bool gone
     store->changed = true;
     gs_store_touch(node);
     store->n_gone += node->known && gone;
-    node->known = false;
+    gs_store_node_hide(node);
     if (gone) {
         return 0;
     }
@@ -250,6 +250,7 @@ int gs_store_node(struct gs_store *store, const struct json_t *object, bool gone
                : r;
     r = r == 0 ? keep_node(node, &read, uid, err) : r;
     r = r == 0 ? keep_slices(node, &read, err) : r;
+    r = r == 0 ? gs_places_show(&store->places, node->seat, &node->node.facts, err) : r;
     gs_arena_done(&scratch);
     if (r != 0) {
         store->refused += r != GS_NO_MEMORY;

@@ -313,7 +313,7 @@ static int add_node(struct gs_nodes_view *view, struct gs_store_node *node, stru
             view->nodes[i].sum = &view->more[i].sum;
         }
     }
-    view->more[view->n] = (struct gs_view_node){.of = node};
+    view->more[view->n] = (struct gs_view_node){.of = node, .seat = node->seat};
     node->number = (uint32_t)++view->n;
     return 0;
 }

@@ -12,8 +12,9 @@ struct gs_view_node {
     struct gs_decide_gpu *gpus;
     unsigned n_gpus;
     unsigned cap_gpus;
-    bool marked; /* slices have numbers of holders (movers.h) */
-    bool warm;   /* it has slices that are kept free (controller/pass/warm.h) */
+    uint32_t seat; /* of the node */
+    bool marked;   /* slices have numbers of holders (movers.h) */
+    bool warm;     /* it has slices that are kept free (controller/pass/warm.h) */
     struct gs_decide_sum sum;
 };
 

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "picture/movers.h"
+#include "picture/rules.h"
 #include "picture/take.h"
 
 /* What the watches show, in this order; each may be shown again after a failure. */
@@ -50,7 +51,10 @@ static const struct shown {
      "\"n1\",\"containers\":[{\"name\":\"c\"}]},\"status\":{\"phase\":\"Running\"}}"},
 };
 
+enum { NODE = 0, BOUND = 2, WAITS = 4, MORE = 20 };
+
 static json_t *objects[sizeof(shows) / sizeof(shows[0])];
+static json_t *more[MORE]; /* nodes */
 
 static int show(struct gs_store *store, size_t i, struct gs_err *err)
 {
@@ -154,6 +158,70 @@ static int look_twice(struct gs_err *err)
     return r;
 }
 
+/* Labels are those of nodes that are known, and no others. */
+static void check_places(const struct gs_store *store)
+{
+    const struct gs_store_node *node;
+    const struct gs_places_label *label = gs_map_find(&store->places.labels, "a");
+    size_t at = 0;
+    while ((node = gs_map_next(&store->nodes, &at)) != NULL) {
+        assert_int_equal(store->places.facts[node->seat] != NULL, node->known);
+        assert_true(label == NULL || (label->of[node->seat] != 0) == node->known);
+    }
+}
+
+/* Not beside pods of its namespace, by the values of a label, and evenly. */
+static const struct gs_requirement bare = {.key = "l", .op = GS_LABEL_NOT_EXISTS};
+static const char *const own_space[] = {"d"};
+static const struct gs_kuberules_term apart = {
+    .topology_key = "a", .pods.all = {&bare, 1}, .spaces = own_space, .n_spaces = 1};
+static const struct gs_kuberules_spread evenly = {
+    .topology_key = "a", .pods.all = {&bare, 1}, .max_skew = 1, .min_domains = 1};
+
+static int judge(struct gs_store *store, const struct gs_nodes_view *view, struct gs_err *err)
+{
+    struct gs_store_rules kept = {
+        .rules = {.apart = &apart, .n_apart = 1, .spreads = &evenly, .n_spreads = 1}};
+    struct gs_decide_pod ask = {.name = "d/w"};
+    struct gs_store_pod *pod = gs_store_find_pod(store, "d/w");
+    struct gs_rules rules;
+    pod->shape->rules = &kept; /* as if they had been read: the reader is tried elsewhere */
+    gs_rules_init(&rules, store, view);
+    int r = gs_rules_judge(&rules, pod, GS_RULES_STRICT, &ask, NULL, err);
+    assert_true(r != 0 || (ask.barred != NULL && ask.barred[0] != 0));
+    gs_rules_done(&rules);
+    pod->shape->rules = NULL;
+    return r;
+}
+
+/* The rules of a pod are judged, with one node more each time. */
+static int judge_often(struct gs_err *err)
+{
+    struct gs_store store;
+    struct gs_nodes_view view;
+    int r = 0;
+    gs_store_init(&store);
+    gs_nodes_view_init(&view, &store, decider_of_all);
+    for (size_t i = NODE; r == 0 && i <= WAITS; i += BOUND) {
+        r = show(&store, i, err);
+    }
+    for (unsigned i = 0; r == 0 && i < MORE; i++) {
+        r = gs_nodes_view_refresh(&view, 2, err);
+        r = r == 0 ? judge(&store, &view, err) : r;
+        r = r == 0 ? gs_store_node(&store, more[i], false, err) : r;
+        check_places(&store);
+    }
+    gs_nodes_view_done(&view);
+    gs_store_done(&store);
+    return r;
+}
+
+static void torture__rules_are_judged_or_memory_is_said_to_be_short(void **state)
+{
+    (void)state;
+    assert_true(torture_heap(judge_often, 1) > 3 * MORE);
+}
+
 static void torture__the_picture_survives_each_failed_request(void **state)
 {
     (void)state;
@@ -170,6 +238,8 @@ static struct gs_arena arena;
 
 static int set_up(void **state)
 {
+    static const char names[][2] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j",
+                                    "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"};
     struct gs_err err = {.code = GS_OK};
     (void)state;
     gs_arena_init(&arena, &gs_alloc_heap, 64 << 20);
@@ -177,6 +247,13 @@ static int set_up(void **state)
     for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
         objects[i] = json_loads(shows[i].text, 0, NULL);
         if (objects[i] == NULL) {
+            return -1;
+        }
+    }
+    for (unsigned i = 0; i < MORE; i++) {
+        more[i] = json_pack("{s:{s:s++,s:{s:s++}},s:{s:{}}}", "metadata", "name", "m", names[i], "",
+                            "labels", "a", "v", names[i / 2], "", "status", "allocatable");
+        if (more[i] == NULL) {
             return -1;
         }
     }
@@ -189,6 +266,9 @@ static int tear_down(void **state)
     for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]); i++) {
         json_decref(objects[i]);
     }
+    for (unsigned i = 0; i < MORE; i++) {
+        json_decref(more[i]);
+    }
     gs_arena_done(&arena);
     return 0;
 }
@@ -198,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture__the_picture_survives_each_failed_request),
         cmocka_unit_test(torture__what_failed_is_shown_again),
+        cmocka_unit_test(torture__rules_are_judged_or_memory_is_said_to_be_short),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -11,7 +11,7 @@
 #include "unit/core/tables.h"
 #include "unit/wire/json_text.h"
 
-enum { NODES = 6, PODS = 12, ROUNDS = 1500, WAITS = PODS };
+enum { NODES = 6, PODS = 12, ROUNDS = 1500, WORLDS = 40, CHANGES = 40, WAITS = PODS };
 
 enum select {
     SELECT_NONE,
@@ -41,7 +41,7 @@ struct pod {
     unsigned app;   /* 0: none, 1: a, 2: b */
     bool tier;
     unsigned node; /* NODES: none */
-    bool bound, deleting;
+    bool bound, deleting, gone;
     struct term apart[2], beside[2];
     unsigned n_apart, n_beside;
     struct spread spreads[2];
@@ -53,8 +53,9 @@ struct pod {
 };
 
 struct node {
+    unsigned host; /* 0: none, 1: n0, 2: n1 */
     unsigned zone; /* 0: none, 1: a, 2: b, 3: c */
-    bool tainted, gpus;
+    bool tainted, gpus, gone;
     unsigned efa;
 };
 
@@ -107,15 +108,24 @@ static struct pod draw_pod(uint64_t *seed, bool waits)
     return pod;
 }
 
+static struct node draw_node(uint64_t *seed, unsigned number)
+{
+    unsigned odd = below(seed, 8); /* without that label, or with another's */
+    return (struct node){.host = odd == 0   ? 0
+                                 : odd == 1 ? 1 + below(seed, NODES)
+                                            : number + 1,
+                         .zone = below(seed, 4),
+                         .tainted = below(seed, 4) == 0,
+                         .gpus = below(seed, 4) > 0,
+                         .efa = below(seed, 4)};
+}
+
 static void draw(uint64_t *seed)
 {
     drawn.n_nodes = 1 + below(seed, NODES);
     drawn.n_pods = below(seed, PODS + 1);
     for (unsigned n = 0; n < drawn.n_nodes; n++) {
-        drawn.nodes[n] = (struct node){.zone = below(seed, 4),
-                                       .tainted = below(seed, 4) == 0,
-                                       .gpus = below(seed, 4) > 0,
-                                       .efa = below(seed, 4)};
+        drawn.nodes[n] = draw_node(seed, n);
     }
     for (unsigned p = 0; p < drawn.n_pods; p++) {
         drawn.pods[p] = draw_pod(seed, false);
@@ -154,14 +164,16 @@ static bool is_about(const struct term *term, const struct pod *whose, const str
 }
 
 /* -1: the node has no such label. */
-static int domain(unsigned key, unsigned node)
+static int domain(unsigned key, unsigned n)
 {
-    return key == 0 ? (int)node : drawn.nodes[node].zone == 0 ? -1 : (int)drawn.nodes[node].zone;
+    const struct node *node = &drawn.nodes[n];
+    unsigned value = key == 0 ? node->host : node->zone;
+    return value == 0 || node->gone ? -1 : (int)value;
 }
 
 static bool counts(const struct pod *pod, bool on_way)
 {
-    return pod->bound || on_way;
+    return !pod->gone && (pod->bound || on_way);
 }
 
 static bool has_amounts(const struct pod *pod, unsigned node, bool on_way)
@@ -398,21 +410,25 @@ static void write_node(struct gs_buf *buf, unsigned n)
                                         ",'topology.kubernetes.io/zone':'b'",
                                         ",'topology.kubernetes.io/zone':'c'"};
     const struct node *node = &drawn.nodes[n];
+    gs_buf_printf(buf, "{'metadata':{'name':'n%u','labels':{'a':''", n);
+    if (node->host > 0) {
+        gs_buf_printf(buf, ",'%s':'n%u'", keys[0], node->host - 1);
+    }
     gs_buf_printf(buf,
-                  "{'metadata':{'name':'n%u','labels':{'kubernetes.io/hostname':'n%u'%s}},'spec':{"
-                  "'taints':[%s]},'status':{'allocatable':{'vpc.amazonaws.com/efa':'%u'%s}}}",
-                  n, n, zones[node->zone], node->tainted ? "{'key':'t','effect':'NoSchedule'}" : "",
+                  "%s}},'spec':{'taints':[%s]},'status':{'allocatable':{'vpc.amazonaws.com/efa':"
+                  "'%u'%s}}}",
+                  zones[node->zone], node->tainted ? "{'key':'t','effect':'NoSchedule'}" : "",
                   node->efa, node->gpus ? ",'nvidia.com/mig-1g.5gb':'7'" : "");
 }
 
 /* ---- both ---- */
 
-static void show(struct gs_store *store, const struct gs_buf *text, bool is_node)
+static void show(struct gs_store *store, const struct gs_buf *text, bool is_node, bool gone)
 {
     json_t *object = json_text(gs_buf_text(text));
     struct gs_err err = {.msg = ""};
-    int r = is_node ? gs_store_node(store, object, false, &err)
-                    : gs_store_pod(store, object, false, 1, &err);
+    int r = is_node ? gs_store_node(store, object, gone, &err)
+                    : gs_store_pod(store, object, gone, 1, &err);
     if (r != 0) {
         fail_msg("%s: %s", err.msg, gs_buf_text(text));
     }
@@ -433,15 +449,52 @@ static void show_all(struct gs_store *store, uint64_t *seed)
             } else {
                 write_pod(&buf, &drawn.pods[i], i, false);
             }
-            show(store, &buf, nodes);
+            show(store, &buf, nodes, false);
             if (below(seed, 5) == 0) {
-                show(store, &buf, nodes); /* a watch may say it twice */
+                show(store, &buf, nodes, false); /* a watch may say it twice */
             }
         }
     }
     gs_buf_reset(&buf);
     write_pod(&buf, &drawn.pods[WAITS], WAITS, true);
-    show(store, &buf, false);
+    show(store, &buf, false, false);
+    gs_buf_done(&buf);
+}
+
+/* Some nodes and pods are other ones from now on, gone or there again. */
+static void change_some(struct gs_store *store, uint64_t *seed)
+{
+    struct gs_buf buf;
+    gs_buf_init(&buf, 1 << 16);
+    for (unsigned i = below(seed, 4); i > 0; i--) {
+        unsigned n = below(seed, drawn.n_nodes);
+        drawn.nodes[n] = draw_node(seed, n);
+        drawn.nodes[n].gone = below(seed, 4) == 0;
+        gs_buf_reset(&buf);
+        write_node(&buf, n);
+        show(store, &buf, true, drawn.nodes[n].gone);
+    }
+    for (unsigned i = drawn.n_pods == 0 ? 0 : below(seed, 4); i > 0; i--) {
+        unsigned p = below(seed, drawn.n_pods);
+        struct pod next = draw_pod(seed, false);
+        if (next.space != drawn.pods[p].space) { /* which is part of who it is */
+            gs_buf_reset(&buf);
+            write_pod(&buf, &drawn.pods[p], p, false);
+            show(store, &buf, false, true);
+        }
+        drawn.pods[p] = next;
+        drawn.pods[p].gone = below(seed, 4) == 0;
+        gs_buf_reset(&buf);
+        write_pod(&buf, &drawn.pods[p], p, false);
+        show(store, &buf, false, drawn.pods[p].gone);
+    }
+    gs_buf_reset(&buf);
+    write_pod(&buf, &drawn.pods[WAITS], WAITS, true);
+    show(store, &buf, false, true);
+    gs_buf_reset(&buf);
+    drawn.pods[WAITS] = draw_pod(seed, true);
+    write_pod(&buf, &drawn.pods[WAITS], WAITS, true);
+    show(store, &buf, false, false);
     gs_buf_done(&buf);
 }
 
@@ -454,6 +507,9 @@ static void compare(struct gs_rules *rules, const struct gs_store_pod *waits, ui
         assert_int_equal(gs_rules_judge(rules, waits, mood, &ask, &later, NULL), 0);
         for (size_t i = 0; i < rules->view->n; i++) {
             unsigned node = (unsigned)(rules->view->nodes[i].name[1] - '0');
+            if (drawn.nodes[node].gone) {
+                continue; /* its pods are still about */
+            }
             const struct pod *pod = &drawn.pods[WAITS];
             bool hopeful = passes(pod, node, true);
             bool strict = hopeful && passes(pod, node, false);
@@ -468,11 +524,11 @@ static void compare(struct gs_rules *rules, const struct gs_store_pod *waits, ui
     }
 }
 
-static void rules__are_those_of_the_scheduler(void **state)
+/* `worlds` are drawn, and each is changed so often. */
+static void try_worlds(uint64_t worlds, uint64_t changes)
 {
     uint64_t seed = take_seed();
-    (void)state;
-    for (uint64_t round = 0; round < ROUNDS; round++) {
+    for (uint64_t round = 0; round < worlds; round++) {
         struct gs_arena arena;
         struct gs_store store;
         struct gs_nodes_view view;
@@ -483,8 +539,13 @@ static void rules__are_those_of_the_scheduler(void **state)
         gs_rules_init(&rules, &store, &view);
         draw(&seed);
         show_all(&store, &seed);
-        assert_int_equal(gs_nodes_view_refresh(&view, 1, NULL), 0);
-        compare(&rules, store.waiting->of, round);
+        for (uint64_t change = 0; change <= changes; change++) {
+            if (change > 0) {
+                change_some(&store, &seed);
+            }
+            assert_int_equal(gs_nodes_view_refresh(&view, 1, NULL), 0);
+            compare(&rules, store.waiting->of, round * (changes + 1) + change);
+        }
         gs_rules_done(&rules);
         gs_nodes_view_done(&view);
         gs_store_done(&store);
@@ -492,8 +553,23 @@ static void rules__are_those_of_the_scheduler(void **state)
     }
 }
 
+static void rules__are_those_of_the_scheduler(void **state)
+{
+    (void)state;
+    try_worlds(ROUNDS, 0);
+}
+
+static void rules__are_those_of_the_scheduler_after_each_change_too(void **state)
+{
+    (void)state;
+    try_worlds(WORLDS, CHANGES);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rules__are_those_of_the_scheduler)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules__are_those_of_the_scheduler),
+        cmocka_unit_test(rules__are_those_of_the_scheduler_after_each_change_too),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
