@@ -206,7 +206,8 @@ static void places__a_seat_is_taken_again_without_the_labels_of_who_had_it(void 
     uint32_t second;
     uint32_t third;
     (void)state;
-    assert_true(gs_places_sit(&places, &first) && gs_places_sit(&places, &second));
+    assert_true(gs_places_sit(&places, &first));
+    assert_true(gs_places_sit(&places, &second));
     assert_int_equal(gs_places_show(&places, first, &facts, NULL), 0);
     assert_int_equal(gs_places_show(&places, second, &facts, NULL), 0);
     assert_int_equal(gs_places_by(&places, "rack", &label, NULL), 0);
