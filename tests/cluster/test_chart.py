@@ -155,7 +155,7 @@ class Cases:
 
     # ---- helpers ----
 
-    def helm(self, *words, values=None, timeout=300):
+    def helm(self, *words, values=None, timeout=600):
         more = []
         if values is not None:
             more = ["--values", system.write(os.path.join(self.bed.folder, "values.json"),
@@ -340,11 +340,11 @@ class Cases:
         kinds = [f"crd/{one['metadata']['name']}" for one in OPERATOR_KINDS]
         for one in OPERATOR_KINDS:
             self.bed.kubectl("apply", "-f", "-", stdin=json.dumps(one))
-        self.bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", *kinds)
+        self.bed.kubectl("wait", "--for=condition=Established", "--timeout=120s", *kinds)
         for values in [{}, *ODD]:
             text = self.template(values)
-            said = self.bed.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-",
-                                    stdin=text)
+            said = system.wait_for("the API server takes it", lambda text=text: self.bed.kubectl(
+                "apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text), 60)
             assert len(said.splitlines()) == len(objects(text)), said
         self.bed.kubectl("delete", *kinds)
         self.bed.kubectl("delete", "-f", os.path.join(SOURCE, "deploy/crds"))
@@ -463,7 +463,7 @@ class Cases:
         for name in ("nodepools", "nodeoverlays"):
             self.bed.kubectl("apply", "--server-side", "-f",
                              os.path.join(self.karpenter_crds, f"karpenter.sh_{name}.yaml"))
-            self.bed.kubectl("wait", "--for=condition=Established", "--timeout=30s",
+            self.bed.kubectl("wait", "--for=condition=Established", "--timeout=120s",
                              f"crd/{name}.karpenter.sh")
         template = {"spec": {"requirements": [], "nodeClassRef": {
             "group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "gpu"}}}
@@ -486,8 +486,9 @@ class Cases:
             raise BedError(f"{error}\n{self.said('gpuslice-cleanup')}") from error
         held, later = (self.bed.pods.find(name) for name in ("held", "later"))
         assert "schedulingGates" not in held["spec"]
-        assert not any(one.get("reason") == "SchedulingGated"
-                       for one in held["status"].get("conditions", []))
+        system.wait_for("the scheduler looks at it", lambda: not any(
+            one.get("reason") == "SchedulingGated"
+            for one in self.bed.pods.find("held")["status"].get("conditions", [])), 60)
         assert later["spec"]["schedulingGates"] == [{"name": "example.com/later"}]
         assert "gpuslice.dev/booked" not in later["metadata"].get("annotations", {})
         assert "nominatedNodeName" not in later["status"]
