@@ -169,9 +169,10 @@ class Demo:
         self.say(f"{WANTED} pods wait for slices: {counted(asked)}")
 
     def all_run(self):
+        running = len(self.in_phase("Running"))  # of what is told below nothing comes later than that
         self.look_at_pods()
         self.look_at_nodes()
-        if len(self.in_phase("Running")) == WANTED:
+        if running == WANTED:
             self.say(f"all {WANTED} pods run, each on a slice of its own")
             return True
         return False

@@ -19,11 +19,11 @@ import tap
 README = os.path.join(SOURCE, "README.md")
 BLOCK = re.compile(r"(    \$ make demo-cluster\n)((?:    .*\n)+)")
 EVENTS = {"NeedsNode", "WaitsForRecut", "Recutting", "SliceBooked"}
-LIMIT_S = 500
+LIMIT_S = 1000
 # What differs from run to run. Which layout is planned follows from which pods were there.
 VARIES = [(r"with the layout \S+", "with the layout L"), (r"\b(large|small)-[a-z0-9]+-[a-z0-9]{5}\b", r"\1-X"),
           (r"(kwok-)?gpus-p4d-24xlarge-[a-z0-9-]+", "NAME"), (r"\d+ x 3g\.20gb, |, \d+ x 3g\.20gb", ""),
-          (r"(\d+[.])?\d+", "N"), (r" +", " ")]
+          (r"\b(\d+[dhms])+\b", "N"), (r"(\d+[.])?\d+", "N"), (r" +", " ")]
 
 
 class Demo:
