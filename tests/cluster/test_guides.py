@@ -60,7 +60,7 @@ class Cases:
                    NODE=self.node.name, PATH=f"{self.path}:{system.PLAIN_ENV['PATH']}")
         done = subprocess.run([*self.bed.network.enter, "bash", "-euo", "pipefail", "-xc", block.text],
                               env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=300, check=False)
+                              timeout=900, check=False)
         print("".join(f"# {line}\n" for line in done.stdout.splitlines()[:40]), end="")
         assert done.returncode == 0, f"{block.where}: status {done.returncode}\n{done.stderr}"
 
