@@ -19,13 +19,14 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 import tap
 from bed import system
 from bed.bed import Bed
-from bed.errors import BedError, Skip
+from bed.errors import BedError, Died, Skip
 from bed.pods import pod
 from load import LAYOUTS, Agent, Crowd, Watcher, document, resource
 
 KILLS = int(os.environ.get("GPUSLICE_KILLS", "5"))
 SEED = os.environ.get("GPUSLICE_SEED", "1")
 GPUS = 3
+RECOVER_S = "15"  # what is sick is so for long enough to be seen everywhere, on a busy machine, too
 ALL_SMALL = LAYOUTS[11]
 SMALL = resource("1g.5gb")
 # Where a process of the driver's client may end while it re-cuts.
@@ -69,7 +70,7 @@ class Cases:
         else:
             program = sys.argv[2] if len(sys.argv) > 2 else None
             self.node.start_agent("--control-socket", self.path, "--metrics-interval-ms", "1000",
-                                  "--recover-after-s", "2",
+                                  "--recover-after-s", RECOVER_S,
                                   "--http-address", f"{self.node.address}:9400", program=program)
         self.node.agent.wait_until("answers", lambda: self.state().get("gpus"), 30)
 
@@ -202,13 +203,15 @@ class Cases:
             self.node.sim("fault", "--add", f"{function}:nth={nth},kill-after")
         thread = threading.Thread(target=order)
         thread.start()
-        thread.join(20 if function else after)
+        thread.join(60 if function else after)
         ended_first = not thread.is_alive()
         if self.node.agent.alive():
             time.sleep(0.05)  # one that is killed by the driver is seen so a moment later
-        if self.node.agent.alive():
+        try:
             self.node.agent.kill()
             function = None
+        except Died:
+            pass
         self.node.agent.wait()
         thread.join()
         if function:
@@ -230,6 +233,7 @@ class Cases:
             ends.append(time.monotonic() - begun)
             self.start()
         time.sleep(2)
+        system.wait_for("some of the pods run", lambda: len(watcher.running) > 5, 60)
         crowd.stopping = True
         crowd.join()
         watcher.stopping = True
@@ -237,7 +241,6 @@ class Cases:
               + ", ".join(f"{one:.2f}" for one in ends) + " s")
         assert watcher.failed == {}, watcher.failed
         assert watcher.disturbed == {}, watcher.disturbed
-        assert len(watcher.running) > 5, watcher.running
         self.undisturbed()
         self.wait_agree()
 
@@ -274,8 +277,8 @@ class Cases:
         watcher.stopping = True
         print(f"# kubelet restarted under load, twice: {len(watcher.failed)} of {crowd.made} pods "
               f"failed before they ran, by the kubelet: {sorted(watcher.failed.values())}")
-        ran = {name: why for name, why in watcher.disturbed.items() if name in watcher.running}
-        assert ran == {}, ran
+        # one that the kubelet was about to start when it was ended may be begun a second time
+        assert watcher.interrupted == {}, watcher.interrupted
         assert set(watcher.running).isdisjoint(watcher.failed), watcher.failed
         self.undisturbed()
         self.wait_agree()
@@ -366,8 +369,8 @@ class Cases:
         before = self.wait_agree()
         self.node.sim("xid", "--slice", sick, "94")
         system.wait_equal("slices that are sick", [sick], self.sick, 10)
-        self.node.wait_allocatable(SMALL, before[SMALL] - 1, 10)
-        assert self.condition("Health") == (False, "Sick"), self.condition("Health")
+        self.node.wait_allocatable(SMALL, before[SMALL] - 1)
+        self.wait_condition("Health", (False, "Sick"))
         system.wait_equal("slices that are sick", [], self.sick, 30)
         assert self.wait_agree() == before
         self.wait_condition("Health", (True, None), 10)
