@@ -1,6 +1,7 @@
 /* Who is believed over TLS. */
 #include "unit/net/http_world.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
