@@ -1,6 +1,5 @@
 /* On which nodes the rules of a pod leave it no place: random clusters, against the scheduler's
- * plugins as they are written down (kube-scheduler 1.36: NodeResourcesFit, NodePorts,
- * InterPodAffinity, PodTopologySpread), node by node and pod by pod. */
+ * plugins as they are written down in plain.c. */
 #include "unit/check.h"
 
 #include <stdio.h>
@@ -9,61 +8,12 @@
 
 #include "picture/rules.h"
 #include "unit/core/tables.h"
+#include "unit/picture/plain.h"
 #include "unit/wire/json_text.h"
 
-enum { NODES = 6, PODS = 12, ROUNDS = 1500, WORLDS = 40, CHANGES = 40, WAITS = PODS };
+enum { ROUNDS = 1500, WORLDS = 40, CHANGES = 40 };
 
-enum select {
-    SELECT_NONE,
-    SELECT_ALL,
-    SELECT_APP_A,
-    SELECT_NOT_APP_A,
-    SELECT_TIER,
-    SELECT_NO_TIER
-};
-enum spaces { SPACES_OWN, SPACES_X, SPACES_EVERY, SPACES_NAMED_Y };
-
-struct term {
-    unsigned key; /* 0: hostname, 1: zone */
-    enum select select;
-    enum spaces spaces;
-};
-
-struct spread {
-    unsigned key;
-    enum select select;
-    unsigned skew, least; /* 0: not said */
-    bool every_node, without_taint, by_app;
-};
-
-struct pod {
-    unsigned space; /* 0: x, 1: y */
-    unsigned app;   /* 0: none, 1: a, 2: b */
-    bool tier;
-    unsigned node; /* NODES: none */
-    bool bound, deleting, gone;
-    struct term apart[2], beside[2];
-    unsigned n_apart, n_beside;
-    struct spread spreads[2];
-    unsigned n_spreads;
-    unsigned port; /* 0: none */
-    unsigned ip;   /* ... on all addresses, 127.0.0.1, 127.0.0.2 */
-    unsigned efa;
-    bool in_zone_a, tolerates; /* a node selector, a toleration */
-};
-
-struct node {
-    unsigned host; /* 0: none, 1: n0, 2: n1 */
-    unsigned zone; /* 0: none, 1: a, 2: b, 3: c */
-    bool tainted, gpus, gone;
-    unsigned efa;
-};
-
-static struct {
-    struct node nodes[NODES];
-    struct pod pods[PODS + 1];
-    unsigned n_nodes, n_pods;
-} drawn;
+struct drawn drawn;
 
 static unsigned below(uint64_t *seed, unsigned n)
 {
@@ -131,191 +81,6 @@ static void draw(uint64_t *seed)
         drawn.pods[p] = draw_pod(seed, false);
     }
     drawn.pods[WAITS] = draw_pod(seed, true);
-}
-
-/* ---- as the scheduler has it ---- */
-
-static bool selects(enum select select, const struct pod *pod)
-{
-    switch (select) {
-    case SELECT_NONE:
-        return false;
-    case SELECT_ALL:
-        return true;
-    case SELECT_APP_A:
-        return pod->app == 1;
-    case SELECT_NOT_APP_A:
-        return pod->app != 1;
-    case SELECT_TIER:
-        return pod->tier;
-    case SELECT_NO_TIER:
-        return !pod->tier;
-    }
-    return false;
-}
-
-static bool is_about(const struct term *term, const struct pod *whose, const struct pod *pod)
-{
-    bool here = term->spaces == SPACES_OWN     ? pod->space == whose->space
-                : term->spaces == SPACES_X     ? pod->space == 0
-                : term->spaces == SPACES_EVERY ? true
-                                               : pod->space == 1;
-    return here && selects(term->select, pod);
-}
-
-/* -1: the node has no such label. */
-static int domain(unsigned key, unsigned n)
-{
-    const struct node *node = &drawn.nodes[n];
-    unsigned value = key == 0 ? node->host : node->zone;
-    return value == 0 || node->gone ? -1 : (int)value;
-}
-
-static bool counts(const struct pod *pod, bool on_way)
-{
-    return !pod->gone && (pod->bound || on_way);
-}
-
-static bool has_amounts(const struct pod *pod, unsigned node, bool on_way)
-{
-    unsigned taken = 0;
-    for (unsigned p = 0; p < drawn.n_pods; p++) {
-        const struct pod *other = &drawn.pods[p];
-        taken += other->node == node && counts(other, on_way) ? other->efa : 0;
-    }
-    return pod->efa == 0 || pod->efa + taken <= drawn.nodes[node].efa;
-}
-
-static bool has_ports(const struct pod *pod, unsigned node, bool on_way)
-{
-    for (unsigned p = 0; p < drawn.n_pods; p++) {
-        const struct pod *other = &drawn.pods[p];
-        if (other->node == node && counts(other, on_way) && pod->port != 0 &&
-            other->port == pod->port && (other->ip == pod->ip || other->ip == 0 || pod->ip == 0)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool about_all(const struct pod *pod, const struct pod *other)
-{
-    for (unsigned t = 0; t < pod->n_beside; t++) {
-        if (!is_about(&pod->beside[t], pod, other)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool has_affinity(const struct pod *pod, unsigned node, bool on_way)
-{
-    bool exist = true;
-    bool any = false;
-    for (unsigned t = 0; t < pod->n_beside; t++) {
-        int here = domain(pod->beside[t].key, node);
-        bool there = false;
-        if (here < 0) {
-            return false;
-        }
-        for (unsigned p = 0; p < drawn.n_pods; p++) {
-            const struct pod *other = &drawn.pods[p];
-            int where = domain(pod->beside[t].key, other->node);
-            bool match = counts(other, on_way) && about_all(pod, other) && where >= 0;
-            any = any || match;
-            there = there || (match && where == here);
-        }
-        exist = exist && there;
-    }
-    return exist || (!any && about_all(pod, pod));
-}
-
-static bool has_distance(const struct pod *pod, unsigned node, bool on_way)
-{
-    for (unsigned p = 0; p < drawn.n_pods; p++) {
-        const struct pod *other = &drawn.pods[p];
-        for (unsigned t = 0; t < pod->n_apart && counts(other, on_way); t++) {
-            int here = domain(pod->apart[t].key, node);
-            if (here >= 0 && is_about(&pod->apart[t], pod, other) &&
-                domain(pod->apart[t].key, other->node) == here) {
-                return false;
-            }
-        }
-        for (unsigned t = 0; t < other->n_apart && counts(other, on_way); t++) {
-            int here = domain(other->apart[t].key, node);
-            if (here >= 0 && is_about(&other->apart[t], other, pod) &&
-                domain(other->apart[t].key, other->node) == here) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool is_included(const struct pod *pod, const struct spread *spread, unsigned n)
-{
-    const struct node *node = &drawn.nodes[n];
-    for (unsigned s = 0; s < pod->n_spreads; s++) {
-        if (domain(pod->spreads[s].key, n) < 0) {
-            return false;
-        }
-    }
-    return (spread->every_node || !pod->in_zone_a || node->zone == 1) &&
-           (!spread->without_taint || !node->tainted || pod->tolerates);
-}
-
-static bool spread_selects(const struct spread *spread, const struct pod *whose,
-                           const struct pod *pod)
-{
-    bool same_app = !spread->by_app || whose->app == 0 || pod->app == whose->app;
-    return selects(spread->select, pod) && (spread->select == SELECT_NONE || same_app);
-}
-
-static bool is_even(const struct pod *pod, const struct spread *spread, unsigned node, bool on_way)
-{
-    enum { DOMAINS = NODES + 4 };
-    int matching[DOMAINS];
-    unsigned n_domains = 0;
-    int least = INT32_MAX;
-    int here = domain(spread->key, node);
-    bool nobody = spread->select == SELECT_ALL && (!spread->by_app || pod->app == 0);
-    if (here < 0) {
-        return false;
-    }
-    for (unsigned d = 0; d < DOMAINS; d++) {
-        matching[d] = -1;
-    }
-    for (unsigned n = 0; n < drawn.n_nodes; n++) {
-        int at = domain(spread->key, n);
-        if (!is_included(pod, spread, n)) {
-            continue;
-        }
-        matching[at] = matching[at] < 0 ? 0 : matching[at];
-        for (unsigned p = 0; p < drawn.n_pods; p++) {
-            const struct pod *other = &drawn.pods[p];
-            matching[at] += other->node == n && counts(other, on_way) && !other->deleting &&
-                            other->space == pod->space && !nobody &&
-                            spread_selects(spread, pod, other);
-        }
-    }
-    for (unsigned d = 0; d < DOMAINS; d++) {
-        n_domains += matching[d] >= 0;
-        least = matching[d] >= 0 && matching[d] < least ? matching[d] : least;
-    }
-    unsigned wanted = spread->least == 0 ? 1 : spread->least;
-    least = n_domains < wanted ? 0 : least;
-    int count = matching[here] < 0 ? 0 : matching[here];
-    return count + spread_selects(spread, pod, pod) - least <= (int)spread->skew;
-}
-
-static bool passes(const struct pod *pod, unsigned node, bool on_way)
-{
-    bool even = true;
-    for (unsigned s = 0; s < pod->n_spreads; s++) {
-        even = even && is_even(pod, &pod->spreads[s], node, on_way);
-    }
-    return even && has_amounts(pod, node, on_way) && has_ports(pod, node, on_way) &&
-           has_affinity(pod, node, on_way) && has_distance(pod, node, on_way);
 }
 
 /* ---- as objects ---- */
@@ -511,8 +276,8 @@ static void compare(struct gs_rules *rules, const struct gs_store_pod *waits, ui
                 continue; /* its pods are still about */
             }
             const struct pod *pod = &drawn.pods[WAITS];
-            bool hopeful = passes(pod, node, true);
-            bool strict = hopeful && passes(pod, node, false);
+            bool hopeful = plain_passes(pod, node, true);
+            bool strict = hopeful && plain_passes(pod, node, false);
             bool barred = ask.barred != NULL && ask.barred[i] != 0;
             differs |= strict != hopeful;
             if (barred == (mood == GS_RULES_STRICT ? strict : hopeful)) {
