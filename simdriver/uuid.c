@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "simdriver/inside.h"
 
 /* The driver takes SHA-1 over the chip, the GPU's serial id, the GI id and the engine. Clients
@@ -8,9 +9,7 @@
  * two 64-bit multiply-and-shift hashes (FNV-1a, then the finaliser of splitmix64) serve. */
 static uint64_t hash(const char *text, uint64_t h)
 {
-    for (; *text != '\0'; text++) {
-        h = (h ^ (unsigned char)*text) * 0x100000001b3u;
-    }
+    h = gs_hash64_on(h, text);
     h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9u;
     h = (h ^ (h >> 27)) * 0x94d049bb133111ebu;
     return h ^ (h >> 31);
@@ -18,7 +17,7 @@ static uint64_t hash(const char *text, uint64_t h)
 
 void sim_uuid(const char *text, char ret_uuid[37])
 {
-    uint64_t a = hash(text, 0xcbf29ce484222325u);
+    uint64_t a = hash(text, GS_HASH64_EMPTY);
     uint64_t b = hash(text, 0x9ae16a3b2f90404fu ^ a);
     snprintf(ret_uuid, 37, "%08x-%04x-5%03x-%04x-%012llx", (unsigned)(a >> 32),
              (unsigned)(a >> 16) & 0xFFFFu, (unsigned)a & 0xFFFu,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "board/bill.h"
 #include "board/write.h"
 
@@ -103,14 +104,14 @@ int gs_board_bill(struct gs_board *board, struct gs_board_bill **ret, struct gs_
 
 static uint64_t hash_kinds(const struct gs_money_sum *sum)
 {
-    uint64_t hash = 1469598103934665603u;
+    uint64_t hash = GS_HASH64_EMPTY;
     for (unsigned i = 0; i < sum->n_kinds; i++) {
         const struct gs_money_kind *kind = &sum->kinds[i];
         uint64_t parts[GS_PROFILES_MAX + 4] = {(uintptr_t)kind->model, kind->strange, kind->whole,
                                                kind->cheapest_gpu};
         memcpy(parts + 4, kind->slices, sizeof(kind->slices));
         for (size_t k = 0; k < GS_ARRAY_LEN(parts); k++) {
-            hash = (hash ^ parts[k]) * 1099511628211u;
+            hash = (hash ^ parts[k]) * GS_HASH64_PRIME;
         }
     }
     return hash;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "board/keep.h"
 
 /* A slot: the id + 1 below, and above it as much of the hash as there is room for. */
@@ -9,14 +10,9 @@ enum { ID_BITS = 21, SLOTS_FIRST = 256 };
 #define ID_MASK ((1u << ID_BITS) - 1)
 _Static_assert(GS_BOARD_NAMES_MAX < (1 << ID_BITS), "an id and one fit a slot");
 
-/* FNV-1a */
 static uint64_t hash_of(const char *key)
 {
-    uint64_t hash = 14695981039346656037ull;
-    for (; *key != '\0'; key++) {
-        hash = (hash ^ (unsigned char)*key) * 1099511628211ull;
-    }
-    return hash ^ hash >> 32;
+    return gs_hash64_fold(gs_hash64_on(GS_HASH64_EMPTY, key));
 }
 
 static uint32_t tag_of(uint64_t hash)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "board/keep.h"
 #include "wire/jsonwrite.h"
 
@@ -304,17 +305,14 @@ enum outcome { SAME, CHANGED, FAILED };
 
 static uint64_t hash_of(const char *text, size_t n)
 {
-    uint64_t hash = 14695981039346656037ull ^ n;
+    uint64_t hash = GS_HASH64_EMPTY ^ n;
     for (; n >= sizeof(hash); n -= sizeof(hash), text += sizeof(hash)) {
         uint64_t some;
         memcpy(&some, text, sizeof(some));
-        hash = (hash ^ some) * 1099511628211ull;
+        hash = (hash ^ some) * GS_HASH64_PRIME;
         hash ^= hash >> 29;
     }
-    for (; n > 0; n--, text++) {
-        hash = (hash ^ (unsigned char)*text) * 1099511628211ull;
-    }
-    return hash ^ hash >> 32;
+    return gs_hash64_fold(gs_hash64_bytes_on(hash, text, n));
 }
 
 /* A node as it is to be shown. *ret_looks: a hash of that. GS_NO_MEMORY; what cannot be written at

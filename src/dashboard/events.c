@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "dashboard/work.h"
 
 #define TICK_US 500000ull
@@ -78,12 +79,8 @@ static bool say_nodes(struct gs_watcher *watcher)
 static uint64_t hash_of(const struct gs_buf *doc)
 {
     const char *at = strstr(gs_buf_text(doc), "\"revision\":");
-    uint64_t hash = 1469598103934665603u;
     at = at == NULL ? gs_buf_text(doc) : strchr(at, ',');
-    for (; at != NULL && *at != '\0'; at++) {
-        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
-    }
-    return hash;
+    return gs_hash64_on(GS_HASH64_EMPTY, at == NULL ? "" : at);
 }
 
 static bool say_document(struct gs_watcher *watcher, const char *name, uint64_t *said)

@@ -1,5 +1,7 @@
 #include "trace/texts.h"
 
+#include "base/hash.h"
+
 bool gs_texts_init(struct gs_texts *texts, struct gs_arena *arena, uint32_t max)
 {
     uint32_t cap = 64;
@@ -13,11 +15,7 @@ bool gs_texts_init(struct gs_texts *texts, struct gs_arena *arena, uint32_t max)
 
 static uint64_t hash(struct gs_view text)
 {
-    uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a */
-    for (size_t i = 0; i < text.n; i++) {
-        h = (h ^ (unsigned char)text.p[i]) * 0x100000001b3ull;
-    }
-    return h ^ h >> 32;
+    return gs_hash64_fold(gs_hash64_bytes_on(GS_HASH64_EMPTY, text.p, text.n));
 }
 
 int gs_texts_keep(struct gs_texts *texts, struct gs_view text, const char **ret, struct gs_err *err)
