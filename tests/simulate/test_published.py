@@ -118,6 +118,15 @@ def published__gentd26_within_a_tenth_of_a_point():
         assert 0 <= published - large < 2.35, (memory, util)
 
 
+def published__gentd26_hangs_on_the_map_only_where_peaks_of_compute_count():
+    for memory, util, rule, saving in (("peak", "p95", "lenient", 25.0), ("p99", "none", "lenient", 41.9),
+                                       ("peak", "peak", "lenient", 5.1), ("peak", "peak", "strict", 4.8)):
+        report = report_of(f"gentd26:{FOLDER}/gentd26", "--map", rule, "-m", "A100-80GB",
+                           "--memory-by", memory, "--util-by", util, "-p", "best-fit")
+        assert report["map"]["name"] == rule
+        near(report["bound_saving_pct"], saving, POINT, rule, memory, util)
+
+
 def miso(*args):
     """Mean from coming to being done, by policy, where no job was lost."""
     report = report_of(f"miso:{FOLDER}/miso_a100", "-w", "queue", "--gpus", "8", "--node-gpus", "1",
