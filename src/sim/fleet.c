@@ -5,17 +5,9 @@
 
 #include "sim/agenda.h"
 
-enum {
-    FIRST_CAP = 256,
-    LOOKS = 64 /* GPUs with an idle slice that are looked at */
-};
+enum { FIRST_CAP = 256 };
 
 /* ------------------------------------------------------------------ idle GPUs by node */
-
-static uint64_t all_of(const struct gs_sim_fleet *fleet, uint32_t node)
-{
-    return UINT64_MAX >> (64 - gs_sim_fleet_node_gpus(fleet, node));
-}
 
 /* Puts a node that is on where it is found by its idle GPUs, or takes it out. */
 static void file(struct gs_sim_fleet *fleet, uint32_t n, bool in)
@@ -25,7 +17,7 @@ static void file(struct gs_sim_fleet *fleet, uint32_t n, bool in)
     if (idle == 0) {
         return;
     }
-    bool empty = node->idle == all_of(fleet, n);
+    bool empty = node->idle == gs_sim_fleet_all_of(fleet, n);
     unsigned k = idle - 1;
     struct gs_bitset *set = &fleet->idle[node->kind][empty][k];
     uint32_t *count = &fleet->idle_nodes[node->kind][empty][k];
@@ -71,74 +63,6 @@ uint32_t gs_sim_fleet_idle(const struct gs_sim_fleet *fleet, enum gs_sim_kind ki
         }
     }
     return GS_SIM_NONE;
-}
-
-/* ------------------------------------------------------------------ idle slices */
-
-static void file_slices(struct gs_sim_fleet *fleet, uint32_t gpu, unsigned profiles)
-{
-    unsigned filed = fleet->gpus[gpu].filed;
-    for (unsigned rest = filed ^ profiles; rest != 0; rest &= rest - 1) {
-        unsigned p = (unsigned)__builtin_ctz(rest);
-        if ((profiles >> p & 1u) != 0) {
-            gs_bitset_add(&fleet->idle_slices[p], gpu);
-        } else {
-            gs_bitset_drop(&fleet->idle_slices[p], gpu);
-        }
-    }
-    fleet->gpus[gpu].filed = (uint16_t)profiles;
-}
-
-static uint64_t idle_on(const struct gs_sim_fleet *fleet, uint32_t gpu)
-{
-    const struct gs_statetable *states = fleet->rules->decisions->states;
-    return fleet->gpus[gpu].cut & ~states->sets[gs_online_state(fleet->online, gpu)];
-}
-
-void gs_sim_fleet_refile(struct gs_sim_fleet *fleet, uint32_t gpu)
-{
-    if (!fleet->books) {
-        return;
-    }
-    const struct gs_statetable *states = fleet->rules->decisions->states;
-    unsigned profiles = 0;
-    for (uint64_t rest = idle_on(fleet, gpu); rest != 0; rest &= rest - 1) {
-        profiles |= 1u << states->placements[__builtin_ctzll(rest)].profile;
-    }
-    file_slices(fleet, gpu, profiles);
-}
-
-bool gs_sim_fleet_find_slice(const struct gs_sim_fleet *fleet, unsigned profile,
-                             struct gs_slot *ret_slot)
-{
-    const struct gs_bitset *set = &fleet->idle_slices[profile];
-    uint32_t gpu = fleet->books ? gs_bitset_first(set) : GS_BITSET_NONE;
-    uint32_t found = gpu;
-    for (unsigned looks = 0; gpu != GS_BITSET_NONE && looks < LOOKS; looks++) {
-        uint32_t n = fleet->gpus[gpu].node;
-        if (fleet->nodes[n].idle != all_of(fleet, n)) {
-            found = gpu;
-            break;
-        }
-        gpu = gpu + 1 < fleet->cap ? gs_bitset_from(set, gpu + 1) : GS_BITSET_NONE;
-    }
-    if (found == GS_BITSET_NONE) {
-        return false;
-    }
-    const struct gs_statetable *states = fleet->rules->decisions->states;
-    uint16_t state = gs_online_state(fleet->online, found);
-    int32_t least = INT32_MAX;
-    for (uint64_t rest = idle_on(fleet, found); rest != 0; rest &= rest - 1) {
-        unsigned i = (unsigned)__builtin_ctzll(rest);
-        int32_t cost = states->placements[i].profile == profile
-                           ? fleet->rules->decisions->policy->cost(states, state, i)
-                           : INT32_MAX;
-        if (cost < least) {
-            least = cost;
-            *ret_slot = (struct gs_slot){.gpu = found, .placement = i};
-        }
-    }
-    return true;
 }
 
 /* ------------------------------------------------------------------ memory */
@@ -271,7 +195,7 @@ static void unfile_all(struct gs_sim_fleet *fleet)
     }
     for (uint32_t g = 0; fleet->books && g < fleet->n_gpus; g++) {
         uint16_t filed = fleet->gpus[g].filed;
-        file_slices(fleet, g, 0);
+        gs_sim_fleet_file_slices(fleet, g, 0);
         fleet->gpus[g].filed = filed;
     }
 }
@@ -281,7 +205,7 @@ static void file_all_slices(struct gs_sim_fleet *fleet)
     for (uint32_t g = 0; fleet->books && g < fleet->n_gpus; g++) {
         unsigned filed = fleet->gpus[g].filed;
         fleet->gpus[g].filed = 0;
-        file_slices(fleet, g, filed);
+        gs_sim_fleet_file_slices(fleet, g, filed);
     }
 }
 
@@ -307,6 +231,11 @@ int gs_sim_fleet_renumber(struct gs_sim_fleet *fleet, struct gs_err *err)
         set_idle(fleet, n, idle);
     }
     file_all_slices(fleet);
+    if (fleet->recuts.table != NULL &&
+        !gs_sim_recuts_renumber(&fleet->recuts, fleet->arena, fleet->new_gpu, fleet->cap,
+                                fleet->order)) {
+        return gs_fail(err, GS_NO_MEMORY, "no memory for %u GPUs", fleet->cap);
+    }
     return online == NULL ? 0 : renew_online(fleet, online, err);
 }
 
@@ -337,8 +266,9 @@ static void turn_on(struct gs_sim_fleet *fleet, uint32_t n, enum gs_sim_kind kin
     node->taken_us = GS_SIM_NEVER;
     for (unsigned g = 0; g < type->gpus; g++) {
         fleet->gpus[node->first_gpu + g].cut = kind == GS_SIM_PRECUT ? fleet->rules->layout : 0;
+        gs_sim_fleet_file_recut(fleet, node->first_gpu + g);
     }
-    set_idle(fleet, n, all_of(fleet, n));
+    set_idle(fleet, n, gs_sim_fleet_all_of(fleet, n));
     fleet->on[node->type]++;
     fleet->nodes_on++;
     fleet->gpus_there += type->gpus;
@@ -365,12 +295,15 @@ bool gs_sim_fleet_switch_on(struct gs_sim_fleet *fleet, enum gs_sim_kind kind, u
 void gs_sim_fleet_switch_off(struct gs_sim_fleet *fleet, uint32_t n)
 {
     struct gs_sim_node *node = &fleet->nodes[n];
-    assert(node->on && node->idle == all_of(fleet, n) && fleet->world->elastic);
+    assert(node->on && node->idle == gs_sim_fleet_all_of(fleet, n) && fleet->world->elastic);
     set_idle(fleet, n, 0);
     for (unsigned g = 0; fleet->books && g < gs_sim_fleet_node_gpus(fleet, n); g++) {
-        file_slices(fleet, node->first_gpu + g, 0);
+        gs_sim_fleet_file_slices(fleet, node->first_gpu + g, 0);
     }
     node->on = false;
+    for (unsigned g = 0; g < gs_sim_fleet_node_gpus(fleet, n); g++) {
+        gs_sim_fleet_file_recut(fleet, node->first_gpu + g);
+    }
     fleet->on[node->type]--;
     fleet->nodes_on--;
     fleet->gpus_there -= gs_sim_fleet_node_gpus(fleet, n);
@@ -383,7 +316,7 @@ void gs_sim_fleet_begin(struct gs_sim_fleet *fleet, uint32_t gpu, bool sliced)
     struct gs_sim_node *node = &fleet->nodes[n];
     uint64_t bit = 1ull << (gpu - node->first_gpu);
     assert(node->on && (node->idle & bit) != 0);
-    if (node->idle == all_of(fleet, n)) {
+    if (node->idle == gs_sim_fleet_all_of(fleet, n)) {
         fleet->nodes_kept -= fleet->world->elastic;
         node->goes_us = GS_SIM_NEVER;
     }
@@ -403,8 +336,9 @@ bool gs_sim_fleet_end(struct gs_sim_fleet *fleet, uint32_t gpu)
         (void)gs_online_set_available(fleet->online, gpu, false, NULL);
     }
     set_idle(fleet, n, node->idle | 1ull << (gpu - node->first_gpu));
+    gs_sim_fleet_file_recut(fleet, gpu);
     fleet->gpus_used--;
-    bool empty = node->idle == all_of(fleet, n);
+    bool empty = node->idle == gs_sim_fleet_all_of(fleet, n);
     fleet->nodes_kept += empty && fleet->world->elastic;
     return empty;
 }
@@ -461,7 +395,10 @@ int gs_sim_fleet_init(struct gs_sim_fleet *fleet, struct gs_arena *arena,
     }
     struct gs_online *online;
     int r = take_memory(fleet, (uint32_t)cap, &online, err);
-    if (r == 0 && !take_sets(fleet, fleet->cap)) {
+    bool recuts = fleet->books && !world->busy_first && rules->recuts != NULL;
+    if (r == 0 &&
+        (!take_sets(fleet, fleet->cap) ||
+         (recuts && !gs_sim_recuts_init(&fleet->recuts, arena, rules->recuts, fleet->cap)))) {
         r = gs_fail(err, GS_NO_MEMORY, "no memory for %u GPUs", fleet->cap);
     }
     if (r == 0 && online != NULL) {

@@ -32,6 +32,7 @@ struct gs_sim_gpu {
     uint32_t node;
     uint32_t job;   /* of the whole GPU; GS_SIM_NONE */
     uint16_t filed; /* bit p: it is in idle_slices[p] */
+    uint16_t there; /* the state of `cut`, as it was found last */
 };
 
 struct gs_sim_fleet {
@@ -57,6 +58,7 @@ struct gs_sim_fleet {
     struct gs_bitset idle_gpus; /* of nodes that may be cut; policies that want the lowest GPU */
     bool books;                 /* idle slices are kept, and looked for */
     struct gs_bitset idle_slices[GS_PROFILES_MAX]; /* GPUs with an idle slice of the profile */
+    struct gs_sim_recuts recuts; /* of GPUs that may be cut anew; where it books */
     unsigned by_price[GS_SIM_TYPES_MAX];
     uint32_t on[GS_SIM_TYPES_MAX]; /* nodes */
     uint32_t nodes_on;
@@ -98,14 +100,6 @@ void gs_sim_fleet_begin(struct gs_sim_fleet *fleet, uint32_t gpu, bool sliced);
 /* Nobody has it any more. True: nor any other GPU of its node. */
 bool gs_sim_fleet_end(struct gs_sim_fleet *fleet, uint32_t gpu);
 
-/* The slices of this GPU, or what is in use of them, have changed. */
-void gs_sim_fleet_refile(struct gs_sim_fleet *fleet, uint32_t gpu);
-
-/* An idle slice of this profile: on the oldest node that somebody is on, then on the oldest; on its
- * GPU the one that the policy would take. False: there is none. */
-bool gs_sim_fleet_find_slice(const struct gs_sim_fleet *fleet, unsigned profile,
-                             struct gs_slot *ret_slot);
-
 /* The lowest idle GPU of a node that has one. */
 static inline uint32_t gs_sim_fleet_first(const struct gs_sim_fleet *fleet, uint32_t node)
 {
@@ -121,3 +115,31 @@ static inline unsigned gs_sim_fleet_node_gpus(const struct gs_sim_fleet *fleet, 
 {
     return fleet->world->types[fleet->nodes[node].type].gpus;
 }
+
+/* All GPUs of the node, a bit each. */
+static inline uint64_t gs_sim_fleet_all_of(const struct gs_sim_fleet *fleet, uint32_t node)
+{
+    return UINT64_MAX >> (64 - gs_sim_fleet_node_gpus(fleet, node));
+}
+
+/* ------------------------------------------------------------------ sim/fleet_slices.c */
+
+/* The slices of this GPU, or what is in use of them, have changed. */
+void gs_sim_fleet_refile(struct gs_sim_fleet *fleet, uint32_t gpu);
+
+/* An idle slice of this profile: on the oldest node that somebody is on, then on the oldest; on its
+ * GPU the one that the policy would take. False: there is none. */
+bool gs_sim_fleet_find_slice(const struct gs_sim_fleet *fleet, unsigned profile,
+                             struct gs_slot *ret_slot);
+
+/* Where a slice of this profile is cut, beside what is in use and with the fewest idle ones going;
+ * of GPUs that are not cut at all one of the node with the fewest idle GPUs. Only with
+ * `recuts.table`. False: there is no room. */
+bool gs_sim_fleet_find_recut(const struct gs_sim_fleet *fleet, unsigned profile,
+                             struct gs_slot *ret_slot);
+
+/* Files a GPU by the profiles of its idle slices, a bit each. */
+void gs_sim_fleet_file_slices(struct gs_sim_fleet *fleet, uint32_t gpu, unsigned profiles);
+
+/* Files a GPU by what is cut and in use of it, if a slice may be cut there. */
+void gs_sim_fleet_file_recut(struct gs_sim_fleet *fleet, uint32_t gpu);

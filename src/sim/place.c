@@ -157,7 +157,7 @@ static int begin_slice(struct gs_sim_run *run, uint32_t task, unsigned profile, 
     return r < 0 ? r : 1;
 }
 
-/* Takes a slice that is there already. */
+/* Takes a place that was found: a slice that is there, or one that is cut. */
 static int book(struct gs_sim_run *run, uint32_t task, struct gs_slot slot, struct gs_err *err)
 {
     const struct gs_sim_node *node = &run->fleet.nodes[run->fleet.gpus[slot.gpu].node];
@@ -169,6 +169,19 @@ static int book(struct gs_sim_run *run, uint32_t task, struct gs_slot slot, stru
     return r < 0 ? r : 1;
 }
 
+/* Nothing that is on has room, but perhaps after a move; or a node is switched on. */
+static int make_room(struct gs_sim_run *run, uint32_t task, unsigned profile, enum gs_sim_kind kind,
+                     bool may_buy, struct gs_err *err)
+{
+    int r = place_by_move(run, task, profile, err);
+    uint32_t node;
+    if (r != 0) {
+        return r;
+    }
+    r = may_buy ? gs_sim_buy(run, kind, 1, &node, err) : 0;
+    return r <= 0 ? r : begin_slice(run, task, profile, gs_sim_fleet_first(&run->fleet, node), err);
+}
+
 int gs_sim_place_slice(struct gs_sim_run *run, uint32_t task, unsigned profile, bool may_buy,
                        struct gs_err *err)
 {
@@ -176,6 +189,11 @@ int gs_sim_place_slice(struct gs_sim_run *run, uint32_t task, unsigned profile, 
     struct gs_slot slot;
     if (gs_sim_fleet_find_slice(&run->fleet, profile, &slot)) {
         return book(run, task, slot, err);
+    }
+    if (run->fleet.recuts.table != NULL) {
+        return gs_sim_fleet_find_recut(&run->fleet, profile, &slot)
+                   ? book(run, task, slot, err)
+                   : make_room(run, task, profile, kind, may_buy, err);
     }
     bool found = gs_online_find(run->fleet.online, profile, GS_GPU_NONE, &slot) == 0;
     bool late = run->world->busy_first;
@@ -185,19 +203,11 @@ int gs_sim_place_slice(struct gs_sim_run *run, uint32_t task, unsigned profile, 
         r = r < 0 ? r : sit(run, task, slot, 0, err);
         return r < 0 ? r : 1;
     }
-    int r = late || idle == GS_SIM_NONE ? place_by_move(run, task, profile, err) : 0;
-    if (r != 0) {
-        return r;
-    }
-    uint32_t node;
     if (idle == GS_SIM_NONE) {
-        r = may_buy ? gs_sim_buy(run, kind, 1, &node, err) : 0;
-        if (r <= 0) {
-            return r;
-        }
-        idle = gs_sim_fleet_first(&run->fleet, node);
+        return make_room(run, task, profile, kind, may_buy, err);
     }
-    return begin_slice(run, task, profile, idle, err);
+    int r = late ? place_by_move(run, task, profile, err) : 0;
+    return r != 0 ? r : begin_slice(run, task, profile, idle, err);
 }
 
 /* ------------------------------------------------------------------ whole GPUs */

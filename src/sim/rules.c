@@ -222,14 +222,17 @@ static int make_static(struct gs_arena *arena, struct gs_sim_rules *rules, uint3
 
 /* ------------------------------------------------------------------ dynamic */
 
-static int make_cut(struct gs_arena *arena, struct gs_sim_rules *rules, uint32_t profiles,
-                    struct gs_err *err)
+static int make_cut(struct gs_arena *arena, struct gs_sim_rules *rules,
+                    const struct gs_sim_world *world, struct gs_err *err)
 {
     const struct gs_sim_policy *policy = rules->policy;
     const struct gs_statetable *states;
-    int r = gs_statetable_new(arena, rules->model, profiles, &states, err);
+    int r = gs_statetable_new(arena, rules->model, world->profiles, &states, err);
     if (r == 0) {
         r = gs_policy_table_new(arena, states, rule_of(policy), &rules->decisions, err);
+    }
+    if (r == 0 && policy->place == NULL && world->book_idle && !world->busy_first) {
+        r = gs_sim_recut_table_new(arena, rules->decisions, &rules->recuts, err);
     }
     if (r == 0 && policy->moves) {
         r = gs_move_table_new(arena, rules->decisions, &rules->moves, err);
@@ -257,7 +260,7 @@ int gs_sim_rules_new(struct gs_arena *arena, const struct gs_sim_world *world,
     memset(rules->serves, GS_SIM_WHOLE, sizeof(rules->serves));
     switch (policy->way) {
     case GS_SIM_CUT:
-        r = make_cut(arena, rules, world->profiles, err);
+        r = make_cut(arena, rules, world, err);
         break;
     case GS_SIM_STATIC:
         r = make_static(arena, rules, world->profiles, err);

@@ -7,6 +7,7 @@
 
 #include "core/move.h"
 #include "sim/job.h"
+#include "sim/recuts.h"
 #include "sim/world.h"
 
 enum gs_sim_way {
@@ -50,12 +51,14 @@ struct gs_sim_rules {
     const struct gs_model *model;
     const struct gs_policy_table *decisions; /* CUT, STATIC; else NULL */
     const struct gs_move_table *moves;       /* or NULL */
+    const struct gs_sim_recut_table *recuts; /* of a policy that books idle slices; or NULL */
     uint64_t layout;                         /* STATIC: placements of decisions->states */
     uint8_t serves[GS_PROFILES_MAX]; /* a job's profile: the one that it gets (STATIC: the smallest
                                         of the layout that is no smaller), or GS_SIM_WHOLE */
 };
 
-/* Takes a few ms and up to 1 MB of the arena. The world's model and profiles count, nothing else.
+/* Takes a few ms and up to 1 MB of the arena, some 10 times that where idle slices are booked of
+ * all profiles of a model. The world's model and profiles count, its book_idle and its busy_first.
  * `policy` and the model must outlive the result. GS_UNKNOWN, GS_LIMIT, GS_NO_MEMORY. */
 int gs_sim_rules_new(struct gs_arena *arena, const struct gs_sim_world *world,
                      const struct gs_sim_policy *policy, const struct gs_sim_rules **ret_rules,

@@ -290,19 +290,18 @@ static void add(struct sums *sums, struct sums more)
     sums->node_us += more.node_us;
 }
 
-static void assert_alike(const char *what, struct sums replayed, struct sums decided, double most)
+static void assert_alike(const char *what, struct sums replayed, struct sums decided)
 {
     double gpus = off_by(replayed.gpu_us, decided.gpu_us);
     double nodes = off_by(replayed.node_us, decided.node_us);
     print_message("%s: replay beside gs_decide: GPUs %+.2f %%, nodes %+.2f %%\n", what, gpus,
                   nodes);
-    assert_true(fabs(gpus) < most && fabs(nodes) < most);
+    assert_true(fabs(gpus) < 4.0 && fabs(nodes) < 8.0);
 }
 
 /* Twelve workloads of 400 jobs. What is left differs by ties: of GPUs that cost the same the
- * controller takes the node with the first name, a replay the GPU longest in its state. Where
- * slices stay cut the controller also destroys as few idle ones as it can, whatever place that
- * leads to; a replay does not, and needs 2 to 5 % less. */
+ * controller takes the node with the least left, then the first name, a replay the GPU longest in
+ * its state. Of 15 seeds GPUs are 1.6 % fewer to 1.0 % more, nodes 2.1 % fewer to 4.3 % more. */
 static void replay__needs_as_many_gpus_as_the_controllers_decisions(void **state)
 {
     (void)state;
@@ -329,8 +328,8 @@ static void replay__needs_as_many_gpus_as_the_controllers_decisions(void **state
             add(&replayed[keeps], replay_all(&world, jobs));
         }
     }
-    assert_alike("slices stay cut", replayed[1], decided[1], 9.0);
-    assert_alike("slices go with their pod", replayed[0], decided[0], 4.0);
+    assert_alike("slices stay cut", replayed[1], decided[1]);
+    assert_alike("slices go with their pod", replayed[0], decided[0]);
     print_message("booking idle slices costs: GPUs %+.2f %%, nodes %+.2f %%\n",
                   off_by(decided[1].gpu_us, decided[0].gpu_us),
                   off_by(decided[1].node_us, decided[0].node_us));
