@@ -5,8 +5,9 @@ usage: coverage.py GPUSLICE [LAWS [TRIES [DRAWS]]]
 
 Work is drawn from each law (a comma between names; all without them), TRIES times, and simulated
 with DRAWS draws; the truth is what one run of 100,000 jobs of that law gains, 200,000 where its
-work changes slowly. Prints a line a law: how many intervals hold it, how many lie below and above
-it, how many traces get none.
+work changes slowly. Prints a line for each figure of a law (saved, saved by whole nodes of 8; in a
+fixed fleet what is gained there): how many intervals hold it, how many lie below and above it, how
+many traces get none.
 """
 import concurrent.futures
 import json
@@ -42,9 +43,10 @@ LAWS = {
     "rates-10": {"load": 3, "jobs": 600, "every": 60, "what": "rate"},
     "two-kinds-5": {"load": 3, "jobs": 400, "every": 80, "what": "two"},
     "two-halves": {"load": 3, "jobs": 400, "every": 200, "what": "any"},
-    "queue": {"load": 7.5, "jobs": 1000, "args": ["-w", "queue", *FLEET], "key": "sooner"},
-    "loss": {"load": 8, "jobs": 1000, "args": ["-w", "loss", *FLEET], "key": "less_lost"},
+    "queue": {"load": 7.5, "jobs": 1000, "args": ["-w", "queue", *FLEET], "figures": ["sooner"]},
+    "loss": {"load": 8, "jobs": 1000, "args": ["-w", "loss", *FLEET], "figures": ["less_lost"]},
 }
+FIGURES = ["saving", "node_saving"]  # keys of the report, less _pct
 
 
 def mean_run(law):
@@ -84,43 +86,47 @@ def trace_of(name, jobs, seed):
 
 
 def simulate(gpuslice, name, jobs, seed, draws):
-    """(what is gained, its interval or None)"""
+    """{figure: (what is gained, its interval or None)}"""
     law = LAWS[name]
     out = subprocess.run([gpuslice, "simulate", "-t", "csv:-", "--draws", str(draws), "-p", "gpuslice", "--what-if",
                           "no", "--threads", "1", "-o", "json", *law.get("args", [])],
                          input=trace_of(name, jobs, seed), check=True, capture_output=True).stdout
     ours = next(p for p in json.loads(out)["policies"] if p["name"] == "gpuslice")
-    key = law.get("key", "saving")
-    return ours[key + "_pct"], ours[key + "_ci_pct"]
+    return {figure: (ours[figure + "_pct"], ours[figure + "_ci_pct"]) for figure in law.get("figures", FIGURES)}
+
+
+def count(truth, intervals):
+    """({"held", "below", "above", "none"}, mean width)"""
+    counts, width = {"held": 0, "below": 0, "above": 0, "none": 0}, 0.0
+    for ci in intervals:
+        if ci is None:
+            counts["none"] += 1
+            continue
+        lo, hi = ci
+        width += hi - lo
+        counts["below" if hi < truth - MOST_ALIKE else "above" if lo > truth + MOST_ALIKE else "held"] += 1
+    return counts, width / max(1, len(intervals) - counts["none"])
 
 
 def cover(gpuslice, name, tries, draws, jobs=None):
-    """(truth, {"held", "below", "above", "none"}, mean width)"""
+    """{figure: (truth, {"held", "below", "above", "none"}, mean width)}"""
     law = LAWS[name]
-    truth = simulate(gpuslice, name, 200000 if "every" in law else 100000, "truth", 0)[0]
-    counts, width = {"held": 0, "below": 0, "above": 0, "none": 0}, 0.0
+    truths = simulate(gpuslice, name, 200000 if "every" in law else 100000, "truth", 0)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-        runs = threads.map(lambda seed: simulate(gpuslice, name, jobs or law["jobs"], seed, draws)[1],
-                           range(1, tries + 1))
-        for ci in runs:
-            if ci is None:
-                counts["none"] += 1
-                continue
-            lo, hi = ci
-            width += hi - lo
-            counts["below" if hi < truth - MOST_ALIKE else
-                   "above" if lo > truth + MOST_ALIKE else "held"] += 1
-    return truth, counts, width / max(1, tries - counts["none"])
+        runs = list(threads.map(lambda seed: simulate(gpuslice, name, jobs or law["jobs"], seed, draws),
+                                range(1, tries + 1)))
+    return {figure: (truth, *count(truth, [run[figure][1] for run in runs]))
+            for figure, (truth, _) in truths.items()}
 
 
 def main():
     names = (sys.argv[2] if len(sys.argv) > 2 else ",".join(LAWS)).split(",")
     tries, draws = ([int(x) for x in sys.argv[3:5]] + [100, 500][len(sys.argv[3:5]):])
     for name in names:
-        truth, counts, width = cover(os.path.abspath(sys.argv[1]), name, tries, draws)
-        print(f"{name}, {LAWS[name]['jobs']} jobs: truth {truth:.2f} %, held {counts['held']} of "
-              f"{tries - counts['none']}, below it {counts['below']}, above it {counts['above']}, "
-              f"no interval {counts['none']}; {width:.1f} points wide", flush=True)
+        for figure, (truth, counts, width) in cover(os.path.abspath(sys.argv[1]), name, tries, draws).items():
+            print(f"{name}, {LAWS[name]['jobs']} jobs, {figure}: truth {truth:.2f} %, held {counts['held']} of "
+                  f"{tries - counts['none']}, below it {counts['below']}, above it {counts['above']}, "
+                  f"no interval {counts['none']}; {width:.1f} points wide", flush=True)
 
 
 if __name__ == "__main__":

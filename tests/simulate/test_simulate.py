@@ -173,14 +173,14 @@ def simulate__has_the_truth_in_its_intervals():
     and of 24 that should hold it 95 times of a hundred no more than four do. (coverage.py tries
     more.)"""
     for law in ("1", "10"):
-        truth, counts, width = coverage.cover(GPUSLICE, law, 24, 100, 150)
+        truth, counts, width = coverage.cover(GPUSLICE, law, 24, 100, 150)["saving"]
         print(f"# {law} at one time: truth {truth:.2f} %, {counts}, {width:.1f} points wide")
         assert counts["none"] == 0 and counts["held"] >= 20 and counts["above"] <= 2, counts
 
 
 def simulate__has_the_truth_in_its_intervals_where_work_changes_slowly():
     """Five mixes, one after the other: as good as that, and wide."""
-    truth, counts, width = coverage.cover(GPUSLICE, "regimes-5", 24, 100)
+    truth, counts, width = coverage.cover(GPUSLICE, "regimes-5", 24, 100)["saving"]
     print(f"# truth {truth:.2f} %, {counts}, {width:.1f} points wide")
     assert counts["held"] + counts["none"] >= 20 and counts["none"] <= 8 and width > 15, counts
 
