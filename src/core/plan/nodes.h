@@ -1,4 +1,4 @@
-/* nodes: the cheapest nodes; used by plan/nodes.c and plan/nodes_answer.c alone. */
+/* nodes: the cheapest nodes; used by plan/nodes*.c alone. */
 #pragma once
 
 #include "core/plan/work.h"
@@ -32,6 +32,21 @@ struct gs_nodes_work {
     struct gs_fleet_spec spec;
     struct gs_fleet fleet;
 };
+
+/* plan/nodes_uses.c */
+
+/* Adds to shape `s` the ways in which item `kind` can use such a node; where there is none, why is
+ * added to *reasons. */
+int gs_nodes_add_uses(struct gs_nodes_work *w, unsigned s, uint32_t kind,
+                      struct gs_plan_reasons *reasons);
+
+/* Lists the columns of its pools that its uses can want, and gives both to the fleet's shape. */
+int gs_nodes_list_columns(struct gs_nodes_work *w, unsigned s);
+
+/* Drops uses of which not even one fits on an empty node; why is added to `reasons`, a kind each.
+ */
+int gs_nodes_keep_fitting_uses(struct gs_nodes_work *w, unsigned s,
+                               struct gs_plan_reasons *reasons);
 
 /* plan/nodes_labels.c */
 
