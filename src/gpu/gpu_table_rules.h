@@ -43,3 +43,29 @@ int gs_gpu_rules_set_mode(struct gs_gpu_table *table, unsigned gpu, enum gs_mig_
                           enum gs_mig_activation *ret, struct gs_err *err);
 int gs_gpu_rules_reset(struct gs_gpu_table *table, const unsigned *gpus, unsigned n,
                        struct gs_err *err);
+
+/* ---- for gpu_table_change.c ---- */
+
+/* A GPU that is there and has MIG on. GS_UNSUPPORTED: it is off. */
+int gs_gpu_rules_cut(const struct gs_gpu_table *table, unsigned gpu, struct gs_err *err);
+
+/* Whether this driver has the profile. */
+bool gs_gpu_rules_offer(const struct gs_gpu_table *table, const struct gs_profile *profile);
+
+/* A kind of compute instance inside a GI. */
+struct gs_gpu_ci_kind {
+    unsigned slices; /* compute slices that it has */
+    unsigned size;   /* compute slices that it takes */
+    uint32_t sm_count;
+};
+
+/* Whether this driver has the kind of compute instances by this number in such a GI. */
+bool gs_gpu_rules_offer_ci(const struct gs_gpu_table *table, const struct gs_model *model,
+                           const struct gs_profile *gi, uint32_t profile,
+                           struct gs_gpu_ci_kind *ret);
+bool gs_gpu_rules_ci_may_start(uint32_t start, unsigned size, unsigned of_gi);
+
+/* What is in these slots of the table. */
+struct gs_gpu_instance gs_gpu_rules_read_gi(const struct gs_gpu_table_gpu *gpu, unsigned gi);
+struct gs_compute_instance gs_gpu_rules_read_ci(const struct gs_gpu_table_gpu *gpu, unsigned gi,
+                                                unsigned ci);
