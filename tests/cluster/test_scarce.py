@@ -58,6 +58,11 @@ class Cases:
         system.wait_equal("the condition Capacity", status, lambda: self.capacity()[0], 90)
         return self.capacity()[2]
 
+    def wait_told(self, *words):
+        """What the condition says, once these are in it."""
+        return system.wait_for(f"Capacity: {words}", lambda: next((
+            one for one in [self.capacity()[2]] if all(word in one for word in words)), None), 90)
+
     def type_of(self, name):
         node = self.bed.api.get(f"/api/v1/nodes/{self.bed.pods.find(name)['spec']['nodeName']}")
         return node["metadata"]["labels"][TYPE_LABEL]
@@ -80,18 +85,19 @@ class Cases:
         self.slicepool([P4DE, P5])
         begun = time.monotonic()
         self.bed.pods.create(pod("one", SMALL))
-        said = self.wait_capacity("False")
+        self.wait_capacity("False")
+        said = self.wait_told(f"{P4DE}: no capacity", f"{P5} is bought instead")
         self.bed.pods.wait_phase("one", "Running", 240)
         print(f"# pending to running: {time.monotonic() - begun:.1f} s")
         print(f"# {said}")
-        assert f"{P4DE}: no capacity" in said and f"{P5} is bought instead" in said, said
         assert self.type_of("one") == P5
         system.wait_for("the cloud's words", lambda: "InsufficientInstanceCapacity" in
                         self.capacity()[2], 60)
         print(f"# {self.capacity()[2]}")
-        assert any(P4DE in note for note in self.notes("SlicePool", "NoCapacity")), \
-            self.bed.kubectl("get", "events", "-A")
-        assert self.pool_of(P4DE)["spec"]["limits"]["nodes"] == "0"
+        system.wait_for("the Event of the SlicePool", lambda: any(
+            P4DE in note for note in self.notes("SlicePool", "NoCapacity")), 60)
+        system.wait_equal("the NodePool's limit", "0",
+                          lambda: self.pool_of(P4DE)["spec"]["limits"]["nodes"], 60)
         assert len(self.karpenter.claims()) == 1, self.karpenter.claims()
 
     def a_controller__that_is_started_again_still_knows_it(self):
@@ -110,9 +116,8 @@ class Cases:
         self.karpenter.set_scarce(P4DE)
         self.slicepool([P4DE])
         self.bed.pods.create(pod("two", SMALL))
-        said = self.wait_capacity("False")
-        print(f"# {said}")
-        assert "nothing else is in instanceTypes: add another" in said, said
+        self.wait_capacity("False")
+        print(f"# {self.wait_told('nothing else is in instanceTypes: add another')}")
         system.wait_for("the Event of the pod", lambda: any(
             "no capacity" in note for note in self.notes("Pod", "NeedsNode")), 90)
         assert self.bed.pods.phase("two") == "Pending"
