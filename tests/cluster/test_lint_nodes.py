@@ -41,7 +41,7 @@ class Cases:
         """The objects of the corrected guide, by kind."""
         program = os.path.join(self.bed.build, "bin", "gpuslice")
         done = subprocess.run([program, "lint", "--fix-to", "-", path], text=True,
-                              capture_output=True, check=False, timeout=60)
+                              capture_output=True, check=False, timeout=240)
         assert done.returncode in (0, 1), done.stderr
         found = {}
         for block in blocks(done.stdout):

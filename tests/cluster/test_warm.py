@@ -91,13 +91,15 @@ class Cases:
         assert not self.stand_ins()
 
     def slices__out_of_reach_are_said_to_be(self):
-        assert self.condition("Warm")[:2] == ("True", "AllThere"), self.condition("Warm")
+        system.wait_equal("Warm of the SlicePool", ("True", "AllThere"),
+                          lambda: (self.condition("Warm") or ("", ""))[:2], 60)
         self.bed.api.patch(f"{SLICEPOOLS}/gpus", {"spec": {"limits": {"gpus": 8}}})
         self.set_warm({"1g.5gb": 60})  # one node has 56
         full = "limits.gpus is 8, 8 are there or on their way, 8 more are needed"
         system.wait_equal("what is missing", ("False", "OutOfReach", f"4 of 60 free 1g.5gb missing: {full}"),
                           lambda: self.condition("Warm"), 60)
-        assert self.condition("Open") == ("False", "LimitsReached", full), self.condition("Open")
+        system.wait_equal("Open of the SlicePool", ("False", "LimitsReached", full),
+                          lambda: self.condition("Open"), 60)
         assert len(self.karpenter.claims()) == 1
 
     def idle_slices__are_cut_for_what_is_to_be_warm(self):
@@ -105,7 +107,7 @@ class Cases:
         machine, = self.launcher.wait(1)
         machine.node.wait_allocatable(LARGE, 2)
         assert len(self.karpenter.claims()) == 1
-        assert self.annotations(machine).get(HELD) == "true"
+        system.wait_equal("its hold", "true", lambda: self.annotations(machine).get(HELD), 60)
 
     def a_node__goes_when_nothing_is_to_be_warm(self):
         machine, = self.launcher.wait(1)
