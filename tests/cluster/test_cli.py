@@ -363,8 +363,10 @@ class Cases:
             print(f"# --request-timeout 2: {took:.1f} s")
             assert status == 3 and "--request-timeout" in error, (status, error)
             assert re.search(r"within [12]\.0 s", error), error  # half of it for the connection
+            # what runs in the background of a shell has SIGINT ignored, and so would this
             waits = subprocess.Popen([self.program, "why", "a"], stderr=subprocess.DEVNULL,
-                                     env=dict(system.PLAIN_ENV, KUBECONFIG=config))
+                                     env=dict(system.PLAIN_ENV, KUBECONFIG=config),
+                                     preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
             time.sleep(0.5)
             waits.send_signal(signal.SIGINT)
             assert waits.wait(timeout=60) == -signal.SIGINT
