@@ -1,9 +1,5 @@
-#include "cluster/kube_identity.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,34 +9,14 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cluster/kube_exec.h"
-#include "wire/kubeconfig.h"
-#include "wire/kubeexec.h"
+#include "cluster/kube_identity_work.h"
 
-enum { TOKEN_MAX = 64 << 10, CONFIG_MAX = 1 << 20, BYTES_MAX = 32 << 20, INFO_MAX = 256 << 10 };
+enum { TOKEN_MAX = 64 << 10, BYTES_MAX = 32 << 20, INFO_MAX = 256 << 10 };
 #define EXEC_LIMIT_US 60000000ull
 #define EXEC_AGAIN_US 5000000ull  /* after a failure */
 #define EXEC_EARLY_US 10000000ull /* asked anew before the end */
 
-struct gs_kube_identity {
-    struct gs_kube_identity_options options;
-    struct gs_arena arena; /* the configuration */
-    struct gs_kubeconfig config;
-    const char *folder;         /* of the kubeconfig that has the user; "" for a pod */
-    const char *cluster_folder; /* of the one that has the cluster */
-
-    char *token; /* of the file */
-    struct stat token_stat;
-    bool token_known;
-
-    struct gs_kube_exec *exec;
-    struct gs_arena exec_arena; /* what it said last */
-    struct gs_kubeexec_credential said;
-    bool said_known;
-    struct gs_err exec_err; /* why it failed last; code GS_OK: it did not */
-    uint64_t exec_failed_us;
-};
-
-static int no_memory(struct gs_err *err)
+int gs_kube_identity_no_memory(struct gs_err *err)
 {
     return gs_fail(err, GS_NO_MEMORY, "no memory for who we are to the API server");
 }
@@ -60,9 +36,8 @@ static int fail_file(const char *path, int e, struct gs_err *err)
                        : gs_fail_errno(err, e, "reading %s", path);
 }
 
-/* The whole file, terminated, on the heap. */
-static int read_file(const char *path, size_t max, char **ret, size_t *ret_n, struct stat *ret_stat,
-                     struct gs_err *err)
+int gs_kube_identity_read_file(const char *path, size_t max, char **ret, size_t *ret_n,
+                               struct stat *ret_stat, struct gs_err *err)
 {
     GS_CLEANUP(drop_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, ret_stat) < 0) {
@@ -70,7 +45,7 @@ static int read_file(const char *path, size_t max, char **ret, size_t *ret_n, st
     }
     char *bytes = malloc(max + 1);
     if (bytes == NULL) {
-        return no_memory(err);
+        return gs_kube_identity_no_memory(err);
     }
     size_t n = 0;
     ssize_t k = 1;
@@ -88,7 +63,7 @@ static int read_file(const char *path, size_t max, char **ret, size_t *ret_n, st
     char *fitted = realloc(bytes, n + 1);
     if (fitted == NULL) {
         free(bytes);
-        return no_memory(err);
+        return gs_kube_identity_no_memory(err);
     }
     *ret = fitted;
     *ret_n = n;
@@ -129,7 +104,7 @@ static int refresh_token(struct gs_kube_identity *identity, struct gs_err *err)
     }
     char *bytes = NULL;
     size_t n = 0;
-    int r = read_file(path, TOKEN_MAX, &bytes, &n, &st, err);
+    int r = gs_kube_identity_read_file(path, TOKEN_MAX, &bytes, &n, &st, err);
     if (r == 0) {
         r = keep_token(identity, bytes, n, &st, err);
         if (r != 0) {
@@ -178,24 +153,6 @@ static void on_exec(void *ctx, int result, struct gs_view printed, const struct 
     identity->exec = NULL;
     keep_said(identity, result, printed, err);
     identity->options.changed(identity->options.ctx);
-}
-
-/* A command with a "/" that is not absolute is meant from the kubeconfig's folder. */
-static int locate(struct gs_kube_identity *identity, const char *folder, const char *path,
-                  bool may_be_name, const char **ret, struct gs_err *err)
-{
-    if (path[0] == '/' || path[0] == '\0' || (may_be_name && strchr(path, '/') == NULL)) {
-        *ret = path;
-        return 0;
-    }
-    size_t size = strlen(folder) + strlen(path) + 2;
-    char *whole = gs_arena_get(&identity->arena, size, 1);
-    if (whole == NULL) {
-        return no_memory(err);
-    }
-    snprintf(whole, size, "%s/%s", folder, path);
-    *ret = whole;
-    return 0;
 }
 
 static int start_exec(struct gs_kube_identity *identity, struct gs_err *err)
@@ -321,195 +278,20 @@ const char *gs_kube_identity_namespace(const struct gs_kube_identity *identity)
     return identity->config.name_space;
 }
 
-/* ---- where it comes from ---- */
-
-static int copy_folder(struct gs_kube_identity *identity, const char *file, const char **ret,
-                       struct gs_err *err)
-{
-    const char *slash = strrchr(file, '/');
-    *ret = slash == NULL ? gs_arena_text(&identity->arena, ".", 1)
-                         : gs_arena_text(&identity->arena, file, (size_t)(slash - file));
-    return *ret == NULL ? no_memory(err) : 0;
-}
-
-/* The files that it names have to be there now: a wrong name is said at the start. */
-static int check_file(const char *label, const char *field, const char *path, struct gs_err *err)
-{
-    if (path[0] == '\0' || access(path, R_OK) == 0) {
-        return 0;
-    }
-    return errno == ENOENT
-               ? gs_fail(err, GS_NOT_FOUND, "%s: %s: there is no file %s", label, field, path)
-               : gs_fail_errno(err, errno, "%s: %s: reading %s", label, field, path);
-}
-
-static int locate_files(struct gs_kube_identity *identity, const char *const *labels,
-                        struct gs_err *err)
-{
-    struct gs_kubeconfig *config = &identity->config;
-    const char *folder = identity->folder;
-    const struct {
-        const char *field;
-        const char **path;
-        const char *folder;
-        size_t of;
-    } files[] = {
-        {"certificate-authority", &config->ca_file, identity->cluster_folder, config->cluster_of},
-        {"client-certificate", &config->cert_file, folder, config->user_of},
-        {"client-key", &config->key_file, folder, config->user_of},
-        {"tokenFile", &config->token_file, folder, config->user_of}};
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < GS_ARRAY_LEN(files); i++) {
-        r = locate(identity, files[i].folder, *files[i].path, false, files[i].path, err);
-        r = r == 0 ? check_file(labels[files[i].of], files[i].field, *files[i].path, err) : r;
-    }
-    if (r == 0 && config->exec.command != NULL) {
-        r = locate(identity, folder, config->exec.command, true, &config->exec.command, err);
-    }
-    return r;
-}
-
-/* The files of a kubeconfig, or of a list of them. */
-struct loaded {
-    char *names; /* the list, cut at its ":" */
-    const char *labels[GS_KUBECONFIG_FILES_MAX];
-    struct gs_doc_input inputs[GS_KUBECONFIG_FILES_MAX];
-    char *bytes[GS_KUBECONFIG_FILES_MAX];
-    size_t n;
-};
-
-static void drop_loaded(struct loaded *loaded)
-{
-    for (size_t i = 0; i < loaded->n; i++) {
-        explicit_bzero(loaded->bytes[i], loaded->inputs[i].bytes.n);
-        free(loaded->bytes[i]);
-    }
-    free(loaded->names);
-}
-
-static int load_one(struct loaded *loaded, const char *path, struct gs_err *err)
-{
-    struct stat st;
-    size_t n = 0;
-    if (loaded->n == GS_KUBECONFIG_FILES_MAX) {
-        return gs_fail(err, GS_LIMIT, "more than %d kubeconfigs", GS_KUBECONFIG_FILES_MAX);
-    }
-    int r = read_file(path, CONFIG_MAX, &loaded->bytes[loaded->n], &n, &st, err);
-    if (r != 0) {
-        return r;
-    }
-    loaded->labels[loaded->n] = path;
-    loaded->inputs[loaded->n] = (struct gs_doc_input){
-        .label = path,
-        .what = "a kubeconfig",
-        .lines = true,
-        .bytes = {.p = loaded->bytes[loaded->n], .n = n},
-    };
-    loaded->n++;
-    return 0;
-}
-
-/* As kubectl: names without a file are passed over, as long as there is one. */
-static int load_list(struct loaded *loaded, const char *list, struct gs_err *err)
-{
-    loaded->names = strdup(list);
-    if (loaded->names == NULL) {
-        return no_memory(err);
-    }
-    char *rest = loaded->names;
-    for (const char *path; (path = strsep(&rest, ":")) != NULL;) {
-        int r = path[0] == '\0' ? 0 : load_one(loaded, path, err);
-        if (r != 0 && r != GS_NOT_FOUND) {
-            return r;
-        }
-    }
-    if (loaded->n > 0) {
-        return 0;
-    }
-    bool one = list[0] != '\0' && strchr(list, ':') == NULL; /* that said it itself */
-    return one ? GS_NOT_FOUND
-               : gs_fail(err, GS_NOT_FOUND, "%.200s: none of these files is there", list);
-}
-
-static int load_kubeconfig(struct gs_kube_identity *identity, struct gs_err *err)
-{
-    const struct gs_kube_identity_options *options = &identity->options;
-    const struct gs_kubeconfig *config = &identity->config;
-    GS_CLEANUP(drop_loaded) struct loaded loaded = {.n = 0};
-    int r = options->several ? load_list(&loaded, options->kubeconfig, err)
-                             : load_one(&loaded, options->kubeconfig, err);
-    r = r == 0 ? gs_kubeconfig_parse_all(&identity->arena, loaded.inputs, loaded.n,
-                                         options->context, &identity->config, err)
-               : r;
-    if (r == 0) {
-        r = copy_folder(identity, loaded.labels[config->user_of], &identity->folder, err);
-    }
-    if (r == 0) {
-        r = copy_folder(identity, loaded.labels[config->cluster_of], &identity->cluster_folder,
-                        err);
-    }
-    return r == 0 ? locate_files(identity, loaded.labels, err) : r;
-}
-
-static const char *join(struct gs_arena *arena, const char *folder, const char *name)
-{
-    size_t size = strlen(folder) + strlen(name) + 2;
-    char *whole = gs_arena_get(arena, size, 1);
-    if (whole != NULL) {
-        snprintf(whole, size, "%s/%s", folder, name);
-    }
-    return whole;
-}
-
-static int load_pod(struct gs_kube_identity *identity, struct gs_err *err)
-{
-    const char *host = getenv("KUBERNETES_SERVICE_HOST");
-    const char *port = getenv("KUBERNETES_SERVICE_PORT");
-    const char *folder = identity->options.service_account == NULL
-                             ? GS_KUBE_SERVICE_ACCOUNT
-                             : identity->options.service_account;
-    uint64_t number;
-    if (host == NULL || port == NULL || host[0] == '\0' ||
-        !gs_view_is_integer(gs_view(port), 65535, &number)) {
-        return gs_fail(err, GS_NOT_FOUND,
-                       "not in a pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT do not "
-                       "say where the API server is; expected a kubeconfig, or these");
-    }
-    char server[300];
-    bool is_v6 = strchr(host, ':') != NULL;
-    snprintf(server, sizeof(server), "https://%s%.250s%s:%" PRIu64, is_v6 ? "[" : "", host,
-             is_v6 ? "]" : "", number);
-    identity->config = (struct gs_kubeconfig){
-        .context = "",
-        .server = gs_arena_text(&identity->arena, server, strlen(server)),
-        .server_name = "",
-        .ca_file = join(&identity->arena, folder, "ca.crt"),
-        .cert_file = "",
-        .key_file = "",
-        .token = "",
-        .token_file = join(&identity->arena, folder, "token"),
-        .name_space = "",
-    };
-    identity->folder = "";
-    if (identity->config.server == NULL || identity->config.ca_file == NULL ||
-        identity->config.token_file == NULL) {
-        return no_memory(err);
-    }
-    int r = check_file("service account", "ca.crt", identity->config.ca_file, err);
-    return r == 0 ? check_file("service account", "token", identity->config.token_file, err) : r;
-}
+/* ---- all of it ---- */
 
 int gs_kube_identity_new(const struct gs_kube_identity_options *options,
                          struct gs_kube_identity **ret, struct gs_err *err)
 {
     struct gs_kube_identity *identity = calloc(1, sizeof(*identity));
     if (identity == NULL) {
-        return no_memory(err);
+        return gs_kube_identity_no_memory(err);
     }
     identity->options = *options;
     gs_arena_init(&identity->arena, &gs_alloc_heap, BYTES_MAX);
     gs_arena_init(&identity->exec_arena, &gs_alloc_heap, BYTES_MAX);
-    int r = options->kubeconfig == NULL ? load_pod(identity, err) : load_kubeconfig(identity, err);
+    int r = options->kubeconfig == NULL ? gs_kube_identity_load_pod(identity, err)
+                                        : gs_kube_identity_load_kubeconfig(identity, err);
     identity->options.kubeconfig = NULL; /* the caller's */
     identity->options.context = NULL;
     identity->options.service_account = NULL;
