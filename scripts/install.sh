@@ -1,24 +1,28 @@
 #!/bin/sh
-# Installs the programs of a build folder, and what lets shells complete their command lines.
+# Installs the programs of a build folder, and what lets shells complete their command lines. In the
+# build folder nothing is written: it may be another user's than the one who installs.
 #
 # usage: scripts/install.sh DIR PREFIX [DESTDIR]
 set -eu
 dir=$1
-prefix=$2
+prefix=${2%/}
 destdir=${3:-}
-case $prefix in
+case $2 in
 /*) ;;
-*) echo "make install: PREFIX=$prefix: expected a path from /, as /usr/local" >&2; exit 2 ;;
+*) echo "make install: PREFIX=$2: expected a path from /, as /usr/local" >&2; exit 2 ;;
 esac
 case $destdir in
 "" | /*) ;;
 *) destdir=$PWD/$destdir ;;
 esac
-now=$(meson introspect "$dir" --buildoptions |
-    python3 -c 'import json, sys; print(*(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
-if [ "$now" != "$prefix" ]; then
-    meson configure "$dir" -Dprefix="$prefix" >/dev/null
-    ninja -C "$dir" --quiet build.ninja >/dev/null
-fi
-meson install -C "$dir" --no-rebuild --quiet --tags runtime ${destdir:+--destdir "$destdir"}
-echo "installed in $destdir$prefix: bin/gpuslice, -agent, -boot, -controller, -history; completion for bash, zsh and fish"
+into=${destdir%/}$prefix
+programs="gpuslice gpuslice-agent gpuslice-boot gpuslice-controller gpuslice-history"
+umask 022
+mkdir -p "$into/bin"
+set --
+for program in $programs; do
+    install -m 755 "$dir/bin/$program" "$into/bin/$program"
+    set -- "$@" "$into/bin/$program"
+done
+MESON_INSTALL_DESTDIR_PREFIX=$into "$(dirname "$0")/install_completion.sh" "$@"
+echo "installed in ${into:-/}: bin/gpuslice, -agent, -boot, -controller, -history; completion for bash, zsh and fish"
