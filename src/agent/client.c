@@ -179,7 +179,7 @@ static int show_result(const struct exchange *exchange, bool json, bool dry_run)
         fprintf(stderr, "gpuslice-agent: %s\n", error == NULL ? "the agent refused" : error);
     }
     json_decref(root);
-    return fflush(stdout) == 0 ? status : 1;
+    return gs_program_end(status);
 }
 
 static const char *const outputs[] = {"text", "json", NULL};
@@ -314,5 +314,5 @@ int gs_agent_state(int argc, char **argv)
     }
     fputs(exchange.body, stdout);
     free(exchange.body);
-    return fflush(stdout) == 0 ? 0 : 1;
+    return gs_program_end(0);
 }

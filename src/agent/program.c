@@ -41,12 +41,23 @@ int gs_program_help(void)
                        "  gpuslice-agent apply -c all-1g.5gb\n");
     fputs(gs_buf_text(&text), stdout);
     gs_buf_done(&text);
-    return fflush(stdout) == 0 ? 0 : 1;
+    return gs_program_end(0);
 }
 
 int gs_program_version(void)
 {
-    return printf("gpuslice-agent %s\n", GS_VERSION) > 0 && fflush(stdout) == 0 ? 0 : 1;
+    printf("gpuslice-agent %s\n", GS_VERSION);
+    return gs_program_end(0);
+}
+
+int gs_program_end(int status)
+{
+    bool flushed = fflush(stdout) == 0;
+    if (flushed && ferror(stdout) == 0) { /* a long text fails before it is flushed */
+        return status;
+    }
+    fputs("gpuslice-agent: cannot write the output\n", stderr);
+    return 1;
 }
 
 int gs_program_fail(const struct gs_err *err, int status)

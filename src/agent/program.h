@@ -19,5 +19,8 @@ int gs_program_main(int argc, char **argv);
 int gs_program_help(void);
 int gs_program_version(void);
 
+/* Gives `status`; where stdout did not take all, says so on stderr and gives 1. */
+int gs_program_end(int status);
+
 /* Says the error on stderr, and gives `status`. */
 int gs_program_fail(const struct gs_err *err, int status);

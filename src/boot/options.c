@@ -129,9 +129,12 @@ int gs_boot_options_preset(struct gs_boot_options *ret, struct gs_err *err)
 static int check_text(const char *name, const char *text, size_t most, struct gs_err *err)
 {
     size_t n = text == NULL ? 1 : strlen(text);
-    return n > 0 && n <= most
-               ? 0
-               : gs_fail(err, GS_INVALID, "--%s has %zu bytes; expected 1 to %zu", name, n, most);
+    if (n == 0) {
+        return gs_fail(err, GS_INVALID, "--%s is empty", name);
+    }
+    return n <= most ? 0
+                     : gs_fail(err, GS_INVALID, "--%s has %zu bytes; expected %zu at most", name, n,
+                               most);
 }
 
 static int check_texts(const struct gs_boot_options *options, struct gs_err *err)
@@ -151,6 +154,9 @@ static int check_texts(const struct gs_boot_options *options, struct gs_err *err
     int r = 0;
     for (size_t i = 0; r == 0 && i < GS_ARRAY_LEN(texts); i++) {
         r = check_text(texts[i].name, texts[i].text, texts[i].most, err);
+    }
+    for (size_t i = 0; r == 0 && i < options->label_files.n; i++) {
+        r = check_text("label-file", options->label_files.items[i], SIZE_MAX, err);
     }
     return r;
 }
