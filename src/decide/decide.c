@@ -90,8 +90,8 @@ static int find(struct gs_work *work, struct gs_decision *decision, struct gs_er
                                    gs_way_buy};
     static way_of *const borrowing[] = {gs_way_book, gs_way_recut};
     int r = find_way(work, ways, 5, decision, err);
-    if (r != 0) {
-        return r;
+    if (r != 0 || !work->kept) {
+        return r; /* where nothing was left out there is nothing to borrow */
     }
     work->keeping = GS_KEEPING_BORROW;
     r = find_way(work, borrowing, 2, decision, err);

@@ -122,8 +122,7 @@ static bool is_kept(const struct gs_work *work, const struct gs_decide_gpu *gpu)
     return work->keeping == GS_KEEPING_AVOID || now_s >= created_s + GS_DECIDE_PATIENCE_S;
 }
 
-void gs_work_room(const struct gs_work *work, const struct gs_decide_node *node,
-                  struct gs_room *ret)
+void gs_work_room(struct gs_work *work, const struct gs_decide_node *node, struct gs_room *ret)
 {
     struct gs_room room = {.closed = 0};
     for (unsigned p = 0; p < GS_PROFILES_MAX; p++) {
@@ -132,6 +131,7 @@ void gs_work_room(const struct gs_work *work, const struct gs_decide_node *node,
     for (unsigned g = 0; g < node->n_gpus && g < GS_OFFER_GPUS_MAX; g++) {
         const struct gs_decide_gpu *gpu = &node->gpus[g];
         bool kept = is_kept(work, gpu);
+        work->kept |= kept;
         for (unsigned s = 0; kept && s < gpu->n_slices && s < GS_MEMORY_UNITS_MAX; s++) {
             uint32_t *free = &room.free[gpu->slices[s].placement.profile % GS_PROFILES_MAX];
             *free -= gpu->slices[s].state == GS_DECIDE_IDLE && *free > 0 ? 1 : 0;

@@ -101,7 +101,7 @@ int gs_way_book(struct gs_work *work, struct gs_decision *ret, struct gs_err *er
 
 /* Whether what is free and what is coming do it together, and what is free alone does not: then it
  * is kept for somebody else. What a node that is not usable has free does not count. */
-static bool will_suffice(const struct gs_work *work, const struct gs_need *need,
+static bool will_suffice(struct gs_work *work, const struct gs_need *need,
                          const struct gs_decide_node *node)
 {
     static const uint32_t nothing[GS_PROFILES_MAX];

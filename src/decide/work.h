@@ -27,6 +27,7 @@ struct gs_work {
     const struct gs_decide_pod *pod;
     uint64_t rank;
     enum gs_keeping keeping;
+    bool kept;           /* a GPU was left out of a node's room as it is kept for others */
     uint32_t except;     /* a node that is not looked at, or GS_DECIDE_NONE */
     struct gs_need need; /* the last that was resolved */
     struct gs_decide_sum sum;
@@ -79,8 +80,7 @@ bool gs_work_avoids(const struct gs_work *work, const struct gs_decide_node *nod
 enum gs_verdict gs_work_allows(const struct gs_work *work, const struct gs_node_facts *facts,
                                const char **ret_because);
 
-void gs_work_room(const struct gs_work *work, const struct gs_decide_node *node,
-                  struct gs_room *ret);
+void gs_work_room(struct gs_work *work, const struct gs_decide_node *node, struct gs_room *ret);
 
 /* Compute slices that nobody has or was promised: the fewer, the fuller the node. */
 uint64_t gs_work_left(const struct gs_decide_node *node);

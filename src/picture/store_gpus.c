@@ -227,6 +227,18 @@ static void keep_slices(const struct gs_gpunode_gpu *from, struct gs_store_gpu *
     }
 }
 
+/* The model of GPU i, after those before it, as a node's are mostly alike. NULL: not known. */
+static const struct gs_model *model_of(const struct gs_gpunode *from, unsigned i,
+                                       const struct gs_store_gpu *gpus)
+{
+    const char *name = from->gpus[i].model;
+    const struct gs_model *model = NULL;
+    if (i > 0 && strcmp(name, from->gpus[i - 1].model) == 0) {
+        return gpus[i - 1].model;
+    }
+    return name[0] != '\0' && gs_catalog_find(gs_view(name), &model, NULL) == 0 ? model : NULL;
+}
+
 static void keep_gpu(const struct gs_gpunode_gpu *from, struct gs_store_gpu *to,
                      struct gs_store_slice **slices)
 {
@@ -234,9 +246,6 @@ static void keep_gpu(const struct gs_gpunode_gpu *from, struct gs_store_gpu *to,
     to->mig = from->mig;
     to->healthy = from->healthy;
     to->whole_held = from->whole_held;
-    if (from->model[0] == '\0' || gs_catalog_find(gs_view(from->model), &to->model, NULL) != 0) {
-        to->model = NULL;
-    }
     keep_slices(from, to, slices);
 }
 
@@ -267,6 +276,7 @@ static int keep_gpus(struct gs_store_node *node, const struct gs_gpunode *from, 
     slices = (struct gs_store_slice *)(void *)(gpus + from->n_gpus);
     char *at = (char *)(slices + n_slices);
     for (unsigned i = 0; i < from->n_gpus; i++) {
+        gpus[i].model = model_of(from, i, gpus);
         keep_gpu(&from->gpus[i], &gpus[i], &slices);
         gpus[i].uuid = put_text(&at, from->gpus[i].uuid);
     }
