@@ -12,8 +12,8 @@
 #pragma once
 
 #include "base/arena.h"
-#include "base/log.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "wire/doc.h"
 
 enum {

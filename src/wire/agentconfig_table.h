@@ -1,5 +1,5 @@
-/* agentconfig_table: the settings of the agent, one row each. For agentconfig*.c, and for the completion of the
- * agent's command line. */
+/* agentconfig_table: the settings of the agent, one row each. For agentconfig*.c, and for the
+ * completion of the agent's command line. */
 #pragma once
 
 #include "wire/agentconfig.h"
