@@ -10,6 +10,7 @@
 #include "controller/tally/cloudwatch.h"
 #include "controller/tally/turns.h"
 #include "money/money.h"
+#include "picture/claims.h"
 #include "picture/feed.h"
 
 #define SOON_US 3000ull         /* what comes within it is decided together */
@@ -54,6 +55,12 @@ static void on_moved(void *ctx, const struct gs_act_moved *answer)
 {
     const struct gs_controller *controller = ctx;
     gs_pass_moved(controller->pass, answer);
+}
+
+static bool look_at_volumes(void *ctx, struct gs_store_pod *pod, uint64_t now_us)
+{
+    const struct gs_controller *controller = ctx;
+    return gs_claims_look(controller->claims, pod, now_us);
 }
 
 static int on_due(sd_event_source *source, uint64_t usec, void *ctx)
@@ -232,9 +239,15 @@ static int open_parts(struct gs_controller *controller, struct gs_err *err)
                                            .changed = on_changed,
                                            .ctx = controller};
     r = r == 0 ? gs_pools_new(&pools, &controller->pools, err) : r;
+    const struct gs_claims_options claims = {.kube = controller->kube,
+                                             .store = &controller->store,
+                                             .changed = on_changed,
+                                             .ctx = controller};
+    r = r == 0 ? gs_claims_new(&claims, &controller->claims, err) : r;
     const struct gs_pass_options pass = {
         .store = &controller->store,
         .act = controller->act,
+        .volumes = {.look = look_at_volumes, .ctx = controller},
         .market = r == 0 ? gs_pools_market(controller->pools) : (struct gs_pass_market){0},
         .recut_limit_us = options->recut_limit_s * 1000000,
         .book_limit_us = options->book_limit_s * 1000000,
@@ -306,6 +319,7 @@ void gs_controller_done(struct gs_controller *controller)
     gs_cloudwatch_free(controller->cloudwatch);
     gs_webhook_free(controller->webhook);
     gs_feed_free(controller->feed);
+    gs_claims_free(controller->claims);
     gs_shown_free(controller->shown);
     gs_lease_free(controller->lease);
     gs_leader_free(controller->leader);

@@ -14,6 +14,7 @@
 #include "controller/webhook/webhook.h"
 #include "net/http_server.h"
 
+struct gs_claims;
 struct gs_feed;
 struct gs_cloudwatch;
 struct gs_money;
@@ -58,6 +59,7 @@ struct gs_controller {
     struct gs_kube *kube;
     struct gs_store store;
     struct gs_feed *feed;
+    struct gs_claims *claims;
     struct gs_act *act;
     struct gs_pools *pools;
     struct gs_pass *pass;

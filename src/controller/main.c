@@ -30,7 +30,7 @@ static const struct gs_option options[] = {
      .name = "recut-limit",
      .arg = "SECONDS",
      GS_TO_NUMBER(struct args, controller.recut_limit_s, 3600),
-     .help = "a pod's gate stays so long for a re-cut"},
+     .help = "a pod's gate stays so long for a re-cut, or for its volumes"},
     {.name = "booking-limit",
      .arg = "SECONDS",
      GS_TO_NUMBER(struct args, controller.book_limit_s, 86400),

@@ -5,6 +5,13 @@
 
 /* What stands in the way when a term has no requirement to name. */
 static const char empty_term[] = "nodeSelectorTerms";
+static const char by_volumes[] = "its volumes";
+
+#define HOST_LABEL "kubernetes.io/hostname"
+#define ZONE_LABEL "topology.kubernetes.io/zone"
+#define REGION_LABEL "topology.kubernetes.io/region"
+/* On AWS the zone too, by the driver of its volumes. */
+#define EBS_ZONE_LABEL "topology.ebs.csi.aws.com/zone"
 
 /* A verdict and what it hangs on. */
 struct finding {
@@ -20,7 +27,7 @@ static const char *find_label(const struct gs_node_facts *facts, const char *key
         }
     }
     /* What the kubelet sets it to. */
-    return strcmp(key, "kubernetes.io/hostname") == 0 ? facts->name : NULL;
+    return strcmp(key, HOST_LABEL) == 0 ? facts->name : NULL;
 }
 
 static bool has_value(const struct gs_requirement *requirement, const char *value)
@@ -117,18 +124,58 @@ static bool is_given(const char *key)
     return false;
 }
 
+static bool is_named(const struct gs_requirement *requirement)
+{
+    return requirement->on_field || strcmp(requirement->key, HOST_LABEL) == 0;
+}
+
+/* What a volume requires is on one node that is there: not on one that is not. */
+static bool is_elsewhere(const struct gs_requirement *requirement,
+                         const struct gs_node_facts *facts)
+{
+    return requirement->of_volume && facts->name == NULL && requirement->op == GS_LABEL_IN &&
+           is_named(requirement);
+}
+
+/* Whether a volume's driver labels nodes with it, once it has started there. */
+static bool is_drivers(const struct gs_requirement *requirement)
+{
+    return requirement->of_volume && !is_named(requirement) &&
+           strcmp(requirement->key, ZONE_LABEL) != 0 && strcmp(requirement->key, REGION_LABEL) != 0;
+}
+
+/* A label that is to come: the zone is known before. */
+static enum gs_verdict check_late(const struct gs_requirement *requirement,
+                                  const struct gs_node_facts *facts)
+{
+    const char *zone =
+        strcmp(requirement->key, EBS_ZONE_LABEL) == 0 ? find_label(facts, ZONE_LABEL) : NULL;
+    if (zone == NULL || (matches(requirement, zone) && facts->name != NULL)) {
+        return GS_VERDICT_UNKNOWN;
+    }
+    return matches(requirement, zone) ? GS_VERDICT_YES : GS_VERDICT_NO;
+}
+
+static const char *because_of(const struct gs_requirement *requirement)
+{
+    return requirement->of_volume ? by_volumes : requirement->key;
+}
+
 static enum gs_verdict check_requirement(const struct gs_requirement *requirement,
                                          const struct gs_node_facts *facts)
 {
     const char *value = requirement->on_field ? NULL : find_label(facts, requirement->key);
-    bool known = value != NULL || facts->labels_complete ||
-                 (facts->labels_by_pool && !is_given(requirement->key));
+    bool given = is_given(requirement->key) || is_drivers(requirement);
+    bool known = value != NULL || facts->labels_complete || (facts->labels_by_pool && !given);
     if (requirement->on_field) {
         value = strcmp(requirement->key, "metadata.name") == 0 ? facts->name : NULL;
         known = value != NULL;
     }
-    if (!can_match(requirement)) {
+    if (!can_match(requirement) || is_elsewhere(requirement, facts)) {
         return GS_VERDICT_NO;
+    }
+    if (value == NULL && is_drivers(requirement) && !matches(requirement, NULL)) {
+        return check_late(requirement, facts);
     }
     if (!known) {
         return GS_VERDICT_UNKNOWN;
@@ -143,7 +190,7 @@ static struct finding check_all(const struct gs_term *term, const struct gs_node
     for (size_t i = 0; i < term->n_requirements; i++) {
         enum gs_verdict verdict = check_requirement(&term->requirements[i], facts);
         if (verdict == GS_VERDICT_NO) {
-            return (struct finding){GS_VERDICT_NO, term->requirements[i].key};
+            return (struct finding){GS_VERDICT_NO, because_of(&term->requirements[i])};
         }
         if (verdict == GS_VERDICT_UNKNOWN && found.verdict == GS_VERDICT_YES) {
             found = (struct finding){GS_VERDICT_UNKNOWN, term->requirements[i].key};
@@ -239,7 +286,7 @@ enum gs_verdict gs_constraint_check(const struct gs_constraint *constraint,
 static bool requirement_eq(const struct gs_requirement *a, const struct gs_requirement *b)
 {
     if (a->op != b->op || a->on_field != b->on_field || a->n_values != b->n_values ||
-        strcmp(a->key, b->key) != 0) {
+        a->of_volume != b->of_volume || strcmp(a->key, b->key) != 0) {
         return false;
     }
     for (size_t i = 0; i < a->n_values; i++) {

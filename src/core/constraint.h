@@ -1,8 +1,9 @@
 /* constraint: on which nodes a pod may run, by Kubernetes' own rules.
  *
  * Node selector and required node affinity against a node's labels, tolerations against its
- * taints. Preferred affinity is a wish and not here. Pure; everything is borrowed from the caller,
- * who keeps it alive. Source: Kubernetes API reference, PodSpec, NodeSelectorTerm, Toleration. */
+ * taints; what its volumes require is added to its own by whoever knows them (picture/volumes).
+ * Preferred affinity is a wish and not here. Pure; everything is borrowed from the caller, who
+ * keeps it alive. Source: Kubernetes API reference, PodSpec, NodeSelectorTerm, Toleration. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +23,10 @@ struct gs_requirement {
     enum gs_label_op op;
     const char *const *values; /* IN, NOT_IN: one or more; GT, LT: one; else none */
     size_t n_values;
-    bool on_field; /* matchFields: the only key is metadata.name */
+    bool on_field;  /* matchFields: the only key is metadata.name */
+    bool of_volume; /* a volume of the pod requires it: the label may be its driver's, which puts it
+                       on a node when it starts there: until then it is not known. A node that is
+                       not there yet is none that is asked for by its name */
 };
 
 /* All of its requirements. A term without any matches no node (Kubernetes' rule). */
@@ -79,8 +83,8 @@ enum gs_verdict {
 };
 
 /* `constraint` NULL: no selector, no toleration. `ret_because` may be NULL; it borrows from the
- * constraint or the facts, and is set for NO and UNKNOWN. A term that is surely false is NO even
- * when other labels are unknown. */
+ * constraint or the facts, and is set for NO and UNKNOWN: the key, or for a NO that it is a
+ * volume's. A term that is surely false is NO even when other labels are unknown. */
 enum gs_verdict gs_constraint_check(const struct gs_constraint *constraint,
                                     const struct gs_node_facts *facts, const char **ret_because);
 

@@ -113,6 +113,13 @@ static bool will_suffice(struct gs_work *work, const struct gs_need *need,
     return suffices(need, room.free, node->coming) && !suffices(need, node->free, NULL);
 }
 
+/* On a node that starts the drivers of volumes may have labels to add yet. */
+static bool will_allow(const struct gs_work *work, const struct gs_decide_node *node)
+{
+    enum gs_verdict verdict = gs_work_allows(work, node->facts, NULL);
+    return verdict == GS_VERDICT_YES || (verdict == GS_VERDICT_UNKNOWN && !node->usable);
+}
+
 int gs_way_coming(struct gs_work *work, struct gs_decision *ret, struct gs_err *err)
 {
     struct merit best = {.node = GS_DECIDE_NONE};
@@ -127,7 +134,7 @@ int gs_way_coming(struct gs_work *work, struct gs_decision *ret, struct gs_err *
         struct merit merit = {!node->usable, 0, gs_work_left(node), (uint32_t)n};
         if (fits && need->total > 0 && suffices(need, node->free, node->coming) &&
             better(work, &merit, &best) && will_suffice(work, need, node) &&
-            gs_work_allows(work, node->facts, NULL) == GS_VERDICT_YES) {
+            will_allow(work, node)) {
             best = merit;
         }
     }

@@ -10,6 +10,7 @@
 #include "picture/store_kin.h"
 #include "picture/store_nodes.h"
 #include "picture/store_shape.h"
+#include "picture/store_volumes.h"
 #include "wire/kubejson.h"
 
 enum { KEY_BYTES_MAX = 2 * 254 };
@@ -133,6 +134,7 @@ static void drop_waiting(struct gs_store *store, struct gs_store_pod *pod)
         if (waiting->next != NULL) {
             waiting->next->prev = waiting->prev;
         }
+        gs_store_volumes_done(&waiting->volumes);
         gs_arena_done(&waiting->arena);
         free(waiting);
         pod->waiting = NULL;
@@ -163,17 +165,22 @@ static struct gs_store_pod *make_pod(const struct gs_kubepod *read, const struct
 {
     size_t n_key = strlen(read->id) + 1;
     size_t n_uid = strlen(wait->uid) + 1;
-    struct gs_store_pod *pod = calloc(1, sizeof(*pod) + n * sizeof(*wants) + n_key + n_uid);
+    unsigned n_claims = gs_store_count_claims(read);
+    size_t n_hashes = n_claims * sizeof(uint32_t);
+    struct gs_store_pod *pod =
+        calloc(1, sizeof(*pod) + n * sizeof(*wants) + n_hashes + n_key + n_uid);
     if (pod == NULL) {
         return NULL;
     }
-    char *text = (char *)(pod->wants + n);
+    char *text = (char *)(pod->wants + n) + n_hashes;
     memcpy(pod->wants, wants, n * sizeof(*wants));
     memcpy(text, read->id, n_key);
     memcpy(text + n_key, wait->uid, n_uid);
     pod->key = text;
     pod->uid = text + n_key;
     pod->n_wants = (uint8_t)n;
+    pod->n_claims = (uint8_t)n_claims;
+    gs_store_put_claims(pod, read);
     pod->cpu_milli = read->cpu_milli;
     pod->memory_bytes = read->memory_bytes;
     uint64_t created_s = wait->created_us / 1000000;
@@ -230,6 +237,7 @@ static int keep_waiting(struct gs_store *store, struct gs_store_pod *pod, struct
             return no_memory(err);
         }
         waiting->since_us = now_us;
+        gs_store_volumes_init(&waiting->volumes);
         waiting->next = store->waiting;
         if (waiting->next != NULL) {
             waiting->next->prev = waiting;
@@ -246,7 +254,7 @@ static int keep_waiting(struct gs_store *store, struct gs_store_pod *pod, struct
     waiting->let_go = let_go(read, wait);
     waiting->arena = *arena;
     gs_arena_init(arena, &gs_alloc_heap, SCRATCH_BYTES_MAX);
-    return 0;
+    return gs_store_volumes_fold(waiting, err);
 }
 
 /* The pod as it was read takes the place of the one we knew; what we know beside stays with it. */

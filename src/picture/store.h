@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "core/demand.h"
 #include "picture/places.h"
+#include "picture/volumes.h"
 #include "wire/gpunode.h"
 #include "wire/kubenode.h"
 #include "wire/kubepod.h"
@@ -112,6 +113,18 @@ struct gs_store_told {
 };
 enum { GS_STORE_TOLD_MAX = 4 };
 
+/* What the volumes of a pod that waits require, as far as it is known. */
+struct gs_store_volumes {
+    struct gs_volumes *of;                  /* NULL: it is not known yet */
+    const struct gs_constraint *constraint; /* with the pod's own; NULL: that is all */
+    struct gs_arena arena;                  /* of it */
+    bool reading;      /* they are being asked for; or a request for that has to wait */
+    unsigned tries;    /* in a row that found them not as the scheduler wants them */
+    uint64_t since_us; /* CLOCK_MONOTONIC: wanted since; 0: not yet */
+    uint64_t again_us; /* what is known is asked for again by then */
+    uint64_t until_us; /* the gate is kept so long for them; 0: they need none */
+};
+
 /* A pod that waits and asks for slices; or one that has our gate and must lose it. */
 struct gs_store_waiting {
     struct gs_store_pod *of;
@@ -136,6 +149,7 @@ struct gs_store_waiting {
     struct gs_store_bought bought;
     uint64_t keep_until_us; /* a re-cut or move for it is given so long; 0: there is none */
     uint64_t hope_until_us; /* pods on their way are waited for so long; 0: it needed none yet */
+    struct gs_store_volumes volumes;
     uint64_t open_until_us; /* its NodePool is given so long to open; 0: it needs none yet */
     /* Why our gate holds it back for nothing: it is none that we decide for. NULL: we do. */
     const char *let_go;
@@ -169,6 +183,7 @@ struct gs_store_pod {
     bool unschedulable;       /* it says so; of stand-ins only */
     bool seen;                /* in the list under way */
     uint8_t n_wants;
+    uint8_t n_claims; /* PersistentVolumeClaims of its namespace: hashes of their names, behind: */
     struct gs_store_want wants[];
 };
 
@@ -309,6 +324,19 @@ void gs_store_owner_of(const struct gs_kubepod *pod, char ret[GS_STORE_OWNER_MAX
 
 /* The rules of a pod that waits which decisions do not obey: bit i, enum gs_kubepod_unobeyed. */
 uint32_t gs_store_unobeyed(const struct gs_store_pod *pod);
+
+/* store_volumes.c: what the volumes of a pod that waits require is known from now on; it is the
+ * store's. NULL: as it was. `again_us`: CLOCK_MONOTONIC. GS_NO_MEMORY. */
+int gs_store_set_volumes(struct gs_store_pod *pod, struct gs_volumes *volumes, uint64_t again_us,
+                         struct gs_err *err);
+
+/* What the pod that waits requires of its node, with what its volumes do; NULL: nothing. */
+const struct gs_constraint *gs_store_constraint(const struct gs_store_waiting *waiting);
+
+/* A pod that has a claim which only one pod at a time may have, and is on a node or expected there,
+ * beside `pod` itself; *ret_claim is its name. NULL: there is none. */
+const struct gs_store_pod *gs_store_volume_user(const struct gs_store_pod *pod,
+                                                const char **ret_claim);
 
 /* A pod, by "namespace/name", as slices name who holds them. Never 0. */
 uint32_t gs_store_holder(const char *name_space, const char *name);

@@ -1,5 +1,8 @@
 #include "picture/take.h"
 
+#include <stdio.h>
+#include <string.h>
+
 struct gs_decide_pod gs_take_ask(const struct gs_store_pod *pod)
 {
     const struct gs_store_waiting *waiting = pod->waiting;
@@ -11,10 +14,52 @@ struct gs_decide_pod gs_take_ask(const struct gs_store_pod *pod)
         .memory_bytes = waiting->pod.memory_bytes,
         .wants = waiting->pod.wants,
         .n_wants = waiting->pod.n_wants,
-        .constraint = waiting->pod.constraint,
+        .constraint = gs_store_constraint(waiting),
         .avoid = waiting->failed_on,
         .n_avoid = waiting->n_failed_on,
     };
+}
+
+bool gs_take_is_nowhere(const struct gs_store_pod *pod, char *ret, size_t size)
+{
+    const struct gs_volumes *volumes = pod->waiting->volumes.of;
+    const char *claim = NULL;
+    if (volumes != NULL && volumes->waits != NULL) {
+        snprintf(ret, size, "%.400s; it can run nowhere until that is otherwise", volumes->waits);
+        return true;
+    }
+    const struct gs_store_pod *user = gs_store_volume_user(pod, &claim);
+    if (user != NULL) {
+        snprintf(ret, size,
+                 "PersistentVolumeClaim %.100s is for one pod at a time (ReadWriteOncePod), and "
+                 "pod %.250s has it; it can run nowhere until that is otherwise",
+                 claim, user->key);
+    }
+    return user != NULL;
+}
+
+/* Where both do not fit what was decided is cut. */
+void gs_take_words(const struct gs_store_pod *pod, struct gs_decision *decision)
+{
+    const struct gs_kubepod *read = &pod->waiting->pod;
+    const struct gs_volumes *volumes = pod->waiting->volumes.of;
+    char more[GS_DECIDE_TEXT_MAX / 2] = "";
+    if (volumes == NULL && read->n_claims > 0) {
+        snprintf(more, sizeof(more), "; where its volumes are is not known yet");
+    } else if (volumes != NULL && volumes->unread != NULL) {
+        snprintf(more, sizeof(more), "; where its volumes are was not to be read: %.200s",
+                 volumes->unread);
+    } else if (volumes != NULL && volumes->says[0] != '\0') {
+        snprintf(more, sizeof(more), "; %.240s", volumes->says);
+    }
+    size_t n = strlen(decision->why);
+    size_t n_more = strlen(more);
+    size_t most = sizeof(decision->why) - 1 - n_more;
+    if (n_more > 0 && n > most) {
+        n = most;
+        memcpy(decision->why + n - 3, "...", 3);
+    }
+    memcpy(decision->why + n, more, n_more + 1);
 }
 
 /* Wants of a pod in profiles of the node's model. */

@@ -10,6 +10,13 @@
 /* The waiting pod as `decide` wants it; its texts are the store's. */
 struct gs_decide_pod gs_take_ask(const struct gs_store_pod *pod);
 
+/* Whether the scheduler takes the pod nowhere now because of its volumes, and why; false: nothing
+ * that is known stands in the way. */
+bool gs_take_is_nowhere(const struct gs_store_pod *pod, char *ret, size_t size);
+
+/* What was decided is told with where the pod's volumes are, as far as that bears on it. */
+void gs_take_words(const struct gs_store_pod *pod, struct gs_decision *decision);
+
 /* Its slices are booked on that node of the view. */
 void gs_take_booking(struct gs_nodes_view *view, const struct gs_store_pod *pod, uint32_t node);
 

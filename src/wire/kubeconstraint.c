@@ -134,20 +134,12 @@ static int read_term(const json_t *object, struct gs_arena *arena, struct gs_ter
     return r;
 }
 
-static int read_affinity(const json_t *spec, struct gs_arena *arena, struct gs_constraint *ret,
-                         struct gs_err *err)
+int gs_kubeconstraint_terms(const struct json_t *selector, struct gs_arena *arena,
+                            const struct gs_term **ret, size_t *ret_n, struct gs_err *err)
 {
-    json_t *affinity = NULL;
-    json_t *node = NULL;
-    json_t *required = NULL;
     json_t *list = NULL;
-    int r = gs_kubejson_object(spec, "affinity", &affinity, err);
-    r = r == 0 ? gs_kubejson_object(affinity, "nodeAffinity", &node, err) : r;
-    r = r == 0 ? gs_kubejson_object(node, "requiredDuringSchedulingIgnoredDuringExecution",
-                                    &required, err)
-               : r;
-    r = r == 0 ? gs_kubejson_array(required, "nodeSelectorTerms", &list, err) : r;
-    if (r != 0 || required == NULL) {
+    int r = gs_kubejson_array(selector, "nodeSelectorTerms", &list, err);
+    if (r != 0) {
         return r;
     }
     size_t n = json_array_size(list);
@@ -158,9 +150,44 @@ static int read_affinity(const json_t *spec, struct gs_arena *arena, struct gs_c
     for (size_t i = 0; terms != NULL && r == 0 && i < n; i++) {
         r = read_term(json_array_get(list, i), arena, &terms[i], err);
     }
-    ret->terms = terms;
-    ret->n_terms = n;
+    *ret = terms;
+    *ret_n = n;
     return terms == NULL ? gs_kubejson_no_memory(err) : r;
+}
+
+int gs_kubeconstraint_one_of(const struct json_t *object, struct gs_arena *arena,
+                             struct gs_requirement *ret, struct gs_err *err)
+{
+    json_t *values = NULL;
+    struct gs_requirement requirement = {.op = GS_LABEL_IN};
+    int r = require_object(object, "a label expression", err);
+    r = r == 0 ? gs_kubejson_copy(object, "key", arena, &requirement.key, err) : r;
+    r = r == 0 ? gs_kubejson_array(object, "values", &values, err) : r;
+    r = r == 0 ? copy_values(values, arena, &requirement, err) : r;
+    if (r == 0 && requirement.n_values == 0) {
+        r = gs_fail(err, GS_INVALID, "label %.60s without values; expected one or more",
+                    requirement.key);
+    }
+    if (r == 0) {
+        *ret = requirement;
+    }
+    return r;
+}
+
+static int read_affinity(const json_t *spec, struct gs_arena *arena, struct gs_constraint *ret,
+                         struct gs_err *err)
+{
+    json_t *affinity = NULL;
+    json_t *node = NULL;
+    json_t *required = NULL;
+    int r = gs_kubejson_object(spec, "affinity", &affinity, err);
+    r = r == 0 ? gs_kubejson_object(affinity, "nodeAffinity", &node, err) : r;
+    r = r == 0 ? gs_kubejson_object(node, "requiredDuringSchedulingIgnoredDuringExecution",
+                                    &required, err)
+               : r;
+    return r != 0 || required == NULL
+               ? r
+               : gs_kubeconstraint_terms(required, arena, &ret->terms, &ret->n_terms, err);
 }
 
 /* ---- node selector ---- */

@@ -23,6 +23,15 @@ int gs_kubeconstraint_parse(const struct json_t *spec, struct gs_arena *arena,
 int gs_kubeconstraint_labels(const struct json_t *selector, struct gs_arena *arena,
                              struct gs_term *ret, struct gs_err *err);
 
+/* A NodeSelector: its nodeSelectorTerms, of which one must match; there is one at least.
+ * GS_INVALID: what the API server would refuse. GS_NO_MEMORY. */
+int gs_kubeconstraint_terms(const struct json_t *selector, struct gs_arena *arena,
+                            const struct gs_term **ret, size_t *ret_n, struct gs_err *err);
+
+/* A TopologySelectorLabelRequirement: a label that is one of some values. Likewise. */
+int gs_kubeconstraint_one_of(const struct json_t *requirement, struct gs_arena *arena,
+                             struct gs_requirement *ret, struct gs_err *err);
+
 /* A toleration, a taint: an object's texts "key", "value", "effect". GS_INVALID, GS_NO_MEMORY. */
 int gs_kubeconstraint_taint(const struct json_t *taint, struct gs_arena *arena,
                             struct gs_taint *ret, struct gs_err *err);

@@ -163,17 +163,57 @@ static bool has_strict_spread(const json_t *spec)
     return false;
 }
 
-static bool has_persistent_volume(const json_t *spec)
+static bool is_claim(const json_t *volume)
+{
+    return json_object_get(volume, "persistentVolumeClaim") != NULL ||
+           json_object_get(volume, "ephemeral") != NULL;
+}
+
+static int read_claim(const json_t *volume, const struct gs_kubepod *pod, struct gs_arena *arena,
+                      struct gs_kubepod_claim *ret, struct gs_err *err)
+{
+    json_t *source = NULL;
+    const char *name = NULL;
+    int r = gs_kubejson_object(volume, "persistentVolumeClaim", &source, err);
+    if (r == 0 && source != NULL) {
+        return gs_kubejson_copy(source, "claimName", arena, &ret->name, err);
+    }
+    r = r == 0 ? gs_kubejson_text(volume, "name", &name, err) : r;
+    if (r == 0) {
+        ret->own = true;
+        ret->name = gs_arena_printf(arena, "%s-%s", pod->name, name == NULL ? "" : name);
+    }
+    return r == 0 && ret->name == NULL ? gs_kubejson_no_memory(err) : r;
+}
+
+/* One that cannot be read is of those that are not looked at. */
+static int read_claims(const json_t *spec, struct gs_arena *arena, struct gs_kubepod *pod,
+                       struct gs_err *err)
 {
     const json_t *list = json_object_get(spec, "volumes");
+    struct gs_kubepod_claim *claims = NULL;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *volume = json_array_get(list, i);
-        if (json_object_get(volume, "persistentVolumeClaim") != NULL ||
-            json_object_get(volume, "ephemeral") != NULL) {
-            return true;
+        struct gs_kubepod_claim claim = {.own = false};
+        if (!is_claim(volume)) {
+            continue;
+        }
+        if (claims == NULL) {
+            claims = GS_ARENA_NEW(arena, struct gs_kubepod_claim, GS_KUBEPOD_CLAIMS_MAX);
+        }
+        int r = claims == NULL ? gs_kubejson_no_memory(err)
+                               : read_claim(volume, pod, arena, &claim, err);
+        if (r == GS_NO_MEMORY) {
+            return r;
+        }
+        if (r == 0 && gs_kubejson_is_name(claim.name) && pod->n_claims < GS_KUBEPOD_CLAIMS_MAX) {
+            claims[pod->n_claims++] = claim;
+        } else {
+            pod->more_claims = true;
         }
     }
-    return false;
+    pod->claims = claims;
+    return 0;
 }
 
 static bool has_host_port(const json_t *containers)
@@ -196,7 +236,7 @@ static void read_unobeyed(const json_t *spec, const struct gs_kuberequest *reque
     flag(pod, GS_UNOBEYED_POD_AFFINITY, has_required(affinity, "podAffinity"));
     flag(pod, GS_UNOBEYED_POD_ANTI_AFFINITY, has_required(affinity, "podAntiAffinity"));
     flag(pod, GS_UNOBEYED_SPREAD, has_strict_spread(spec));
-    flag(pod, GS_UNOBEYED_VOLUMES, has_persistent_volume(spec));
+    flag(pod, GS_UNOBEYED_VOLUMES, pod->n_claims > 0 || pod->more_claims);
     flag(pod, GS_UNOBEYED_HOST_PORTS,
          has_host_port(json_object_get(spec, "containers")) ||
              has_host_port(json_object_get(spec, "initContainers")));
@@ -264,6 +304,7 @@ static int read_spec(const json_t *object, struct gs_arena *arena, struct gs_kub
     r = r == 0 ? keep_request(&request, arena, pod, err) : r;
     r = r == 0 ? read_binding(spec, arena, pod, err) : r;
     r = r == 0 ? gs_kubeconstraint_parse(spec, arena, &pod->constraint, &dropped, err) : r;
+    r = r == 0 ? read_claims(spec, arena, pod, err) : r;
     if (r == 0) {
         read_unobeyed(spec, &request, pod);
         flag(pod, GS_UNOBEYED_TOLERATION, dropped);

@@ -22,7 +22,8 @@ enum gs_kubepod_unobeyed {
     GS_UNOBEYED_POD_AFFINITY,      /* required pod affinity */
     GS_UNOBEYED_POD_ANTI_AFFINITY, /* required pod anti-affinity */
     GS_UNOBEYED_SPREAD,            /* topologySpreadConstraints with DoNotSchedule */
-    GS_UNOBEYED_VOLUMES,           /* persistent volumes, which may be tied to a zone or node */
+    GS_UNOBEYED_VOLUMES,           /* persistent volumes, which may be tied to a zone or node: by
+                                      who does not ask for its claims */
     GS_UNOBEYED_HOST_PORTS,
     GS_UNOBEYED_CLAIMS, /* resource claims (DRA) */
     GS_UNOBEYED_EPHEMERAL_STORAGE,
@@ -30,6 +31,14 @@ enum gs_kubepod_unobeyed {
     GS_UNOBEYED_OTHER_RESOURCE, /* vpc.amazonaws.com/efa and the like */
     GS_UNOBEYED_TOLERATION,     /* a toleration that compares numbers, taken as absent */
     GS_UNOBEYED_COUNT
+};
+
+enum { GS_KUBEPOD_CLAIMS_MAX = 16 }; /* that are looked at; no GPU node attaches many more */
+
+/* A volume of the pod that is a PersistentVolumeClaim. */
+struct gs_kubepod_claim {
+    const char *name;
+    bool own; /* an ephemeral volume's, which Kubernetes makes for the pod */
 };
 
 struct gs_kubepod {
@@ -50,10 +59,13 @@ struct gs_kubepod {
     const struct gs_kubeamount *others; /* of all other resources */
     size_t n_others;
     bool more_others;                       /* there are more kinds of them than these */
-    const struct gs_constraint *constraint; /* NULL: none */
-    uint32_t unobeyed;                      /* bit i: enum gs_kubepod_unobeyed */
-    const char *other_resource;             /* the first of GS_UNOBEYED_OTHER_RESOURCE; or NULL */
-    const char *refused; /* a shared or malformed NVIDIA resource it asks for; or NULL */
+    const struct gs_constraint *constraint; /* NULL: none; without what its volumes require */
+    const struct gs_kubepod_claim *claims;
+    size_t n_claims;
+    bool more_claims;           /* there are more of them than these */
+    uint32_t unobeyed;          /* bit i: enum gs_kubepod_unobeyed */
+    const char *other_resource; /* the first of GS_UNOBEYED_OTHER_RESOURCE; or NULL */
+    const char *refused;        /* a shared or malformed NVIDIA resource it asks for; or NULL */
 };
 
 /* In words: "required pod affinity". */

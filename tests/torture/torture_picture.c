@@ -5,6 +5,7 @@
 #include "picture/movers.h"
 #include "picture/rules.h"
 #include "picture/take.h"
+#include "unit/wire/json_text.h"
 
 /* What the watches show, in this order; each may be shown again after a failure. */
 static const struct shown {
@@ -216,10 +217,69 @@ static int judge_often(struct gs_err *err)
     return r;
 }
 
+/* What is asked for of the pod's volumes, in this order. */
+static const char *const answers[] = {
+    "{'metadata':{'name':'a','annotations':{'pv.kubernetes.io/bind-completed':'yes'}},'spec':{"
+    "'volumeName':'pv','accessModes':['ReadWriteOncePod']}}",
+    "{'metadata':{'name':'pv','labels':{'topology.kubernetes.io/zone':'x__y'}},'spec':{"
+    "'nodeAffinity':{'required':{'nodeSelectorTerms':[{'matchExpressions':[{'key':"
+    "'kubernetes.io/hostname','operator':'In','values':['n1']}]},{'matchExpressions':[{'key':'k',"
+    "'operator':'Exists'},{'key':'l','operator':'Exists'}]}]}}}}",
+    "{'metadata':{'name':'v-b','ownerReferences':[{'uid':'u-v','controller':true}]},'spec':{"
+    "'storageClassName':'fast'}}",
+    "{'metadata':{'name':'fast'},'provisioner':'p','volumeBindingMode':'WaitForFirstConsumer',"
+    "'allowedTopologies':[{'matchLabelExpressions':[{'key':'k','values':['1']}]}]}",
+    "{'metadata':{'name':'c'},'spec':{'storageClassName':'slow'}}",
+    "{'metadata':{'name':'slow'},'volumeBindingMode':'Immediate'}",
+};
+static json_t *answer_objects[sizeof(answers) / sizeof(answers[0])];
+static json_t *with_volumes;
+
+static int read_volumes(struct gs_store_pod *pod, struct gs_err *err)
+{
+    struct gs_volumes_reading *reading = gs_volumes_read(&pod->waiting->pod, pod->uid);
+    int r = reading == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory") : 0;
+    for (size_t i = 0; r == 0 && gs_volumes_next(reading) != NULL; i++) {
+        r = gs_volumes_take(reading, answer_objects[i], err);
+    }
+    if (r != 0) {
+        gs_volumes_reading_free(reading);
+        return r;
+    }
+    struct gs_volumes *volumes = gs_volumes_end(reading);
+    return volumes == NULL ? gs_fail(err, GS_NO_MEMORY, "no memory")
+                           : gs_store_set_volumes(pod, volumes, 7, err);
+}
+
+/* A pod with volumes is shown, they are read, and it is shown again. */
+static int look_at_volumes(struct gs_err *err)
+{
+    struct gs_store store;
+    gs_store_init(&store);
+    int r = gs_store_pod(&store, with_volumes, false, 1, err);
+    r = r == 0 ? read_volumes(gs_store_find_pod(&store, "d/v"), err) : r;
+    r = r == 0 ? gs_store_pod(&store, with_volumes, false, 2, err) : r;
+    r = r == 0 ? read_volumes(gs_store_find_pod(&store, "d/v"), err) : r;
+    if (r == 0) {
+        const struct gs_store_waiting *waiting = gs_store_find_pod(&store, "d/v")->waiting;
+        assert_int_equal(gs_store_constraint(waiting)->n_terms, 8);
+        assert_int_equal(gs_store_constraint(waiting)->selector.n_requirements, 2);
+        assert_non_null(waiting->volumes.of->waits);
+    }
+    gs_store_done(&store);
+    return r;
+}
+
 static void torture__rules_are_judged_or_memory_is_said_to_be_short(void **state)
 {
     (void)state;
     assert_true(torture_heap(judge_often, 1) > 3 * MORE);
+}
+
+static void torture__volumes_survive_each_failed_request(void **state)
+{
+    (void)state;
+    assert_true(torture_heap(look_at_volumes, 1) > 15);
 }
 
 static void torture__the_picture_survives_each_failed_request(void **state)
@@ -257,6 +317,18 @@ static int set_up(void **state)
             return -1;
         }
     }
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        answer_objects[i] = json_text(answers[i]);
+    }
+    with_volumes = json_text(
+        "{'metadata':{'name':'v','namespace':'d','uid':'u-v'},'spec':{'nodeSelector':{'a':'b'},"
+        "'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{"
+        "'nodeSelectorTerms':[{'matchExpressions':[{'key':'m','operator':'Exists'}]},{"
+        "'matchExpressions':[{'key':'n','operator':'Exists'}]}]}}},'schedulingGates':[{'name':"
+        "'gpuslice.dev/slice'}],'volumes':[{'name':'a','persistentVolumeClaim':{'claimName':'a'}},{"
+        "'name':'b','ephemeral':{}},{'name':'c','persistentVolumeClaim':{'claimName':'c'}}],"
+        "'containers':[{'name':'c','resources':{'limits':{'nvidia.com/mig-3g.20gb':'1'}}}]},"
+        "'status':{'phase':'Pending'}}");
     return look(&err); /* a model's tables are made once, and are the decider's */
 }
 
@@ -269,6 +341,10 @@ static int tear_down(void **state)
     for (unsigned i = 0; i < MORE; i++) {
         json_decref(more[i]);
     }
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        json_decref(answer_objects[i]);
+    }
+    json_decref(with_volumes);
     gs_arena_done(&arena);
     return 0;
 }
@@ -279,6 +355,7 @@ int main(void)
         cmocka_unit_test(torture__the_picture_survives_each_failed_request),
         cmocka_unit_test(torture__what_failed_is_shown_again),
         cmocka_unit_test(torture__rules_are_judged_or_memory_is_said_to_be_short),
+        cmocka_unit_test(torture__volumes_survive_each_failed_request),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -153,8 +153,21 @@ static int decide(struct gs_scene *scene, const struct gs_store_pod *pod, struct
         .now_us = scene->at_us,
     };
     ask.may_move_others = scene->movers.n > 0;
+    struct gs_decision none = {.what = GS_DECIDE_WAIT,
+                               .node = GS_DECIDE_NONE,
+                               .offer = GS_DECIDE_NONE,
+                               .until_node = GS_DECIDE_NONE,
+                               .keep = {.node = GS_DECIDE_NONE}};
+    if (gs_take_is_nowhere(pod, none.why, sizeof(none.why))) {
+        *ret = none;
+        return 0;
+    }
     int r = gs_rules_judge(&scene->rules, pod, GS_RULES_STRICT, &ask, NULL, err);
-    return r == 0 ? gs_decide(scene->decider, &cluster, &ask, ret, err) : r;
+    r = r == 0 ? gs_decide(scene->decider, &cluster, &ask, ret, err) : r;
+    if (r == 0 && scene->volumes != NULL) {
+        gs_take_words(pod, ret);
+    }
+    return r;
 }
 
 /* What the answer takes off the picture, for those that come later. */
@@ -245,8 +258,10 @@ static int decide_it(struct gs_case *of, struct gs_err *err)
     if (r != 0 || d == GS_NO_MEMORY) {
         return r != 0 ? r : no_memory(err);
     }
+    char why[GS_DECIDE_TEXT_MAX];
     of->decided = d == 0;
-    return of->decided ? look_at_nodes(of, err) : 0;
+    of->nowhere = of->decided && gs_take_is_nowhere(of->stored, why, sizeof(why));
+    return of->decided && !of->nowhere ? look_at_nodes(of, err) : 0;
 }
 
 const char *gs_case_decision_word(enum gs_decide_what what)

@@ -33,6 +33,7 @@ struct gs_case {
     struct gs_store_pod *stored; /* NULL: it does not wait */
     size_t before;               /* pods that wait and go first */
     bool decided;
+    bool nowhere; /* the scheduler takes it nowhere now because of its volumes; that is decided */
     struct gs_decision decision; /* where it is decided, or would be */
     struct gs_err cannot;    /* what it asks for could not be worked out; code GS_OK: it could */
     struct gs_look *looks;   /* one a node of the view; NULL: none */

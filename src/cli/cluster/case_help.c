@@ -137,7 +137,10 @@ static const char *next_of_decision(const struct gs_case *of)
         return "the gate goes, and Karpenter starts that node; its boot step cuts it before pods "
                "come";
     case GS_DECIDE_WAIT:
-        return of->decision.until_node != GS_DECIDE_NONE
+        return of->nowhere
+                   ? "the gate goes after half a minute, and the pod waits on; its volumes are "
+                     "looked at again every few seconds"
+               : of->decision.until_node != GS_DECIDE_NONE
                    ? "it is booked there as soon as the slice shows"
                    : "nothing, until one of the things below changes; it is decided anew at every "
                      "change of a pod or node";
@@ -333,6 +336,16 @@ static int help_by_capacity(struct gs_case *of, struct gs_buf *text, struct gs_e
     return r;
 }
 
+/* The scheduler and Karpenter wait for it too. */
+static int help_by_volumes(struct gs_case *of, struct gs_buf *text, struct gs_err *err)
+{
+    gs_buf_printf(text,
+                  "its PersistentVolumeClaims there, bound and its own: kubectl -n %s get "
+                  "persistentvolumeclaims, and the Events that describe shows of them",
+                  of->pod.name_space);
+    return add(of, text, err);
+}
+
 static int help_by_controller(struct gs_case *of, struct gs_buf *text, struct gs_err *err)
 {
     const struct gs_scene *scene = of->scene;
@@ -367,6 +380,8 @@ int gs_case_advise(struct gs_case *of, struct gs_err *err)
     of->next = next_of(of);
     int r = waits ? help_by_controller(of, &text, err) : 0;
     bool buys = of->state == GS_CASE_DECIDED && of->decided && of->decision.what == GS_DECIDE_BUY;
+    r = r == 0 && of->nowhere ? help_by_volumes(of, &text, err) : r;
+    stuck &= !of->nowhere;
     r = r == 0 && stuck ? help_by_nodes(of, &text, err) : r;
     r = r == 0 && buys ? help_by_capacity(of, &text, err) : r;
     return r == 0 && stuck && of->decided ? help_by_pools(of, &text, err) : r;

@@ -59,6 +59,7 @@ void gs_scene_done(struct gs_scene *scene)
         gs_rules_done(&scene->rules);
         gs_nodes_view_done(&scene->view);
     }
+    gs_claims_free(scene->volumes);
     gs_movers_done(&scene->movers);
     gs_store_done(&scene->store);
     gs_map_done(&scene->gpunodes);
@@ -337,6 +338,7 @@ int gs_scene_read(struct gs_scene *scene, const char *region, struct gs_err *err
     }
     int r = gs_link_wait(scene->link, err);
     r = r == 0 ? check(scene, err) : r;
+    r = r == 0 ? gs_scene_read_volumes(scene, err) : r;
     return r == 0 ? gs_scene_settle(scene, err) : r;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/cluster/region.h"
 #include "cloud/pooloffers.h"
 #include "karpenter/seen.h"
+#include "picture/claims.h"
 #include "picture/movers.h"
 #include "picture/rules.h"
 #include "picture/view.h"
@@ -66,6 +67,7 @@ struct gs_scene {
     struct gs_store store;
     struct gs_nodes_view view;
     struct gs_rules rules;
+    struct gs_claims *volumes; /* what volumes of pods require; NULL: it is not asked for */
     struct gs_link_list lists[GS_SCENE_KINDS];
     struct gs_scene_taker takers[GS_SCENE_KINDS]; /* of the lists */
     struct gs_map gpunodes;                       /* by name: struct gs_scene_gpunode */
@@ -118,6 +120,13 @@ void gs_scene_reread(struct gs_scene *scene);
 
 /* And then: the picture as it is now. `at_us`: CLOCK_MONOTONIC. GS_NO_MEMORY. */
 int gs_scene_resettle(struct gs_scene *scene, uint64_t at_us, struct gs_err *err);
+
+/* scene_volumes.c: what the volumes of pods that wait require is asked for where that is due. True:
+ * more are to be asked for once some of these are known. GS_NO_MEMORY: they are not asked for. */
+bool gs_scene_ask_volumes(struct gs_scene *scene, uint64_t now_us);
+int gs_scene_open_volumes(struct gs_scene *scene, struct gs_err *err);
+/* All of it, of a scene that is read once. GS_IO: the loop broke. */
+int gs_scene_read_volumes(struct gs_scene *scene, struct gs_err *err);
 
 /* scene_settle.c: what lives in the arena is not there any more. */
 void gs_scene_forget(struct gs_scene *scene);

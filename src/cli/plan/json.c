@@ -242,6 +242,10 @@ static void put_rest(struct gs_result *result, json_t *at,
     for (size_t i = 0; i < question->ignored.n; i++) {
         gs_result_text(result, ignored, NULL, question->ignored.items[i]);
     }
+    json_t *volumes = question->volumes.n == 0 ? NULL : gs_result_array(result, at, "volumes");
+    for (size_t i = 0; i < question->volumes.n; i++) {
+        gs_result_text(result, volumes, NULL, question->volumes.items[i]);
+    }
 }
 
 static int build(struct gs_result *result, const struct gs_cmd_plan_question *question,

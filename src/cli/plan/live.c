@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "cli/cluster/link.h"
 #include "cli/cluster/region.h"
-#include "cli/plan/plan.h"
+#include "cli/plan/live.h"
 #include "wire/kubejson.h"
 #include "wire/kubenode.h"
 #include "wire/kubepod.h"
@@ -19,6 +19,7 @@ struct live {
     struct gs_link link;
     struct gs_arena scratch; /* one object at a time */
     struct gs_kubeplan *plan;
+    json_t *later; /* an array: pods that are added once it is known where their volumes are */
     struct gs_kubenode **nodes;
     size_t n_nodes, cap_nodes;
     struct gs_region_sources region;
@@ -62,6 +63,7 @@ static void begin_pods(void *ctx)
 {
     struct live *live = ctx;
     live->plan = gs_kubeplan_new(live->question->arena, true);
+    json_array_clear(live->later);
     int r = live->plan == NULL ? no_memory(&live->broken) : 0;
     for (size_t i = 0; r == 0 && i < live->n_nodes; i++) {
         r = gs_kubeplan_add_node(live->plan, live->nodes[i], &live->broken);
@@ -69,6 +71,13 @@ static void begin_pods(void *ctx)
     if (r == 0) {
         (void)gs_kubeplan_end_nodes(live->plan, &live->broken);
     }
+}
+
+/* Whether the pod may run hangs on claims; of as many pods as are asked about. */
+static bool comes_later(const struct live *live, const struct gs_kubepod *pod)
+{
+    return pod->n_claims > 0 && pod->n_wants > 0 && pod->node == NULL && !pod->deleting &&
+           pod->phase == GS_KUBEPOD_PENDING && json_array_size(live->later) < GS_LIVE_VOLUMES_MAX;
 }
 
 static int take_pod(void *ctx, const struct json_t *object, struct gs_err *err)
@@ -81,9 +90,32 @@ static int take_pod(void *ctx, const struct json_t *object, struct gs_err *err)
         return (int)live->broken.code;
     }
     int r = gs_kubepod_parse(object, &live->scratch, &pod, err);
-    r = r == 0 ? gs_kubeplan_add_pod(live->plan, &pod, err) : r;
+    if (r == 0 && comes_later(live, &pod)) {
+        r = json_array_append_new(live->later, json_deep_copy(object)) == 0 ? 0 : no_memory(err);
+    } else {
+        r = r == 0 ? gs_kubeplan_add_pod(live->plan, &pod, err) : r;
+    }
     gs_arena_rewind(&live->scratch, mark);
     return r;
+}
+
+static int take_later(struct live *live, struct gs_err *err)
+{
+    struct gs_live_volumes volumes = {.question = live->question};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < json_array_size(live->later); i++) {
+        const json_t *object = json_array_get(live->later, i);
+        const char *uid =
+            json_string_value(json_object_get(json_object_get(object, "metadata"), "uid"));
+        struct gs_arena_mark mark = gs_arena_mark(&live->scratch);
+        struct gs_kubepod pod;
+        r = gs_kubepod_parse(object, &live->scratch, &pod, err);
+        r = r == 0 ? gs_live_volumes_add(&volumes, &live->link, &pod, uid == NULL ? "" : uid,
+                                         &live->scratch, live->plan, err)
+                   : r;
+        gs_arena_rewind(&live->scratch, mark);
+    }
+    return r == 0 ? gs_live_volumes_end(&volumes, err) : r;
 }
 
 /* ---- SlicePools: what may be bought, and at whose prices, where nothing else is said ---- */
@@ -210,17 +242,19 @@ static int read_lists(struct live *live, struct gs_err *err)
         gs_link_begin_list(&live->link, &pools);
     }
     r = wait_for(live, &pods, err);
+    r = r == 0 ? take_later(live, err) : r;
     return r == 0 && asks ? settle_pools(live, &pools, err) : r;
 }
 
 int gs_cmd_plan_read_live(struct gs_cmd_plan_question *question, struct gs_err *err)
 {
-    struct live live = {.question = question, .broken = {.code = GS_OK}};
+    struct live live = {.question = question, .later = json_array(), .broken = {.code = GS_OK}};
     int r = gs_link_open(&live.link, &question->args->link, err);
     gs_arena_init(&live.scratch, &gs_alloc_heap, SCRATCH_MAX);
     r = r == 0 ? read_lists(&live, err) : r;
     r = r == 0 ? gs_kubeplan_finish(live.plan, question->demand, &question->cluster, err) : r;
     gs_arena_done(&live.scratch);
+    json_decref(live.later);
     gs_link_close(&live.link);
     return r;
 }

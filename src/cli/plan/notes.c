@@ -6,23 +6,43 @@
 
 enum { NOTE_MAX = 1000 };
 
-int gs_cmd_plan_note(struct gs_cmd_plan_question *question, struct gs_err *err, const char *fmt,
-                     ...)
+static int keep(struct gs_cmd_plan_question *question, struct gs_cmd_plan_texts *notes,
+                struct gs_err *err, const char *fmt, va_list ap)
+    __attribute__((format(printf, 4, 0)));
+
+static int keep(struct gs_cmd_plan_question *question, struct gs_cmd_plan_texts *notes,
+                struct gs_err *err, const char *fmt, va_list ap)
 {
     char text[NOTE_MAX];
-    va_list ap;
-    va_start(ap, fmt);
     int n = vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
     size_t len = n < 0 ? 0 : (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
     const char *kept = gs_arena_text(question->arena, text, len);
-    struct gs_cmd_plan_texts *notes = &question->ignored;
     if (kept == NULL || !gs_arena_room(question->arena, &notes->items, &notes->cap, notes->n,
                                        sizeof(*notes->items))) {
         return gs_fail(err, GS_NO_MEMORY, "no memory for notes");
     }
     notes->items[notes->n++] = kept;
     return 0;
+}
+
+int gs_cmd_plan_note(struct gs_cmd_plan_question *question, struct gs_err *err, const char *fmt,
+                     ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int r = keep(question, &question->ignored, err, fmt, ap);
+    va_end(ap);
+    return r;
+}
+
+int gs_cmd_plan_note_volume(struct gs_cmd_plan_question *question, struct gs_err *err,
+                            const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int r = keep(question, &question->volumes, err, fmt, ap);
+    va_end(ap);
+    return r;
 }
 
 const char *gs_cmd_plan_item_name(const struct gs_cmd_plan_question *question, uint32_t item)

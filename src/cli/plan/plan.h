@@ -87,7 +87,8 @@ struct gs_cmd_plan_question {
     size_t n_excluded;
     size_t cap_excluded;
     struct gs_cmd_plan_texts ignored;
-    const char *prices; /* of which region, by whose word; NULL: as --region says */
+    struct gs_cmd_plan_texts volumes; /* --cluster: where those of pods that wait are */
+    const char *prices;               /* of which region, by whose word; NULL: as --region says */
     bool chosen_before; /* what the items take was chosen first: no bound of the plan holds */
     struct gs_plan_input input;
 };
@@ -128,6 +129,10 @@ int gs_cmd_plan_note_ignored(struct gs_cmd_plan_question *question, const struct
                              struct gs_err *err);
 int gs_cmd_plan_note(struct gs_cmd_plan_question *question, struct gs_err *err, const char *fmt,
                      ...) __attribute__((format(printf, 3, 4)));
+
+/* The same to `volumes`. */
+int gs_cmd_plan_note_volume(struct gs_cmd_plan_question *question, struct gs_err *err,
+                            const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* plan/json.c */
 int gs_cmd_plan_write_document(const struct gs_cmd_plan_question *question,

@@ -460,11 +460,11 @@ static void put_excluded(const struct gs_cmd_plan_question *question, struct gs_
     }
 }
 
-static void put_ignored(const struct gs_cmd_plan_question *question, struct gs_buf *out)
+static void put_texts(const struct gs_cmd_plan_texts *texts, const char *title, struct gs_buf *out)
 {
-    for (size_t i = 0; i < question->ignored.n; i++) {
-        gs_buf_puts(out, i == 0 ? "\nnot looked at:\n  " : "  ");
-        gs_text_clean(out, question->ignored.items[i], strlen(question->ignored.items[i]));
+    for (size_t i = 0; i < texts->n; i++) {
+        gs_buf_printf(out, "%s  ", i == 0 ? title : "");
+        gs_text_clean(out, texts->items[i], strlen(texts->items[i]));
         gs_buf_puts(out, "\n");
     }
 }
@@ -490,7 +490,8 @@ int gs_cmd_plan_write_table(const struct gs_cmd_plan_question *question,
     }
     put_unplaced(question, plan, styled, &out);
     put_excluded(question, &out);
-    put_ignored(question, &out);
+    put_texts(&question->volumes, "\nvolumes:\n", &out);
+    put_texts(&question->ignored, "\nnot looked at:\n", &out);
     r = question->args->explain ? gs_cmd_plan_explain(question, plan, &out, err) : 0;
     if (question->args->timing) {
         gs_buf_printf(&out, "\nread in %llu us, planned in %llu us\n",

@@ -96,6 +96,7 @@ static void step(struct gs_top_cluster *cluster, uint64_t now_us)
     } else if (!cluster->reads && wanted && now_us >= cluster->decide_us) {
         cluster->reads = true;
         gs_scene_reread(&cluster->scene);
+        (void)gs_scene_ask_volumes(&cluster->scene, now_us); /* the others the next time */
     }
     if (!wanted) {
         source->decided_us = gs_date_us(); /* nothing is left to be worked out */
@@ -176,6 +177,7 @@ static int begin(struct gs_top_cluster *cluster, struct gs_err *err)
                                          .ctx = cluster,
                                          .tap = &tap};
     int r = gs_scene_last(&cluster->scene, err);
+    r = r == 0 ? gs_scene_open_volumes(&cluster->scene, err) : r;
     r = r == 0 ? gs_board_new(&board, &cluster->board, err) : r;
     cluster->tap.board = cluster->board;
     r = r == 0 ? gs_feed_new(&feed, &cluster->feed, err) : r;

@@ -117,8 +117,8 @@ static int gather(struct gs_pass *pass, size_t *ret_n, struct gs_err *err)
 
 /* ---- bookings that stand ---- */
 
-/* It is not booked there again for a time: there is a rule that we do not look at (a volume), or
- * somebody was faster. */
+/* It is not booked there again for a time: there is a rule that we do not look at (how many volumes
+ * a node attaches), or somebody was faster. */
 static void remember_failed(const struct gs_pass *pass, struct gs_store_waiting *waiting,
                             const struct gs_store_node *node)
 {
@@ -274,6 +274,10 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
     struct gs_decision decision;
     bool later = false;
     bool vain = false;
+    if (!gs_pass_has_volumes(pass, pod)) {
+        return 0;
+    }
+    ask.constraint = gs_store_constraint(pod->waiting);
     int r = gs_rules_judge(&pass->rules, pod, GS_RULES_STRICT, &ask, &later, err);
     if (r != 0 || gs_pass_book_successor(pass, pod, &ask)) {
         return r;
@@ -306,6 +310,7 @@ static int decide(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_err 
         return r;
     }
     pass->counts.decisions[decision.what]++;
+    gs_take_words(pod, &decision);
     gs_pass_remember(pod, &decision);
     if (vain) {
         gs_pass_let_go(pass, pod, "NodeDidNotHelp", "Wait", decision.why);

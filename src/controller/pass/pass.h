@@ -49,9 +49,18 @@ struct gs_pass_market {
 
 struct gs_pass;
 
+/* What the volumes of pods require (picture/claims). NULL: it is not looked at. */
+struct gs_pass_volumes {
+    /* Asked for where it is not known or old; a pass follows once it is. `now_us`:
+     * CLOCK_MONOTONIC. */
+    bool (*look)(void *ctx, struct gs_store_pod *pod, uint64_t now_us);
+    void *ctx;
+};
+
 struct gs_pass_options {
     struct gs_store *store;
     struct gs_act *act;
+    struct gs_pass_volumes volumes;
     struct gs_pass_market market;
     uint64_t recut_limit_us; /* a gate stays so long for a re-cut; 0: 30 s */
     uint64_t book_limit_us;  /* a booking stands so long; 0: 120 s */

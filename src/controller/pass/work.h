@@ -42,6 +42,10 @@ int gs_pass_ask(struct gs_pass *pass, const struct gs_decide_cluster *cluster,
 bool gs_pass_hopes(struct gs_pass *pass, struct gs_store_pod *pod, struct gs_decide_pod *ask,
                    const struct gs_decide_cluster *cluster, struct gs_decision *decision);
 
+/* volumes.c: what its volumes require is known, or not to be known. False: it waits for that, or
+ * because of it. */
+bool gs_pass_has_volumes(struct gs_pass *pass, struct gs_store_pod *pod);
+
 /* book.c */
 void gs_pass_book(struct gs_pass *pass, struct gs_store_pod *pod,
                   const struct gs_decision *decision);

@@ -287,7 +287,7 @@ static bool may_differ(const struct gs_pools_owner *owner, const struct gs_store
                        const struct gs_decide_pod *ask, const struct gs_offer *offer,
                        const struct gs_store_node *node)
 {
-    const struct gs_constraint *constraint = pod->waiting->pod.constraint;
+    const struct gs_constraint *constraint = gs_store_constraint(pod->waiting);
     return owner->pool.scaling == GS_SLICEPOOL_OVERLAY &&
            (is_elsewhere(ask, node) ||
             (gs_constraint_check(constraint, &node->node.facts, NULL) == GS_VERDICT_NO &&

@@ -143,6 +143,7 @@ static int add_to_demand(struct gs_pools *pools, struct gs_pools_owner *owner,
                          const struct gs_store_pod *pod, struct gs_err *err)
 {
     const struct gs_kubepod *asks = &pod->waiting->pod;
+    const struct gs_constraint *requires = gs_store_constraint(pod->waiting);
     const struct gs_alternative wants = {.wants = asks->wants, .n_wants = asks->n_wants};
     const char *types[GS_POOLS_VAIN_MAX];
     size_t n_types = gs_pools_vain_types(pools, owner, pod, types);
@@ -154,13 +155,13 @@ static int add_to_demand(struct gs_pools *pools, struct gs_pools_owner *owner,
         .memory_bytes = asks->memory_bytes,
         .alternatives = &wants,
         .n_alternatives = 1,
-        .constraint = asks->constraint,
+        .constraint = requires,
     };
     if (n_types == 0) {
         return gs_demand_add(owner->demand, &item, err);
     }
-    if (asks->constraint != NULL) {
-        constraint = *asks->constraint;
+    if (requires != NULL) {
+        constraint = *requires;
     }
     size_t n = constraint.selector.n_requirements;
     struct gs_requirement *all = GS_ARENA_NEW(&owner->demand_arena, struct gs_requirement, n + 1);

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "core/catalog.h"
+#include "unit/picture/volumes_objects.h"
 #include "unit/wire/json_text.h"
 #include "wire/kubemove.h"
 
@@ -81,6 +82,7 @@ static void begin(void *ctx)
 {
     struct world *world = ctx;
     world->wanted = 0;
+    world->looks = 0;
 }
 
 static const char *want(void *ctx, const struct gs_store_pod *pod, const struct gs_decide_pod *ask,
@@ -114,10 +116,26 @@ static bool expects(void *ctx, const struct gs_offer *offer, uint32_t *ret_s)
     return world->takes_s > 0;
 }
 
+/* Answered at once; read anew each time. */
+static bool look(void *ctx, struct gs_store_pod *pod, uint64_t now_us)
+{
+    struct world *world = ctx;
+    struct gs_kubepod read = pod->waiting->pod;
+    read.n_claims = world->n_objects == 0 ? 0 : read.n_claims;
+    world->looks++;
+    if (!world->mute) {
+        struct gs_volumes *volumes =
+            volumes_read(&read, pod->uid, world->objects, world->n_objects);
+        assert_int_equal(gs_store_set_volumes(pod, volumes, now_us + 500000, NULL), 0);
+    }
+    return true;
+}
+
 void world_restart(struct world *world)
 {
     struct gs_pass_options options = {
         .store = &world->store,
+        .volumes = {.look = look, .ctx = world},
         .market = {.offers = offers,
                    .begin = begin,
                    .want = want,

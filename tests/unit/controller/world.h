@@ -4,6 +4,8 @@
 
 #include "controller/pass/pass.h"
 
+struct volumes_object; /* unit/picture/volumes_objects.h */
+
 struct world {
     struct gs_store store;
     struct gs_pass *pass;
@@ -21,7 +23,11 @@ struct world {
     const char *futile;       /* why no node is bought for pods; NULL: it is */
     bool futile_first;        /* ... of the first type */
     bool opens;               /* ... from a NodePool that is about to open */
-    unsigned wanted;          /* pods of the last pass that need a node */
+    const struct volumes_object *objects; /* claims, volumes, classes that can be read */
+    size_t n_objects;                     /* 0: volumes of pods require nothing */
+    bool mute;                            /* ... but nobody answers */
+    unsigned looks;                       /* for what volumes require, of the last pass */
+    unsigned wanted;                      /* pods of the last pass that need a node */
 };
 
 /* Frees what the last one had. */

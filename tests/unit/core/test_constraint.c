@@ -135,6 +135,62 @@ static void constraint__a_label_that_no_pool_gives_is_not_there(void **state)
     }
 }
 
+/* Of nodes as they are (in zone a, with the driver's label and without) and of new ones (anywhere,
+ * in zone b). */
+static void constraint__what_a_volume_requires_may_be_its_drivers_label(void **state)
+{
+    enum { THERE, EARLY, ANYWHERE, NEW_B, N };
+    const char *const zone = "topology.kubernetes.io/zone";
+    const char *const ebs = "topology.ebs.csi.aws.com/zone";
+    const struct gs_node_facts nodes[N] = {
+        [THERE] = {.name = "n",
+                   LABELS({zone, "a"}, {ebs, "a"}, {"x.io/rack", "7"}),
+                   .labels_complete = true},
+        [EARLY] = {.name = "n", LABELS({zone, "a"}), .labels_complete = true},
+        [ANYWHERE] = {.labels_by_pool = true},
+        [NEW_B] = {LABELS({zone, "b"}), .labels_by_pool = true},
+    };
+    const struct {
+        struct gs_requirement requirement;
+        const char *expected;
+    } rows[] = {
+        {{zone, GS_LABEL_IN, VALUES("a")}, "yy?n"},
+        {{zone, GS_LABEL_IN, VALUES("b")}, "nn?y"},
+        {{ebs, GS_LABEL_IN, VALUES("a")}, "y??n"},
+        {{ebs, GS_LABEL_IN, VALUES("b", "c")}, "nn?y"},
+        {{"x.io/rack", GS_LABEL_IN, VALUES("7")}, "y???"},
+        {{"x.io/rack", GS_LABEL_NOT_IN, VALUES("7")}, "ny??"},
+        {{"kubernetes.io/hostname", GS_LABEL_IN, VALUES("n")}, "yynn"},
+        {{"kubernetes.io/hostname", GS_LABEL_IN, VALUES("m")}, "nnnn"},
+        {{"metadata.name", GS_LABEL_IN, VALUES("n"), .on_field = true}, "yynn"},
+    };
+    static const char letters[] = {
+        [GS_VERDICT_NO] = 'n', [GS_VERDICT_YES] = 'y', [GS_VERDICT_UNKNOWN] = '?'};
+    (void)state;
+    for (size_t i = 0; i < GS_ARRAY_LEN(rows); i++) {
+        struct gs_requirement one = rows[i].requirement;
+        char got[N + 1] = "";
+        one.of_volume = true;
+        for (unsigned k = 0; k < N; k++) {
+            const struct gs_constraint constraint = {.selector = {&one, 1}};
+            got[k] = letters[gs_constraint_check(&constraint, &nodes[k], NULL)];
+        }
+        if (strcmp(got, rows[i].expected) != 0) {
+            fail_msg("row %zu: %s, expected %s", i, got, rows[i].expected);
+        }
+    }
+}
+
+static void constraint__what_a_volume_requires_is_blamed_on_it(void **state)
+{
+    const struct gs_requirement one = {"zone", GS_LABEL_IN, VALUES("b"), .of_volume = true};
+    const struct gs_constraint constraint = {.selector = {&one, 1}};
+    const char *because = NULL;
+    (void)state;
+    assert_int_equal(gs_constraint_check(&constraint, &node, &because), GS_VERDICT_NO);
+    assert_string_equal(because, "its volumes");
+}
+
 static void constraint__a_field_is_unknown_while_the_node_has_no_name(void **state)
 {
     (void)state;
@@ -315,6 +371,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(constraint__operators_mean_what_kubernetes_means),
+        cmocka_unit_test(constraint__what_a_volume_requires_may_be_its_drivers_label),
+        cmocka_unit_test(constraint__what_a_volume_requires_is_blamed_on_it),
         cmocka_unit_test(constraint__a_field_is_unknown_while_the_node_has_no_name),
         cmocka_unit_test(constraint__a_label_that_no_pool_gives_is_not_there),
         cmocka_unit_test(constraint__tolerations_mean_what_kubernetes_means),

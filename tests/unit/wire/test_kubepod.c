@@ -235,11 +235,11 @@ static void kubepod__reads_who_it_is_and_where_it_may_run(void **state)
     assert_true(pod.deleting && !pod.mirror);
 
     const char *a[] = {"2"}, *z[] = {"1"}, *k[] = {"x", "y"}, *g[] = {"3"}, *b[] = {"gpu-b"};
-    const struct gs_requirement selector[] = {{"a", GS_LABEL_IN, a, 1, false},
-                                              {"z", GS_LABEL_IN, z, 1, false}};
-    const struct gs_requirement term[] = {{"k", GS_LABEL_IN, k, 2, false},
-                                          {"g", GS_LABEL_GT, g, 1, false},
-                                          {"metadata.name", GS_LABEL_NOT_IN, b, 1, true}};
+    const struct gs_requirement selector[] = {{"a", GS_LABEL_IN, a, 1, false, false},
+                                              {"z", GS_LABEL_IN, z, 1, false, false}};
+    const struct gs_requirement term[] = {{"k", GS_LABEL_IN, k, 2, false, false},
+                                          {"g", GS_LABEL_GT, g, 1, false, false},
+                                          {"metadata.name", GS_LABEL_NOT_IN, b, 1, true, false}};
     const struct gs_term terms[] = {{NULL, 0}, {term, 3}};
     const struct gs_toleration tolerations[] = {{"", "", "", true},
                                                 {"k", "v", "NoSchedule", false}};
@@ -358,10 +358,34 @@ static void kubepod__refuses_what_is_no_pod(void **state)
     gs_arena_done(&arena);
 }
 
+static void kubepod__names_the_claims_of_its_volumes(void **state)
+{
+    struct gs_arena arena;
+    struct gs_kubepod pod;
+    (void)state;
+    gs_arena_init(&arena, &gs_alloc_heap, 1 << 20);
+    assert_int_equal(
+        parse(HEAD GPU
+              ", 'volumes': [{'name': 'a', 'emptyDir': {}}, {'name': 'b', "
+              "'persistentVolumeClaim': {'claimName': 'data'}}, {'name': 'tmp', "
+              "'ephemeral': {}}, {'persistentVolumeClaim': {'claimName': 'Not_a_name'}}]}}",
+              &arena, &pod, NULL),
+        0);
+    assert_int_equal(pod.n_claims, 2);
+    assert_string_equal(pod.claims[0].name, "data");
+    assert_false(pod.claims[0].own);
+    assert_string_equal(pod.claims[1].name + strlen(pod.claims[1].name) - 4, "-tmp");
+    assert_int_equal(strncmp(pod.claims[1].name, pod.name, strlen(pod.name)), 0);
+    assert_true(pod.claims[1].own);
+    assert_true(pod.more_claims);
+    gs_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kubepod__asks_for_what_the_scheduler_counts),
+        cmocka_unit_test(kubepod__names_the_claims_of_its_volumes),
         cmocka_unit_test(kubepod__names_what_it_does_not_obey),
         cmocka_unit_test(kubepod__reads_who_it_is_and_where_it_may_run),
         cmocka_unit_test(kubepod__fills_in_what_the_api_leaves_out),
