@@ -1,6 +1,6 @@
 #include "picture/store_volumes.h"
 
-#include <string.h>
+#include <stddef.h>
 
 #include "base/hash.h"
 
@@ -53,6 +53,10 @@ const struct gs_constraint *gs_store_constraint(const struct gs_store_waiting *w
 }
 
 /* ---- who has a claim ---- */
+
+_Static_assert(offsetof(struct gs_store_pod, wants) % _Alignof(uint32_t) == 0 &&
+                   sizeof(struct gs_store_want) % _Alignof(uint32_t) == 0,
+               "hashes behind the wants lie as numbers have to");
 
 static uint32_t *hashes_of(struct gs_store_pod *pod)
 {
