@@ -14,10 +14,13 @@ enum { LIST_BYTES_MAX = 256 << 10, NOTE_BYTES_MAX = 2048, SCHEDULER_MAX = 253 };
 static int dump(const json_t *list, struct gs_arena *arena, const char **ret, struct gs_err *err)
 {
     static const char none[] = "[]";
-    size_t size = list == NULL ? 0 : json_dumpb(list, NULL, 0, JSON_COMPACT);
-    if (size == 0) {
+    if (list == NULL) {
         *ret = none;
         return 0;
+    }
+    size_t size = json_dumpb(list, NULL, 0, JSON_COMPACT);
+    if (size == 0) {
+        return gs_kubejson_no_memory(err);
     }
     if (size > LIST_BYTES_MAX) {
         *ret = NULL;
