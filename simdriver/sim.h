@@ -4,8 +4,8 @@
  * the machine's folder and may be left out where GPUSLICE_SIM does. */
 #pragma once
 
-#include "term/options.h"
 #include "simdriver/store.h"
+#include "term/options.h"
 
 enum sim_exit {
     SIM_EXIT_DONE = 0,

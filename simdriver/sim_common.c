@@ -6,8 +6,8 @@
 
 #include "base/cleanup.h"
 #include "base/table.h"
-#include "term/output.h"
 #include "simdriver/sim.h"
+#include "term/output.h"
 
 enum { HELP_MAX = 64 * 1024 };
 

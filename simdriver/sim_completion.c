@@ -1,6 +1,6 @@
 #include "base/cleanup.h"
-#include "term/output.h"
 #include "simdriver/sim.h"
+#include "term/output.h"
 
 static const struct gs_example examples[] = {
     {"source <(gpuslice-sim completion bash)", "for this bash"},

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "term/output.h"
 #include "simdriver/sim.h"
+#include "term/output.h"
 
 static const char *const driver_names[] = {"450", "470", "525", "535", "550",
                                            "570", "580", "595", NULL};

@@ -7,10 +7,10 @@
 
 #include "base/cleanup.h"
 #include "base/near.h"
-#include "term/output.h"
 #include "simdriver/fault.h"
 #include "simdriver/nvml_symbols.h"
 #include "simdriver/sim.h"
+#include "term/output.h"
 
 enum { LINE_MAX_BYTES = 400, TEXT_MAX = SIM_FAULTS * 400 };
 

@@ -6,8 +6,8 @@
 
 #include "base/cleanup.h"
 #include "base/near.h"
-#include "term/output.h"
 #include "simdriver/sim.h"
+#include "term/output.h"
 
 const struct gs_command *const sim_commands[] = {
     &sim_command_create,  &sim_command_show,       &sim_command_run,    &sim_command_reset,

@@ -3,9 +3,9 @@
 
 #include "base/cleanup.h"
 #include "base/table.h"
-#include "term/output.h"
 #include "simdriver/fault.h"
 #include "simdriver/sim.h"
+#include "term/output.h"
 
 enum { TEXT_MAX = 1 << 20 };
 

@@ -5,9 +5,9 @@
 #include "base/table.h"
 #include "cli/cmd.h"
 #include "cli/draw.h"
+#include "core/catalog.h"
 #include "term/exit.h"
 #include "term/output.h"
-#include "core/catalog.h"
 
 #define TABLE_MEMORY_MAX ((size_t)256 << 20)
 

@@ -4,9 +4,9 @@
 #include "base/cleanup.h"
 #include "base/table.h"
 #include "cli/cmd.h"
+#include "core/catalog.h"
 #include "term/exit.h"
 #include "term/output.h"
-#include "core/catalog.h"
 
 struct profiles_args {
     const char *model;

@@ -5,10 +5,10 @@
 #include "base/table.h"
 #include "cli/cmd.h"
 #include "cli/draw.h"
-#include "term/exit.h"
-#include "term/output.h"
 #include "core/catalog.h"
 #include "core/transition.h"
+#include "term/exit.h"
+#include "term/output.h"
 
 #define TABLE_MEMORY_MAX ((size_t)256 << 20)
 

@@ -67,7 +67,7 @@ struct gs_sim_score {
     uint64_t held_us;     /* jobs on a slice or GPU, by the job */
     uint64_t cost_uusd;   /* nodes as they are billed, small ones with them, and charged_us at the
                              cheapest price of a GPU. 0: no price is known */
-    uint64_t small_uusd; /* of cost_uusd, of smaller GPUs */
+    uint64_t small_uusd;  /* of cost_uusd, of smaller GPUs */
     bool cost_known;
     uint32_t peak_gpus;
     uint32_t peak_nodes;

@@ -154,8 +154,7 @@ static void layouts__may_be_spelled_where_they_have_no_name(void **state)
                      GS_INVALID);
     assert_non_null(strstr(err.msg, "is for 3 GPUs; this machine has 4"));
     assert_int_equal(gs_layouts_select(&config, "4x7", 4, &arena, &layout, &err), GS_INVALID);
-    assert_int_equal(gs_layouts_select(&config, "no-such", 4, &arena, &layout, &err),
-                     GS_NOT_FOUND);
+    assert_int_equal(gs_layouts_select(&config, "no-such", 4, &arena, &layout, &err), GS_NOT_FOUND);
     assert_int_equal(gs_layouts_select(&config, NULL, 4, &arena, &layout, &err), GS_AMBIGUOUS);
     assert_null(layout);
 }

@@ -7,11 +7,11 @@
 
 #include "base/cleanup.h"
 #include "cli/bench/bench.h"
-#include "term/infile.h"
 #include "cloud/instances.h"
 #include "core/catalog.h"
 #include "core/plan/plan.h"
 #include "sim/random.h"
+#include "term/infile.h"
 #include "wire/demandfile.h"
 
 enum { CPUS = 7 }; /* amounts of CPU that items ask for: with seven profiles 49 kinds */

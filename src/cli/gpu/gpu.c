@@ -6,9 +6,9 @@
 #include "base/table.h"
 #include "cli/cmd.h"
 #include "cli/draw.h"
-#include "term/exit.h"
 #include "cli/gpu/gpu.h"
 #include "gpu/gpu_env.h"
+#include "term/exit.h"
 
 /* In the order of the help text. */
 static const struct gs_command *const subcommands[] = {

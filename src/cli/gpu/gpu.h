@@ -6,11 +6,11 @@
 #pragma once
 
 #include "base/arena.h"
-#include "term/options.h"
-#include "term/output.h"
 #include "gpu/gpu.h"
 #include "gpu/gpu_model.h"
 #include "partition/holder.h"
+#include "term/options.h"
+#include "term/output.h"
 
 extern const struct gs_command gs_command_gpu_list;
 extern const struct gs_command gs_command_gpu_show;

@@ -4,10 +4,10 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
-#include "term/exit.h"
 #include "cli/gpu/gpu.h"
 #include "cli/mig/mig.h"
 #include "gpu/gpu_env.h"
+#include "term/exit.h"
 
 bool gs_gpu_holder_is_of(const struct gs_gpu_holder *holder, uint32_t gi, uint32_t ci)
 {

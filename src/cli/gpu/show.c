@@ -5,9 +5,9 @@
 #include "base/table.h"
 #include "cli/cmd.h"
 #include "cli/draw.h"
-#include "term/exit.h"
 #include "cli/gpu/gpu.h"
 #include "gpu/gpu_env.h"
+#include "term/exit.h"
 
 struct show_args {
     struct gs_texts gpus;

@@ -1,9 +1,9 @@
 /* lint: the parts of gpuslice lint: reading, what is shown, what is written. */
 #pragma once
 
+#include "lint/lint.h"
 #include "term/options.h"
 #include "term/output.h"
-#include "lint/lint.h"
 
 enum { GS_CMD_LINT_FORMAT_SARIF = GS_FORMATS };
 #define GS_CMD_LINT_MEMORY_MAX ((size_t)4 << 30)

@@ -13,9 +13,9 @@
 #include "cli/gpu/gpu.h"
 #include "cli/mig/mig.h"
 #include "cli/mig/tap.h"
-#include "term/output.h"
 #include "partition/apply.h"
 #include "partition/slice.h"
+#include "term/output.h"
 
 /* The values of the options that all of them have. */
 struct gs_mig_change_args {

@@ -6,10 +6,10 @@
 
 #include "base/cleanup.h"
 #include "cli/cmd.h"
-#include "term/exit.h"
 #include "cli/mig/mig.h"
-#include "term/output.h"
 #include "cli/words.h"
+#include "term/exit.h"
+#include "term/output.h"
 
 static const char question[] = "--generate-shell-completion";
 

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "term/infile.h"
 #include "cli/mig/change.h"
+#include "term/infile.h"
 
 static void close_file(struct gs_infile *file)
 {

@@ -1,9 +1,9 @@
 /* The checkpoints that were kept, for people and programs. */
 #include "base/cleanup.h"
 #include "base/table.h"
-#include "term/exit.h"
 #include "cli/mig/change.h"
 #include "cli/mig/kept.h"
+#include "term/exit.h"
 
 /* A kept checkpoint and what is in it. */
 struct row {

@@ -10,13 +10,13 @@
 #include "base/near.h"
 #include "base/table.h"
 #include "cli/cmd.h"
-#include "term/exit.h"
-#include "term/infile.h"
 #include "cli/mig/complete.h"
 #include "cli/mig/spelling.h"
+#include "gpu/gpu_env.h"
+#include "term/exit.h"
+#include "term/infile.h"
 #include "term/output.h"
 #include "term/progress.h"
-#include "gpu/gpu_env.h"
 
 enum {
     STATUS_NO_COMMAND = 3, /* mig-parted's, for a command that it does not have */

@@ -8,8 +8,8 @@
 #pragma once
 
 #include "base/arena.h"
-#include "term/options.h"
 #include "gpu/gpu.h"
+#include "term/options.h"
 #include "wire/migconfig.h"
 
 extern const struct gs_command gs_command_mig_apply;

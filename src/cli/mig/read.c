@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "term/exit.h"
-#include "term/infile.h"
 #include "cli/mig/mig.h"
 #include "gpu/gpu_env.h"
+#include "term/exit.h"
+#include "term/infile.h"
 
 static int no_memory(struct gs_err *err)
 {

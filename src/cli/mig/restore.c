@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "term/infile.h"
 #include "cli/mig/change.h"
 #include "cli/mig/kept.h"
 #include "cli/mig/mig.h"
+#include "term/infile.h"
 #include "wire/migcheckpoint.h"
 
 #define NOT_GIVEN UINT64_MAX

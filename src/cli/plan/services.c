@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "term/infile.h"
 #include "cli/plan/plan.h"
 #include "core/catalog.h"
+#include "term/infile.h"
 #include "wire/csv.h"
 
 /* Services: what serves them, from measurements. GPUs are planned with all mixtures of slices at

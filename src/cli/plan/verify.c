@@ -1,8 +1,8 @@
 #include "verify/verify.h"
 #include "base/cleanup.h"
+#include "cli/plan/plan.h"
 #include "term/exit.h"
 #include "term/infile.h"
-#include "cli/plan/plan.h"
 #include "term/progress.h"
 
 enum { REPORT_MAX = 16 * 1024 };
