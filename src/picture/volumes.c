@@ -28,6 +28,7 @@ struct gs_volumes_reading {
     struct gs_kubevolume_claim claim; /* the one that is looked at */
     struct gs_volumes_group *groups;
     const char **one_pods;
+    bool more; /* claims than are looked at */
     char says[SAYS_MAX];
     char path[GS_VOLUMES_PATH_MAX];
 };
@@ -109,6 +110,7 @@ static bool copy_claims(struct gs_volumes_reading *reading, const struct gs_kube
     }
     reading->claims = claims;
     reading->n_claims = pod->n_claims;
+    reading->more = pod->more_claims;
     return all;
 }
 
@@ -333,13 +335,26 @@ int gs_volumes_take(struct gs_volumes_reading *reading, const struct json_t *obj
     return r;
 }
 
+/* False: no memory. */
+static bool say_unread(const struct gs_volumes_reading *reading)
+{
+    struct gs_volumes *volumes = reading->volumes;
+    if (reading->more && volumes->unread == NULL && volumes->waits == NULL) {
+        volumes->unread = gs_arena_printf(
+            &volumes->arena, "it has more PersistentVolumeClaims than the %zu that were looked at",
+            reading->n_claims);
+        return volumes->unread != NULL;
+    }
+    return true;
+}
+
 struct gs_volumes *gs_volumes_end(struct gs_volumes_reading *reading)
 {
     struct gs_volumes *volumes = reading->volumes;
     volumes->groups = reading->groups;
     volumes->one_pods = reading->one_pods;
     volumes->says = gs_arena_text(&volumes->arena, reading->says, strlen(reading->says));
-    if (volumes->says == NULL) {
+    if (volumes->says == NULL || !say_unread(reading)) {
         gs_volumes_reading_free(reading);
         return NULL;
     }

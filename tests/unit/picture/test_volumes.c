@@ -50,6 +50,8 @@ static const struct gs_kubepod one = {
     .name_space = "d", .name = "p", .claims = one_claim, .n_claims = 1};
 static const struct gs_kubepod ephemeral = {
     .name_space = "d", .name = "p", .claims = own_claim, .n_claims = 1};
+static const struct gs_kubepod more = {
+    .name_space = "d", .name = "p", .claims = one_claim, .n_claims = 1, .more_claims = true};
 
 #define LABELS(...)                                                                                \
     .labels = (const struct gs_label[]){__VA_ARGS__},                                              \
@@ -225,6 +227,8 @@ static const struct {
     {&one, MEANS({VOLUMES_PVC("data"), BOUND}, {VOLUMES_PV("pv"), NULL}), NULL, "403 no right"},
     {&one, MEANS({VOLUMES_PVC("data"), "{'metadata':{'name':'data'},'spec':7}"}), NULL,
      VOLUMES_PVC("data") ": \"spec\" is a number; expected an object"},
+    {&more, MEANS({VOLUMES_PVC("data"), BOUND}, {VOLUMES_PV("pv"), PV(TERM(ZONE, "'a'"))}), NULL,
+     "it has more PersistentVolumeClaims than the 1 that were looked at"},
 };
 
 static void volumes__say_why_a_pod_can_run_nowhere_now(void **state)
