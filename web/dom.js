@@ -56,3 +56,20 @@ export function table(caption, columns, rows, none = 'nothing') {
 export function sourced(href, ...children) {
   return make('a', {class: 'sourced', href, title: `from ${href}`}, ...children);
 }
+
+/* Puts newer children in place of the old: what a reader has opened stays open, by its place and its
+ * words, and who was on one keeps the keyboard there. */
+export function refill(into, ...children) {
+  const known = (details, i) => `${i} ${details.querySelector('summary')?.textContent}`;
+  const before = [...into.querySelectorAll('details')];
+  const open = new Set(before.map((one, i) => one.open && known(one, i)));
+  const focused = before.findIndex((one) => one.querySelector('summary') === document.activeElement);
+  into.replaceChildren(...children.filter(Boolean));
+  const after = [...into.querySelectorAll('details')];
+  after.forEach((one, i) => {
+    one.open = open.has(known(one, i));
+  });
+  if (focused >= 0) {
+    after[focused]?.querySelector('summary').focus({preventScroll: true});
+  }
+}

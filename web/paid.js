@@ -1,7 +1,7 @@
 /* paid: what was paid in the last days, as gpuslice-history has added it up, and of how much of that
  * time it is known. */
 import * as api from './api.js';
-import {make, sourced, table} from './dom.js';
+import {make, refill, sourced, table} from './dom.js';
 import * as format from './format.js';
 import {leftOut} from './leftout.js';
 import {state} from './state.js';
@@ -65,9 +65,9 @@ export function paid(into) {
     const head = make('h2', {}, `The last ${DAYS} days`);
     try {
       const found = await api.get(path, abort.signal);
-      into.replaceChildren(...[head, leftOut(found.left_out, 'hour', 'these sums'),
-        found.known_s > 0 ? bill(found, path) : null,
-        found.known_s > 0 ? known(found, to - from) : make('p', {class: 'none'}, 'nothing is known of that time')].filter(Boolean));
+      const any = found.known_s > 0 && Number.isFinite(found.total?.uusd);
+      refill(into, head, leftOut(found.left_out, 'hour', 'these sums'), any && bill(found, path),
+        any ? known(found, to - from) : make('p', {class: 'none'}, 'nothing is known of that time'));
     } catch (error) {
       if (error.name !== 'AbortError') {
         into.replaceChildren(head, make('p', {class: 'none'}, error.message));

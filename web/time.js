@@ -1,6 +1,6 @@
 /* time: what was, from the last hour to thirty days. */
 import * as api from './api.js';
-import {make} from './dom.js';
+import {make, refill} from './dom.js';
 import {leftOut} from './leftout.js';
 import {plot} from './plot.js';
 import {state} from './state.js';
@@ -55,8 +55,8 @@ export function time(container, words) {
       const plots = PLOTS.map((one) => ({...one, lines: one.series.map((name) => of.get(name))
         .filter((line) => line && line.points.length > 0)})).filter((one) => one.lines.length > 0)
         .map((one) => plot(one, {from, to, step: found.step ?? step, href: api.BASE + path}));
-      into.replaceChildren(...[leftOut(found.left_out, 'number', 'these lines'), ...plots,
-        plots.length === 0 ? make('p', {class: 'none'}, 'nothing was kept in this time') : null].filter(Boolean));
+      refill(into, leftOut(found.left_out, 'number', 'these lines'), ...plots,
+        plots.length === 0 && make('p', {class: 'none'}, 'nothing was kept in this time'));
     } catch (error) {
       if (error.name !== 'AbortError') {
         into.replaceChildren(make('p', {class: 'none'}, error.message));

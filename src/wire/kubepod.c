@@ -163,10 +163,15 @@ static bool has_strict_spread(const json_t *spec)
     return false;
 }
 
+static bool is_there(const json_t *volume, const char *source)
+{
+    const json_t *found = json_object_get(volume, source);
+    return found != NULL && !json_is_null(found);
+}
+
 static bool is_claim(const json_t *volume)
 {
-    return json_object_get(volume, "persistentVolumeClaim") != NULL ||
-           json_object_get(volume, "ephemeral") != NULL;
+    return is_there(volume, "persistentVolumeClaim") || is_there(volume, "ephemeral");
 }
 
 static int read_claim(const json_t *volume, const struct gs_kubepod *pod, struct gs_arena *arena,

@@ -172,11 +172,19 @@ class Live:
 
     def records(self):
         """Each recording rule has a value, and no rule of any kind failed."""
-        for group in self.world.ask("rules")["groups"]:
-            for rule in group["rules"]:
-                assert rule["health"] in ("ok", "unknown"), rule  # unknown: not evaluated yet
-                if rule["type"] == "recording":
-                    assert self.has_data(rule["name"]), rule["name"]
+        for rule in self.evaluated():
+            assert rule["health"] == "ok", rule
+            if rule["type"] == "recording":
+                assert self.has_data(rule["name"]), rule["name"]
+
+    def evaluated(self, limit_s=120):
+        """All rules, once none is left that was not evaluated yet."""
+        end = time.monotonic() + limit_s
+        while True:
+            rules = [rule for group in self.world.ask("rules")["groups"] for rule in group["rules"]]
+            if all(rule["health"] != "unknown" for rule in rules) or time.monotonic() > end:
+                return rules
+            time.sleep(0.5)
 
     def targets(self):
         def are_up():

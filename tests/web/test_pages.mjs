@@ -177,6 +177,27 @@ const CASES = {
     }
   },
 
+  async 'what a reader has opened stays open, with the keyboard on it, when newer numbers come'(world) {
+    const {page, end} = await open(world.browser);
+    await shown(page, world.small.address, 'time');
+    const opened = page.locator('.plots details').nth(1);
+    await opened.locator('summary').click();
+    await opened.getByRole('table').waitFor();
+    const found = await page.evaluate(async () => {
+      const {refill} = await import('./dom.js');
+      const into = document.querySelector('.plots');
+      const newer = into.cloneNode(true);
+      newer.querySelectorAll('details').forEach((one) => one.removeAttribute('open'));
+      const was = into.querySelectorAll('details')[1];
+      refill(into, ...newer.childNodes, null, false);
+      const now = [...into.querySelectorAll('details')];
+      return {anew: now[1] !== was, open: now.map((one, i) => one.open && i).filter((i) => i !== false).join(' '),
+        on: now[1].querySelector('summary') === document.activeElement};
+    });
+    same(JSON.stringify(found), JSON.stringify({anew: true, open: '1', on: true}), 'after newer numbers');
+    await end();
+  },
+
   async 'where nobody keeps a history the pages say so, and do not ask'(world) {
     const {page, end} = await open(world.browser); /* a 404 in the console fails it */
     const asked = [];

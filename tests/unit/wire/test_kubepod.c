@@ -365,10 +365,10 @@ static void kubepod__names_the_claims_of_its_volumes(void **state)
     (void)state;
     gs_arena_init(&arena, &gs_alloc_heap, 1 << 20);
     assert_int_equal(
-        parse(HEAD GPU
-              ", 'volumes': [{'name': 'a', 'emptyDir': {}}, {'name': 'b', "
-              "'persistentVolumeClaim': {'claimName': 'data'}}, {'name': 'tmp', "
-              "'ephemeral': {}}, {'persistentVolumeClaim': {'claimName': 'Not_a_name'}}]}}",
+        parse(HEAD GPU ", 'volumes': [{'name': 'a', 'emptyDir': {}}, {'name': 'b', "
+                       "'persistentVolumeClaim': {'claimName': 'data'}}, {'name': 'tmp', "
+                       "'ephemeral': {}}, {'persistentVolumeClaim': {'claimName': 'Not_a_name'}}, "
+                       "{'name': 'none', 'persistentVolumeClaim': null, 'ephemeral': null}]}}",
               &arena, &pod, NULL),
         0);
     assert_int_equal(pod.n_claims, 2);
