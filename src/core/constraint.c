@@ -19,15 +19,21 @@ struct finding {
     const char *because;
 };
 
-static const char *find_label(const struct gs_node_facts *facts, const char *key)
+const char *gs_node_label(const struct gs_node_facts *facts, const char *key)
 {
     for (size_t i = 0; i < facts->n_labels; i++) {
         if (strcmp(facts->labels[i].key, key) == 0) {
             return facts->labels[i].value;
         }
     }
+    return NULL;
+}
+
+static const char *find_label(const struct gs_node_facts *facts, const char *key)
+{
+    const char *value = gs_node_label(facts, key);
     /* What the kubelet sets it to. */
-    return strcmp(key, HOST_LABEL) == 0 ? facts->name : NULL;
+    return value == NULL && strcmp(key, HOST_LABEL) == 0 ? facts->name : value;
 }
 
 static bool has_value(const struct gs_requirement *requirement, const char *value)

@@ -76,6 +76,9 @@ struct gs_node_facts {
                            */
 };
 
+/* The value of a label as it is listed; NULL: there is none. */
+const char *gs_node_label(const struct gs_node_facts *facts, const char *key);
+
 enum gs_verdict {
     GS_VERDICT_NO,     /* the pod can never run there; *ret_because names the key or taint */
     GS_VERDICT_YES,    /* it can */

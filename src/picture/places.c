@@ -17,16 +17,6 @@ static int no_memory(struct gs_err *err)
     return gs_fail(err, GS_NO_MEMORY, "no memory for the labels of nodes that rules go by");
 }
 
-const char *gs_places_value(const struct gs_node_facts *facts, const char *key)
-{
-    for (size_t i = 0; i < facts->n_labels; i++) {
-        if (strcmp(facts->labels[i].key, key) == 0) {
-            return facts->labels[i].value;
-        }
-    }
-    return NULL;
-}
-
 /* ---- a label ---- */
 
 static void free_label(struct gs_places_label *label)
@@ -60,7 +50,7 @@ static uint32_t number_of(struct gs_places_label *label, const char *text)
 /* False: no memory. */
 static bool set(struct gs_places_label *label, uint32_t seat, const struct gs_node_facts *facts)
 {
-    const char *value = facts == NULL ? NULL : gs_places_value(facts, label->key);
+    const char *value = facts == NULL ? NULL : gs_node_label(facts, label->key);
     label->of[seat] = value == NULL ? 0 : number_of(label, value);
     return value == NULL || label->of[seat] != 0;
 }

@@ -47,6 +47,3 @@ int gs_places_show(struct gs_places *places, uint32_t seat, const struct gs_node
  * seat. The first time O(nodes). GS_NO_MEMORY. */
 int gs_places_by(struct gs_places *places, const char *key, const struct gs_places_label **ret,
                  struct gs_err *err);
-
-/* NULL: they have no such label. */
-const char *gs_places_value(const struct gs_node_facts *facts, const char *key);

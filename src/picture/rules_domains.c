@@ -53,7 +53,7 @@ static int put_pod(struct gs_judging *judging, struct gs_domains *domains,
                    const struct gs_rules_counted *spread, struct gs_err *err)
 {
     const struct gs_node_facts *facts = node->known ? &node->node.facts : NULL;
-    if (!domains->open && facts != NULL && gs_places_value(facts, domains->key) != NULL) {
+    if (!domains->open && facts != NULL && gs_node_label(facts, domains->key) != NULL) {
         int r = gs_domains_open(judging, domains, err);
         if (r != 0) {
             return r;

@@ -259,13 +259,12 @@ static int multiply(const struct gs_volumes_group *group, struct gs_constraint *
 int gs_volumes_fold(const struct gs_volumes *volumes, const struct gs_constraint *own,
                     struct gs_arena *arena, const struct gs_constraint **ret, struct gs_err *err)
 {
-    struct gs_constraint *all =
-        volumes->n_groups == 0 ? NULL : GS_ARENA_NEW(arena, struct gs_constraint, 1);
-    int r = 0;
     if (volumes->n_groups == 0) {
         *ret = own;
         return 0;
     }
+    struct gs_constraint *all = GS_ARENA_NEW(arena, struct gs_constraint, 1);
+    int r = 0;
     if (all == NULL) {
         return no_memory(err);
     }

@@ -51,12 +51,8 @@ struct gs_kubenode_product gs_kubenode_product(struct gs_view label)
 
 const char *gs_kubenode_label(const struct gs_kubenode *node, const char *key)
 {
-    for (size_t i = 0; i < node->facts.n_labels; i++) {
-        if (strcmp(node->facts.labels[i].key, key) == 0) {
-            return node->facts.labels[i].value;
-        }
-    }
-    return "";
+    const char *value = gs_node_label(&node->facts, key);
+    return value == NULL ? "" : value;
 }
 
 bool gs_kubenode_is_ready(const json_t *object, const char **ret_message)

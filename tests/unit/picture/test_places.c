@@ -110,7 +110,7 @@ static void happen(struct gs_store *store, uint64_t *seed)
 
 static const char *value_of(const struct gs_store_node *node, const char *key)
 {
-    return node->known ? gs_places_value(&node->node.facts, key) : NULL;
+    return node->known ? gs_node_label(&node->node.facts, key) : NULL;
 }
 
 /* Nodes have the same number when and only when they have the same value. */
